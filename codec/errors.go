@@ -1,0 +1,31 @@
+package codec
+
+import "fmt"
+
+// A Code is a stable name for why a body was refused. Clients see it; it tells
+// nothing of the value.
+type Code string
+
+// Codes of [Error].
+const (
+	Malformed  Code = "body_malformed"          // not what its content type says
+	TooDeep    Code = "body_too_deep"           // Limits.Depth
+	TooLarge   Code = "body_too_large"          // Limits.BodyBytes
+	ValueLimit Code = "value_too_large"         // Limits.ValueBytes
+	FieldLimit Code = "too_many_fields"         // Limits.Fields
+	NameLimit  Code = "name_too_long"           // Limits.NameBytes
+	Truncated  Code = "body_truncated"          // ended in the middle
+	WrongKind  Code = "value_not_representable" // an opened value does not fit this format
+)
+
+// An Error says why a body was refused and where. It never holds bytes of the body.
+type Error struct {
+	Code   Code
+	Offset int64  // byte offset in the body
+	Detail string // what was expected, in fixed words
+}
+
+// Error reads "json: body_malformed at byte 17: expected a comma".
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s at byte %d: %s", e.Code, e.Offset, e.Detail)
+}

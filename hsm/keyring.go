@@ -1,0 +1,108 @@
+package hsm
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// A KEK is one configured key-encryption key.
+type KEK struct {
+	URI      string // as configured: "awskms:///arn:…", "local:path", "pkcs11:…"
+	Kind     string // provider kind, the part of URI before the first colon
+	KindID   uint8  // permanent number of Kind in wrapped-key records; see hsm/builtin
+	Identity string // what stays the same when URI changes: a resolved ARN (for mrk- keys without its Region), a key's fingerprint
+	Provider Provider
+}
+
+// Ref returns the short reference by which a wrapped-key record names k: the
+// first four bytes of SHA-256 over Kind, a colon, and Identity.
+func (k KEK) Ref() [4]byte {
+	sum := sha256.Sum256([]byte(k.Kind + ":" + k.Identity))
+	return [4]byte(sum[:4])
+}
+
+// A Key is what a policy calls a key: a name, the context bound to its data
+// keys, and the KEKs that wrap them.
+type Key struct {
+	Name    string
+	Context EncryptionContext
+	KEKs    []KEK // at least one, in order of preference
+	Quorum  int   // wraps that must succeed before a new data key seals; 1 to len(KEKs)
+
+	Rotate Rotate
+	Cache  Bounds
+	Record []byte // pinned wrapped-key record, in its text form, for keys that are made once; nil otherwise
+}
+
+// Rotate bounds the use of one data key for sealing. A zero field takes the default.
+type Rotate struct {
+	Age   time.Duration
+	Uses  uint64
+	Bytes uint64
+}
+
+// Bounds says how long an unwrapped data key may be used. Past Soft it is
+// unwrapped again in the background, so a revocation takes effect within Soft;
+// past Hard it is not used, so an outage is survived for Hard. A zero field
+// takes the default.
+type Bounds struct {
+	Soft time.Duration
+	Hard time.Duration
+}
+
+// A Keyring is the set of keys that this process may use. Only what the
+// configuration lists unwraps anything: nothing is discovered from an
+// envelope. Immutable, safe for concurrent use.
+type Keyring struct {
+	keys map[string]*Key
+}
+
+// NewKeyring takes ownership of keys.
+func NewKeyring(keys ...*Key) (*Keyring, error) {
+	r := &Keyring{keys: make(map[string]*Key, len(keys))}
+	for _, k := range keys {
+		if _, ok := r.keys[k.Name]; ok || k.Name == "" {
+			return nil, fmt.Errorf("keyring: key name %q is empty or used twice", k.Name)
+		}
+		if len(k.KEKs) == 0 || k.Quorum < 1 || k.Quorum > len(k.KEKs) {
+			return nil, fmt.Errorf("keyring: key %q: quorum %d of %d KEKs", k.Name, k.Quorum, len(k.KEKs))
+		}
+		seen := map[[4]byte]string{}
+		for _, kek := range k.KEKs {
+			if other, ok := seen[kek.Ref()]; ok {
+				return nil, fmt.Errorf("keyring: key %q: %s and %s share a reference", k.Name, other, kek.URI)
+			}
+			seen[kek.Ref()] = kek.URI
+		}
+		r.keys[k.Name] = k
+	}
+	return r, nil
+}
+
+// Key returns the key of that name, or nil.
+func (r *Keyring) Key(name string) *Key { return r.keys[name] }
+
+// Keys returns every key, in no order.
+func (r *Keyring) Keys() []*Key {
+	keys := make([]*Key, 0, len(r.keys))
+	for _, k := range r.keys {
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+// Close closes every provider that holds something open.
+func (r *Keyring) Close() error {
+	var errs []error
+	for _, k := range r.keys {
+		for _, kek := range k.KEKs {
+			if c, ok := kek.Provider.(io.Closer); ok {
+				errs = append(errs, c.Close())
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
