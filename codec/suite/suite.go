@@ -1,6 +1,29 @@
 // Package suite holds the algorithm suites: numbered ways to seal a value under
 // a 32-byte data key. A number, once given, never means anything else.
+//
+//	id  name              payload                                  per Cipher     FIPS 140-3
+//	1   xaes-256-gcm      prefix 12 | nonce 12 | ciphertext | 16   2^31 messages  no: the KDF runs outside the module
+//	2   hkdf-aes-256-gcm  prefix 12 | nonce 12 | ciphertext | 16   2^31 messages  yes: approved parts only
+//	3   deterministic     SIV 16 | ciphertext                      no bound       no: SIV is not approved
+//
+// None of them commits to its key: two keys can be made that open one payload to
+// two values. The envelope commits instead: it authenticates the data key's id,
+// and a key that does not match its 32-byte commitment is never used.
+//
+// Suites 1 and 2 hide equality, and nothing hides length. Suite 3 shows which
+// values are equal under one key and context, to anyone who reads the
+// ciphertext; whoever may seal can test guesses.
 package suite
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+)
+
+// KeySize is the length of every data key, in bytes.
+const KeySize = 32
 
 // ID is a suite's permanent number, the first byte of every envelope.
 type ID uint8
@@ -13,6 +36,10 @@ const (
 )
 
 // A Cipher seals and opens values under one data key. Safe for concurrent use.
+//
+// The spare capacity of dst must overlap neither of the other arguments. With
+// enough of it, neither method allocates, save that Open derives a subkey when it
+// meets a prefix for the first time.
 type Cipher interface {
 	// Seal appends the payload (prefix, nonce, ciphertext and tag, as the suite
 	// lays them out) to dst.
@@ -29,11 +56,72 @@ type Suite struct {
 	Overhead      int    // payload length less plaintext length
 	Deterministic bool   // equal values under equal keys and contexts seal to equal envelopes
 	MaxMessages   uint64 // per Cipher: make a new one before more are sealed
-	New           func(key []byte) (Cipher, error)
+	// Approved says that every part is a FIPS 140-3 approved service of the Go
+	// Cryptographic Module. GODEBUG=fips140=only does not enforce this: it lets
+	// suites 1 and 3 run, since they call the raw block cipher.
+	Approved bool
+	// New returns a Cipher under a key of [KeySize] bytes. It keeps no reference
+	// to key, which the caller may clear.
+	New func(key []byte) (Cipher, error)
+}
+
+// ErrOpen is every reason why a payload does not open: too short, forged,
+// changed, another key's or another context's. It tells nothing more on purpose.
+var ErrOpen = errors.New("open: the value is not authentic")
+
+// maxPlaintext is where AES-SIV's 31-bit block counter would wrap, and half of
+// what AES-GCM could take: 32 GiB.
+const maxPlaintext = 1 << 35
+
+var errTooLong = errors.New("seal: the value is longer than 32 GiB")
+
+var table = [...]Suite{
+	{
+		ID: XAES256GCM, Name: "xaes-256-gcm", Overhead: prefixedOverhead,
+		MaxMessages: maxPrefixedMessages, New: newXAES,
+	},
+	{
+		ID: HKDFAES256GCM, Name: "hkdf-aes-256-gcm", Overhead: prefixedOverhead,
+		MaxMessages: maxPrefixedMessages, Approved: true, New: newHKDF,
+	},
+	{
+		ID: AES256SIV, Name: "deterministic", Overhead: blockSize, Deterministic: true,
+		MaxMessages: math.MaxUint64, New: newDeterministic,
+	},
 }
 
 // ByID returns the suite with that number, or nil.
-func ByID(id ID) *Suite { panic("not yet") }
+func ByID(id ID) *Suite {
+	if id == 0 || int(id) > len(table) {
+		return nil
+	}
+	return &table[id-1]
+}
 
 // ByName returns the suite that policies call name, or nil.
-func ByName(name string) *Suite { panic("not yet") }
+func ByName(name string) *Suite {
+	for s := range All() {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// All yields every suite in order of number. Entries are shared: never change one.
+func All() iter.Seq[*Suite] {
+	return func(yield func(*Suite) bool) {
+		for i := range table {
+			if !yield(&table[i]) {
+				return
+			}
+		}
+	}
+}
+
+func checkKey(key []byte) error {
+	if len(key) != KeySize {
+		return fmt.Errorf("new cipher: a data key has %d bytes, not %d", KeySize, len(key))
+	}
+	return nil
+}

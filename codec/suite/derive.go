@@ -1,0 +1,44 @@
+package suite
+
+import (
+	"crypto/aes"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"slices"
+)
+
+// newXAES returns suite 1: XAES-256-GCM as c2sp.org/XAES-256-GCM defines it. Its
+// key derivation is the SP 800-108r1 counter KDF over AES-CMAC, of one block per
+// step, so that CMAC is one AES call on the input and K1.
+func newXAES(key []byte) (Cipher, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	c, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	k1 := cmacSubkey(c)
+	return &prefixed{derive: func(p *prefix) ([]byte, error) {
+		out := make([]byte, 2*blockSize)
+		for i := range 2 {
+			b := out[i*blockSize:][:blockSize]
+			b[1], b[2] = byte(i+1), 'X' // counter, label; b[3] ends the label
+			copy(b[4:], p[:])
+			xor(b, k1[:])
+			c.Encrypt(b, b)
+		}
+		return out, nil
+	}}, nil
+}
+
+// newHKDF returns suite 2, which differs from suite 1 in the derivation alone.
+func newHKDF(key []byte) (Cipher, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	key = slices.Clone(key)
+	return &prefixed{derive: func(p *prefix) ([]byte, error) {
+		return hkdf.Key(sha256.New, key, p[:], labelHKDF, KeySize)
+	}}, nil
+}
