@@ -1,14 +1,68 @@
 // Package envelope is the grammar of one sealed value, format 1. It never changes:
 // an envelope that any version of sealmesh wrote opens for ever.
+//
+//	envelope   = "sm1." base64url(sealed)       ; RFC 4648 §5, no padding
+//	sealed     = suite shape key-id [inline] payload
+//	suite      = %d1-3                          ; package suite
+//	shape      = OCTET                          ; bits 0-1: 0 by id, 1 inline
+//	                                            ; bits 2-4: value kind 0-2, package codec
+//	                                            ; bits 5-7: zero
+//	key-id     = 16OCTET                        ; commitment, first half
+//	inline     = length record                  ; iff bits 0-1 are 1
+//	payload    = *OCTET                         ; the suite's overhead at least
+//
+//	stored-key = "smk1." base64url(record)      ; a record that stands alone
+//	record     = %d1 commitment count 1*8wrap   ; count wraps, to the end
+//	commitment = 32OCTET                        ; HMAC-SHA256(data key, "sealmesh/v1/data-key-id")
+//	count      = %d1-8
+//	wrap       = kind kek length wrapped
+//	kind       = OCTET                          ; of provider, permanent number
+//	kek        = 4OCTET                         ; short reference; (kind, kek) is there once
+//	wrapped    = 1*6144OCTET                    ; length of them
+//	length     = 2OCTET                         ; big endian, of what follows; never 0
+//
+//	aad        = "sm1." suite value-kind key-id context
+//	value-kind = %d0-2
+//	context    = string *(string string)        ; tag, then name and value in order of name
+//	string     = 4OCTET *OCTET                  ; length, big endian, and as many bytes
+//
+// Both text forms are canonical: what parses is, byte for byte, what the parts
+// would be written as. The authenticated data leaves out how the key is referred
+// to, so that a record can be wrapped anew, or moved from the envelope to a store,
+// without the value being touched. It holds no path: a value opens wherever its
+// tag and context are the same.
 package envelope
 
 import (
+	"errors"
+
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
 // Prefix starts the text form of every envelope of format 1.
 const Prefix = "sm1."
+
+// MaxInline is the length in bytes of the longest record that an envelope can hold.
+const MaxInline = 1<<16 - 1
+
+// Errors of [Parse], [ParseRecord] and [ParseRecordText]. They tell nothing of the input.
+var (
+	ErrNotEnvelope   = errors.New("the value is not an envelope")
+	ErrMalformed     = errors.New("the envelope is malformed")
+	ErrFutureVersion = errors.New("the envelope is of a later format: upgrade sealmesh to open it")
+	ErrUnknownSuite  = errors.New("the envelope names an unknown suite: upgrade sealmesh to open it")
+)
+
+// Lengths and bits of the binary form.
+const (
+	headLen    = 2 + len(KeyID{})
+	byID       = 0
+	inline     = 1
+	kindShift  = 2
+	lastKind   = codec.Bytes
+	lengthSize = 2
+)
 
 // KeyID is the first 16 bytes of a data key's commitment.
 type KeyID [16]byte
@@ -21,41 +75,100 @@ type Header struct {
 	Record []byte // inline wrapped-key record, nil when the key is by reference
 }
 
-// Commitment returns HMAC-SHA256(key, "sealmesh/v1/data-key-id").
-func Commitment(key []byte) [32]byte { panic("not yet") }
+// Append appends the text form of h and payload to dst. It panics when [Parse]
+// would refuse the result, since a value so written would be lost.
+func Append(dst []byte, h Header, payload []byte) []byte {
+	if err := h.check(); err != nil {
+		panic("envelope: append: " + err.Error())
+	}
+	if len(payload) < suite.ByID(h.Suite).Overhead {
+		panic("envelope: append: the payload is shorter than the suite's overhead")
+	}
+	n := EncodedLen(len(h.Record), len(payload))
+	dst, work := reserve(dst, n, binaryLen(len(h.Record), len(payload)))
+	return encode(dst, n, append(appendHead(work[:0], h), payload...))
+}
 
-// Append appends the text form of h and payload to dst.
-func Append(dst []byte, h Header, payload []byte) []byte { panic("not yet") }
-
-// EncodedLen returns the length of the text form.
-func EncodedLen(record, payload int) int { panic("not yet") }
+// EncodedLen returns the length of the text form, for lengths of an inline
+// record (0 when by reference) and of a payload.
+func EncodedLen(record, payload int) int {
+	return len(Prefix) + encoding.EncodedLen(binaryLen(record, payload))
+}
 
 // Parse decodes text into buf (grown as needed) and returns the parts, which
 // alias the returned buffer. Every text that Append would not have produced is an error.
-func Parse(buf []byte, text []byte) (h Header, payload, out []byte, err error) { panic("not yet") }
-
-// AppendAAD appends the authenticated data of a value sealed under h:
-// "sm1.", suite, kind, key id, then fieldContext.
-func AppendAAD(dst []byte, h Header, fieldContext []byte) []byte { panic("not yet") }
-
-// FieldContext encodes a tag's name and bound pairs: each length-prefixed, pairs in order of name.
-func FieldContext(tag string, pairs map[string]string) []byte { panic("not yet") }
-
-// A Record is a wrapped-key record: one data key, wrapped by one or more KEKs.
-type Record struct {
-	Commitment [32]byte
-	Wraps      []Wrap
+func Parse(buf []byte, text []byte) (h Header, payload, out []byte, err error) {
+	body, err := version1(text, Prefix)
+	if err != nil {
+		return Header{}, nil, buf, err
+	}
+	bin, ok := decode(buf[:0], body)
+	if !ok {
+		return Header{}, nil, bin, ErrMalformed
+	}
+	h, payload, err = split(bin)
+	return h, payload, bin, err
 }
 
-// A Wrap is one data key wrapped by one KEK.
-type Wrap struct {
-	Kind    uint8   // permanent number of the provider kind
-	KEK     [4]byte // short reference of the KEK
-	Wrapped []byte
+// split takes the binary form apart.
+func split(bin []byte) (Header, []byte, error) {
+	if len(bin) < headLen {
+		return Header{}, nil, ErrMalformed
+	}
+	s := suite.ByID(suite.ID(bin[0]))
+	if s == nil {
+		return Header{}, nil, ErrUnknownSuite
+	}
+	shape := bin[1]
+	h := Header{Suite: s.ID, Kind: codec.Kind(shape >> kindShift), KeyID: KeyID(bin[2:headLen])}
+	rest := bin[headLen:]
+	switch reference := shape & (1<<kindShift - 1); {
+	case h.Kind > lastKind: // with it, bits 5 to 7
+		return Header{}, nil, ErrMalformed
+	case reference == inline:
+		record, after, ok := cutString(rest)
+		if !ok {
+			return Header{}, nil, ErrMalformed
+		}
+		h.Record, rest = record, after
+	case reference != byID:
+		return Header{}, nil, ErrMalformed
+	}
+	if len(rest) < s.Overhead {
+		return Header{}, nil, ErrMalformed
+	}
+	return h, rest, nil
 }
 
-// AppendRecord appends r's binary form.
-func AppendRecord(dst []byte, r Record) []byte { panic("not yet") }
+// check reports whether Parse would accept h.
+func (h Header) check() error {
+	switch {
+	case suite.ByID(h.Suite) == nil:
+		return errors.New("unknown suite")
+	case h.Kind > lastKind:
+		return errors.New("unknown value kind")
+	case len(h.Record) > MaxInline:
+		return errors.New("the wrapped-key record is longer than 65535 bytes")
+	}
+	return nil
+}
 
-// ParseRecord is its inverse, and as canonical as Parse. Wraps alias b.
-func ParseRecord(b []byte) (Record, error) { panic("not yet") }
+func binaryLen(record, payload int) int {
+	if record > 0 {
+		record += lengthSize
+	}
+	return headLen + record + payload
+}
+
+func appendHead(dst []byte, h Header) []byte {
+	shape := byte(h.Kind) << kindShift
+	if len(h.Record) > 0 {
+		shape |= inline
+	}
+	dst = append(dst, byte(h.Suite), shape)
+	dst = append(dst, h.KeyID[:]...)
+	if len(h.Record) > 0 {
+		dst = appendString(dst, h.Record)
+	}
+	return dst
+}

@@ -1,0 +1,77 @@
+package envelope
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"slices"
+)
+
+// encoding is strict: it refuses bits behind the last byte that are not zero.
+var encoding = base64.RawURLEncoding.Strict()
+
+// reserve grows dst by n bytes for text, and by size more for what it is encoded
+// from, which it returns.
+func reserve(dst []byte, n, size int) (grown, work []byte) {
+	dst = slices.Grow(dst, n+size)
+	start := len(dst) + n
+	return dst, dst[start : start+size : start+size]
+}
+
+// encode writes the prefix and the text of bin into the n bytes that were reserved.
+func encode(dst []byte, n int, bin []byte) []byte {
+	dst = append(dst, Prefix...)
+	start := len(dst)
+	dst = dst[:start+n-len(Prefix)]
+	encoding.Encode(dst[start:], bin)
+	return dst
+}
+
+// decode appends the bytes that text stands for. It accepts one text per result:
+// the decoder skips line ends, which the two lengths give away.
+func decode(dst, text []byte) ([]byte, bool) {
+	if len(text)%4 == 1 {
+		return dst, false
+	}
+	size := encoding.DecodedLen(len(text))
+	start := len(dst)
+	dst = slices.Grow(dst, size)[:start+size]
+	n, err := encoding.Decode(dst[start:], text)
+	return dst, err == nil && n == size
+}
+
+// version1 strips prefix, whose last two bytes are "1.". The same prefix with a
+// higher number is of a version to come.
+func version1(text []byte, prefix string) ([]byte, error) {
+	if body, ok := bytes.CutPrefix(text, []byte(prefix)); ok {
+		return body, nil
+	}
+	rest, ok := bytes.CutPrefix(text, []byte(prefix[:len(prefix)-2]))
+	digits := 0
+	for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
+		digits++
+	}
+	if !ok || digits == 0 || digits == len(rest) || rest[digits] != '.' || rest[0] == '0' {
+		return nil, ErrNotEnvelope
+	}
+	return nil, ErrFutureVersion
+}
+
+// appendString appends p behind its length. The caller has checked that it fits.
+func appendString(dst, p []byte) []byte {
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(p)))
+	return append(dst, p...)
+}
+
+// cutString is its inverse. An empty string is an error.
+func cutString(p []byte) (s, rest []byte, ok bool) {
+	if len(p) < lengthSize {
+		return nil, nil, false
+	}
+	n := int(binary.BigEndian.Uint16(p))
+	p = p[lengthSize:]
+	if n == 0 || n > len(p) {
+		return nil, nil, false
+	}
+	return p[:n:n], p[n:], true
+}
