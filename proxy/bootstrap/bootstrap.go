@@ -1,0 +1,135 @@
+// Package bootstrap writes the Envoy configuration that a policy needs: an
+// ext_proc filter that fails closed, and, route by route, the body modes and the
+// fewest phases that the rules of the route call for.
+//
+// Every phase that Envoy is not asked for saves both sides a pair of messages. A
+// route that is skipped has the filter disabled, and costs nothing. A request
+// that no route covers still sends its headers, so that sealmesh has the last word on what
+// a path matches: were the two ever to disagree, the request is refused.
+package bootstrap
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	"github.com/goccy/go-yaml"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/sealmesh/sealmesh/proxy/policy"
+)
+
+// Options are what a policy does not say.
+type Options struct {
+	Listen   string // where clients connect: host:port
+	Upstream string // the protected service: host:port
+	Admin    string // Envoy's admin endpoint: host:port, "" for none
+	// Chunked says that the upstream takes chunked request bodies. Request headers
+	// then travel as attributes, which saves a pair of messages, and
+	// content-length is lost.
+	Chunked bool
+	// HTTP2 speaks HTTP/2 to the upstream (gRPC).
+	HTTP2 bool
+}
+
+const (
+	processorCluster = "sealmesh"
+	upstreamCluster  = "upstream"
+	// messageTimeout is longer than sealmesh waits for a key, so that its own
+	// answer comes first; the default of 200 ms is shorter than many a KMS call.
+	messageTimeout = 10 * time.Second
+)
+
+// New returns the bootstrap for p, validated against Envoy's own constraints.
+func New(p *policy.Policy, opt Options) (*bootstrapv3.Bootstrap, error) {
+	listen, err := address(opt.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen address: %w", err)
+	}
+	upstream, err := address(opt.Upstream)
+	if err != nil {
+		return nil, fmt.Errorf("upstream address: %w", err)
+	}
+	processor, err := processorAddress(p.Listen)
+	if err != nil {
+		return nil, err
+	}
+	b := &bootstrapv3.Bootstrap{
+		Node: &corev3.Node{Id: "sealmesh", Cluster: "sealmesh"},
+	}
+	buffer := uint32(min(p.Limits.BufferedBytes, 1<<30))
+	l, err := listener(p, opt, listen, buffer)
+	if err != nil {
+		return nil, err
+	}
+	b.StaticResources = &bootstrapv3.Bootstrap_StaticResources{}
+	b.StaticResources.Listeners = append(b.StaticResources.Listeners, l)
+	b.StaticResources.Clusters = append(b.StaticResources.Clusters,
+		processorOf(processor), upstreamOf(upstream, opt.HTTP2, buffer))
+	if opt.Admin != "" {
+		admin, err := address(opt.Admin)
+		if err != nil {
+			return nil, fmt.Errorf("admin address: %w", err)
+		}
+		b.Admin = &bootstrapv3.Admin{Address: admin}
+	}
+	if err := b.ValidateAll(); err != nil {
+		return nil, fmt.Errorf("envoy bootstrap: %w", err)
+	}
+	return b, nil
+}
+
+// YAML returns b as Envoy reads it with -c.
+func YAML(b *bootstrapv3.Bootstrap) ([]byte, error) {
+	js, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(b)
+	if err != nil {
+		return nil, err
+	}
+	return yaml.JSONToYAML(js)
+}
+
+func address(hostport string) (*corev3.Address, error) {
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not host:port", hostport)
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("%q has no port number", hostport)
+	}
+	if host == "" {
+		host = "0.0.0.0"
+	}
+	return &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
+		Address: host, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: uint32(n)},
+	}}}, nil
+}
+
+// processorAddress is where sealmesh listens, as Envoy connects to it.
+func processorAddress(listen string) (*corev3.Address, error) {
+	if path, ok := strings.CutPrefix(listen, "unix://"); ok {
+		return &corev3.Address{Address: &corev3.Address_Pipe{Pipe: &corev3.Pipe{Path: path}}}, nil
+	}
+	if hostport, ok := strings.CutPrefix(listen, "tcp://"); ok {
+		return address(hostport)
+	}
+	return nil, fmt.Errorf("listen %q is neither unix:// nor tcp://", listen)
+}
+
+// pack wraps m for a typed_config. Marshalling a message that we built cannot fail.
+func pack(m proto.Message) *anypb.Any {
+	a, err := anypb.New(m)
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
+func seconds(d time.Duration) *durationpb.Duration { return durationpb.New(d) }

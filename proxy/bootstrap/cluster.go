@@ -1,0 +1,60 @@
+package bootstrap
+
+import (
+	"time"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+// streams is how many exchanges Envoy may have open to sealmesh. Envoy's default
+// of 1,024 turns a busy moment into refusals.
+const streams = 100_000
+
+func processorOf(a *corev3.Address) *clusterv3.Cluster {
+	c := cluster(processorCluster, a, clusterv3.Cluster_STATIC, true)
+	c.ConnectTimeout = seconds(time.Second)
+	c.CircuitBreakers = &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
+		MaxConnections:     wrapperspb.UInt32(streams),
+		MaxPendingRequests: wrapperspb.UInt32(streams),
+		MaxRequests:        wrapperspb.UInt32(streams),
+	}}}
+	return c
+}
+
+func upstreamOf(a *corev3.Address, http2 bool, buffer uint32) *clusterv3.Cluster {
+	c := cluster(upstreamCluster, a, clusterv3.Cluster_STRICT_DNS, http2)
+	c.ConnectTimeout = seconds(5 * time.Second)
+	c.PerConnectionBufferLimitBytes = wrapperspb.UInt32(buffer)
+	return c
+}
+
+func cluster(name string, a *corev3.Address, kind clusterv3.Cluster_DiscoveryType, http2 bool) *clusterv3.Cluster {
+	explicit := &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
+		ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{HttpProtocolOptions: &corev3.Http1ProtocolOptions{}},
+	}
+	if http2 {
+		explicit.ProtocolConfig = &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
+			Http2ProtocolOptions: &corev3.Http2ProtocolOptions{MaxConcurrentStreams: wrapperspb.UInt32(streams)},
+		}
+	}
+	return &clusterv3.Cluster{
+		Name:                 name,
+		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: kind},
+		LoadAssignment: &endpointv3.ClusterLoadAssignment{
+			ClusterName: name,
+			Endpoints: []*endpointv3.LocalityLbEndpoints{{LbEndpoints: []*endpointv3.LbEndpoint{{
+				HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: &endpointv3.Endpoint{Address: a}},
+			}}}},
+		},
+		TypedExtensionProtocolOptions: map[string]*anypb.Any{
+			"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": pack(&httpv3.HttpProtocolOptions{
+				UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: explicit},
+			}),
+		},
+	}
+}

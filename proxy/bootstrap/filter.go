@@ -1,0 +1,69 @@
+package bootstrap
+
+import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	procv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+
+	"github.com/sealmesh/sealmesh/proxy"
+	"github.com/sealmesh/sealmesh/proxy/policy"
+)
+
+const filterName = "envoy.filters.http.ext_proc"
+
+// filter is the filter as a whole: closed on failure, headers of the request
+// only. Each route says what more it needs.
+func filter() *procv3.ExternalProcessor {
+	return &procv3.ExternalProcessor{
+		GrpcService: &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
+			EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: processorCluster},
+		}},
+		FailureModeAllow:   false,
+		MessageTimeout:     seconds(messageTimeout),
+		RequestAttributes:  proxy.RequestAttributes,
+		ResponseAttributes: proxy.ResponseAttributes,
+		ProcessingMode: &procv3.ProcessingMode{
+			RequestHeaderMode:  procv3.ProcessingMode_SEND,
+			ResponseHeaderMode: procv3.ProcessingMode_SKIP,
+		},
+	}
+}
+
+// skipsRequestHeaders reports whether attributes stand in for the request headers.
+func skipsRequestHeaders(r *policy.Route, opt Options) bool {
+	return r.Request == nil || opt.Chunked && r.Request.Mode == policy.Buffered
+}
+
+// perRoute asks for the fewest phases that the rules of r need.
+func perRoute(r *policy.Route, opt Options) *procv3.ExtProcPerRoute {
+	if r.Skip || r.Request == nil && r.Response == nil {
+		return &procv3.ExtProcPerRoute{Override: &procv3.ExtProcPerRoute_Disabled{Disabled: true}}
+	}
+	m := &procv3.ProcessingMode{
+		RequestHeaderMode:   procv3.ProcessingMode_SEND,
+		ResponseHeaderMode:  procv3.ProcessingMode_SKIP,
+		RequestTrailerMode:  procv3.ProcessingMode_SKIP,
+		ResponseTrailerMode: procv3.ProcessingMode_SKIP,
+	}
+	if skipsRequestHeaders(r, opt) {
+		m.RequestHeaderMode = procv3.ProcessingMode_SKIP
+	}
+	if r.Request != nil {
+		m.RequestBodyMode, m.RequestTrailerMode = body(r.Request)
+	}
+	if r.Response != nil {
+		// Its content type comes in no attribute.
+		m.ResponseHeaderMode = procv3.ProcessingMode_SEND
+		m.ResponseBodyMode, m.ResponseTrailerMode = body(r.Response)
+	}
+	return &procv3.ExtProcPerRoute{Override: &procv3.ExtProcPerRoute_Overrides{
+		Overrides: &procv3.ExtProcOverrides{ProcessingMode: m},
+	}}
+}
+
+// body gives the body mode of a plan, and the trailer mode that it requires.
+func body(p *policy.Plan) (procv3.ProcessingMode_BodySendMode, procv3.ProcessingMode_HeaderSendMode) {
+	if p.Mode == policy.Streamed {
+		return procv3.ProcessingMode_FULL_DUPLEX_STREAMED, procv3.ProcessingMode_SEND
+	}
+	return procv3.ProcessingMode_BUFFERED, procv3.ProcessingMode_SKIP
+}

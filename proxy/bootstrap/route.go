@@ -1,0 +1,89 @@
+package bootstrap
+
+import (
+	"regexp"
+	"strings"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/sealmesh/sealmesh/proxy/policy"
+)
+
+// routes gives one Envoy route per policy route, in order, and one for the rest.
+func routes(p *policy.Policy, opt Options) []*routev3.Route {
+	var out []*routev3.Route
+	for _, r := range p.Routes {
+		m := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_SafeRegex{SafeRegex: regex(pathRegex(r.Path, r.IgnoreCase))}}
+		if len(r.Methods) > 0 {
+			m.Headers = append(m.Headers, headerMatch(":method", "^("+strings.Join(r.Methods, "|")+")$"))
+		}
+		if len(r.Hosts) > 0 {
+			m.Headers = append(m.Headers, headerMatch(":authority", hostRegex(r.Hosts)))
+		}
+		route := &routev3.Route{Name: r.Name, Match: m, Action: toUpstream(),
+			TypedPerFilterConfig: map[string]*anypb.Any{filterName: pack(perRoute(r, opt))}}
+		if skipsRequestHeaders(r, opt) && r.Response != nil {
+			// sealmesh sees no request headers here, so Envoy asks the upstream for a
+			// whole body, uncompressed.
+			route.RequestHeadersToRemove = []string{"accept-encoding", "range", "if-range"}
+		}
+		out = append(out, route)
+	}
+	return append(out, &routev3.Route{
+		Name:   "unmatched",
+		Match:  &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
+		Action: toUpstream(),
+	})
+}
+
+func toUpstream() *routev3.Route_Route {
+	return &routev3.Route_Route{Route: &routev3.RouteAction{
+		ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: upstreamCluster},
+	}}
+}
+
+func regex(s string) *matcherv3.RegexMatcher { return &matcherv3.RegexMatcher{Regex: s} }
+
+func headerMatch(name, re string) *routev3.HeaderMatcher {
+	return &routev3.HeaderMatcher{Name: name, HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{
+		StringMatch: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: regex(re)}},
+	}}
+}
+
+// pathRegex is a path template as an expression over a path without its query.
+// Like the policy's own matcher it lets a trailing slash be there or not.
+func pathRegex(template string, ignoreCase bool) string {
+	var b strings.Builder
+	if ignoreCase {
+		b.WriteString("(?i)")
+	}
+	b.WriteString("^")
+	for segment := range strings.SplitSeq(strings.Trim(template, "/"), "/") {
+		switch {
+		case segment == "":
+		case segment == "**":
+			b.WriteString("(/.*)?")
+		case segment == "*" || strings.HasPrefix(segment, "{"):
+			b.WriteString("/[^/]+")
+		default:
+			b.WriteString("/" + regexp.QuoteMeta(segment))
+		}
+	}
+	b.WriteString("/?$")
+	return b.String()
+}
+
+// hostRegex matches the :authority of any of hosts, with or without a port.
+func hostRegex(hosts []string) string {
+	var parts []string
+	for _, h := range hosts {
+		if suffix, ok := strings.CutPrefix(h, "*."); ok {
+			parts = append(parts, `[^:]+\.`+regexp.QuoteMeta(suffix))
+			continue
+		}
+		parts = append(parts, regexp.QuoteMeta(h))
+	}
+	return "(?i)^(" + strings.Join(parts, "|") + ")(:[0-9]+)?$"
+}

@@ -1,0 +1,281 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"go.opentelemetry.io/otel/attribute"
+	otelcodes "go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/sealmesh/sealmesh/proxy/policy"
+	"github.com/sealmesh/sealmesh/proxy/wire"
+)
+
+// An exchange is one HTTP request and its response: one Process stream. Its
+// goroutine takes messages one by one; the two directions are independent state
+// machines, since a response may begin before the request has ended.
+type exchange struct {
+	srv    *Server
+	rt     *Runtime
+	stream *wire.Stream
+	ctx    context.Context
+	span   trace.Span        // nil without a tracer
+	parent trace.SpanContext // of the key uses
+
+	started  bool // the first message has come
+	matched  bool
+	route    *route // nil: skipped, or passed as unmatched
+	counts   *Counts
+	caller   string
+	request  direction
+	response direction
+	left     bool // response headers have left for the client: only a reset can refuse now
+}
+
+// run takes messages until Envoy ends the stream. It never returns nil while a
+// body is under way: to Envoy, a stream that ends well means "go on without me",
+// and the rest of the body would pass in clear (ext_proc service comment, 6).
+func (x *exchange) run() error {
+	defer x.end()
+	for {
+		req, err := x.stream.Recv()
+		if err != nil {
+			return x.stopped(err)
+		}
+		if err := x.take(req); err != nil {
+			return x.refuse(err)
+		}
+	}
+}
+
+// take handles one message, which it owns from here on.
+func (x *exchange) take(req *wire.Request) error {
+	if err := x.start(req); err != nil {
+		req.Free()
+		return err
+	}
+	switch req.Phase {
+	case wire.RequestHeaders, wire.ResponseHeaders:
+		defer req.Free()
+		return x.headers(x.direction(req.Phase == wire.ResponseHeaders), req)
+	case wire.RequestBody, wire.ResponseBody:
+		return x.body(x.direction(req.Phase == wire.ResponseBody), req)
+	case wire.RequestTrailers, wire.ResponseTrailers:
+		defer req.Free()
+		return x.trailers(x.direction(req.Phase == wire.ResponseTrailers), req.Phase)
+	default:
+		req.Free() // no `request`: flow control, or something newer
+		return nil
+	}
+}
+
+func (x *exchange) direction(response bool) *direction {
+	if response {
+		return &x.response
+	}
+	return &x.request
+}
+
+// start reads what only the first message has.
+func (x *exchange) start(req *wire.Request) error {
+	if x.started {
+		return nil
+	}
+	x.started = true
+	if req.Observability {
+		return refuse(codeMode, errors.New("observability_mode: replies would be ignored"))
+	}
+	if req.Protocol != nil {
+		x.request.mode, x.response.mode = req.Protocol.Request, req.Protocol.Response
+	}
+	x.caller = caller(req)
+	if req.Phase == wire.RequestHeaders || req.Phase == wire.None {
+		return nil
+	}
+	// Without request headers the attributes tell what is asked for.
+	if m, ok := readAttributes(req); ok {
+		x.request.head = m
+		if err := x.match(); err != nil {
+			return err
+		}
+		if x.route != nil && req.Phase == wire.RequestBody {
+			return x.request.begin()
+		}
+		return nil
+	}
+	if req.Phase == wire.RequestBody || x.rt.sealsResponse {
+		return refuse(codeProtocol, errors.New("neither request headers nor the request.path attribute came first"))
+	}
+	// A local reply of a filter before us: the request never reached the
+	// upstream, so there is nothing to open.
+	x.matched, x.counts = true, x.srv.metrics.Route(Unrouted)
+	return nil
+}
+
+// match finds the plans for this request.
+func (x *exchange) match() error {
+	x.trace()
+	x.matched, x.counts = true, x.srv.metrics.Route(Unrouted)
+	head := &x.request.head
+	r, err := x.rt.policy.Match(head.method, head.host, head.path)
+	if err != nil {
+		return refuse(codePath, err)
+	}
+	if r == nil {
+		x.counts.Exchanges.Add(1)
+		if x.rt.policy.Unmatched == policy.RefuseUnmatched {
+			return refuse(codeUnmatched, nil)
+		}
+		return nil
+	}
+	ready := x.rt.routes[r]
+	x.counts = ready.counts
+	x.counts.Exchanges.Add(1)
+	if !r.Skip {
+		x.route = ready
+		x.request.plan, x.response.plan = ready.request, ready.response
+	}
+	return nil
+}
+
+func (x *exchange) routeName() string {
+	if x.route == nil {
+		return ""
+	}
+	return x.route.Name
+}
+
+// headers answers a header message of direction d.
+func (x *exchange) headers(d *direction, req *wire.Request) error {
+	if d.headers {
+		return refuse(codeProtocol, errors.New("headers twice"))
+	}
+	d.headers, d.head = true, readHeaders(req)
+	if !d.response {
+		if err := x.match(); err != nil {
+			return err
+		}
+	}
+	reply := &wire.Reply{Phase: req.Phase}
+	switch {
+	case !x.matched:
+		return refuse(codeProtocol, errors.New("response before request"))
+	case x.route == nil:
+		reply.Mode = &wire.Protocol{Request: wire.ModeNone, Response: wire.ModeNone}
+	default:
+		if err := x.edit(d, req.EndOfStream, reply); err != nil {
+			return err
+		}
+	}
+	if req.EndOfStream {
+		if err := d.close(nil); err != nil {
+			return err
+		}
+	}
+	if d.response && (d.plan == nil || req.EndOfStream || d.mode != wire.ModeBuffered) {
+		x.left = true
+	}
+	return x.stream.Send(reply)
+}
+
+// edit puts the headers of a protected route right, and readies the body.
+func (x *exchange) edit(d *direction, noBody bool, reply *wire.Reply) error {
+	if !d.response {
+		if x.response.plan != nil {
+			reply.Remove = append(reply.Remove, fromUpstream...)
+		}
+		if m := strengthen(d.head.ifMatch); m != d.head.ifMatch {
+			reply.Set = append(reply.Set, wire.Header{Name: "if-match", Value: m})
+		}
+	}
+	if d.plan == nil {
+		return nil
+	}
+	if d.response {
+		reply.Remove = append(reply.Remove, "accept-ranges")
+	}
+	if noBody {
+		if d.response {
+			// HEAD and 304: the length and the tag are those of the sealed body.
+			reply.Remove = append(reply.Remove, "content-length")
+			bodyEdits(&d.head, reply)
+		}
+		return nil
+	}
+	if err := d.begin(); err != nil {
+		return err
+	}
+	if d.mode != wire.ModeBuffered && !d.pass {
+		bodyEdits(&d.head, reply)
+	}
+	return nil
+}
+
+// stopped says how a stream ends that Envoy ended.
+func (x *exchange) stopped(err error) error {
+	if errors.Is(err, io.EOF) {
+		if x.request.writer == nil && x.response.writer == nil {
+			return nil
+		}
+		return status.Error(codes.Canceled, "ended in the middle of a body")
+	}
+	return err
+}
+
+// end releases everything. Bodies that were still under way count as aborted.
+func (x *exchange) end() {
+	for _, d := range []*direction{&x.request, &x.response} {
+		if !d.ended {
+			_ = d.close(errAborted)
+		}
+	}
+	if x.span != nil {
+		x.span.SetAttributes(attribute.String("sealmesh.route", x.routeName()))
+		x.span.End()
+	}
+	x.rt.release()
+	x.srv.metrics.Active.Add(-1)
+}
+
+var errAborted = errors.New("exchange aborted")
+
+// refuse ends the exchange without forwarding: with an immediate response while
+// the client has seen nothing, else with a reset. The stream then ends with an error.
+func (x *exchange) refuse(cause error) error {
+	code := codeOf(cause)
+	at := &x.request
+	if x.response.headers || x.response.writer != nil {
+		at = &x.response
+	}
+	_ = x.request.close(cause)
+	_ = x.response.close(cause)
+	if x.counts == nil {
+		x.counts = x.srv.metrics.Route(Unrouted)
+	}
+	x.counts.refuse(at.name(), code)
+	x.srv.log.LogAttrs(x.ctx, levelOf(code), "refused",
+		attr("route", x.routeName()), attr("direction", at.name()), attr("code", code), attr("cause", cause.Error()))
+	if x.span != nil {
+		x.span.SetStatus(otelcodes.Error, code)
+	}
+	failed := status.Error(codes.Aborted, code)
+	if x.left || x.stream.Context().Err() != nil {
+		return failed
+	}
+	if err := x.stream.Send(&wire.Reply{Immediate: immediate(code, at.response, x.request.head.grpc())}); err != nil {
+		return err
+	}
+	// Envoy ends the stream itself. To end it first, even with an error, could
+	// overtake the reply.
+	for {
+		req, err := x.stream.Recv()
+		if err != nil {
+			return failed
+		}
+		req.Free()
+	}
+}

@@ -1,0 +1,143 @@
+package proxy
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/sealmesh/sealmesh/proxy/wire"
+)
+
+// message is what an exchange needs to know of a message's headers, or of the
+// attributes that Envoy sends in their place.
+type message struct {
+	method, path, host string
+	status             int
+	contentType        string
+	contentEncoding    string
+	traceparent        string
+	tracestate         string
+	etag               string
+	ifMatch            string
+	hasLength          bool // content-length is there
+	empty              bool // content-length: 0
+	upgrade            bool
+	headers            bool // from headers; false: from attributes
+}
+
+// readHeaders picks what matters. A header that comes twice counts with its last
+// value, but for content-encoding, where all count.
+func readHeaders(req *wire.Request) (m message) {
+	m.headers = true
+	req.Headers(func(name, value []byte) bool {
+		switch string(name) {
+		case ":method":
+			m.method = string(value)
+		case ":path":
+			m.path = string(value)
+		case ":authority":
+			m.host = string(value)
+		case ":status":
+			m.status, _ = strconv.Atoi(string(value))
+		case ":protocol", "upgrade":
+			m.upgrade = true
+		case "content-type":
+			m.contentType = string(value)
+		case "content-encoding":
+			m.contentEncoding += string(value)
+		case "content-length":
+			m.hasLength, m.empty = true, string(value) == "0"
+		case "traceparent":
+			m.traceparent = string(value)
+		case "tracestate":
+			m.tracestate = string(value)
+		case "if-match":
+			m.ifMatch = string(value)
+		case "etag":
+			m.etag = string(value)
+		}
+		return true
+	})
+	m.upgrade = m.upgrade || m.method == "CONNECT"
+	return m
+}
+
+// Attributes that the generated Envoy configuration asks for where it sends no
+// request headers: each costs less than the headers' own pair of messages.
+const (
+	attrPath     = "request.path"
+	attrMethod   = "request.method"
+	attrHost     = "request.host"
+	attrType     = "request.headers['content-type']"
+	attrEncoding = "request.headers['content-encoding']"
+	attrTrace    = "request.headers['traceparent']"
+	attrUpgrade  = "request.headers['upgrade']"
+	attrCaller   = "connection.uri_san_peer_certificate"
+	attrSubject  = "connection.subject_peer_certificate"
+)
+
+// RequestAttributes are the request_attributes that stand in for request headers.
+var RequestAttributes = []string{attrPath, attrMethod, attrHost, attrType, attrEncoding, attrTrace, attrUpgrade}
+
+// ResponseAttributes are the response_attributes that say which request a
+// response belongs to, where no request message was sent.
+var ResponseAttributes = []string{attrPath, attrMethod, attrHost, attrTrace}
+
+// readAttributes is readHeaders for a first message without headers. ok is false
+// when the path did not come, so that nothing can be matched.
+func readAttributes(req *wire.Request) (m message, ok bool) {
+	if m.path, ok = req.Attribute(attrPath); !ok {
+		return m, false
+	}
+	m.method, _ = req.Attribute(attrMethod)
+	m.host, _ = req.Attribute(attrHost)
+	m.contentType, _ = req.Attribute(attrType)
+	m.contentEncoding, _ = req.Attribute(attrEncoding)
+	m.traceparent, _ = req.Attribute(attrTrace)
+	_, m.upgrade = req.Attribute(attrUpgrade)
+	m.upgrade = m.upgrade || m.method == "CONNECT"
+	return m, true
+}
+
+// caller names who called, as far as Envoy vouches for it: attributes come from
+// Envoy's own view of the connection, headers could come from anyone.
+func caller(req *wire.Request) string {
+	if c, ok := req.Attribute(attrCaller); ok {
+		return c
+	}
+	c, _ := req.Attribute(attrSubject)
+	return c
+}
+
+func (m *message) identity() bool {
+	return m.contentEncoding == "" || strings.EqualFold(m.contentEncoding, "identity")
+}
+
+func (m *message) grpc() bool { return strings.HasPrefix(m.contentType, "application/grpc") }
+
+// bodyDigests are computed over bytes that sealing or opening changes, so they go.
+var bodyDigests = []string{"digest", "content-digest", "repr-digest", "content-md5"}
+
+// fromUpstream are removed from requests whose response will be read: the
+// upstream must answer with a whole body, uncompressed.
+var fromUpstream = []string{"accept-encoding", "range", "if-range"}
+
+// weaken turns a strong entity tag into a weak one (RFC 9110 §8.8.1): the bytes
+// that a client sees are not the bytes that the upstream tagged.
+func weaken(etag string) string {
+	if etag == "" || strings.HasPrefix(etag, "W/") {
+		return etag
+	}
+	return "W/" + etag
+}
+
+// strengthen undoes weaken in an If-Match header, which compares strongly: a
+// client sends back the tag that it got from us, and the upstream knows its own.
+func strengthen(ifMatch string) string { return strings.ReplaceAll(ifMatch, `W/"`, `"`) }
+
+// bodyEdits are the header edits that a changed body of either direction needs.
+func bodyEdits(m *message, r *wire.Reply) {
+	r.Remove = append(r.Remove, bodyDigests...)
+	if weak := weaken(m.etag); weak != m.etag {
+		r.Set = append(r.Set, wire.Header{Name: "etag", Value: weak})
+	}
+}

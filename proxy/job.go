@@ -1,0 +1,78 @@
+package proxy
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/proxy/wire"
+)
+
+// maxChunk is the longest streamed reply; Envoy's proto asks for 64 KiB at most.
+const maxChunk = 64 << 10
+
+// A job is one body message on its way through: what came, and what leaves. The
+// output aliases the message's buffers, so both are kept until the transport has
+// sent every reply made from them, and are then cleared and recycled together.
+// To clear them earlier would put zeros, or another exchange's bytes, on the wire.
+type job struct {
+	out    codec.Output
+	req    *wire.Request
+	pieces [][]byte
+	refs   atomic.Int32
+	free   func() // j.unref, bound once
+}
+
+var jobs = sync.Pool{New: func() any {
+	j := new(job)
+	j.free = j.unref
+	return j
+}}
+
+// newJob takes req, and holds one reference for the caller.
+func newJob(req *wire.Request) *job {
+	j := jobs.Get().(*job)
+	j.req = req
+	j.refs.Store(1)
+	return j
+}
+
+// keep takes a reference for one more reply, whose Release is j.free.
+func (j *job) keep() func() {
+	j.refs.Add(1)
+	return j.free
+}
+
+func (j *job) unref() {
+	if j.refs.Add(-1) > 0 {
+		return
+	}
+	j.out.Reset()
+	if j.req != nil {
+		j.req.Free()
+		j.req = nil
+	}
+	clear(j.pieces)
+	j.pieces = j.pieces[:0]
+	jobs.Put(j)
+}
+
+// chunk returns the next run of segments of at most maxChunk bytes in all, and
+// what is left. Both alias segs, whose elements may be split.
+func (j *job) chunk(segs [][]byte) (head, rest [][]byte) {
+	n := 0
+	for i, s := range segs {
+		if n+len(s) <= maxChunk {
+			n += len(s)
+			continue
+		}
+		if n > 0 {
+			return segs[:i], segs[i:]
+		}
+		// One segment alone is too long: the head is a part of it.
+		j.pieces = append(j.pieces, s[:maxChunk])
+		segs[i] = s[maxChunk:]
+		return j.pieces[len(j.pieces)-1:], segs[i:]
+	}
+	return segs, nil
+}

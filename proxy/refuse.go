@@ -1,0 +1,139 @@
+package proxy
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/proxy/policy"
+	"github.com/sealmesh/sealmesh/proxy/wire"
+)
+
+// Codes of refusals that neither a codec nor a key causes. Like all codes they
+// are stable, and tell nothing that helps an attacker.
+const (
+	codePath       = "path_ambiguous"       // two servers could read the path differently
+	codeUnmatched  = "route_unmatched"      // no route of the policy, and unmatched is refuse
+	codeType       = "type_unsupported"     // no codec for the content type
+	codeEncoding   = "encoding_unsupported" // content-encoding: the body cannot be read
+	codeUpgrade    = "upgrade_unsupported"  // an upgraded connection cannot be protected
+	codePartial    = "partial_unsupported"  // 206: a part of a body cannot be read
+	codeMode       = "mode_unsafe"          // Envoy announced a body mode that would pass values in clear
+	codeProtocol   = "protocol_violation"   // Envoy sent what the protocol does not allow here
+	codeLarge      = "body_too_large"       // longer than limits.buffered_body
+	codeKey        = "key_unavailable"      // no key: outage, denial and misconfiguration look alike outside
+	codeInternal   = "internal"             // a defect of ours
+	codePlain      = "value_not_sealed"     // on open: a value in clear where an envelope must be
+	codeOpenFailed = "value_not_opened"     // forged, changed, another tag's or another key's
+	codeAudit      = "audit_unavailable"    // the key use could not be recorded
+)
+
+// A refusal is how an exchange ends without forwarding.
+type refusal struct {
+	code  string
+	cause error // for the log and the spans only
+}
+
+func (r *refusal) Error() string {
+	if r.cause == nil {
+		return r.code
+	}
+	return r.code + ": " + r.cause.Error()
+}
+
+func (r *refusal) Unwrap() error { return r.cause }
+
+func refuse(code string, cause error) error { return &refusal{code: code, cause: cause} }
+
+// codeOf is the one place where errors become codes.
+func codeOf(err error) string {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return r.code
+	}
+	if e, ok := errors.AsType[*keycache.Error](err); ok {
+		switch e.Reason {
+		case keycache.NotEnvelope:
+			return codePlain
+		case keycache.OpenFailed:
+			return codeOpenFailed
+		case keycache.AuditFull:
+			return codeAudit
+		default:
+			return codeKey
+		}
+	}
+	if e, ok := errors.AsType[*codec.Error](err); ok {
+		return string(e.Code)
+	}
+	if errors.Is(err, policy.ErrAmbiguousPath) {
+		return codePath
+	}
+	return codeInternal
+}
+
+// An answer is what a client sees of a code.
+type answer struct {
+	request int // HTTP status when a request is refused
+	grpc    int // gRPC status of the same
+	title   string
+}
+
+// A refused response is always a 502, or a 503 where trying again may help:
+// the client did nothing wrong.
+var answers = map[string]answer{
+	codePath:                 {400, 3, "The path is ambiguous."},
+	codeUnmatched:            {403, 7, "No route of the policy covers this request."},
+	codeType:                 {415, 3, "The content type cannot be read on this route."},
+	codeEncoding:             {415, 3, "The content encoding cannot be read on this route."},
+	codeUpgrade:              {400, 3, "A connection cannot be upgraded on this route."},
+	codePartial:              {416, 11, "A part of a body cannot be read on this route."},
+	codeMode:                 {500, 13, "The proxy is not configured safely for this route."},
+	codeProtocol:             {500, 13, "The proxy broke the protocol."},
+	codeLarge:                {413, 8, "The body is too large."},
+	codeKey:                  {503, 14, "A key is not available now."},
+	codePlain:                {422, 3, "A value is not sealed."},
+	codeOpenFailed:           {422, 3, "A value cannot be opened."},
+	codeAudit:                {503, 14, "The use of a key cannot be recorded now."},
+	codeInternal:             {500, 13, "The exchange failed."},
+	string(codec.Malformed):  {400, 3, "The body is malformed."},
+	string(codec.Truncated):  {400, 3, "The body is incomplete."},
+	string(codec.TooDeep):    {400, 3, "The body is nested too deeply."},
+	string(codec.ValueLimit): {413, 8, "A value is too large."},
+	string(codec.FieldLimit): {413, 8, "The body has too many protected values."},
+	string(codec.NameLimit):  {413, 8, "A name is too long."},
+	string(codec.WrongKind):  {422, 3, "A value does not fit this format."},
+}
+
+// immediate returns the reply that refuses with code, as problem details (RFC 9457).
+func immediate(code string, response, grpcClient bool) *wire.Immediate {
+	a, ok := answers[code]
+	if !ok {
+		a, code = answers[codeInternal], codeInternal
+	}
+	status := a.request
+	if response {
+		status = 502
+		if a.request == 503 {
+			status = 503
+		}
+	}
+	im := &wire.Immediate{Status: status, GRPCStatus: -1, Details: "sealmesh_" + code}
+	if grpcClient {
+		im.GRPCStatus = a.grpc
+		im.Body = []byte(code)
+		return im
+	}
+	im.Headers = []wire.Header{{Name: "content-type", Value: "application/problem+json"}, {Name: "cache-control", Value: "no-store"}}
+	if status == 503 {
+		im.Headers = append(im.Headers, wire.Header{Name: "retry-after", Value: "1"})
+	}
+	im.Body, _ = json.Marshal(struct {
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Code   string `json:"code"`
+	}{"urn:sealmesh:refusal:" + strings.ReplaceAll(code, "_", "-"), a.title, status, code})
+	return im
+}

@@ -1,0 +1,67 @@
+// Package proxy is the ext_proc service: it takes the bodies that Envoy hands
+// over, has tagged values sealed or opened in them, and gives them back.
+//
+// It guarantees that no tagged value leaves a protected route in clear because
+// something went wrong. Every end of a stream that is not the end of both
+// directions is an error, since Envoy takes a clean end for leave to pass the
+// rest on untouched. What cannot be read is refused.
+package proxy
+
+import (
+	"log/slog"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+
+	"github.com/sealmesh/sealmesh/proxy/wire"
+)
+
+// A Server serves ext_proc streams under the runtime that is in place when each
+// begins. Safe for concurrent use.
+type Server struct {
+	runtime atomic.Pointer[Runtime]
+	metrics *Metrics
+	log     *slog.Logger
+	tracer  trace.Tracer
+}
+
+// NewServer returns a server that runs rt. tracer makes the ordinary request
+// spans, and may be nil.
+func NewServer(rt *Runtime, m *Metrics, log *slog.Logger, tracer trace.Tracer) *Server {
+	s := &Server{metrics: m, log: log, tracer: tracer}
+	s.runtime.Store(rt)
+	return s
+}
+
+// Register adds the service to g, which must have been made with wire.ServerOption.
+func (s *Server) Register(g grpc.ServiceRegistrar) { wire.Register(g, s.process) }
+
+// Swap puts rt in place for exchanges that begin from now on.
+func (s *Server) Swap(rt *Runtime) { s.runtime.Swap(rt).release() }
+
+// Runtime returns the runtime in place.
+func (s *Server) Runtime() *Runtime { return s.runtime.Load() }
+
+func (s *Server) process(stream *wire.Stream) error {
+	rt := s.runtime.Load()
+	for !rt.acquire() {
+		rt = s.runtime.Load()
+	}
+	s.metrics.Active.Add(1)
+	x := &exchange{srv: s, rt: rt, stream: stream, ctx: stream.Context()}
+	x.request.x, x.response.x = x, x
+	x.response.response = true
+	return x.run()
+}
+
+func attr(key, value string) slog.Attr { return slog.String(key, value) }
+
+// levelOf separates what a client did wrong from what an operator must see.
+func levelOf(code string) slog.Level {
+	switch code {
+	case codeKey, codeAudit, codeMode, codeProtocol, codeInternal:
+		return slog.LevelError
+	}
+	return slog.LevelWarn
+}
