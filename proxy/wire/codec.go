@@ -1,0 +1,55 @@
+package wire
+
+import (
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+)
+
+// ServerOption makes a grpc.Server use this package's codec for ext_proc messages and
+// the generated code for all others.
+func ServerOption() grpc.ServerOption {
+	return grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name)})
+}
+
+// codec is an encoding.CodecV2 for *Request, *Reply and, through the embedded one, any
+// protobuf message. It is stateless.
+type codec struct{ encoding.CodecV2 }
+
+// Marshal encodes v; a *Reply without copying its large segments.
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	if r, ok := v.(*Reply); ok {
+		return r.marshal()
+	}
+	return c.CodecV2.Marshal(v)
+}
+
+// Unmarshal decodes v; a *Request without copying its body, by holding on to data until
+// it is freed or decoded into again.
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if r, ok := v.(*Request); ok {
+		return r.unmarshal(data)
+	}
+	return c.CodecV2.Unmarshal(data, v)
+}
+
+func (r *Request) unmarshal(data mem.BufferSlice) error {
+	r.reset()
+	data.Ref()
+	r.buffers = append(r.buffers, data...)
+	for _, b := range data {
+		if b.Len() > 0 {
+			r.segments = append(r.segments, b.ReadOnlyData())
+		}
+	}
+	err := r.decode(newCursor(r.segments))
+	if err == errUnusual {
+		r.reset()
+		err = r.decodeGenerated(data.Materialize())
+	}
+	if err != nil {
+		r.reset()
+	}
+	return err
+}

@@ -1,0 +1,227 @@
+package wire
+
+import (
+	"errors"
+	"unicode/utf8"
+
+	"google.golang.org/grpc/mem"
+)
+
+// A Reply is one ProcessingResponse. Its CommonResponse always has the status CONTINUE.
+type Reply struct {
+	Phase     Phase
+	Set       []Header // header_mutation.set_headers, overwriting
+	Remove    []string // header_mutation.remove_headers
+	Body      BodyReply
+	Segments  [][]byte   // the new body, or the next piece of it
+	End       bool       // BodyStreamed: end_of_stream
+	Mode      *Protocol  // mode_override of both body modes, in header replies
+	Immediate *Immediate // instead of all of the above but Segments and Release, if not nil
+	// Release, when not nil, is called once, when Segments are no longer in use: after
+	// the transport has written them, or at once when they were copied or could not be
+	// sent. It may be called from another goroutine and must not block.
+	Release func()
+}
+
+// A Header is one header to set. It travels as raw_value, with append false.
+type Header struct{ Name, Value string }
+
+// BodyReply says what becomes of a body.
+type BodyReply uint8
+
+const (
+	BodyUnchanged BodyReply = iota // no body_mutation
+	BodyReplaced                   // body_mutation.body (BUFFERED, STREAMED)
+	BodyStreamed                   // body_mutation.streamed_response (FULL_DUPLEX_STREAMED)
+)
+
+// Immediate is an ImmediateResponse.
+type Immediate struct {
+	Status     int // HTTP status; Envoy knows those of envoy.type.v3.StatusCode
+	Headers    []Header
+	Body       []byte // copied
+	GRPCStatus int    // -1 for none
+	Details    string
+}
+
+var (
+	errReply = errors.New("wire: a reply needs a phase that can carry what it says, or an Immediate")
+	errText  = errors.New("wire: header names and details of a reply must be UTF-8")
+)
+
+// check refuses what Envoy would not understand, or would understand as "go on".
+func (r *Reply) check() error {
+	if m := r.Immediate; m != nil {
+		if !utf8.ValidString(m.Details) {
+			return errText
+		}
+		return checkNames(m.Headers, nil)
+	}
+	headers := r.Phase == RequestHeaders || r.Phase == ResponseHeaders
+	body := r.Phase == RequestBody || r.Phase == ResponseBody
+	switch {
+	case r.Phase == None || r.Phase > ResponseTrailers,
+		r.Body > BodyStreamed,
+		r.Body != BodyUnchanged && !body,
+		r.Body == BodyUnchanged && len(r.Segments) > 0,
+		r.Body != BodyStreamed && r.End,
+		r.Mode != nil && !headers:
+		return errReply
+	}
+	return checkNames(r.Set, r.Remove)
+}
+
+func checkNames(set []Header, remove []string) error {
+	for i := range set {
+		if !utf8.ValidString(set[i].Name) {
+			return errText
+		}
+	}
+	for _, name := range remove {
+		if !utf8.ValidString(name) {
+			return errText
+		}
+	}
+	return nil
+}
+
+// plain reports whether r only lets its phase pass.
+func (r *Reply) plain() bool {
+	return r.Immediate == nil && len(r.Set) == 0 && len(r.Remove) == 0 && r.Body == BodyUnchanged && r.Mode == nil
+}
+
+// constant holds the replies that let a phase pass: a ProcessingResponse with an empty
+// HeadersResponse, BodyResponse or TrailersResponse.
+var constant = [...]mem.BufferSlice{
+	RequestHeaders:   {mem.SliceBuffer{1<<3 | 2, 0}},
+	ResponseHeaders:  {mem.SliceBuffer{2<<3 | 2, 0}},
+	RequestBody:      {mem.SliceBuffer{3<<3 | 2, 0}},
+	ResponseBody:     {mem.SliceBuffer{4<<3 | 2, 0}},
+	RequestTrailers:  {mem.SliceBuffer{5<<3 | 2, 0}},
+	ResponseTrailers: {mem.SliceBuffer{6<<3 | 2, 0}},
+}
+
+// marshal encodes r. It calls Release at the latest when the buffers that it returns, or
+// would have returned, are freed.
+func (r *Reply) marshal() (mem.BufferSlice, error) {
+	if err := r.check(); err != nil {
+		r.released()
+		return nil, err
+	}
+	if r.plain() {
+		r.released()
+		return constant[r.Phase], nil
+	}
+	if r.Immediate != nil {
+		return assemble(r, nil), nil
+	}
+	return assemble(r, r.Segments), nil
+}
+
+func (r *Reply) released() {
+	if r.Release != nil {
+		r.Release()
+	}
+}
+
+// bound returns a length in which all of r but the Segments can be encoded.
+func (r *Reply) bound() int {
+	const fixed, perField = 128, 64 // for tags and lengths
+	n := fixed
+	set := r.Set
+	if m := r.Immediate; m != nil {
+		n += len(m.Body) + len(m.Details)
+		set = m.Headers
+	}
+	for i := range set {
+		n += perField + len(set[i].Name) + len(set[i].Value)
+	}
+	for _, name := range r.Remove {
+		n += perField + len(name)
+	}
+	return n
+}
+
+// encode writes all of the message but the body, which is to follow. A message whose end
+// is 0 reaches to the end of that body.
+func (r *Reply) encode(w *backward) {
+	switch {
+	case r.Immediate != nil:
+		r.Immediate.encode(w)
+		w.message(7, 0)
+	case r.Phase == RequestTrailers || r.Phase == ResponseTrailers:
+		encodeMutation(w, 1, r.Set, r.Remove) // TrailersResponse.header_mutation
+		w.message(responseField[r.Phase], 0)
+	default:
+		end := 0
+		if r.Mode != nil {
+			w.number(4, uint64(r.Mode.Response))
+			w.number(3, uint64(r.Mode.Request))
+			w.message(9, 0) // mode_override
+			end = w.mark()
+		}
+		r.encodeBody(w)
+		encodeMutation(w, 2, r.Set, r.Remove)
+		w.message(1, end) // HeadersResponse.response, BodyResponse.response
+		w.message(responseField[r.Phase], end)
+	}
+}
+
+// responseField maps phases to the field numbers of ProcessingResponse.response.
+var responseField = [...]uint64{
+	RequestHeaders: 1, ResponseHeaders: 2,
+	RequestBody: 3, ResponseBody: 4,
+	RequestTrailers: 5, ResponseTrailers: 6,
+}
+
+// encodeBody writes CommonResponse.body_mutation up to the first byte of the body. The
+// order of fields is free in protobuf, so whatever goes with the body goes before it.
+func (r *Reply) encodeBody(w *backward) {
+	if r.Body == BodyUnchanged {
+		return
+	}
+	w.message(1, 0) // the body ends every message that it is in
+	if r.Body == BodyStreamed {
+		if r.End {
+			w.number(2, 1)
+		}
+		w.message(3, 0)
+	}
+	w.message(3, 0)
+}
+
+// encodeMutation writes a HeaderMutation as field n, or nothing.
+func encodeMutation(w *backward, n uint64, set []Header, remove []string) {
+	if len(set)+len(remove) == 0 {
+		return
+	}
+	end := w.mark()
+	for i := len(remove) - 1; i >= 0; i-- {
+		w.text(2, remove[i])
+	}
+	for i := len(set) - 1; i >= 0; i-- {
+		option := w.mark()
+		w.message(2, w.mark()) // append: a BoolValue with its default, false
+		value := w.mark()
+		w.text(3, set[i].Value)
+		w.text(1, set[i].Name)
+		w.message(1, value)
+		w.message(1, option)
+	}
+	w.message(n, end)
+}
+
+// encode writes an ImmediateResponse.
+func (m *Immediate) encode(w *backward) {
+	w.text(5, m.Details)
+	if m.GRPCStatus >= 0 {
+		end := w.mark()
+		w.number(1, uint64(m.GRPCStatus))
+		w.message(4, end)
+	}
+	w.text(3, string(m.Body))
+	encodeMutation(w, 2, m.Headers, nil)
+	end := w.mark()
+	w.number(1, uint64(m.Status))
+	w.message(1, end)
+}
