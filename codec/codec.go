@@ -11,6 +11,8 @@
 // in the table of [Formats], and cases for the conformance suite.
 package codec
 
+import "cmp"
+
 // A Kind says what the bytes of a value are. Its number is part of every
 // envelope and never changes.
 type Kind uint8
@@ -63,10 +65,10 @@ type Format struct {
 // Limits bound what one body may cost. The zero value of a field means the
 // default below.
 type Limits struct {
-	ValueBytes int   // longest tagged value
+	ValueBytes int   // longest tagged value, as it stands in the body (quotes and escapes included)
 	Depth      int   // deepest nesting of arrays and objects
 	Fields     int   // tagged values in one body
-	NameBytes  int   // longest member name
+	NameBytes  int   // longest member name that has to be compared with a rule, as it stands in the body
 	BodyBytes  int64 // longest body; unlimited when zero: transports bound buffered bodies themselves
 }
 
@@ -77,3 +79,12 @@ const (
 	DefaultFields     = 100_000
 	DefaultNameBytes  = 64 << 10
 )
+
+// withDefaults fills in the zero fields.
+func (l Limits) withDefaults() Limits {
+	l.ValueBytes = cmp.Or(l.ValueBytes, DefaultValueBytes)
+	l.Depth = cmp.Or(l.Depth, DefaultDepth)
+	l.Fields = cmp.Or(l.Fields, DefaultFields)
+	l.NameBytes = cmp.Or(l.NameBytes, DefaultNameBytes)
+	return l
+}

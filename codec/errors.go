@@ -20,6 +20,7 @@ const (
 
 // An Error says why a body was refused and where. It never holds bytes of the body.
 type Error struct {
+	Format string // name of the Format
 	Code   Code
 	Offset int64  // byte offset in the body
 	Detail string // what was expected, in fixed words
@@ -27,5 +28,5 @@ type Error struct {
 
 // Error reads "json: body_malformed at byte 17: expected a comma".
 func (e *Error) Error() string {
-	return fmt.Sprintf("%s at byte %d: %s", e.Code, e.Offset, e.Detail)
+	return fmt.Sprintf("%s: %s at byte %d: %s", e.Format, e.Code, e.Offset, e.Detail)
 }

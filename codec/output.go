@@ -1,9 +1,26 @@
 package codec
 
+const (
+	// shortRun is the length below which a run of input is copied rather than
+	// referred to: a segment more costs the transport about as much as the copy,
+	// and a small body then leaves as one contiguous segment.
+	shortRun   = 4 << 10
+	firstBlock = 4 << 10
+	maxHint    = 16 << 10
+	maxBlock   = 64 << 10
+)
+
 // An Output collects what a body becomes: runs of the input, long ones by
-// reference, and replacements, which it owns. Not safe for concurrent use.
+// reference, and replacements, which it owns. Not safe for concurrent use. The
+// zero value is ready.
 type Output struct {
-	segs [][]byte
+	segs    [][]byte
+	n       int
+	block   []byte    // the owned block in use; its length is what is taken of it
+	growing bool      // the last segment ends where block does, and can grow in place
+	owned   []*[]byte // every block, block's own included
+	adopted [][]byte  // memory that a Transform had to move to
+	hint    int       // length of the first block
 }
 
 // Segments returns the pieces in order. They are valid until Reset, and as long
@@ -11,8 +28,91 @@ type Output struct {
 func (o *Output) Segments() [][]byte { return o.segs }
 
 // Len returns the number of bytes in all segments.
-func (o *Output) Len() int { panic("not yet") }
+func (o *Output) Len() int { return o.n }
 
 // Reset forgets the segments, clears the memory they used, and keeps it for the
 // next use.
-func (o *Output) Reset() { panic("not yet") }
+func (o *Output) Reset() {
+	for i, b := range o.owned {
+		PutBuffer(b)
+		o.owned[i] = nil
+	}
+	for _, b := range o.adopted {
+		clear(b[:cap(b)])
+	}
+	clear(o.adopted)
+	clear(o.segs)
+	*o = Output{segs: o.segs[:0], owned: o.owned[:0], adopted: o.adopted[:0]}
+}
+
+// expect sizes the first block for a body of which n bytes have come.
+func (o *Output) expect(n int) { o.hint = min(n+n/2, maxHint) }
+
+// add appends a run of the input, which must stay unchanged until Reset.
+func (o *Output) add(p []byte) {
+	switch {
+	case len(p) == 0:
+	case !o.growing && o.follows(p):
+		last := &o.segs[len(o.segs)-1]
+		*last = (*last)[:len(*last)+len(p)]
+		o.n += len(p)
+	case len(p) < shortRun:
+		o.put(p)
+	default:
+		o.segs = append(o.segs, p)
+		o.growing = false
+		o.n += len(p)
+	}
+}
+
+// follows reports whether p starts where the last segment ends, in the same memory.
+func (o *Output) follows(p []byte) bool {
+	if len(o.segs) == 0 {
+		return false
+	}
+	last := o.segs[len(o.segs)-1]
+	n := len(last)
+	return cap(last) >= n+len(p) && &last[:n+1][n] == &p[0]
+}
+
+// put appends a copy of b.
+func (o *Output) put(b []byte) { o.commit(append(o.tail(len(b)), b...)) }
+
+// tail returns an empty slice with room for n bytes of owned memory. What is
+// appended to it becomes part of the output by commit, before tail is called again.
+func (o *Output) tail(n int) []byte {
+	if cap(o.block)-len(o.block) < n {
+		size := max(n, min(2*cap(o.block), maxBlock), o.hint, firstBlock)
+		b := GetBuffer(size)
+		o.owned = append(o.owned, b)
+		o.block, o.growing = *b, false
+	}
+	return o.block[len(o.block):]
+}
+
+// commit appends b, which is what tail returned, extended. If it outgrew its
+// memory and was moved, the new memory is Output's from here on.
+func (o *Output) commit(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	o.n += len(b)
+	used := len(o.block)
+	if cap(o.block) == used || &o.block[:used+1][used] != &b[0] {
+		o.adopt(b)
+		o.segs = append(o.segs, b)
+		o.growing = false
+		return
+	}
+	o.block = o.block[:used+len(b)]
+	if o.growing {
+		last := &o.segs[len(o.segs)-1]
+		*last = (*last)[:len(*last)+len(b)]
+		return
+	}
+	o.segs = append(o.segs, o.block[used:])
+	o.growing = true
+}
+
+// adopt makes b's memory Output's, to be cleared at Reset.
+func (o *Output) adopt(b []byte) { o.adopted = append(o.adopted, b) }

@@ -1,18 +1,113 @@
 package codec
 
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // A Rule is one compiled path of a plan.
 type Rule struct {
-	Path     string // RFC 9535 subset: $ followed by .name ['name'] [n] [*] .* ..name ..*
+	Path     string // RFC 9535 subset: $ followed by .name ['name'] [n] [*] .* ..name ..['name'] ..[n] ..*
 	Unescape bool   // give every string as Text, however it was escaped (deterministic suite)
 }
 
-// A Selector is a compiled set of rules. It answers, as a walker descends,
+// maxSegments is how many steps a path may have: its states fit one word.
+const maxSegments = 63
+
+// A Selector is a compiled set of rules. It answers, as a [Cursor] descends,
 // which rule owns a value, without allocating. Immutable, safe for concurrent use.
-type Selector struct{}
+//
+// When several rules match one value, the most specific owns it: the one with
+// fewer descendant segments, then fewer wildcards, then more segments, then the one
+// that sorts first. A value inside an owned value is part of it: the outermost wins.
+//
+// The rules are one nondeterministic automaton, run bit-parallel. A rule of k
+// segments has k+1 neighbouring bits of one word; bit i is set where the first i
+// segments have matched, bit k where the rule does. One step down is
+// (states & matches of this step) << 1 | states & loops, so its cost does not
+// depend on how many rules there are, only on how many words hold them.
+type Selector struct {
+	words    int       // in each mask
+	start    []uint64  // bit 0 of every rule
+	loop     []uint64  // states whose next segment is a descendant one
+	accept   []uint64  // last bit of every rule
+	rules    []int32   // by bit: the rule whose states it is among
+	names    nameTable // member name → row of masks
+	index    []int     // element indexes that rules name, sorted
+	masks    []uint64  // rows of words: row 0 for any step, then names, then indexes
+	unescape []bool    // by rule
+}
 
 // NewSelector compiles rules; Field.Rule is an index into them. A path outside
-// the subset is a *PathError.
-func NewSelector(rules []Rule) (*Selector, error) { panic("not yet") }
+// the subset is a *PathError, and so is one that says the same as an earlier one.
+func NewSelector(rules []Rule) (*Selector, error) {
+	paths := make([]compiledPath, len(rules))
+	seen := make(map[string]int, len(rules))
+	for i, r := range rules {
+		segs, err := parsePath(r.Path)
+		if err != nil {
+			return nil, err
+		}
+		if len(segs) > maxSegments {
+			return nil, &PathError{Path: r.Path, Detail: fmt.Sprintf("more than %d segments", maxSegments)}
+		}
+		paths[i] = newCompiledPath(i, segs)
+		if first, dup := seen[paths[i].key]; dup {
+			return nil, &PathError{Path: r.Path, Detail: fmt.Sprintf("the same as %q", rules[first].Path)}
+		}
+		seen[paths[i].key] = i
+	}
+	slices.SortFunc(paths, compiledPath.compare)
+	s := &Selector{unescape: make([]bool, len(rules))}
+	for i, r := range rules {
+		s.unescape[i] = r.Unescape
+	}
+	s.build(paths)
+	return s, nil
+}
+
+// A compiledPath is a path with what its place in the order depends on.
+type compiledPath struct {
+	rule                   int
+	segs                   []segment
+	descendants, wildcards int
+	key                    string // equal for equal paths
+	bit                    int    // of its first state, counted over all words
+}
+
+func newCompiledPath(rule int, segs []segment) compiledPath {
+	p := compiledPath{rule: rule, segs: segs}
+	var key strings.Builder
+	for _, s := range segs {
+		if s.descendant {
+			p.descendants++
+			key.WriteString("..")
+		}
+		switch {
+		case s.any:
+			p.wildcards++
+			key.WriteString("[*]")
+		case s.named:
+			fmt.Fprintf(&key, "[%q]", s.name)
+		default:
+			fmt.Fprintf(&key, "[%d]", s.index)
+		}
+	}
+	p.key = key.String()
+	return p
+}
+
+// compare puts the more specific path first.
+func (p compiledPath) compare(q compiledPath) int {
+	return cmp.Or(
+		cmp.Compare(p.descendants, q.descendants),
+		cmp.Compare(p.wildcards, q.wildcards),
+		cmp.Compare(len(q.segs), len(p.segs)),
+		cmp.Compare(p.key, q.key),
+	)
+}
 
 // A PathError names the part of a path that cannot be compiled.
 type PathError struct {
@@ -22,4 +117,6 @@ type PathError struct {
 }
 
 // Error reads `path "$.a[?@.b]": at 4: filters are not supported`.
-func (e *PathError) Error() string { panic("not yet") }
+func (e *PathError) Error() string {
+	return fmt.Sprintf("path %q: at %d: %s", e.Path, e.Offset, e.Detail)
+}

@@ -1,0 +1,52 @@
+package codec
+
+import (
+	"math/bits"
+	"sync"
+)
+
+// Sizes of pooled buffers: powers of two from 1 KiB to 4 MiB. Longer ones are
+// made and dropped, since a pool of them would only hoard memory.
+const (
+	minBufferBits = 10
+	maxBufferBits = 22
+)
+
+var buffers [maxBufferBits - minBufferBits + 1]sync.Pool
+
+// GetBuffer returns an empty buffer with room for at least n bytes. Whoever
+// appends past its capacity leaves the old memory, uncleared, to the garbage
+// collector: ask for enough. Safe for concurrent use.
+//
+// The pool is exported for the transport, which holds the same plaintext: the
+// buffer pool of grpc-go zeroes on the way out only, so that a body would stay in
+// idle memory until somebody happens to reuse it.
+func GetBuffer(n int) *[]byte {
+	class := bufferClass(n)
+	if class >= len(buffers) {
+		b := make([]byte, 0, n)
+		return &b
+	}
+	if b, ok := buffers[class].Get().(*[]byte); ok {
+		return b
+	}
+	b := make([]byte, 0, 1<<(class+minBufferBits))
+	return &b
+}
+
+// PutBuffer clears all of b's capacity and gives it back. Neither b nor a slice
+// of it may be used afterwards.
+func PutBuffer(b *[]byte) {
+	whole := (*b)[:cap(*b)]
+	clear(whole)
+	*b = whole[:0]
+	class := bufferClass(len(whole))
+	if class < len(buffers) && len(whole) == 1<<(class+minBufferBits) {
+		buffers[class].Put(b)
+	}
+}
+
+// bufferClass returns the index of the smallest class that holds n bytes.
+func bufferClass(n int) int {
+	return max(bits.Len(uint(max(n, 1)-1))-minBufferBits, 0)
+}

@@ -1,0 +1,92 @@
+package codec
+
+import "sync"
+
+// keptFields is how many fields a recycled Writer keeps room for.
+const keptFields = 4096
+
+// A jsonWriter rewrites one JSON body (RFC 8259, UTF-8).
+//
+// It refuses everything that is not one JSON value with blanks around it: a byte order
+// mark, an empty body, anything after the value, escapes, numbers, control
+// characters and UTF-8 that the grammar does not have. Member names are compared
+// after unescaping, so that no spelling of a name gets around a rule. A member that comes twice
+// is two members, each with its value tagged. Half a surrogate pair (\ud800) is legal in RFC 8259 and
+// passes, except where it would have to be compared or sealed as text.
+//
+// All of a chunk is read before the first Transform of a value that ends in it
+// is called: a body that came whole is known to be well-formed by then.
+//
+// What it holds of a body is at most one unfinished tagged value and one
+// unfinished member name, both limited.
+type jsonWriter struct {
+	jsonScan
+	transform Transform
+}
+
+var jsonWriters = sync.Pool{New: func() any { return new(jsonWriter) }}
+
+// newJSON makes a Writer. Without a Selector it only validates.
+func newJSON(sel *Selector, transform Transform, limits Limits) Writer {
+	return getJSON(sel, transform, limits)
+}
+
+func getJSON(sel *Selector, transform Transform, limits Limits) *jsonWriter {
+	w := jsonWriters.Get().(*jsonWriter)
+	w.transform = transform
+	w.begin(sel, limits.withDefaults())
+	return w
+}
+
+// Write implements [Writer].
+func (w *jsonWriter) Write(out *Output, p []byte) error {
+	if w.err != nil {
+		return w.err
+	}
+	if limit := w.limits.BodyBytes; limit > 0 && int64(len(p)) > limit-w.base {
+		if w.scan(p[:limit-w.base]) == nil {
+			w.fail(TooLarge, 0, "the body is longer than the limit")
+		}
+		return w.err
+	}
+	if w.scan(p) != nil {
+		return w.err
+	}
+	w.err = w.splice(out, p)
+	return w.err
+}
+
+// Close implements [Writer].
+func (w *jsonWriter) Close(out *Output) error {
+	if w.err == nil && w.complete() == nil {
+		w.err = w.splice(out, nil)
+	}
+	return w.err
+}
+
+// Free implements [Writer].
+func (w *jsonWriter) Free() {
+	w.carry.drop()
+	w.name.drop()
+	w.forget()
+	if cap(w.fields) > keptFields {
+		w.fields, w.spans = nil, nil
+	}
+	kept := jsonScan{frames: w.frames[:0]}
+	kept.jsonMatch = jsonMatch{
+		cursor:  Cursor{states: w.cursor.states[:0]},
+		index:   w.index[:0],
+		fields:  w.fields,
+		spans:   w.spans,
+		scratch: w.scratch,
+	}
+	*w = jsonWriter{jsonScan: kept}
+	jsonWriters.Put(w)
+}
+
+// forget drops the fields of a chunk that is done with.
+func (w *jsonWriter) forget() {
+	clear(w.fields)
+	w.fields, w.spans = w.fields[:0], w.spans[:0]
+	w.scratch.Reset()
+}

@@ -1,0 +1,100 @@
+package codec
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// document makes a body of about n bytes: users with orders, dense in short
+// strings, with escapes, UTF-8, numbers and decoys, and tagged fields in the first few.
+func document(n, tagged int) []byte {
+	var b strings.Builder
+	b.WriteString(`{"users":[`)
+	for i := 0; b.Len() < n; i++ {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		name := "pii"
+		if i >= tagged {
+			name = "pio"
+		}
+		fmt.Fprintf(&b, `{"id":%d,"name":"Jörg \"J\" Müller","active":true,"%s":{"ssn":"%03d-45-6789"},`+
+			`"orders":[{"sku":"A-%d","qty":%d,"price":%d.95,"note":"leave at\u0020door\n"},{"sku":"B","qty":2,"price":1e2,"note":null}],`+
+			`"ssn_hint":"none","city":"Zürich","tags":["a","bb","ccc"]}`, i, name, i%1000, i, i%9, i)
+	}
+	b.WriteString(`]}`)
+	return []byte(b.String())
+}
+
+var benchSink int
+
+func seal(dst []byte, batch []Field) ([]byte, Kind, error) {
+	dst = append(dst, "sm1."...)
+	for range 99 {
+		dst = append(dst, 'A')
+	}
+	return dst, Text, nil
+}
+
+func BenchmarkScan(b *testing.B) {
+	for _, size := range []int{2 << 10, 100 << 10, 10 << 20} {
+		body := document(size, 0)
+		for _, path := range []string{"$.nothing", "$.users[*].pii.ssn", "$..secret"} {
+			b.Run(fmt.Sprintf("%dKiB/%s", size>>10, path), func(b *testing.B) {
+				benchmarkJSON(b, path, body)
+			})
+		}
+		b.Run(fmt.Sprintf("%dKiB/json.Valid", size>>10), func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				if !json.Valid(body) {
+					b.Fatal("not valid")
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("%dKiB/jsontext", size>>10), func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				if !jsontext.Value(body).IsValid(jsontext.AllowDuplicateNames(true)) {
+					b.Fatal("not valid")
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkSplice(b *testing.B) {
+	for _, c := range []struct {
+		size, fields int
+	}{{2 << 10, 5}, {220 << 10, 50}} {
+		b.Run(fmt.Sprintf("%dKiB/%dfields", c.size>>10, c.fields), func(b *testing.B) {
+			benchmarkJSON(b, "$.users[*].pii.ssn", document(c.size, c.fields))
+		})
+	}
+}
+
+func benchmarkJSON(b *testing.B, path string, body []byte) {
+	sel, err := NewSelector([]Rule{{Path: path}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var out Output
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		w := newJSON(sel, seal, Limits{})
+		if err := w.Write(&out, body); err != nil {
+			b.Fatal(err)
+		}
+		if err := w.Close(&out); err != nil {
+			b.Fatal(err)
+		}
+		w.Free()
+		benchSink += out.Len()
+		out.Reset()
+	}
+}

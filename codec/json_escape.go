@@ -1,0 +1,109 @@
+package codec
+
+import (
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// unescape appends to dst what s, the inside of a valid JSON string, stands for. It
+// fails on half a surrogate pair, which no UTF-8 text can hold. The result is
+// never longer than s.
+func unescape(dst, s []byte) ([]byte, bool) {
+	for i := 0; i < len(s); {
+		if s[i] != '\\' {
+			start := i
+			for i < len(s) && s[i] != '\\' {
+				i++
+			}
+			dst = append(dst, s[start:i]...)
+			continue
+		}
+		if s[i+1] != 'u' {
+			dst = append(dst, escapeMeaning[s[i+1]])
+			i += 2
+			continue
+		}
+		r := hex4(s[i+2:])
+		i += 6
+		if utf16.IsSurrogate(r) {
+			if len(s)-i < 6 || s[i] != '\\' || s[i+1] != 'u' {
+				return dst, false
+			}
+			r = utf16.DecodeRune(r, hex4(s[i+2:]))
+			i += 6
+			if r == utf8.RuneError {
+				return dst, false
+			}
+		}
+		dst = utf8.AppendRune(dst, r)
+	}
+	return dst, true
+}
+
+// hex4 reads four hex digits.
+func hex4(s []byte) (r rune) {
+	for _, c := range s[:4] {
+		r <<= 4
+		if c <= '9' {
+			r |= rune(c - '0')
+		} else {
+			r |= rune((c | 0x20) - 'a' + 10)
+		}
+	}
+	return r
+}
+
+// plainText reports whether text can stand between quotes as it is, and whether
+// it is UTF-8 at all.
+func plainText(text []byte) (plain, valid bool) {
+	plain = true
+	for i := 0; i < len(text); {
+		switch c := stringClass[text[i]]; c {
+		case plainByte:
+			i++
+		case quoteByte, escapeByte, controlByte:
+			plain = false
+			i++
+		case badByte:
+			return false, false
+		default:
+			n, why := scanRune(text[i:], runeTails[c])
+			if why != stopEnd {
+				return false, false
+			}
+			i += n
+		}
+	}
+	return plain, true
+}
+
+// appendEscaped appends text, which is UTF-8, as the inside of a JSON string, with no
+// more escapes than it needs.
+func appendEscaped(dst, text []byte) []byte {
+	const hex = "0123456789abcdef"
+	start := 0
+	for i, c := range text {
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		dst = append(dst, text[start:i]...)
+		start = i + 1
+		switch c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\b':
+			dst = append(dst, '\\', 'b')
+		case '\f':
+			dst = append(dst, '\\', 'f')
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		}
+	}
+	return append(dst, text[start:]...)
+}

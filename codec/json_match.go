@@ -1,0 +1,166 @@
+package codec
+
+// Fixed words of errors that several places give.
+const (
+	valueDetail = "a tagged value is longer than the limit"
+	nameDetail  = "a member name is longer than the limit"
+	fieldDetail = "more tagged values than the limit"
+	loneDetail  = "half a surrogate pair"
+)
+
+// A span is where in the chunk being read a tagged value lies.
+type span struct {
+	start, end int // start is negative when an earlier chunk has the beginning
+}
+
+// A jsonMatch is the half of a scan that knows rules. It is asked only where
+// a rule may still match.
+type jsonMatch struct {
+	sel    *Selector // nil when there is nothing to match
+	limits Limits
+	cursor Cursor
+	index  []int // of the next element, one for each live array
+	rule   int   // that owns the next member's value, or -1
+	count  int   // tagged values so far
+
+	tag      int   // rule of the tagged value being read, or -1
+	tagStart int64 // its offset in the body
+	tagText  bool  // it is a string
+	carry    held  // what earlier chunks have of it
+
+	nameStart int64 // offset of the member name being read, or -1
+	name      held  // what earlier chunks have of it
+
+	fields  []Field // the tagged values that end in this chunk
+	spans   []span  // where
+	scratch Output  // what had to be unescaped
+}
+
+func (s *jsonScan) begin(sel *Selector, limits Limits) {
+	s.sel, s.limits, s.live = sel, limits, sel != nil
+	s.tag, s.rule, s.nameStart = -1, -1, -1
+	if sel != nil {
+		s.rule = s.cursor.Start(sel)
+	}
+}
+
+// beginValue is called where a value begins that a rule may own.
+func (s *jsonScan) beginValue(i int, kind class) bool {
+	if n := len(s.frames); n > 0 && s.frames[n-1]&objectFrame == 0 {
+		at := &s.index[len(s.index)-1]
+		s.rule = s.cursor.Element(*at)
+		*at++
+	}
+	if s.rule < 0 {
+		return true
+	}
+	if s.count == s.limits.Fields {
+		s.fail(FieldLimit, i, fieldDetail)
+		return false
+	}
+	s.count++
+	s.tag, s.tagStart, s.tagText = s.rule, s.base+int64(i), kind == stringValue
+	return true
+}
+
+// enter reports whether a rule may own a value in the container that begins.
+func (s *jsonScan) enter(kind class) bool {
+	if s.tag >= 0 || !s.cursor.Live() {
+		return false
+	}
+	if kind == arrayValue {
+		s.index = append(s.index, 0)
+	}
+	return true
+}
+
+// leave undoes enter.
+func (s *jsonScan) leave(f frame) {
+	if f&objectFrame == 0 {
+		s.index = s.index[:len(s.index)-1]
+	}
+}
+
+// matchName takes the last piece of a member name, without its quote.
+func (s *jsonScan) matchName(name []byte) bool {
+	if s.name.len() > 0 {
+		s.name.add(name)
+		name = s.name.bytes()
+	}
+	at := int(s.nameStart - s.base)
+	s.nameStart = -1
+	if len(name) > s.limits.NameBytes {
+		s.fail(NameLimit, at, nameDetail)
+		return false
+	}
+	if s.escaped {
+		plain, ok := unescape(s.scratch.tail(len(name)), name)
+		if !ok {
+			s.malformed(at, loneDetail)
+			return false
+		}
+		name = plain
+	}
+	s.rule = s.cursor.Member(name)
+	s.name.drop()
+	return true
+}
+
+// keepName holds what a chunk has of a member name that a rule may ask for.
+func (s *jsonScan) keepName(piece []byte, t token) bool {
+	if t != nameToken || !s.live {
+		return true
+	}
+	s.name.add(piece)
+	if s.name.len() > s.limits.NameBytes {
+		s.fail(NameLimit, int(s.nameStart-s.base), nameDetail)
+		return false
+	}
+	return true
+}
+
+// found is called where a value ends, before chunk[end], that a rule might have owned.
+func (s *jsonScan) found(end int) bool {
+	s.cursor.Up()
+	if s.tag < 0 {
+		return true
+	}
+	start := int(s.tagStart - s.base)
+	f := Field{Rule: s.tag, Kind: Literal}
+	s.tag = -1
+	if end-start > s.limits.ValueBytes {
+		s.fail(ValueLimit, start, valueDetail)
+		return false
+	}
+	if start < 0 {
+		s.carry.add(s.chunk[:end])
+		f.Value = s.carry.bytes()
+	} else {
+		f.Value = s.chunk[start:end]
+	}
+	if s.tagText && !s.text(&f) {
+		s.malformed(start, loneDetail)
+		return false
+	}
+	s.fields = append(s.fields, f)
+	s.spans = append(s.spans, span{start, end})
+	return true
+}
+
+// text makes f a Text if it is to be one. It fails where no text has what f says.
+func (s *jsonScan) text(f *Field) bool {
+	inside := f.Value[1 : len(f.Value)-1]
+	if s.escaped {
+		if !s.sel.unescape[f.Rule] {
+			return true
+		}
+		plain, ok := unescape(s.scratch.tail(len(inside)), inside)
+		if !ok {
+			return false
+		}
+		s.scratch.commit(plain)
+		inside = plain
+	}
+	f.Kind, f.Value = Text, inside
+	return true
+}

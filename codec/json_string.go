@@ -1,0 +1,122 @@
+package codec
+
+// A stop says why a fast loop ended.
+type stop uint8
+
+const (
+	stopEnd  stop = iota // the token is complete
+	stopMore             // the chunk ended inside it
+	stopBad              // the byte there cannot stand there
+)
+
+// scanString reads the inside of a string from p[i]. It returns the index after
+// the closing quote (stopEnd), of the first unit that the chunk cuts (stopMore), or
+// of the offending byte (stopBad), and whether it saw an escape.
+func scanString(p []byte, i int) (end int, escaped bool, why stop) {
+	for {
+		for i < len(p) && stringClass[p[i]] == plainByte {
+			i++
+		}
+		if i == len(p) {
+			return i, escaped, stopMore
+		}
+		n := 0
+		switch c := stringClass[p[i]]; c {
+		case quoteByte:
+			return i + 1, escaped, stopEnd
+		case escapeByte:
+			escaped = true
+			n, why = scanEscape(p[i:])
+		case controlByte, badByte:
+			return i, escaped, stopBad
+		default:
+			n, why = scanRune(p[i:], runeTails[c])
+		}
+		if why == stopBad {
+			return i + n, escaped, why
+		}
+		if why == stopMore {
+			return i, escaped, why
+		}
+		i += n
+	}
+}
+
+// scanEscape reads the escape sequence that p starts with. It returns its length, or
+// the index of the offending byte.
+func scanEscape(p []byte) (n int, why stop) {
+	if len(p) < 2 {
+		return 0, stopMore
+	}
+	if p[1] != 'u' {
+		if escapeMeaning[p[1]] == 0 {
+			return 1, stopBad
+		}
+		return 2, stopEnd
+	}
+	for k := 2; k < 6; k++ {
+		if k == len(p) {
+			return 0, stopMore
+		}
+		if !isHex(p[k]) {
+			return k, stopBad
+		}
+	}
+	return 6, stopEnd
+}
+
+// scanRune reads the character of several bytes that p starts with.
+func scanRune(p []byte, t runeTail) (n int, why stop) {
+	lo, hi := t.lo, t.hi
+	for k := 1; k <= int(t.n); k++ {
+		if k == len(p) {
+			return 0, stopMore
+		}
+		if p[k] < lo || p[k] > hi {
+			return k, stopBad
+		}
+		lo, hi = 0x80, 0xBF
+	}
+	return int(t.n) + 1, stopEnd
+}
+
+// A partString is where in a string the last chunk ended: between two characters
+// when it is zero.
+type partString struct {
+	escape bool     // after a backslash
+	hex    uint8    // hex digits still to come
+	tail   runeTail // continuation bytes still to come
+}
+
+// step reads one byte of a character that a chunk cut, or that begins one.
+func (s *partString) step(c byte) (ok bool) {
+	switch {
+	case s.escape:
+		s.escape = false
+		if c == 'u' {
+			s.hex = 4
+			return true
+		}
+		return escapeMeaning[c] != 0
+	case s.hex > 0:
+		s.hex--
+		return isHex(c)
+	case s.tail.n > 0:
+		ok = c >= s.tail.lo && c <= s.tail.hi
+		if s.tail.n--; s.tail.n == 0 {
+			s.tail = runeTail{}
+		} else {
+			s.tail.lo, s.tail.hi = 0x80, 0xBF
+		}
+		return ok
+	}
+	switch k := stringClass[c]; k {
+	case escapeByte:
+		s.escape = true
+	case plainByte, quoteByte, controlByte, badByte: // scanString ends there by itself
+		return false
+	default:
+		s.tail = runeTails[k]
+	}
+	return true
+}

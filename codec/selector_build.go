@@ -1,0 +1,127 @@
+package codec
+
+import "slices"
+
+// build lays paths, the most specific first, out in words: of the rules that
+// accept one value, the lowest bit is then the one that owns it.
+func (s *Selector) build(paths []compiledPath) {
+	bit := 0
+	for i := range paths {
+		need := len(paths[i].segs) + 1
+		if bit%64+need > 64 {
+			bit = (bit/64 + 1) * 64
+		}
+		paths[i].bit = bit
+		bit += need
+	}
+	s.words = max((bit+63)/64, 1)
+	s.start = make([]uint64, s.words)
+	s.loop = make([]uint64, s.words)
+	s.accept = make([]uint64, s.words)
+	s.rules = make([]int32, s.words*64)
+	var names []string
+	for _, p := range paths {
+		last := p.bit + len(p.segs)
+		s.start[p.bit/64] |= 1 << (p.bit % 64)
+		s.accept[last/64] |= 1 << (last % 64)
+		s.rules[last] = int32(p.rule)
+		for i, seg := range p.segs {
+			if at := p.bit + i; seg.descendant {
+				s.loop[at/64] |= 1 << (at % 64)
+			}
+			if seg.named {
+				names = append(names, seg.name)
+			} else if !seg.any {
+				s.index = append(s.index, seg.index)
+			}
+		}
+	}
+	s.names = newNameTable(names)
+	slices.Sort(s.index)
+	s.index = slices.Compact(s.index)
+	s.fill(paths)
+}
+
+// fill writes the masks. Wildcards are in every row.
+func (s *Selector) fill(paths []compiledPath) {
+	rows := 1 + len(s.names.entries) + len(s.index)
+	s.masks = make([]uint64, rows*s.words)
+	for _, p := range paths {
+		for i, seg := range p.segs {
+			at := p.bit + i
+			first, last := s.row(seg), s.row(seg)
+			if seg.any {
+				first, last = 0, rows-1
+			}
+			for r := first; r <= last; r++ {
+				s.masks[r*s.words+at/64] |= 1 << (at % 64)
+			}
+		}
+	}
+}
+
+// row returns the row of masks for a step that seg names.
+func (s *Selector) row(seg segment) int {
+	switch {
+	case seg.any:
+		return 0
+	case seg.named:
+		return s.names.find([]byte(seg.name))
+	}
+	return s.indexRow(seg.index)
+}
+
+func (s *Selector) indexRow(index int) int {
+	if n := len(s.index); n == 0 || index > s.index[n-1] {
+		return 0
+	}
+	at, ok := slices.BinarySearch(s.index, index)
+	if !ok {
+		return 0
+	}
+	return 1 + len(s.names.entries) + at
+}
+
+// A nameTable finds a member name among those that rules use. Names are put in
+// buckets by length, first and last byte, which tells nearly every other name
+// apart before a byte of it is compared.
+type nameTable struct {
+	bucket  [257]uint32 // where each bucket starts in entries
+	entries []string    // by bucket
+}
+
+func newNameTable(names []string) nameTable {
+	var t nameTable
+	names = slices.Clone(names)
+	slices.Sort(names)
+	t.entries = slices.Compact(names)
+	slices.SortStableFunc(t.entries, func(a, b string) int {
+		return nameBucket([]byte(a)) - nameBucket([]byte(b))
+	})
+	for _, n := range t.entries {
+		t.bucket[nameBucket([]byte(n))+1]++
+	}
+	for i := 1; i < len(t.bucket); i++ {
+		t.bucket[i] += t.bucket[i-1]
+	}
+	return t
+}
+
+func nameBucket(name []byte) int {
+	n := len(name)
+	if n == 0 {
+		return 0
+	}
+	return int(uint8(n) + name[0]*31 + name[n-1]*7)
+}
+
+// find returns the row of masks for name: 0 when no rule uses it.
+func (t *nameTable) find(name []byte) int {
+	b := nameBucket(name)
+	for i := int(t.bucket[b]); i < int(t.bucket[b+1]); i++ {
+		if t.entries[i] == string(name) {
+			return 1 + i
+		}
+	}
+	return 0
+}
