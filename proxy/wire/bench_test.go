@@ -1,0 +1,87 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"google.golang.org/grpc/mem"
+)
+
+func bodyRequest(n int) *extproc.ProcessingRequest {
+	return &extproc.ProcessingRequest{Request: &extproc.ProcessingRequest_RequestBody{
+		RequestBody: &extproc.HttpBody{Body: bytes.Repeat([]byte("b"), n), EndOfStream: true},
+	}}
+}
+
+// frames cuts a message as HTTP/2 does by default.
+func frames(message []byte) (s mem.BufferSlice) {
+	for len(message) > 0 {
+		n := min(16<<10, len(message))
+		s = append(s, mem.SliceBuffer(message[:n]))
+		message = message[n:]
+	}
+	return s
+}
+
+// BenchmarkDecode compares this codec with the stock one, per message.
+func BenchmarkDecode(b *testing.B) {
+	for name, m := range map[string]*extproc.ProcessingRequest{
+		"headers": messages(b)["request headers"], "2KiB": bodyRequest(2 << 10), "64KiB": bodyRequest(64 << 10),
+	} {
+		data := frames(marshal(b, m))
+		b.Run(name+"/wire", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				r := requests.Get().(*Request)
+				if err := testCodec.Unmarshal(data, r); err != nil {
+					b.Fatal(err)
+				}
+				r.Free()
+			}
+		})
+		b.Run(name+"/stock", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := testCodec.Unmarshal(data, new(extproc.ProcessingRequest)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkEncode compares replies with a new body: one piece, and 11 as after sealing
+// five values.
+func BenchmarkEncode(b *testing.B) {
+	for _, n := range []int{2 << 10, 64 << 10} {
+		for _, pieces := range []int{1, 11} {
+			r := &Reply{
+				Phase: RequestBody, Body: BodyReplaced, Segments: segments(n, n/pieces+1),
+				Set: []Header{{"content-length", "2048"}}, Release: func() {},
+			}
+			b.Run(fmt.Sprintf("%dKiB/%d/wire", n>>10, pieces), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					out, err := testCodec.Marshal(r)
+					if err != nil {
+						b.Fatal(err)
+					}
+					out.Free()
+				}
+			})
+			m := generated(r)
+			b.Run(fmt.Sprintf("%dKiB/%d/stock", n>>10, pieces), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					out, err := testCodec.Marshal(m)
+					if err != nil {
+						b.Fatal(err)
+					}
+					out.Free()
+				}
+			})
+		}
+	}
+}
