@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/awskms"
 	"github.com/sealmesh/sealmesh/hsm/local"
 )
 
@@ -30,7 +31,8 @@ type backend struct {
 // binary: 4 transit, 5 gcpkms, 6 azurekv.
 func backends() []backend {
 	return []backend{
-		{"local", 1, openLocal},
+		{local.Kind, 1, openLocal},
+		{awskms.Kind, 2, openAWSKMS},
 	}
 }
 
@@ -81,6 +83,14 @@ func openLocal(_ context.Context, uri string, opt Options) (hsm.Provider, string
 		return nil, "", err
 	}
 	p, err := local.Open(path)
+	if err != nil {
+		return nil, "", err
+	}
+	return p, p.Identity(), nil
+}
+
+func openAWSKMS(ctx context.Context, uri string, _ Options) (hsm.Provider, string, error) {
+	p, err := awskms.Open(ctx, uri)
 	if err != nil {
 		return nil, "", err
 	}

@@ -1,0 +1,132 @@
+package awskms
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// Kind is the provider's kind, as URIs and records name it.
+const Kind = "awskms"
+
+// A Provider is one KMS key, in one Region or several. Safe for concurrent use.
+// It holds nothing that has to be closed.
+type Provider struct {
+	identity    string
+	regions     []*region      // in order of preference
+	public      *rsa.PublicKey // nil for a symmetric key
+	grantTokens []string
+	timeout     time.Duration
+}
+
+// Identity returns the key's ARN, for a multi-Region key without its Region.
+func (p *Provider) Identity() string { return p.identity }
+
+// GenerateDataKey has KMS make and wrap a data key. Under an RSA key it is made
+// and wrapped here, without a call.
+func (p *Provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext) (*hsm.Secret, []byte, error) {
+	if p.public != nil {
+		return p.generateRSA(ctx, ec)
+	}
+	out, err := do(ctx, p, operation[*kms.GenerateDataKeyOutput]{"GenerateDataKey",
+		func(ctx context.Context, r *region, opts ...func(*kms.Options)) (*kms.GenerateDataKeyOutput, error) {
+			return r.client.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{
+				KeyId: aws.String(r.key.String()), KeySpec: types.DataKeySpecAes256,
+				EncryptionContext: ec.Map(), GrantTokens: p.grantTokens,
+			}, opts...)
+		}})
+	if err != nil {
+		return nil, nil, err
+	}
+	key := hsm.NewSecret(out.Plaintext)
+	if err := p.checkAnswer("GenerateDataKey", out.KeyId, len(out.Plaintext), hsm.DataKeySize); err != nil {
+		key.Destroy()
+		return nil, nil, err
+	}
+	return key, out.CiphertextBlob, nil
+}
+
+// WrapDataKey has KMS encrypt key, or encrypts it here under an RSA key.
+func (p *Provider) WrapDataKey(ctx context.Context, key *hsm.Secret, ec hsm.EncryptionContext) (wrapped []byte, err error) {
+	key.Expose(func(b []byte) {
+		switch {
+		case len(b) != hsm.DataKeySize:
+			err = p.fail(hsm.Unsupported, "WrapDataKey", errors.New("data key is not 32 bytes"), "")
+		case p.public != nil:
+			wrapped, err = p.wrapRSA(ctx, b, ec)
+		default:
+			wrapped, err = p.encrypt(ctx, b, ec)
+		}
+	})
+	return wrapped, err
+}
+
+func (p *Provider) encrypt(ctx context.Context, key []byte, ec hsm.EncryptionContext) ([]byte, error) {
+	out, err := do(ctx, p, operation[*kms.EncryptOutput]{"Encrypt",
+		func(ctx context.Context, r *region, opts ...func(*kms.Options)) (*kms.EncryptOutput, error) {
+			return r.client.Encrypt(ctx, &kms.EncryptInput{
+				KeyId: aws.String(r.key.String()), Plaintext: key,
+				EncryptionContext: ec.Map(), GrantTokens: p.grantTokens,
+			}, opts...)
+		}})
+	if err != nil {
+		return nil, err
+	}
+	return out.CiphertextBlob, p.checkAnswer("Encrypt", out.KeyId, 0, 0)
+}
+
+// UnwrapDataKey has KMS decrypt wrapped under this key and no other: without a
+// KeyId KMS would take the key that the ciphertext itself names.
+func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.EncryptionContext) (*hsm.Secret, error) {
+	if len(wrapped) == 0 || len(wrapped) > hsm.MaxWrappedSize || p.public != nil && len(wrapped) != p.public.Size() {
+		return nil, p.fail(hsm.Corrupt, "Decrypt", errors.New("wrapped data key has the wrong length"), hintCorrupt)
+	}
+	in := kms.DecryptInput{CiphertextBlob: wrapped, EncryptionContext: ec.Map(), GrantTokens: p.grantTokens}
+	size := hsm.DataKeySize
+	if p.public != nil {
+		in.EncryptionAlgorithm = types.EncryptionAlgorithmSpecRsaesOaepSha256
+		in.EncryptionContext = nil // KMS takes none for RSA: the plaintext holds its hash
+		size = rsaPlaintextSize
+	}
+	out, err := do(ctx, p, operation[*kms.DecryptOutput]{"Decrypt",
+		func(ctx context.Context, r *region, opts ...func(*kms.Options)) (*kms.DecryptOutput, error) {
+			in := in
+			in.KeyId = aws.String(r.key.String())
+			return r.client.Decrypt(ctx, &in, opts...)
+		}})
+	if err != nil {
+		return nil, err
+	}
+	if err := p.checkAnswer("Decrypt", out.KeyId, len(out.Plaintext), size); err != nil {
+		clear(out.Plaintext)
+		return nil, err
+	}
+	if p.public != nil {
+		return p.openRSA(out.Plaintext, ec)
+	}
+	return hsm.NewSecret(out.Plaintext), nil
+}
+
+// checkAnswer refuses an answer that speaks of another key, or a plaintext that
+// is no data key: something of ours that was encrypted for another purpose.
+func (p *Provider) checkAnswer(operation string, keyID *string, size, want int) error {
+	switch {
+	case !p.regions[0].key.same(aws.ToString(keyID)):
+		return p.fail(hsm.Corrupt, operation, errors.New("KMS answered for another key"), "check endpoint= and any proxy in between")
+	case size != want:
+		return p.fail(hsm.Corrupt, operation, fmt.Errorf("the plaintext has %d bytes, want %d", size, want), "it was not wrapped by sealmesh")
+	}
+	return nil
+}
+
+func (p *Provider) fail(class hsm.Class, operation string, err error, hint string) error {
+	return &hsm.Error{Class: class, Provider: Kind, Operation: operation, KeyID: p.identity, Err: err, Hint: hint}
+}

@@ -1,0 +1,72 @@
+package awskms
+
+import (
+	"context"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// Describe reports what the key is, by DescribeKey and, where the key can
+// rotate, GetKeyRotationStatus. A principal that may not ask for the latter
+// learns the rest, with Rotation left empty.
+func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
+	m, err := p.metadata(ctx)
+	if err != nil {
+		return hsm.Description{}, err
+	}
+	d := describe(m)
+	if m.Origin != types.OriginTypeAwsKms || m.KeySpec != types.KeySpecSymmetricDefault {
+		d.Rotation = "disabled" // KMS rotates no other keys by itself
+		return d, nil
+	}
+	status, err := do(ctx, p, operation[*kms.GetKeyRotationStatusOutput]{"GetKeyRotationStatus",
+		func(ctx context.Context, r *region, opts ...func(*kms.Options)) (*kms.GetKeyRotationStatusOutput, error) {
+			return r.client.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: aws.String(r.key.String())}, opts...)
+		}})
+	switch {
+	case err != nil && hsm.ClassOf(err) == hsm.Denied:
+		return d, nil
+	case err != nil:
+		return hsm.Description{}, err
+	case status.KeyRotationEnabled:
+		d.Rotation, d.RotationDay = "enabled", int(aws.ToInt32(status.RotationPeriodInDays))
+	default:
+		d.Rotation = "disabled"
+	}
+	return d, nil
+}
+
+func describe(m *types.KeyMetadata) hsm.Description {
+	d := hsm.Description{
+		Kind:        Kind,
+		KeyID:       aws.ToString(m.Arn),
+		Manager:     "customer",
+		Origin:      string(m.Origin),
+		Spec:        string(m.KeySpec),
+		State:       string(m.KeyState),
+		MultiRegion: aws.ToBool(m.MultiRegion),
+	}
+	if m.KeyManager == types.KeyManagerTypeAws {
+		d.Manager = "aws"
+	}
+	if m.ValidTo != nil && m.ExpirationModel == types.ExpirationModelTypeKeyMaterialExpires {
+		d.ExpiresUnix = m.ValidTo.Unix()
+	}
+	if c := m.MultiRegionConfiguration; c != nil {
+		if c.PrimaryKey != nil {
+			d.Regions = append(d.Regions, aws.ToString(c.PrimaryKey.Region))
+		}
+		for _, replica := range c.ReplicaKeys {
+			d.Regions = append(d.Regions, aws.ToString(replica.Region))
+		}
+		slices.Sort(d.Regions)
+	} else if a, err := parseARN(d.KeyID); err == nil {
+		d.Regions = []string{a.region}
+	}
+	return d
+}

@@ -1,0 +1,124 @@
+package awskms
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// Open connects to the key that uri names and makes sure that it can be a KEK:
+// it resolves an alias once and for all, and fetches an RSA key's public half.
+// The package documentation describes the URI.
+func Open(ctx context.Context, uri string) (*Provider, error) {
+	s, err := parseURI(uri)
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx, s, httpClient(s.timeout))
+}
+
+func open(ctx context.Context, s settings, client aws.HTTPClient) (*Provider, error) {
+	cfg, err := loadConfig(ctx, s, client)
+	if err != nil {
+		return nil, err
+	}
+	p := &Provider{grantTokens: s.grantTokens, timeout: s.timeout}
+	if s.key.isAlias() {
+		if s.key, err = resolve(ctx, cfg, s); err != nil {
+			return nil, err
+		}
+	}
+	p.identity = s.key.identity()
+	for _, name := range s.regions {
+		r := &region{key: s.key.in(name)}
+		if r.client, err = newClient(cfg, s, r.key); err != nil {
+			return nil, err
+		}
+		p.regions = append(p.regions, r)
+	}
+	m, err := p.metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if failed := usable(m); failed != nil {
+		return nil, failed
+	}
+	if want, ok := modulusBytes[m.KeySpec]; ok {
+		if p.public, err = p.publicKey(ctx, want); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// resolve asks what key an alias stands for. From then on the key counts: an
+// alias that is pointed elsewhere while sealmesh runs changes nothing, and the
+// records name the key.
+func resolve(ctx context.Context, cfg aws.Config, s settings) (keyARN, error) {
+	client, err := newClient(cfg, s, s.key)
+	if err != nil {
+		return keyARN{}, err
+	}
+	out, err := client.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: aws.String(s.key.String()), GrantTokens: s.grantTokens})
+	if err != nil {
+		return keyARN{}, classify(ctx, "DescribeKey", s.key.String(), err)
+	}
+	if out.KeyMetadata == nil {
+		err = errNoMetadata
+	}
+	var key keyARN
+	if err == nil {
+		key, err = parseARN(aws.ToString(out.KeyMetadata.Arn))
+	}
+	if err == nil {
+		err = s.checkReplicas(key)
+	}
+	if err != nil {
+		return keyARN{}, &hsm.Error{Class: hsm.Misconfigured, Provider: Kind, Operation: "DescribeKey", KeyID: s.key.String(), Err: err}
+	}
+	return key, nil
+}
+
+func (p *Provider) metadata(ctx context.Context) (*types.KeyMetadata, error) {
+	out, err := do(ctx, p, operation[*kms.DescribeKeyOutput]{"DescribeKey",
+		func(ctx context.Context, r *region, opts ...func(*kms.Options)) (*kms.DescribeKeyOutput, error) {
+			return r.client.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: aws.String(r.key.String()), GrantTokens: p.grantTokens}, opts...)
+		}})
+	if err != nil {
+		return nil, err
+	}
+	if out.KeyMetadata == nil || !p.regions[0].key.same(aws.ToString(out.KeyMetadata.Arn)) {
+		return nil, p.fail(hsm.Misconfigured, "DescribeKey", errNoMetadata, "check endpoint=")
+	}
+	return out.KeyMetadata, nil
+}
+
+func (p *Provider) publicKey(ctx context.Context, modulus int) (*rsa.PublicKey, error) {
+	out, err := do(ctx, p, operation[*kms.GetPublicKeyOutput]{"GetPublicKey",
+		func(ctx context.Context, r *region, opts ...func(*kms.Options)) (*kms.GetPublicKeyOutput, error) {
+			return r.client.GetPublicKey(ctx, &kms.GetPublicKeyInput{KeyId: aws.String(r.key.String()), GrantTokens: p.grantTokens}, opts...)
+		}})
+	if err != nil {
+		return nil, err
+	}
+	if err := p.checkAnswer("GetPublicKey", out.KeyId, 0, 0); err != nil {
+		return nil, err
+	}
+	parsed, err := x509.ParsePKIXPublicKey(out.PublicKey)
+	if err != nil {
+		return nil, p.fail(hsm.Misconfigured, "GetPublicKey", errors.New("KMS's public key cannot be read"), "")
+	}
+	public, ok := parsed.(*rsa.PublicKey)
+	if !ok || public.Size() != modulus {
+		return nil, p.fail(hsm.Misconfigured, "GetPublicKey", fmt.Errorf("KMS's public key is not RSA with %d bytes", modulus), "")
+	}
+	return public, nil
+}

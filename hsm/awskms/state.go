@@ -1,0 +1,72 @@
+package awskms
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// stateVerdicts says what a key's state means for its use. A state that is not
+// here is as good as Enabled.
+//
+// Unavailable is an outage and not a revocation: it is what a key in a custom
+// key store is while the store is disconnected, most often by accident. To
+// revoke such a key, disable it.
+var stateVerdicts = map[types.KeyState]verdict{
+	types.KeyStateDisabled:               {hsm.Denied, "enable the key, unless it was disabled to revoke it"},
+	types.KeyStatePendingDeletion:        {hsm.Denied, "cancel the deletion and enable the key before the waiting period ends: after it nothing that this key wrapped can ever be opened"},
+	types.KeyStatePendingReplicaDeletion: {hsm.Denied, "cancel the deletion and enable the key before its last replica is gone: after it nothing that this key wrapped can ever be opened"},
+	types.KeyStatePendingImport:          {hsm.Denied, "the imported key material has expired or was deleted, or was never imported; import the same material again"},
+	types.KeyStateUnavailable:            {hsm.Unavailable, "connect the custom key store again; " + hintStore},
+	types.KeyStateCreating:               {hsm.Unavailable, "the key is still being created; it passes"},
+	types.KeyStateUpdating:               {hsm.Unavailable, "the multi-Region key's primary Region is being changed; it passes"},
+}
+
+// explain asks for the key's state where KMS says only that it is a wrong one:
+// pending deletion is a revocation and a disconnected key store an outage, and
+// the error code is the same. Where the state cannot be had, it stays Denied.
+func (r *region) explain(ctx context.Context, failed *hsm.Error) *hsm.Error {
+	if failed.Code != "KMSInvalidStateException" {
+		return failed
+	}
+	out, err := r.client.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: aws.String(r.key.String())})
+	if err != nil {
+		return failed
+	}
+	state := out.KeyMetadata.KeyState
+	v, ok := stateVerdicts[state]
+	if !ok { // it was wrong a moment ago
+		v = verdict{hsm.Unavailable, hintRetry}
+	}
+	failed.Class, failed.Hint = v.class, v.hint
+	failed.Err = fmt.Errorf("%w: the key's state is %s", failed.Err, state)
+	return failed
+}
+
+// usable says why a key is no KEK, or nil.
+func usable(m *types.KeyMetadata) *hsm.Error {
+	no := func(class hsm.Class, hint, format string, args ...any) *hsm.Error {
+		return &hsm.Error{Class: class, Provider: Kind, Operation: "Open", KeyID: aws.ToString(m.Arn), Err: fmt.Errorf(format, args...), Hint: hint}
+	}
+	_, isRSA := modulusBytes[m.KeySpec]
+	switch {
+	case m.KeyManager == types.KeyManagerTypeAws:
+		return no(hsm.Misconfigured, "create a customer-managed key", "the key is managed by AWS, and only AWS services may use it")
+	case m.KeyUsage != types.KeyUsageTypeEncryptDecrypt:
+		return no(hsm.Misconfigured, "use a key whose KeyUsage is ENCRYPT_DECRYPT", "the key's usage is %s", m.KeyUsage)
+	case m.KeySpec != types.KeySpecSymmetricDefault && !isRSA:
+		return no(hsm.Unsupported, "use a SYMMETRIC_DEFAULT or RSA key", "the key's spec is %s", m.KeySpec)
+	}
+	if v, ok := stateVerdicts[m.KeyState]; ok && m.KeyState != types.KeyStateUpdating {
+		return no(v.class, v.hint, "the key's state is %s", m.KeyState)
+	}
+	return nil
+}
+
+var errNoMetadata = errors.New("KMS described no key")

@@ -1,0 +1,157 @@
+package awskms
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+const (
+	defaultTimeout = 2 * time.Second // one try, from dialling to the last byte
+	minTimeout     = 10 * time.Millisecond
+	maxTimeout     = time.Minute
+	maxRegions     = 8
+	maxGrantTokens = 10 // the API's own limit
+)
+
+// settings is a URI, understood.
+type settings struct {
+	key         keyARN
+	regions     []string // in order of preference, at least one
+	endpoint    string   // "" is AWS's own; {region} stands for the Region
+	fips        bool
+	profile     string
+	grantTokens []string
+	timeout     time.Duration
+}
+
+func parseURI(uri string) (settings, error) {
+	s, err := parse(uri)
+	if err != nil {
+		return settings{}, &hsm.Error{
+			Class: hsm.Misconfigured, Provider: Kind, Operation: "ParseURI", Err: err,
+			Hint: "write awskms:///arn:aws:kms:region:account:key/id, then options as ?name=value&…",
+		}
+	}
+	return s, nil
+}
+
+func parse(uri string) (settings, error) {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return settings{}, errors.New("not a URI")
+	}
+	if u.Scheme != Kind || u.Opaque != "" || u.Host != "" || u.User != nil || u.Fragment != "" {
+		return settings{}, errors.New("a key's URI begins with awskms:/// and its ARN")
+	}
+	s := settings{timeout: defaultTimeout}
+	if s.key, err = parseARN(strings.TrimPrefix(u.Path, "/")); err != nil {
+		return settings{}, err
+	}
+	if s.key.isAWSManaged() {
+		return settings{}, fmt.Errorf("%s is an AWS-managed key, which only AWS services may use; create a customer-managed key", s.key)
+	}
+	s.regions = []string{s.key.region}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return settings{}, errors.New("the options after ? are not name=value pairs")
+	}
+	for name, values := range query {
+		if len(values) != 1 || values[0] == "" {
+			return settings{}, fmt.Errorf("option %s is empty or given twice", name)
+		}
+		if err := s.set(name, values[0]); err != nil {
+			return settings{}, err
+		}
+	}
+	return s, s.check()
+}
+
+func (s *settings) set(name, value string) (err error) {
+	switch name {
+	case "regions":
+		s.regions = strings.Split(value, ",")
+	case "endpoint":
+		s.endpoint = value
+	case "fips":
+		s.fips, err = strconv.ParseBool(value)
+	case "profile":
+		s.profile = value
+	case "grant_tokens":
+		s.grantTokens = strings.Split(value, ",")
+	case "timeout":
+		s.timeout, err = time.ParseDuration(value)
+	default:
+		return fmt.Errorf("unknown option %q: the options are endpoint, fips, grant_tokens, profile, regions and timeout", name)
+	}
+	if err != nil {
+		return fmt.Errorf("option %s: %q is not understood", name, value)
+	}
+	return nil
+}
+
+func (s *settings) check() error {
+	if err := s.checkRegions(); err != nil {
+		return err
+	}
+	switch {
+	case s.timeout < minTimeout || s.timeout > maxTimeout:
+		return fmt.Errorf("option timeout: %v is not between %v and %v", s.timeout, minTimeout, maxTimeout)
+	case len(s.grantTokens) > maxGrantTokens:
+		return fmt.Errorf("option grant_tokens: at most %d", maxGrantTokens)
+	case s.endpoint != "" && s.fips:
+		return errors.New("options endpoint and fips exclude each other: name the FIPS endpoint itself")
+	case s.endpoint != "":
+		return checkEndpoint(s.endpoint)
+	}
+	return nil
+}
+
+func (s *settings) checkRegions() error {
+	if len(s.regions) > maxRegions {
+		return fmt.Errorf("option regions: at most %d", maxRegions)
+	}
+	for i, r := range s.regions {
+		if !regionForm.MatchString(r) || slices.Contains(s.regions[:i], r) {
+			return fmt.Errorf("option regions: %q is not a Region name or is given twice", r)
+		}
+	}
+	if !slices.Contains(s.regions, s.key.region) {
+		return fmt.Errorf("option regions: %s, the ARN's own Region, is not among them", s.key.region)
+	}
+	return s.checkReplicas(s.key)
+}
+
+// checkReplicas refuses several Regions for a key that exists in only one. Of
+// an alias that is known only once it has been resolved.
+func (s *settings) checkReplicas(key keyARN) error {
+	if len(s.regions) > 1 && !key.isAlias() && !key.isMultiRegion() {
+		return fmt.Errorf("option regions: %s is not a multi-Region key (mrk-…), so it is in one Region only", key)
+	}
+	return nil
+}
+
+// checkEndpoint refuses plain HTTP to another machine: GenerateDataKey and
+// Decrypt return data keys in clear.
+func checkEndpoint(endpoint string) error {
+	u, err := url.Parse(strings.ReplaceAll(endpoint, "{region}", "region"))
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("option endpoint: not the URL of an endpoint")
+	}
+	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
+		return nil
+	}
+	return errors.New("option endpoint: use https: data keys cross this connection (http is for loopback only)")
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
