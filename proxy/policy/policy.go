@@ -10,17 +10,11 @@ import (
 	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
-// Load parses and compiles src. Its error is a [Problems], which holds every
-// problem of the file at once. name is used in messages; getenv and readFile resolve
-// ${ENV} and ${file:…}.
-func Load(name string, src []byte, getenv func(string) (string, bool), readFile func(string) ([]byte, error)) (*Policy, error) {
-	panic("not yet")
-}
-
 // A Policy is a compiled policy file. Immutable, safe for concurrent use.
 type Policy struct {
 	Listen    string // "unix:///run/sealmesh/ext_proc.sock", "tcp://127.0.0.1:9000"
-	Admin     string // "127.0.0.1:9901"; loopback only
+	Admin     string // "127.0.0.1:9901" or "unix:///run/sealmesh/admin.sock"; loopback only
+	TLS       *TLS   // nil for none, which only a socket or loopback may have
 	Keys      []Key
 	Tags      []Tag
 	Routes    []*Route // in the order of the file
@@ -28,12 +22,17 @@ type Policy struct {
 	Audit     Audit
 	Limits    Limits
 	Hash      string // hex SHA-256 of the file after expansion of nothing: its identity in metrics and /config
+	Warnings  []Problem
+
+	index routeIndex
 }
 
-// Match finds the first route that a request falls under, nil when there is
-// none. path is the :path pseudo-header, with its query. ErrAmbiguousPath is returned for a path that
-// two servers could read differently (dot segments, empty segments, encoded slashes).
-func (p *Policy) Match(method, host, path string) (*Route, error) { panic("not yet") }
+// TLS is mutual TLS of the listener: paths of PEM files, and the SPIFFE ids or
+// DNS names of which a client's certificate must carry one.
+type TLS struct {
+	Cert, Key, ClientCA string
+	Allow               []string
+}
 
 // Unmatched says what becomes of a request that no route matches.
 type Unmatched uint8
@@ -53,6 +52,17 @@ type Key struct {
 	Record  string // pinned wrapped-key record in text form, or ""
 	Rotate  Rotate
 	Cache   CacheBounds
+	Require *Require // nil for nothing
+}
+
+// A Require states what every KEK of a key must be, in the words of its back
+// end. A zero field states nothing.
+type Require struct {
+	Manager, Origin, Spec string
+	MultiRegion           *bool
+	Regions               []string
+	Rotation              string // "enabled" or "disabled"
+	MinDaysToExpiry       int
 }
 
 // Rotate, CacheBounds: zero fields mean keycache's defaults.
@@ -78,7 +88,10 @@ type Route struct {
 	Response *Plan
 	// what the Envoy generator needs
 	Hosts, Methods []string
-	Path           string
+	Path           string // the template, without a trailing slash
+	IgnoreCase     bool   // of literals in Path
+
+	template template
 }
 
 // A Plan is the rules of one direction of a route.
@@ -87,7 +100,8 @@ type Plan struct {
 	Rules    []Rule   // by Field.Rule
 	Mode     BodyMode // which Envoy body mode the generated configuration asks for
 	Limits   codec.Limits
-	// MediaTypes that may pass unread on this plan, explicitly (for example a 204's absence needs none; "image/*").
+	// PassTypes are media types without a codec that may pass unread, explicitly: lower case,
+	// "image/png" or "image/*". A type that has a codec is never passed.
 	PassTypes []string
 }
 
@@ -110,14 +124,23 @@ const (
 
 // Audit says what happens when a key use cannot be recorded.
 type Audit struct {
-	Required   bool // default true
-	SpoolDir   string
-	SpoolBytes int64
+	Required   bool   // default true
+	SpoolDir   string // "" for no spool
+	SpoolBytes int64  // 0 means keyuse's default
 }
 
-// Limits of the process.
+// Limits of the process. Load fills in the defaults.
 type Limits struct {
 	BufferedBytes int64         // longest buffered body
 	Streams       int           // exchanges at once
 	Exchange      time.Duration // longest exchange in a streamed body mode without progress
 }
+
+// Defaults of [Limits], and of what else the proxy needs and a file may leave out.
+const (
+	DefaultBufferedBytes = 4 << 20
+	DefaultStreams       = 10_000
+	DefaultExchange      = time.Minute
+	DefaultListen        = "unix:///run/sealmesh/ext_proc.sock"
+	DefaultAdmin         = "127.0.0.1:9901"
+)

@@ -1,0 +1,87 @@
+package policy
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// defaultSoft is what keycache takes when the file leaves cache.soft out.
+const defaultSoft = 5 * time.Minute
+
+func (c *compiler) keys() []Key {
+	var keys []Key
+	for _, e := range c.conf.Keys {
+		k := e.Value
+		c.keks(k.KEK)
+		keys = append(keys, Key{
+			Name: e.Name, KEKs: k.KEK.values(), Context: c.context(k.Context), Record: c.record(k.Record),
+			Quorum:  int(c.within(k.Quorum.place, k.Quorum.Value, 1, uint64(max(1, len(k.KEK))), 1, fmt.Sprintf("quorum of key %q", e.Name))),
+			Rotate:  c.rotate(k.Rotate),
+			Cache:   c.cache(k),
+			Require: c.require(k.Require),
+		})
+	}
+	return keys
+}
+
+func (c *compiler) keks(uris texts) {
+	for i, t := range uris {
+		if _, ok := kekKind(t.Value); !ok {
+			c.problem(t.place, "write awskms:///arn:…, pkcs11:token=…;object=… or local:path", "not the URI of a KEK")
+		}
+		if inlinePIN.MatchString(t.Shown) {
+			c.problem(t.place, "write pin-value=${ENV} or pin-value=${file:/path}", "a PIN does not belong in this file")
+		}
+		for _, earlier := range uris[:i] {
+			if earlier.Value == t.Value {
+				c.problem(t.place, "", "the same KEK twice, first in line %d", earlier.line)
+			}
+		}
+	}
+}
+
+func (c *compiler) record(t text) string {
+	if t.present() && t.Value == "" {
+		c.problem(t.place, "", "the record is empty")
+	}
+	return t.Value
+}
+
+func (c *compiler) rotate(r rotateConfig) Rotate {
+	return Rotate{
+		Age:   r.Age.Value,
+		Uses:  c.within(r.Uses.place, r.Uses.Value, 1, math.MaxInt64, 0, "rotate.uses"),
+		Bytes: c.within(r.Bytes.place, r.Bytes.Value, 1, math.MaxInt64, 0, "rotate.bytes"),
+	}
+}
+
+func (c *compiler) cache(k keyConfig) CacheBounds {
+	soft, hard, age := k.Cache.Soft, k.Cache.Hard, k.Rotate.Age
+	bound := soft.Value
+	if !soft.present() {
+		bound = defaultSoft
+	}
+	if hard.present() && hard.Value <= bound {
+		c.problem(hard.place, "", "cache.hard must be longer than cache.soft, %v", bound)
+	}
+	if age.present() && age.Value < bound {
+		c.problem(age.place, "", "rotate.age must not be shorter than cache.soft, %v", bound)
+	}
+	return CacheBounds{Soft: soft.Value, Hard: hard.Value}
+}
+
+func (c *compiler) require(r *requireConfig) *Require {
+	if r == nil {
+		return nil
+	}
+	q := &Require{
+		Manager: r.Manager.Value, Origin: r.Origin.Value, Spec: r.Spec.Value,
+		Regions: r.Regions.values(), Rotation: r.Rotation.Value,
+		MinDaysToExpiry: int(c.within(r.MinDaysToExpiry.place, r.MinDaysToExpiry.Value, 1, 36500, 0, "require.min_days_to_expiry")),
+	}
+	if r.MultiRegion.present() {
+		q.MultiRegion = &r.MultiRegion.Value
+	}
+	return q
+}

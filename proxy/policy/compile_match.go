@@ -1,0 +1,51 @@
+package policy
+
+import "strings"
+
+// match compiles what a route takes.
+func (c *compiler) match(r *Route, m *matchConfig) {
+	for _, h := range m.Hosts {
+		if detail := checkHost(h.Value); detail != "" {
+			c.problem(h.place, "write a host name or *.suffix, without port", "host: %s", detail)
+		}
+		r.Hosts = append(r.Hosts, strings.ToLower(strings.TrimSuffix(h.Value, ".")))
+	}
+	for _, t := range m.Methods {
+		c.method(r, t)
+	}
+	t, offset, detail := parseTemplate(m.Path.Value, m.IgnoreCase.Value)
+	if m.Path.present() && detail != "" {
+		c.problem(c.inside(m.Path.place, m.Path.Value, offset), "", "path %q: %s", m.Path.Shown, detail)
+	}
+	r.template, r.IgnoreCase = t, m.IgnoreCase.Value
+	r.Path = m.Path.Value
+	if len(r.Path) > 1 {
+		r.Path = strings.TrimSuffix(r.Path, "/")
+	}
+}
+
+func (c *compiler) method(r *Route, t text) {
+	if t.Value == "" || strings.ContainsFunc(t.Value, func(r rune) bool { return (r < 'A' || r > 'Z') && r != '-' && r != '_' }) {
+		c.problem(t.place, "write it in upper case: POST", "%q is no method", t.Shown)
+		return
+	}
+	if t.Value == "CONNECT" && !r.Skip {
+		c.problem(t.place, "a route for CONNECT needs skip: true", "rules do not reach what goes through a tunnel")
+	}
+	r.Methods = append(r.Methods, t.Value)
+}
+
+func checkHost(h string) string {
+	name := strings.TrimPrefix(h, "*.")
+	switch _, err := hostname(name); {
+	case name == "" || name == ".":
+		return "empty"
+	case err != nil:
+		return "a character that no host name has"
+	case strings.Contains(name, "*"):
+		return "* is only possible in front, as *.suffix"
+	case strings.Contains(name, ":") && !strings.HasSuffix(name, "]"):
+		return "a port, or an IPv6 address without brackets"
+	}
+	return ""
+}

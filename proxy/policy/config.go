@@ -1,0 +1,213 @@
+package policy
+
+// The types below are the file. Their tags are its grammar and their comments
+// its reference: schema.json, which editors read, is made from both. A scalar value may
+// hold ${ENV}, ${ENV:-default} and ${file:/absolute/path}, which are replaced before
+// it is read; $${ stands for a literal ${. Keys of mappings are never expanded.
+// A list of one may be written as its value alone. Sizes are bytes, or KiB, MiB, GiB;
+// durations are Go's, with days: 30s, 5m, 1h30m, 30d.
+
+// config is a policy file. It says which values of which bodies are sealed or
+// opened, and under which keys.
+type config struct {
+	// Version of this file format: 1.
+	Version number `yaml:"version,required"`
+	// Where Envoy reaches the processor: unix:///absolute/path or tcp://host:port. An
+	// address that is neither a socket nor loopback needs tls. Default
+	// unix:///run/sealmesh/ext_proc.sock.
+	Listen text `yaml:"listen"`
+	// Where health, metrics and the effective configuration are served: host:port on
+	// loopback, or unix:///absolute/path. Default 127.0.0.1:9901.
+	Admin text `yaml:"admin"`
+	// Mutual TLS of the listener. Required when listen can be reached from other hosts.
+	TLS *tlsConfig `yaml:"tls"`
+	// What becomes of a request that no route matches: refuse (default), or pass, which
+	// forwards it with its bodies unread.
+	Unmatched text `yaml:"unmatched" oneof:"refuse|pass"`
+	// What happens when a key use cannot be recorded. The mode alone may be written
+	// in place of the mapping.
+	Audit auditConfig `yaml:"audit"`
+	// What one exchange and the process as a whole may cost. Past a limit the
+	// exchange is refused.
+	Limits limitsConfig `yaml:"limits"`
+	// Keys by name. A key is the KEKs that wrap its data keys, and how long one data key serves.
+	Keys table[keyConfig] `yaml:"keys" each:"key"`
+	// Tags by name. A tag is a data class: how values of that class are protected.
+	Tags table[tagConfig] `yaml:"tags" each:"tag"`
+	// Routes, in order: the first that matches a request decides.
+	Routes list[routeConfig] `yaml:"routes,required" each:"route"`
+}
+
+// tlsConfig is mutual TLS: both sides show a certificate.
+type tlsConfig struct {
+	At place
+	// File with the server's certificate chain, PEM.
+	Cert text `yaml:"cert,required"`
+	// File with the server's private key, PEM.
+	Key text `yaml:"key,required"`
+	// File with the certificates that sign clients, PEM.
+	ClientCA text `yaml:"client_ca,required"`
+	// Clients that may connect: SPIFFE ids or DNS names that their certificate must carry.
+	Allow texts `yaml:"allow,required"`
+}
+
+// auditConfig says what happens when a key use cannot be recorded.
+type auditConfig struct {
+	// required (default) refuses the exchange; best_effort goes on, and counts the loss.
+	Mode text `yaml:"mode" oneof:"required|best_effort"`
+	// Where records wait on disk while the collector is away.
+	Spool *spoolConfig `yaml:"spool"`
+}
+
+// spoolConfig is a bounded folder of records that no collector has taken yet.
+type spoolConfig struct {
+	// Folder, absolute. It is created if need be, and holds no secret.
+	Dir text `yaml:"dir,required"`
+	// Most bytes that the folder may hold. Default 256MiB.
+	Bytes size `yaml:"bytes"`
+}
+
+// limitsConfig bounds what one exchange and the process as a whole may cost.
+type limitsConfig struct {
+	// Longest tagged value. Default 1MiB.
+	ValueBytes size `yaml:"value_bytes"`
+	// Deepest nesting of arrays and objects. Default 256.
+	Depth number `yaml:"depth"`
+	// Most tagged values in one body. Default 100000.
+	Fields number `yaml:"fields"`
+	// Longest member name. Default 64KiB.
+	NameBytes size `yaml:"name_bytes"`
+	// Longest body in any mode. Default none: streamed bodies need no bound.
+	BodyBytes size `yaml:"body_bytes"`
+	// Longest buffered body. Envoy's own buffer limit must be at least as large. Default 4MiB.
+	BufferedBytes size `yaml:"buffered_bytes"`
+	// Most exchanges at once. Default 10000.
+	Streams number `yaml:"streams"`
+	// How long a streamed exchange may stand still. Default 1m.
+	Exchange duration `yaml:"exchange"`
+}
+
+// keyConfig is one key: KEKs, the context bound to its data keys, and bounds.
+type keyConfig struct {
+	At place
+	// URI of the KEK: awskms:///arn:…, pkcs11:token=…;object=…, local:path. A list names several
+	// (Regions, or a Region and an HSM): each wraps every data key, and whichever answers opens it.
+	KEK texts `yaml:"kek,required"`
+	// How many of the KEKs must have wrapped a new data key before it seals. Default 1; a data key
+	// that some KEKs could not wrap is replaced soon after.
+	Quorum number `yaml:"quorum"`
+	// Encryption context bound to every data key. Not secret: a KMS logs it in clear.
+	Context table[text] `yaml:"context"`
+	// When a new data key takes over sealing. Values sealed before still open.
+	Rotate rotateConfig `yaml:"rotate"`
+	// How long an unwrapped data key may serve.
+	Cache cacheConfig `yaml:"cache"`
+	// What the KEKs must be. One that is not so is an error at start-up.
+	Require *requireConfig `yaml:"require"`
+	// Wrapped-key record of a pinned key, as `sealmesh keys` made it: ${file:/path}. Keys of the
+	// deterministic suite need one, since a new data key would change every envelope.
+	Record text `yaml:"record"`
+}
+
+// rotateConfig bounds the use of one data key for sealing; the first bound
+// that is reached makes a new one.
+type rotateConfig struct {
+	// Age of the data key. Default 24h.
+	Age duration `yaml:"age"`
+	// Values sealed. Default 2147483648 (2^31).
+	Uses number `yaml:"uses"`
+	// Bytes sealed.
+	Bytes size `yaml:"bytes"`
+}
+
+// cacheConfig bounds how long an unwrapped data key may serve.
+type cacheConfig struct {
+	// Revocation bound: past it the KEK is asked again, in the background. Default 5m.
+	Soft duration `yaml:"soft"`
+	// Outage bound: past it the data key is not used. Default 1h.
+	Hard duration `yaml:"hard"`
+}
+
+// requireConfig states what a KEK must be, in the words of its back end.
+type requireConfig struct {
+	// Who manages the KEK.
+	Manager text `yaml:"manager" oneof:"customer|aws"`
+	// Where the key material comes from: AWS_KMS, EXTERNAL, AWS_CLOUDHSM, EXTERNAL_KEY_STORE, HSM, FILE.
+	Origin text `yaml:"origin"`
+	// Key specification: SYMMETRIC_DEFAULT, RSA_3072, AES_256.
+	Spec text `yaml:"spec"`
+	// Whether the KEK is a multi-Region key.
+	MultiRegion flag `yaml:"multi_region"`
+	// Regions that must hold the KEK or a replica of it.
+	Regions texts `yaml:"regions"`
+	// Whether automatic rotation is on.
+	Rotation text `yaml:"rotation" oneof:"enabled|disabled"`
+	// Fewest days until imported key material expires.
+	MinDaysToExpiry number `yaml:"min_days_to_expiry"`
+}
+
+// tagConfig is a data class.
+type tagConfig struct {
+	// Name of the key.
+	Key text `yaml:"key,required"`
+	// Suite that seals: xaes-256-gcm (default), hkdf-aes-256-gcm, or deterministic, with which
+	// equal values seal to equal envelopes. Opening goes by the envelope.
+	Suite text `yaml:"suite"`
+	// Pairs authenticated with every value, besides the tag's name. A value opens only
+	// under the pairs it was sealed with.
+	Context table[text] `yaml:"context"`
+}
+
+// routeConfig says what happens to the bodies of the requests it matches, and
+// of their responses.
+type routeConfig struct {
+	At place
+	// Name in spans, metrics and refusals.
+	Name text `yaml:"name,required"`
+	// Which requests the route takes.
+	Match *matchConfig `yaml:"match,required"`
+	// Rules for request bodies.
+	Request *directionConfig `yaml:"request"`
+	// Rules for response bodies.
+	Response *directionConfig `yaml:"response"`
+	// The route has no rules on purpose: its bodies pass unread.
+	Skip flag `yaml:"skip"`
+}
+
+// matchConfig selects requests. What is left out matches all.
+type matchConfig struct {
+	At place
+	// Host names, exact or *.suffix, which takes subdomains of any depth. Port and case do not count.
+	Hosts texts `yaml:"hosts"`
+	// Methods, upper case. Where an upstream honours X-HTTP-Method-Override, leave this out.
+	Methods texts `yaml:"methods"`
+	// Path template. A segment is literal, * or {name} (any one segment), or, at the end, ** (any
+	// number, also none). Literals are written decoded; /a also matches /a/. A suffix that a framework
+	// takes for a format (/a.json) is another path.
+	Path text `yaml:"path,required"`
+	// Compare literals of the path without regard to case, for upstreams that do.
+	IgnoreCase flag `yaml:"ignore_case"`
+}
+
+// directionConfig is the rules for the bodies of one direction.
+type directionConfig struct {
+	At place
+	// Values to seal: path to tag. Paths are RFC 9535 JSONPath without filters and slices: $.a,
+	// $['a'], $.a[0], $.a[*], $.*, $..a. Where two match a value, the more specific decides.
+	Seal table[text] `yaml:"seal"`
+	// Values to open: path to tag. A value that is no envelope of that tag is refused.
+	Open table[text] `yaml:"open"`
+	// How Envoy hands over the body: buffered (default) keeps content-length and lets Envoy retry;
+	// streamed is for bodies past the buffer limit, gRPC and server-sent events.
+	Body text `yaml:"body" oneof:"buffered|streamed"`
+	// Media types without a codec that may pass unread, as type/subtype or type/*. Any other is refused.
+	Pass texts `yaml:"pass"`
+	// How long values that are not sealed yet are tolerated on open.
+	Migration *migrationConfig `yaml:"migration"`
+}
+
+// migrationConfig tolerates plaintext for a time. Each such value is counted.
+type migrationConfig struct {
+	// Day (00:00 UTC) from which a value that is no envelope is refused.
+	AcceptPlaintextUntil date `yaml:"accept_plaintext_until,required"`
+}

@@ -1,0 +1,27 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// Load parses and compiles src. Its error is a [Problems], which holds every
+// problem of the file at once. name is used in messages; getenv and readFile resolve
+// ${ENV} and ${file:…}.
+func Load(name string, src []byte, getenv func(string) (string, bool), readFile func(string) ([]byte, error)) (*Policy, error) {
+	r := newReport(name, string(src))
+	root := r.parse(string(src))
+	if root == nil {
+		return nil, r.result()
+	}
+	var conf config
+	(&decoder{report: r, getenv: getenv, readFile: readFile}).into(root, &conf, spot{})
+	p := (&compiler{report: r, conf: &conf}).compile()
+	if err := r.result(); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(src)
+	p.Hash = hex.EncodeToString(sum[:])
+	p.Warnings = inOrder(r.warnings)
+	return p, nil
+}

@@ -1,0 +1,107 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// MaxFileBytes is the longest policy file that is read.
+const MaxFileBytes = 1 << 20
+
+// maxNesting is far above what a policy can use. The parser's time is
+// quadratic in it, and its stack deep.
+const maxNesting = 64
+
+// parse returns the root of the one document in src, or nil when it has
+// reported why there is none.
+func (r *report) parse(src string) ast.Node {
+	if !r.readable(src) {
+		return nil
+	}
+	file, err := parseYAML(strings.TrimPrefix(src, "\uFEFF"))
+	if err != nil {
+		at := place{1, 1}
+		msg := err.Error()
+		if e, ok := errors.AsType[yaml.Error](err); ok {
+			msg = e.GetMessage()
+			if t := e.GetToken(); t != nil {
+				at = place{t.Position.Line, t.Position.Column}
+			}
+		}
+		r.problem(at, "", "not YAML: %s", msg)
+		return nil
+	}
+	var roots []ast.Node
+	for _, doc := range file.Docs {
+		if doc.Body != nil && doc.Body.Type() != ast.DirectiveType && doc.Body.Type() != ast.CommentType {
+			roots = append(roots, doc.Body)
+		}
+	}
+	switch {
+	case len(roots) == 0:
+		r.problem(place{1, 1}, "start with: version: 1", "the file is empty")
+		return nil
+	case len(roots) > 1:
+		r.problem(placeOf(roots[1]), "", "a policy is one YAML document, and here begins another")
+	}
+	return roots[0]
+}
+
+// readable refuses what the parser would change silently, or take too long over.
+func (r *report) readable(src string) bool {
+	if len(src) > MaxFileBytes {
+		r.problem(place{1, 1}, "", "the file has %d bytes, more than %d", len(src), MaxFileBytes)
+		return false
+	}
+	for i, line := range strings.Split(src, "\n") {
+		if bad := strings.IndexFunc(line, func(c rune) bool { return c == utf8.RuneError }); bad >= 0 && !utf8.ValidString(line) {
+			r.problem(place{i + 1, utf8.RuneCountInString(line[:bad]) + 1}, "", "not valid UTF-8")
+			return false
+		}
+	}
+	return true
+}
+
+// parseYAML turns a panic of the parser into an error: no file may end the process.
+func parseYAML(src string) (file *ast.File, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			file, err = nil, fmt.Errorf("the YAML parser gave up: %v", p)
+		}
+	}()
+	tokens := lexer.Tokenize(src)
+	if t := tooDeep(tokens); t != nil {
+		return nil, &yaml.SyntaxError{Message: fmt.Sprintf("nested deeper than %d", maxNesting), Token: t}
+	}
+	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+}
+
+// tooDeep returns the token that nests too deep: in brackets, or in
+// indicators that follow each other on one line.
+func tooDeep(tokens token.Tokens) *token.Token {
+	brackets, row := 0, 0
+	for _, t := range tokens {
+		row++
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			brackets++
+		case token.SequenceEndType, token.MappingEndType:
+			brackets--
+		case token.SequenceEntryType, token.MappingKeyType, token.AnchorType, token.TagType:
+		default:
+			row = 0
+		}
+		if brackets > maxNesting || row > maxNesting {
+			return t
+		}
+	}
+	return nil
+}

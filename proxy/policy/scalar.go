@@ -1,0 +1,186 @@
+package policy
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+)
+
+// A text is a scalar that is text.
+type text struct {
+	place
+	Value string
+	Shown string // as the file has it: what a message may quote, since expansions hold secrets
+}
+
+// A number is a whole number, 0 or more.
+type number struct {
+	place
+	Value uint64
+}
+
+// A size is a number of bytes: 4096, 64KiB, 1MiB.
+type size struct {
+	place
+	Value uint64
+}
+
+// A flag is true or false.
+type flag struct {
+	place
+	Value bool
+}
+
+// A duration is a span of time: 5m, 1h30m, 30d.
+type duration struct {
+	place
+	Value time.Duration
+}
+
+// A date is a day: 2027-03-01, 00:00 UTC.
+type date struct {
+	place
+	Value time.Time
+}
+
+func (t *text) decode(d *decoder, n ast.Node, s spot) {
+	shown, ok := "", false
+	switch v := n.(type) {
+	case *ast.StringNode:
+		shown, ok = v.Value, true
+	case *ast.LiteralNode:
+		shown, ok = v.Value.Value, true
+	default:
+		d.wrongType(n, s.String(), "text")
+	}
+	if !ok {
+		return
+	}
+	if value, ok := d.expand(placeOf(n), shown); ok {
+		*t = text{placeOf(n), value, shown}
+	}
+}
+
+func (v *number) decode(d *decoder, n ast.Node, s spot) {
+	raw, ok := d.plain(n, s, "a whole number")
+	if !ok {
+		return
+	}
+	u, err := strconv.ParseUint(raw, 0, 64)
+	if err != nil {
+		d.problem(placeOf(n), "", "%s must be a whole number, 0 or more", s)
+		return
+	}
+	*v = number{placeOf(n), u}
+}
+
+func (v *size) decode(d *decoder, n ast.Node, s spot) {
+	raw, ok := d.plain(n, s, "a size")
+	if !ok {
+		return
+	}
+	u, ok := parseSize(raw)
+	if !ok {
+		d.problem(placeOf(n), "write bytes, or KiB, MiB, GiB: 64KiB", "%s must be a size", s)
+		return
+	}
+	*v = size{placeOf(n), u}
+}
+
+func (v *flag) decode(d *decoder, n ast.Node, s spot) {
+	raw, ok := d.plain(n, s, "true or false")
+	if !ok {
+		return
+	}
+	if raw != "true" && raw != "false" {
+		d.problem(placeOf(n), "", "%s must be true or false", s)
+		return
+	}
+	*v = flag{placeOf(n), raw == "true"}
+}
+
+func (v *duration) decode(d *decoder, n ast.Node, s spot) {
+	raw, ok := d.plain(n, s, "a duration")
+	if !ok {
+		return
+	}
+	span, ok := parseDuration(raw)
+	if !ok || span <= 0 {
+		d.problem(placeOf(n), "write a number and a unit: 30s, 5m, 1h30m, 30d", "%s must be a duration longer than zero", s)
+		return
+	}
+	*v = duration{placeOf(n), span}
+}
+
+func (v *date) decode(d *decoder, n ast.Node, s spot) {
+	raw, ok := d.plain(n, s, "a date")
+	if !ok {
+		return
+	}
+	day, err := time.Parse(time.DateOnly, raw)
+	if err != nil {
+		d.problem(placeOf(n), "write year-month-day: 2027-03-01", "%s must be a date", s)
+		return
+	}
+	*v = date{placeOf(n), day}
+}
+
+// plain returns a scalar of a type other than text as the file writes it. In
+// quotes it is text, and refused, unless an expansion stands in them.
+func (d *decoder) plain(n ast.Node, s spot, want string) (string, bool) {
+	switch v := n.(type) {
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
+		return n.GetToken().Value, true
+	case *ast.StringNode:
+		if !isQuoted(v.Token) || strings.Contains(v.Value, "${") {
+			return d.expand(placeOf(n), v.Value)
+		}
+	}
+	d.wrongType(n, s.String(), want)
+	return "", false
+}
+
+func isQuoted(t *token.Token) bool {
+	return t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType
+}
+
+var units = []struct {
+	suffix string
+	shift  uint
+}{{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}, {"B", 0}, {"", 0}}
+
+func parseSize(s string) (uint64, bool) {
+	for _, u := range units {
+		digits, ok := strings.CutSuffix(s, u.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseUint(strings.TrimSpace(digits), 10, 64)
+		return n << u.shift, err == nil && n <= math.MaxInt64>>u.shift
+	}
+	return 0, false
+}
+
+// parseDuration is time.ParseDuration with days in front: 30d, 1d12h.
+func parseDuration(s string) (time.Duration, bool) {
+	const day = 24 * time.Hour
+	days, rest, hasDays := strings.Cut(s, "d")
+	if !hasDays {
+		v, err := time.ParseDuration(s)
+		return v, err == nil
+	}
+	n, err := strconv.ParseUint(days, 10, 16)
+	if err != nil {
+		return 0, false
+	}
+	span := time.Duration(n) * day
+	if rest == "" {
+		return span, true
+	}
+	v, err := time.ParseDuration(rest)
+	return span + v, err == nil && v >= 0 && v < day
+}

@@ -1,0 +1,125 @@
+package policy
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// ErrAmbiguousPath is returned for a path that two servers could read
+// differently: a route for one reading would be a way around the other's.
+var ErrAmbiguousPath = errors.New("match: the path can be read in two ways")
+
+// ErrAmbiguousHost is the same of a host.
+var ErrAmbiguousHost = errors.New("match: the host can be read in two ways")
+
+// ErrTunnel is returned for CONNECT where no route with skip names the method: rules do
+// not reach what goes through a tunnel.
+var ErrTunnel = errors.New("match: CONNECT opens a tunnel that no route with skip names")
+
+// inlineSegments is how many segments of a path are held without allocating.
+const inlineSegments = 32
+
+// split appends the decoded segments of an origin-form target (RFC 9112 section
+// 3.2.1) to dst, less its query. A trailing slash counts for nothing: a server may take
+// /a and /a/ for one. params tells that a segment has parameters.
+//
+// It refuses whatever servers are known to read in different ways: empty and dot segments
+// (also encoded, also before parameters: Tomcat reads /a/..;x as /a/..), slashes and
+// backslashes in disguise, controls, bytes that are not UTF-8 (an overlong form may be taken for a
+// slash), what is encoded twice, and spaces at the ends of a segment, which some frameworks cut.
+func split(dst []string, target string) (segments []string, params bool, err error) {
+	path, _, _ := strings.Cut(target, "?")
+	rest, ok := strings.CutPrefix(path, "/")
+	if !ok {
+		return nil, false, ErrAmbiguousPath
+	}
+	if rest = strings.TrimSuffix(rest, "/"); rest == "" && path != "/" {
+		return nil, false, ErrAmbiguousPath
+	}
+	for more := rest != ""; more; {
+		var seg string
+		if seg, rest, more = strings.Cut(rest, "/"); strings.IndexByte(seg, '%') >= 0 {
+			if seg, err = url.PathUnescape(seg); err != nil {
+				return nil, false, ErrAmbiguousPath
+			}
+		}
+		name := seg
+		if i := strings.IndexByte(seg, ';'); i >= 0 {
+			name, params = seg[:i], true
+		}
+		if checkSegment(name) != nil || checkBytes(seg) != nil {
+			return nil, false, ErrAmbiguousPath
+		}
+		dst = append(dst, seg)
+	}
+	return dst, params, nil
+}
+
+// checkSegment refuses a decoded segment that has no single reading.
+func checkSegment(s string) error {
+	if s == "" || s == "." || s == ".." || s[0] == ' ' || s[len(s)-1] == ' ' {
+		return ErrAmbiguousPath
+	}
+	return checkBytes(s)
+}
+
+func checkBytes(s string) error {
+	ascii := true
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c < ' ' || c == 0x7f || c == '/' || c == '\\':
+			return ErrAmbiguousPath
+		case c == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
+			return ErrAmbiguousPath
+		case c >= utf8.RuneSelf:
+			ascii = false
+		}
+	}
+	if !ascii && !utf8.ValidString(s) {
+		return ErrAmbiguousPath
+	}
+	return nil
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
+}
+
+// cutParams cuts the parameters off every segment, in place.
+func cutParams(segments []string) {
+	for i, s := range segments {
+		segments[i], _, _ = strings.Cut(s, ";")
+	}
+}
+
+// hostname returns an authority's host: without port, and without the dot that
+// ends a fully qualified name.
+func hostname(authority string) (string, error) {
+	for i := 0; i < len(authority); i++ {
+		switch c := authority[i]; {
+		case c <= ' ' || c == 0x7f, c == '@', c == '/', c == '\\', c == '%', c == ',', c == '?', c == '#':
+			return "", ErrAmbiguousHost
+		}
+	}
+	host := authority
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		host = host[:i]
+	}
+	return strings.TrimSuffix(host, "."), nil
+}
+
+// matchesHost reports whether a host is one of hosts, exactly or by *.suffix.
+func matchesHost(hosts []string, host string) bool {
+	for _, h := range hosts {
+		if suffix, ok := strings.CutPrefix(h, "*"); ok {
+			if cut := len(host) - len(suffix); cut > 0 && strings.EqualFold(host[cut:], suffix) {
+				return true
+			}
+		} else if strings.EqualFold(h, host) {
+			return true
+		}
+	}
+	return false
+}

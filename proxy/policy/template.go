@@ -1,0 +1,105 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+)
+
+// A step is one segment of a path template. Its zero value is a literal.
+type step struct {
+	literal string
+	any     bool // * or {name}: any one segment
+}
+
+// A template is a compiled path template.
+type template struct {
+	steps []step
+	rest  bool // ends in **: any number of segments may follow, also none
+	fold  bool // compare literals without regard to case
+}
+
+// parseTemplate compiles a path template. What a literal cannot be (a dot
+// segment, an encoded character) is refused, since no request that is let in has it.
+func parseTemplate(s string, fold bool) (t template, offset int, detail string) {
+	t.fold = fold
+	if !strings.HasPrefix(s, "/") {
+		return t, 0, "a path begins with /"
+	}
+	if s = strings.TrimSuffix(s[1:], "/"); s == "" {
+		return t, 0, ""
+	}
+	offset = 1
+	for seg := range strings.SplitSeq(s, "/") {
+		switch {
+		case t.rest:
+			return t, offset, "** is only possible at the end"
+		case seg == "**":
+			t.rest = true
+		case seg == "*" || isVariable(seg):
+			t.steps = append(t.steps, step{any: true})
+		default:
+			if detail := checkLiteral(seg); detail != "" {
+				return t, offset, detail
+			}
+			t.steps = append(t.steps, step{literal: seg})
+		}
+		offset += len(seg) + 1
+	}
+	return t, 0, ""
+}
+
+func isVariable(seg string) bool {
+	name, ok := strings.CutPrefix(seg, "{")
+	name, closed := strings.CutSuffix(name, "}")
+	return ok && closed && !strings.ContainsAny(name, "{}*=")
+}
+
+func checkLiteral(seg string) string {
+	switch {
+	case seg == "":
+		return "a path has no empty segments"
+	case strings.ContainsAny(seg, "*{}"):
+		return "*, ** and {name} stand for whole segments"
+	case strings.Contains(seg, "%"):
+		return "write the decoded character: requests are decoded before they are compared"
+	case strings.ContainsAny(seg, "?#;\\"):
+		return "a path has no query, fragment, parameters or backslash"
+	case checkSegment(seg) != nil:
+		return "no request that is let in has this segment"
+	}
+	return ""
+}
+
+func (t *template) matches(segments []string) bool {
+	if len(segments) < len(t.steps) || len(segments) > len(t.steps) && !t.rest {
+		return false
+	}
+	for i, s := range t.steps {
+		if !s.any && s.literal != segments[i] && !(t.fold && strings.EqualFold(s.literal, segments[i])) {
+			return false
+		}
+	}
+	return true
+}
+
+// covers reports whether every path that o matches is matched by t.
+func (t *template) covers(o *template) bool {
+	if len(o.steps) < len(t.steps) || !t.rest && (o.rest || len(o.steps) > len(t.steps)) {
+		return false
+	}
+	for i, s := range t.steps {
+		p := o.steps[i]
+		same := s.literal == p.literal && (t.fold || !o.fold) || t.fold && strings.EqualFold(s.literal, p.literal)
+		if !s.any && (p.any || !same) {
+			return false
+		}
+	}
+	return true
+}
+
+// covers reports whether r takes every request that o would.
+func (r *Route) covers(o *Route) bool {
+	hosts := len(r.Hosts) == 0 || len(o.Hosts) > 0 && !slices.ContainsFunc(o.Hosts, func(h string) bool { return !matchesHost(r.Hosts, h) })
+	methods := len(r.Methods) == 0 || len(o.Methods) > 0 && !slices.ContainsFunc(o.Methods, func(m string) bool { return !slices.Contains(r.Methods, m) })
+	return hosts && methods && r.template.covers(&o.template)
+}
