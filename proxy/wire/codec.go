@@ -10,15 +10,15 @@ import (
 // ServerOption makes a grpc.Server use this package's codec for ext_proc messages and
 // the generated code for all others.
 func ServerOption() grpc.ServerOption {
-	return grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name)})
+	return grpc.ForceServerCodecV2(messageCodec{encoding.GetCodecV2(proto.Name)})
 }
 
-// codec is an encoding.CodecV2 for *Request, *Reply and, through the embedded one, any
+// messageCodec is an encoding.CodecV2 for *Request, *Reply and, through the embedded one, any
 // protobuf message. It is stateless.
-type codec struct{ encoding.CodecV2 }
+type messageCodec struct{ encoding.CodecV2 }
 
 // Marshal encodes v; a *Reply without copying its large segments.
-func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+func (c messageCodec) Marshal(v any) (mem.BufferSlice, error) {
 	if r, ok := v.(*Reply); ok {
 		return r.marshal()
 	}
@@ -27,7 +27,7 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 
 // Unmarshal decodes v; a *Request without copying its body, by holding on to data until
 // it is freed or decoded into again.
-func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+func (c messageCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	if r, ok := v.(*Request); ok {
 		return r.unmarshal(data)
 	}

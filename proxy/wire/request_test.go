@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-var testCodec = codec{encoding.GetCodecV2(grpcproto.Name)}
+var testCodec = messageCodec{encoding.GetCodecV2(grpcproto.Name)}
 
 // A view is all that a Request tells, in plain values.
 type view struct {
