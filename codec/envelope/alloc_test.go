@@ -1,0 +1,44 @@
+//go:build !race
+
+package envelope_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/codec/suite"
+)
+
+func TestAllocs(t *testing.T) {
+	for name, h := range headers {
+		c := newCipher(t, h.Suite, testKey)
+		for _, n := range []int{0, 16, 1024} {
+			value := bytes.Repeat([]byte("v"), n)
+			dst := make([]byte, 0, envelope.SealedCap(len(h.Record), suite.ByID(h.Suite).Overhead+n, len(testContext)))
+			text, err := envelope.Seal(nil, h, c, value, testContext)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if allocs := testing.AllocsPerRun(100, func() {
+				if _, err := envelope.Seal(dst, h, c, value, testContext); err != nil {
+					t.Fatal(err)
+				}
+			}); allocs != 0 {
+				t.Errorf("%s: Seal of %d bytes allocates %v times", name, n, allocs)
+			}
+			var buf []byte // grows once, and then serves
+			if allocs := testing.AllocsPerRun(100, func() {
+				h, payload, out, err := envelope.Parse(buf, text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, buf, err = envelope.Open(dst, out, h, c, payload, testContext); err != nil {
+					t.Fatal(err)
+				}
+			}); allocs != 0 {
+				t.Errorf("%s: Parse and Open of %d bytes allocate %v times", name, n, allocs)
+			}
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package envelope_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/cryptotest"
+
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/codec/suite"
+)
+
+var update = flag.Bool("update", false, "write the golden files that are missing; none is ever written again")
+
+type hexBytes []byte
+
+func (b hexBytes) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, b), nil }
+
+func (b *hexBytes) UnmarshalText(text []byte) (err error) {
+	*b, err = hex.DecodeString(string(text))
+	return err
+}
+
+// A golden is one envelope that opens for ever.
+type golden struct {
+	Seed      uint64            `json:"seed"` // of cryptotest.SetGlobalRandom, when it was sealed
+	DataKey   hexBytes          `json:"data_key"`
+	Suite     suite.ID          `json:"suite"`
+	Kind      codec.Kind        `json:"kind"`
+	Record    hexBytes          `json:"record,omitempty"`
+	Tag       string            `json:"tag"`
+	Context   map[string]string `json:"context"`
+	Plaintext hexBytes          `json:"plaintext"`
+	Text      string            `json:"text"`
+}
+
+// seal is how g.Text was made.
+func (g golden) seal(t *testing.T) string {
+	t.Helper()
+	cryptotest.SetGlobalRandom(t, g.Seed)
+	commitment := envelope.Commitment(g.DataKey)
+	h := envelope.Header{Suite: g.Suite, Kind: g.Kind, KeyID: envelope.KeyID(commitment[:16]), Record: g.Record}
+	text, err := envelope.Seal(nil, h, newCipher(t, g.Suite, g.DataKey), g.Plaintext, envelope.FieldContext(g.Tag, g.Context))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// open is what a reader does, and checks all that it may check.
+func (g golden) open(t *testing.T) ([]byte, error) {
+	t.Helper()
+	h, payload, buf, err := envelope.Parse(nil, []byte(g.Text))
+	if err != nil {
+		return nil, err
+	}
+	commitment := envelope.Commitment(g.DataKey)
+	if h.Suite != g.Suite || h.Kind != g.Kind || h.KeyID != envelope.KeyID(commitment[:16]) || !bytes.Equal(h.Record, g.Record) {
+		t.Errorf("parsed as %+v", h)
+	}
+	if again := envelope.Append(nil, h, payload); string(again) != g.Text {
+		t.Error("parse then append changes the text")
+	}
+	if h.Record != nil {
+		r, err := envelope.ParseRecord(h.Record)
+		if err != nil || r.Commitment != commitment || r.KeyID() != h.KeyID {
+			t.Errorf("the record does not parse, or is another key's: %v", err)
+		}
+	}
+	out, _, err := envelope.Open(nil, buf, h, newCipher(t, h.Suite, g.DataKey), payload, envelope.FieldContext(g.Tag, g.Context))
+	return out, err
+}
+
+func TestGolden(t *testing.T) {
+	plaintexts := [...]string{
+		codec.Text:    "Zoë Müller, 123-45-6789",
+		codec.Literal: `{"number": "4111 1111 1111 1111", "limit": 1.50e3, "a\u0062": [true, null]}`,
+		codec.Bytes:   "\x00\x01\xfe\xff\r\n",
+	}
+	n := 0
+	for s := range suite.All() {
+		for kind, plaintext := range plaintexts {
+			for _, reference := range []string{"by-id", "inline"} {
+				n++
+				name := fmt.Sprintf("%s-kind%d-%s", s.Name, kind, reference)
+				t.Run(name, func(t *testing.T) {
+					key := sha256.Sum256([]byte("golden data key " + name))
+					g := golden{
+						Seed: uint64(n), DataKey: key[:], Suite: s.ID, Kind: codec.Kind(kind), Plaintext: hexBytes(plaintext),
+						Tag: "pii.card", Context: map[string]string{"service": "customers", "tenant": "acme"},
+					}
+					if reference == "inline" {
+						g.Record = envelope.AppendRecord(nil, goldenRecord(g.DataKey))
+					}
+					testGolden(t, filepath.Join("testdata", "v1", name+".json"), g)
+				})
+			}
+		}
+	}
+	if files, err := filepath.Glob("testdata/v1/*-kind?-*.json"); err != nil || len(files) != n {
+		t.Errorf("%d golden files, not %d: %v", len(files), n, err)
+	}
+}
+
+func goldenRecord(key []byte) envelope.Record {
+	return envelope.Record{Commitment: envelope.Commitment(key), Wraps: []envelope.Wrap{
+		{Kind: 1, KEK: [4]byte{1, 2, 3, 4}, Wrapped: bytes.Repeat([]byte{0xaa}, 184)},
+		{Kind: 2, KEK: [4]byte{0xff, 0, 0, 1}, Wrapped: bytes.Repeat([]byte{0xbb}, 60)},
+	}}
+}
+
+// testGolden opens the file's envelope. A later toolchain may draw randomness in
+// another order and then seal another envelope from the seed; that it opens
+// is what may never change.
+func testGolden(t *testing.T, path string, made golden) {
+	if *update {
+		made.Text = made.seal(t)
+		writeMissing(t, path, made)
+	}
+	var g golden
+	readJSON(t, path, &g)
+	if out, err := g.open(t); err != nil || !bytes.Equal(out, g.Plaintext) {
+		t.Errorf("opened %q, %v", out, err)
+	}
+	if text := g.seal(t); text != g.Text {
+		t.Errorf("sealed again: %s", text)
+	}
+}
+
+// A refusal is one text that never opens.
+type refusal struct {
+	Name string `json:"name"`
+	Want string `json:"want"`
+	golden
+}
+
+var refusals = map[string]error{
+	"not an envelope": envelope.ErrNotEnvelope,
+	"malformed":       envelope.ErrMalformed,
+	"future version":  envelope.ErrFutureVersion,
+	"unknown suite":   envelope.ErrUnknownSuite,
+	"not authentic":   suite.ErrOpen,
+}
+
+func TestGoldenRefused(t *testing.T) {
+	const path = "testdata/v1/refused.json"
+	if *update {
+		writeMissing(t, path, makeRefused(t))
+	}
+	var all []refusal
+	readJSON(t, path, &all)
+	if len(all) == 0 {
+		t.Fatal("none")
+	}
+	for _, r := range all {
+		want, ok := refusals[r.Want]
+		if !ok {
+			t.Fatalf("%s: no such refusal: %s", r.Name, r.Want)
+		}
+		if out, err := r.open(t); !errors.Is(err, want) || out != nil {
+			t.Errorf("%s: %q, %v, want %s", r.Name, out, err, r.Want)
+		}
+	}
+}
+
+func readJSON(t *testing.T, path string, v any) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func writeMissing(t *testing.T, path string, v any) {
+	t.Helper()
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(append(b, '\n')); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
