@@ -6,71 +6,82 @@
 // straight into a bounded queue, sent in batches over gRPC or HTTP, and freed only
 // when the collector has acknowledged it. A stalled or absent collector fills a bounded
 // spool on disk, which is sent later, also after a restart.
+//
+// # The promise, and where it ends
+//
+// A use that [Recorder.Record] took reaches the collector at least once, in the
+// order of recording, or is counted and logged as lost; with [Options.Required], a use
+// that it did not take returns an error, and then the key must not be used.
+// Each of these can lose a recorded use, or send it twice:
+//
+//   - A process killed without [Recorder.Close] loses what is in memory only: with
+//     a collector that answers, the last second or so (OTEL_BSP_SCHEDULE_DELAY) and what
+//     is on its way; with one that is away, the last second; never more than QueueBytes.
+//   - What the spool holds survives the death of the process, and, once a batch has
+//     left memory, of the machine: every round of writes ends in fsync.
+//   - A batch that was sent, but whose acknowledgement was lost, is sent again, with
+//     the same span ids.
+//   - A collector may refuse single spans of a batch (OTLP's partial success), which
+//     says that sending them again is pointless. They are counted and logged.
+//
+// A collector that refuses for good (bad credentials, bad request) blocks the queue
+// when recording is required: batches are kept and tried again once a minute. When it is
+// not required they are dropped, counted and logged, as OTLP asks.
+//
+// # Environment
+//
+// The standard variables say where spans go; those with TRACES in their name go before
+// the general ones: OTEL_EXPORTER_OTLP_[TRACES_]ENDPOINT, PROTOCOL (grpc, which is the
+// default, or http/protobuf), HEADERS, TIMEOUT, CERTIFICATE, CLIENT_CERTIFICATE, CLIENT_KEY,
+// COMPRESSION and INSECURE; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES;
+// OTEL_BSP_SCHEDULE_DELAY, one second when unset. OTEL_TRACES_EXPORTER may be otlp,
+// console (one JSON line per key use) or none: then the spool is the record, and has to be
+// configured. OTEL_SDK_DISABLED and the samplers do not apply: a key use is never
+// sampled away.
 package keyuse
 
-import "context"
+import "errors"
+
+// ErrFull means that neither queue nor spool has room, or that the spool is
+// slower than the key uses come: the key must not be used.
+var ErrFull = errors.New("key use not recorded: queue and spool are full")
+
+// ErrClosed means that the recorder no longer takes key uses.
+var ErrClosed = errors.New("key use not recorded: the recorder is closed")
 
 // An Exchange is what the key uses of one direction have in common.
 type Exchange struct {
 	TraceID   [16]byte // the caller's trace; a new one is made when zero
 	ParentID  [8]byte  // the caller's span, zero for none
-	Route     string   // configured name
+	Route     string   // configured name; at most 128 bytes are recorded
 	Direction string   // "request" or "response"
-	Caller    string   // who called, as far as Envoy vouches for it; may be empty
+	Caller    string   // who called, as far as Envoy vouches for it; at most 512 bytes are recorded
 }
 
 // A Use is one (exchange, direction, data key, operation).
 type Use struct {
 	Start, End int64    // Unix nanoseconds
-	Key        string   // configured key name
+	Key        string   // configured key name; at most 128 bytes are recorded
 	DataKey    [16]byte // data key id; zero when the use failed before a key was known
 	Operation  string   // "seal" or "open"
 	Suite      string
-	Tags       []string // names, sorted
+	Tags       []string // names, sorted; about 512 bytes are recorded, and "…" for the others
 	Fields     int
 	Bytes      int64  // plaintext bytes
 	Cache      string // "hit", "miss" or "stale"
 	ErrorType  string // a keycache.Reason, or "" on success
 }
 
-// Options of a [Recorder]. Zero values take the documented defaults.
-type Options struct {
-	Required   bool   // `audit: required`: refuse when a use cannot be recorded
-	SpoolDir   string // "" for no spool
-	SpoolBytes int64
-	QueueBytes int64
-	Resource   map[string]string   // resource attributes: service.name, …
-	Getenv     func(string) string // OTEL_* variables; os.Getenv when nil
-}
-
 // Stats counts spans since start.
 type Stats struct {
-	Recorded, Exported, Spooled, Dropped, Refused uint64
-	QueueBytes, SpoolBytes                        int64
+	Recorded uint64 // taken by Record
+	Exported uint64 // acknowledged by the collector
+	Spooled  uint64 // written to the spool by this process
+	Dropped  uint64 // lost: best effort and no room, damaged on disk, or given up
+	Refused  uint64 // refused one by one by a collector that took the rest of the batch
+
+	QueueBytes int64 // in memory
+	SpoolBytes int64 // on disk
+	// Down says that the last attempt to export failed.
+	Down bool
 }
-
-// A Recorder queues, spools and exports key uses. Safe for concurrent use.
-type Recorder struct{}
-
-// Open starts a recorder with the exporter that OTEL_EXPORTER_OTLP_* name, and
-// begins to send what an earlier process left in the spool.
-func Open(opt Options) (*Recorder, error) { panic("not yet") }
-
-// Record queues the uses of one direction: all or none. It blocks on nothing.
-// reserved is what Reserve granted for them before. With Options.Required it
-// returns [ErrFull] when neither queue nor spool has room; otherwise it counts
-// the loss and returns nil.
-func (r *Recorder) Record(x *Exchange, uses []Use, reserved Reservation) error { panic("not yet") }
-
-// A Reservation is room for spans that are still to be recorded.
-type Reservation struct{ bytes int64 }
-
-// Reserve grows have so that n more spans will surely be recorded, or returns
-// [ErrFull].
-func (r *Recorder) Reserve(have Reservation, n int) (Reservation, error) { panic("not yet") }
-
-// Stats returns the counters now.
-func (r *Recorder) Stats() Stats { panic("not yet") }
-
-// Close sends what is queued until ctx ends, spools the rest, and stops.
-func (r *Recorder) Close(ctx context.Context) error { panic("not yet") }

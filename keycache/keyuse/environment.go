@@ -1,0 +1,110 @@
+package keyuse
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// An environment reads variables and collects what is wrong with them.
+type environment struct {
+	getenv func(string) string
+	errs   []error
+}
+
+func (e *environment) get(name string) string { return strings.TrimSpace(e.getenv(name)) }
+
+// which names the variable that holds an exporter option: that of traces when
+// it is set, else the general one.
+func (e *environment) which(option string) string {
+	if name := "OTEL_EXPORTER_OTLP_TRACES_" + option; e.get(name) != "" {
+		return name
+	}
+	return "OTEL_EXPORTER_OTLP_" + option
+}
+
+func (e *environment) fail(name, value, want string) {
+	if value != "" {
+		name = fmt.Sprintf("%s is %q", name, value)
+	}
+	e.errs = append(e.errs, errors.New(name+": "+want))
+}
+
+func (e *environment) milliseconds(name string, otherwise time.Duration) time.Duration {
+	v := e.get(name)
+	if v == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(v, 10, 31)
+	if err != nil || n == 0 {
+		e.fail(name, v, "want milliseconds, more than 0")
+	}
+	return time.Duration(n) * time.Millisecond
+}
+
+// pairs reads name=value,name=value with percent-encoded values (W3C Baggage).
+// Errors do not show values: headers hold credentials.
+func (e *environment) pairs(name string) map[string]string {
+	pairs := map[string]string{}
+	v := e.get(name)
+	if v == "" {
+		return pairs
+	}
+	for pair := range strings.SplitSeq(v, ",") {
+		key, value, ok := strings.Cut(pair, "=")
+		key = strings.TrimSpace(key)
+		value, err := url.PathUnescape(strings.TrimSpace(value))
+		if !ok || key == "" || err != nil {
+			e.fail(name, "", "want name=value,name=value with percent-encoded values")
+			return pairs
+		}
+		pairs[key] = value
+	}
+	return pairs
+}
+
+// resource puts the operator's attributes over ours.
+func (e *environment) resource(ours map[string]string) map[string]string {
+	all := map[string]string{"service.name": "sealmesh"}
+	maps.Copy(all, ours)
+	maps.Copy(all, e.pairs("OTEL_RESOURCE_ATTRIBUTES"))
+	if name := e.get("OTEL_SERVICE_NAME"); name != "" {
+		all["service.name"] = name
+	}
+	return all
+}
+
+func (e *environment) tls() *tls.Config {
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	name := e.which("CERTIFICATE")
+	if file := e.get(name); file != "" {
+		pem, err := os.ReadFile(file)
+		c.RootCAs = x509.NewCertPool()
+		if err != nil {
+			e.fail(name, "", err.Error())
+		} else if !c.RootCAs.AppendCertsFromPEM(pem) {
+			e.fail(name, file, "no certificate in it")
+		}
+	}
+	certName, keyName := e.which("CLIENT_CERTIFICATE"), e.which("CLIENT_KEY")
+	cert, key := e.get(certName), e.get(keyName)
+	switch {
+	case cert == "" && key == "":
+	case cert == "" || key == "":
+		e.fail(certName+" and "+keyName, "", "set both or none")
+	default:
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			e.fail(certName, "", err.Error())
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c
+}

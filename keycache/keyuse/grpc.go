@@ -1,0 +1,95 @@
+package keyuse
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+const exportMethod = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+// rawCodec passes encoded messages through, so that spans are encoded once and
+// copied never. It goes by the name of the one that it stands for.
+type rawCodec struct{}
+
+func (rawCodec) Name() string { return "proto" }
+
+func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
+	req, ok := v.(*request)
+	if !ok {
+		return nil, fmt.Errorf("marshal %T: not an export request", v)
+	}
+	return mem.BufferSlice{mem.SliceBuffer(req.head), mem.SliceBuffer(req.body)}, nil
+}
+
+func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	a, ok := v.(*answer)
+	if !ok {
+		return fmt.Errorf("unmarshal %T: not an export answer", v)
+	}
+	*a = parseAnswer(data.Materialize())
+	return nil
+}
+
+func (d *destination) openGRPC() (exporter, error) {
+	creds := insecure.NewCredentials()
+	if d.tls != nil {
+		creds = credentials.NewTLS(d.tls)
+	}
+	calls := []grpc.CallOption{grpc.ForceCodecV2(rawCodec{})}
+	if d.gzip {
+		calls = append(calls, grpc.UseCompressor(gzip.Name))
+	}
+	conn, err := grpc.NewClient(d.target, grpc.WithTransportCredentials(creds),
+		grpc.WithDefaultCallOptions(calls...), grpc.WithUserAgent(userAgent), grpc.WithDisableServiceConfig())
+	if err != nil {
+		return exporter{}, fmt.Errorf("key uses: collector %s: %w", d.target, err)
+	}
+	export := func(ctx context.Context, req *request) (answer, error) {
+		ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(ctx, metadata.New(d.headers)), d.timeout)
+		defer cancel()
+		// Only one back-off governs: ours, which the spool can see.
+		conn.ResetConnectBackoff()
+		var a answer
+		if err := conn.Invoke(ctx, exportMethod, req, &a); err != nil {
+			return answer{}, grpcError(err)
+		}
+		return a, nil
+	}
+	return exporter{export, conn.Close}, nil
+}
+
+// grpcError says what an error means for the next attempt: OTLP specification,
+// "Failures" and "OTLP/gRPC Throttling".
+func grpcError(err error) *sendError {
+	s := status.Convert(err)
+	after, asked := retryDelay(s)
+	e := &sendError{after: after, err: err}
+	switch s.Code() {
+	case codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.OutOfRange, codes.Unavailable, codes.DataLoss:
+	case codes.ResourceExhausted:
+		e.permanent = !asked
+	default:
+		e.permanent = true
+	}
+	return e
+}
+
+func retryDelay(s *status.Status) (time.Duration, bool) {
+	for _, detail := range s.Details() {
+		if info, ok := detail.(*errdetails.RetryInfo); ok {
+			return info.GetRetryDelay().AsDuration(), true
+		}
+	}
+	return 0, false
+}

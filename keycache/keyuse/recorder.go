@@ -1,0 +1,94 @@
+package keyuse
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Recorder queues, spools and exports key uses. Safe for concurrent use.
+type Recorder struct {
+	required bool
+	resource []byte        // encoded
+	delay    time.Duration // how long a batch that is not full may wait
+	log      *slog.Logger
+	exporter exporter
+
+	queue   *queue
+	spool   *spool // nil for none
+	scratch sync.Pool
+
+	recorded, exported, spooled, dropped, refused atomic.Uint64
+
+	down       atomic.Bool // the last attempt failed
+	permanent  bool        // for good; the sender's own
+	spoolFails bool        // the spiller's own
+
+	stop      chan struct{} // closed by Close
+	sender    worker
+	spiller   worker
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// scratchBytes is the room that a pooled encoding buffer starts with.
+const scratchBytes = 8 << 10
+
+// Record queues the uses of one direction: all or none. It waits for nothing
+// but a mutex that is held for a copy. reserved is what Reserve granted for them before,
+// and is given back in any case. With Options.Required it returns [ErrFull] when neither
+// queue nor spool has room; otherwise it counts the loss and returns nil. After Close it
+// returns [ErrClosed].
+func (r *Recorder) Record(x *Exchange, uses []Use, reserved Reservation) error {
+	buf := r.scratch.Get().(*[]byte)
+	b := appendSpans((*buf)[:0], x, uses)
+	err := r.queue.add(b, len(uses), reserved.bytes)
+	if cap(b) <= maxBatch {
+		*buf = b
+	}
+	r.scratch.Put(buf)
+	switch {
+	case err == nil:
+		r.recorded.Add(uint64(len(uses)))
+	case !r.required:
+		r.dropped.Add(uint64(len(uses)))
+		if err == ErrFull {
+			err = nil
+		}
+	}
+	return err
+}
+
+// A Reservation is room for spans that are still to be recorded. It is given
+// back by Record, also with no uses. The zero value is none.
+type Reservation struct{ bytes int64 }
+
+// Reserve grows have so that n more spans will surely be recorded, or returns
+// have and [ErrFull]. Each span takes 2 KiB of the queue until it is recorded. When
+// recording is not required it always grants, but promises nothing if there is no room.
+func (r *Recorder) Reserve(have Reservation, n int) (Reservation, error) {
+	size := int64(n) * maxSpan
+	if err := r.queue.reserve(size); err != nil {
+		if err == ErrFull && !r.required {
+			return have, nil
+		}
+		return have, err
+	}
+	have.bytes += size
+	return have, nil
+}
+
+// Stats returns the counters now.
+func (r *Recorder) Stats() Stats {
+	s := Stats{
+		Recorded: r.recorded.Load(), Exported: r.exported.Load(), Spooled: r.spooled.Load(),
+		Dropped: r.dropped.Load(), Refused: r.refused.Load(),
+		QueueBytes: r.queue.used(),
+		Down:       r.down.Load(),
+	}
+	if r.spool != nil {
+		s.SpoolBytes = r.spool.size()
+	}
+	return s
+}
