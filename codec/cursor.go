@@ -37,19 +37,29 @@ func (c *Cursor) Up() { c.states = c.states[:len(c.states)-c.sel.words] }
 // Live reports whether a rule can match below this value. Where it cannot, a
 // walker need not descend.
 func (c *Cursor) Live() bool {
-	top := c.states[len(c.states)-c.sel.words:]
-	for i, accept := range c.sel.accept {
-		if top[i]&^accept != 0 {
+	for i, state := range c.top() {
+		if state&^c.sel.accept[i] != 0 {
 			return true
 		}
 	}
 	return false
 }
 
+func (c *Cursor) top() []uint64 { return c.states[len(c.states)-c.sel.words:] }
+
+func (c *Cursor) owner() int {
+	for i, state := range c.top() {
+		if hit := state & c.sel.accept[i]; hit != 0 {
+			return c.sel.ruleOf(i, hit)
+		}
+	}
+	return -1
+}
+
+// step descends by a row of the Selector's masks.
 func (c *Cursor) step(row int) int {
-	words := c.sel.words
-	mask := c.sel.masks[row*words:]
-	base := len(c.states) - words
+	mask := c.sel.masks[row*c.sel.words:]
+	base := len(c.states) - c.sel.words
 	for i, loop := range c.sel.loop {
 		from := c.states[base+i]
 		c.states = append(c.states, (from&mask[i])<<1|from&loop)
@@ -57,12 +67,22 @@ func (c *Cursor) step(row int) int {
 	return c.owner()
 }
 
-func (c *Cursor) owner() int {
-	top := c.states[len(c.states)-c.sel.words:]
-	for i, accept := range c.sel.accept {
-		if hit := top[i] & accept; hit != 0 {
-			return int(c.sel.rules[i*64+bits.TrailingZeros64(hit)])
+// look says what step would find, and whether Live would hold there, without descending.
+func (c *Cursor) look(row int) (rule int, live bool) {
+	rule = -1
+	mask := c.sel.masks[row*c.sel.words:]
+	for i, from := range c.top() {
+		to := (from&mask[i])<<1 | from&c.sel.loop[i]
+		hit := to & c.sel.accept[i]
+		if hit != 0 && rule < 0 {
+			rule = c.sel.ruleOf(i, hit)
 		}
+		live = live || to != hit
 	}
-	return -1
+	return rule, live
+}
+
+// ruleOf returns the rule of the lowest bit of hit, of word i.
+func (s *Selector) ruleOf(i int, hit uint64) int {
+	return int(s.rules[i*64+bits.TrailingZeros64(hit)])
 }

@@ -14,13 +14,15 @@ type span struct {
 }
 
 // A jsonMatch is the half of a scan that knows rules. It is asked only where
-// a rule may still match.
+// a rule may still match. Its cursor descends into the live containers alone.
 type jsonMatch struct {
 	sel    *Selector // nil when there is nothing to match
 	limits Limits
 	cursor Cursor
 	index  []int // of the next element, one for each live array
-	rule   int   // that owns the next member's value, or -1
+	row    int   // the Selector's row for the next value; here for the root
+	other  int   // rule that owns what no rule names in the innermost live container, or -1
+	hollow bool  // nothing below such a value can have an owner
 	count  int   // tagged values so far
 
 	tag      int   // rule of the tagged value being read, or -1
@@ -36,11 +38,14 @@ type jsonMatch struct {
 	scratch Output  // what had to be unescaped
 }
 
+// here is the row of the root, where the cursor starts.
+const here = -1
+
 func (s *jsonScan) begin(sel *Selector, limits Limits) {
 	s.sel, s.limits, s.live = sel, limits, sel != nil
-	s.tag, s.rule, s.nameStart = -1, -1, -1
+	s.tag, s.row, s.nameStart = -1, here, -1
 	if sel != nil {
-		s.rule = s.cursor.Start(sel)
+		s.cursor.Start(sel)
 	}
 }
 
@@ -48,10 +53,18 @@ func (s *jsonScan) begin(sel *Selector, limits Limits) {
 func (s *jsonScan) beginValue(i int, kind class) bool {
 	if n := len(s.frames); n > 0 && s.frames[n-1]&objectFrame == 0 {
 		at := &s.index[len(s.index)-1]
-		s.rule = s.cursor.Element(*at)
+		s.row = s.sel.indexRow(*at)
 		*at++
 	}
-	if s.rule < 0 {
+	rule := s.other
+	switch s.row {
+	case 0:
+	case here:
+		rule = s.cursor.owner()
+	default:
+		rule, _ = s.cursor.look(s.row)
+	}
+	if rule < 0 {
 		return true
 	}
 	if s.count == s.limits.Fields {
@@ -59,26 +72,44 @@ func (s *jsonScan) beginValue(i int, kind class) bool {
 		return false
 	}
 	s.count++
-	s.tag, s.tagStart, s.tagText = s.rule, s.base+int64(i), kind == stringValue
+	s.tag, s.tagStart, s.tagText = rule, s.base+int64(i), kind == stringValue
 	return true
 }
 
 // enter reports whether a rule may own a value in the container that begins.
 func (s *jsonScan) enter(kind class) bool {
-	if s.tag >= 0 || !s.cursor.Live() {
+	if s.tag >= 0 {
+		return false
+	}
+	if s.row != here {
+		s.cursor.step(s.row)
+	}
+	if !s.cursor.Live() {
+		s.cursor.Up()
 		return false
 	}
 	if kind == arrayValue {
 		s.index = append(s.index, 0)
 	}
+	s.lookAround()
 	return true
 }
 
 // leave undoes enter.
 func (s *jsonScan) leave(f frame) {
+	s.cursor.Up()
 	if f&objectFrame == 0 {
 		s.index = s.index[:len(s.index)-1]
 	}
+	if len(s.frames) > 1 {
+		s.lookAround()
+	}
+}
+
+// lookAround works out what becomes of the values that no rule names.
+func (s *jsonScan) lookAround() {
+	rule, live := s.cursor.look(0)
+	s.other, s.hollow = rule, !live
 }
 
 // matchName takes the last piece of a member name, without its quote.
@@ -101,7 +132,7 @@ func (s *jsonScan) matchName(name []byte) bool {
 		}
 		name = plain
 	}
-	s.rule = s.cursor.Member(name)
+	s.row = s.sel.names.find(name)
 	s.name.drop()
 	return true
 }
@@ -121,7 +152,6 @@ func (s *jsonScan) keepName(piece []byte, t token) bool {
 
 // found is called where a value ends, before chunk[end], that a rule might have owned.
 func (s *jsonScan) found(end int) bool {
-	s.cursor.Up()
 	if s.tag < 0 {
 		return true
 	}

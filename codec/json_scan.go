@@ -63,7 +63,10 @@ func (s *jsonScan) scan(p []byte) error {
 		i = s.resume(p)
 	}
 	for i >= 0 && i < len(p) {
-		if isSpace[p[i]] {
+		if i = s.skim(p, i); i == len(p) {
+			break
+		}
+		if isSpace[p[i]] { // where skim has not been
 			i++
 			continue
 		}
@@ -160,17 +163,13 @@ func (s *jsonScan) scanValue(p []byte, i int) int {
 
 // scanNext reads a comma or what closes the container.
 func (s *jsonScan) scanNext(p []byte, i int) int {
-	object := s.frames[len(s.frames)-1]&objectFrame != 0
-	switch c := p[i]; {
-	case c == ',':
-		s.state = atValue
-		if object {
-			s.state = atName
-		}
+	switch f := s.frames[len(s.frames)-1]; {
+	case p[i] == ',':
+		s.state = afterComma(s.frames)
 		return i + 1
-	case c == '}' && object, c == ']' && !object:
+	case p[i] == closer[f]:
 		return s.closeContainer(i)
-	case object:
+	case f&objectFrame != 0:
 		return s.malformed(i, "expected a comma or }")
 	}
 	return s.malformed(i, "expected a comma or ]")
