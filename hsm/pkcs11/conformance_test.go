@@ -1,0 +1,59 @@
+//go:build cgo && !windows
+
+package pkcs11
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"testing"
+
+	"github.com/sealmesh/sealmesh/hsm/hsmtest"
+)
+
+func TestSoftHSM(t *testing.T) {
+	d := newToken(t)
+	hsmtest.Run(t, hsmtest.Harness{Open: d.kek("kek"), Other: d.kek("other")})
+}
+
+func TestCloudHSM(t *testing.T) {
+	d := newShim(t, "cloudhsm", "sessions 9")
+	hsmtest.Run(t, hsmtest.Harness{Open: d.kek("kek"), Other: d.kek("other")})
+}
+
+func TestLuna(t *testing.T) {
+	d := newShim(t, "luna")
+	hsmtest.Run(t, hsmtest.Harness{Open: d.kek("kek"), Other: d.kek("other")})
+}
+
+// newNSS makes an NSS database. One process has one softoken, so that one test
+// has it.
+func newNSS(t testing.TB) *device {
+	t.Helper()
+	library, certutil := need(t, softoken...), need(t, "certutil")
+	dir := t.TempDir()
+	pin := write(t, filepath.Join(dir, "pin"), userPIN+"\n")
+	execute(t, certutil, "-N", "-d", "sql:"+dir, "-f", pin)
+	reserved := url.PathEscape(fmt.Sprintf("configdir='sql:%s' certPrefix='' keyPrefix='' secmod='secmod.db' flags=", dir))
+	return &device{t, library, "NSS%20Certificate%20DB", "&pin-source=file:" + pin + "&x-init-reserved=" + reserved}
+}
+
+func TestNSS(t *testing.T) {
+	d := newNSS(t)
+	t.Run("AES", func(t *testing.T) {
+		hsmtest.Run(t, hsmtest.Harness{Open: d.kek("kek"), Other: d.kek("other")})
+	})
+}
+
+func TestCreateKEKRefusesWhatIsThere(t *testing.T) {
+	d := newToken(t)
+	if _, err := CreateKEK(context.Background(), d.uri("kek")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := CreateKEK(context.Background(), d.uri("kek"))
+	if err == nil {
+		t.Fatal("a second KEK of the same label was made")
+	}
+	t.Log(err)
+}

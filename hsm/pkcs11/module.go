@@ -1,0 +1,206 @@
+//go:build cgo && !windows
+
+package pkcs11
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	p11 "github.com/miekg/pkcs11"
+	"golang.org/x/sync/semaphore"
+)
+
+// Between two resets of one module passes at least resetMin, and up to resetMax
+// while they do not help.
+const (
+	resetMin = time.Second
+	resetMax = 30 * time.Second
+)
+
+// resetPatience bounds the wait for calls in flight before a reset. While a
+// reset waits no new call begins, so that a hung one delays the others by this
+// much and no more.
+const resetPatience = 2 * time.Second
+
+// modules holds every module that this process has loaded, by path.
+//
+// It is global because what it stands for is: C_Initialize, C_Finalize and
+// C_Login act on the process, whoever calls them, and C_Finalize during any
+// other call is undefined (PKCS#11 v2.40 §5.4). Two providers that did not
+// know of each other would tear each other's sessions down. Modules stay
+// loaded: many do not survive dlclose.
+var modules = struct {
+	sync.Mutex
+	byPath map[string]*module
+}{byPath: map[string]*module{}}
+
+// whole is the weight of the whole gate; a call takes one.
+const whole = math.MaxInt32
+
+// A module is one PKCS#11 library, shared by all providers that name it.
+type module struct {
+	path string
+	ctx  *p11.Ctx
+	fn   functions
+
+	// gate is held by one for every device call, and whole by what ends
+	// sessions under everyone's feet. Unlike a RWMutex it can be waited
+	// for under a context.
+	gate *semaphore.Weighted
+
+	// epoch grows whenever sessions were ended module-wide. A session of an
+	// older epoch must not even be closed: its handle may be another's now.
+	// Written under the whole gate.
+	epoch atomic.Uint64
+
+	users atomic.Int32 // providers that hold the module open
+
+	// Guarded by the whole gate.
+	running bool   // between C_Initialize and C_Finalize
+	foreign bool   // initialised by other code in this process, which we leave running
+	setting string // pReserved of C_Initialize
+	nextTry time.Time
+	wait    time.Duration
+
+	login sync.Mutex
+	wrong map[uint][32]byte // by slot: hash of the PIN that the token refused last
+}
+
+// openModule loads path, unless it is, and initialises it for one more user.
+func openModule(ctx context.Context, u keyURI) (*module, error) {
+	m, err := loadModule(u.modulePath)
+	if err != nil {
+		return nil, err
+	}
+	m.users.Add(1)
+	if err := m.begin(ctx, u.reserved); err != nil {
+		return nil, errors.Join(err, m.release())
+	}
+	return m, nil
+}
+
+func (m *module) begin(ctx context.Context, reserved string) error {
+	if err := m.gate.Acquire(ctx, whole); err != nil {
+		return timeout("C_Initialize", "", err)
+	}
+	_, err := handOff(ctx, "C_Initialize", "", func() ([]byte, error) {
+		defer m.gate.Release(whole)
+		if m.running && m.setting != reserved {
+			return nil, misconfigured("C_Initialize", "one process cannot initialise one module in two ways: give every URI of it the same x-init-reserved")
+		}
+		m.setting = reserved
+		return nil, m.start(ctx)
+	})
+	return err
+}
+
+func loadModule(path string) (*module, error) {
+	modules.Lock()
+	defer modules.Unlock()
+	if m, ok := modules.byPath[path]; ok {
+		return m, nil
+	}
+	ctx := p11.New(path)
+	if ctx == nil {
+		return nil, misconfigured("dlopen", "module-path does not name a PKCS#11 library that loads here: check the path, the architecture and the libraries it needs (ldd)")
+	}
+	fn, ok := loadFunctions(path)
+	if !ok {
+		return nil, misconfigured("C_GetFunctionList", "the library at module-path is not a PKCS#11 module")
+	}
+	m := &module{path: path, ctx: ctx, fn: fn, gate: semaphore.NewWeighted(whole), wrong: map[uint][32]byte{}}
+	modules.byPath[path] = m
+	return m, nil
+}
+
+// start calls C_Initialize unless that has been done. The caller holds the whole gate.
+func (m *module) start(ctx context.Context) error {
+	if m.running {
+		return nil
+	}
+	err := observe(ctx, "C_Initialize", "", func() error {
+		if m.setting == "" {
+			return m.ctx.Initialize()
+		}
+		reserved := cString(m.setting)
+		defer freeCString(reserved)
+		return m.ctx.Initialize(p11.InitializeWithReserved(reserved))
+	})
+	if returned(err, p11.CKR_CRYPTOKI_ALREADY_INITIALIZED) {
+		m.foreign, err = true, nil
+	}
+	if err != nil {
+		return err
+	}
+	m.running = true
+	m.epoch.Add(1)
+	return nil
+}
+
+// stop calls C_Finalize. The caller holds the whole gate.
+func (m *module) stop(ctx context.Context) {
+	if m.running && !m.foreign {
+		// What it answers changes nothing: the library is in doubt, and C_Initialize tells.
+		_ = observe(ctx, "C_Finalize", "", m.ctx.Finalize)
+		m.running = false
+	}
+	m.epoch.Add(1)
+}
+
+// release gives up one user's hold; the last one finalises the module, unless
+// a call hangs in it.
+func (m *module) release() error {
+	if m.users.Add(-1) > 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), resetPatience)
+	defer cancel()
+	return m.exclusively(ctx, func() error {
+		if m.users.Load() == 0 {
+			m.stop(ctx)
+		}
+		return nil
+	})
+}
+
+// reset finalises and initialises the module, for everybody, unless that was
+// done since epoch. It is rate-limited: a dead device must not keep every
+// caller in C_Initialize.
+func (m *module) reset(ctx context.Context, epoch uint64) error {
+	return m.exclusively(ctx, func() error {
+		now := time.Now()
+		switch {
+		case m.epoch.Load() != epoch:
+			return nil
+		case m.foreign || now.Before(m.nextTry):
+			return errNotNow
+		case now.Sub(m.nextTry) > resetMax:
+			m.wait = 0
+		}
+		m.wait = min(max(2*m.wait, resetMin), resetMax)
+		m.nextTry = now.Add(m.wait)
+		m.stop(ctx)
+		return m.start(ctx)
+	})
+}
+
+// errNotNow ends a recovery whose next level is not open now.
+var errNotNow = errors.New("reset too recently")
+
+// exclusively runs f while no call is in the module. It gives up when one hangs.
+func (m *module) exclusively(ctx context.Context, f func() error) error {
+	patient, cancel := context.WithTimeout(ctx, resetPatience)
+	defer cancel()
+	if err := m.gate.Acquire(patient, whole); err != nil {
+		return timeout("C_Finalize", "", err)
+	}
+	_, err := handOff(ctx, "C_Finalize", "", func() ([]byte, error) {
+		defer m.gate.Release(whole)
+		return nil, f()
+	})
+	return err
+}

@@ -1,0 +1,63 @@
+//go:build cgo && !windows
+
+package pkcs11
+
+import (
+	"context"
+	"errors"
+
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// A pool is the bounded set of sessions that one KEK uses: a place holds an
+// idle session, or nil where none is open yet.
+type pool struct {
+	places chan *session
+	closed chan struct{}
+}
+
+func newPool(size int) *pool {
+	p := &pool{places: make(chan *session, size), closed: make(chan struct{})}
+	for range size {
+		p.places <- nil
+	}
+	return p
+}
+
+// errClosed answers every operation after Close.
+var errClosed = &hsm.Error{Class: hsm.Unavailable, Provider: kind, Operation: "C_OpenSession", Err: errors.New("the provider is closed")}
+
+// take waits for a place, which put gives back. Its error is ctx's, or errClosed.
+func (p *pool) take(ctx context.Context) (*session, error) {
+	select {
+	case <-p.closed:
+		return nil, errClosed
+	default:
+	}
+	select {
+	case s := <-p.places:
+		return s, nil
+	case <-p.closed:
+		return nil, errClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// put never blocks: every place was taken first.
+func (p *pool) put(s *session) { p.places <- s }
+
+// drain takes every place, for ever, and calls f for each idle session. It gives up
+// when ctx ends, since a place may be held by a call that hangs.
+func (p *pool) drain(ctx context.Context, f func(*session)) error {
+	close(p.closed)
+	for range cap(p.places) {
+		select {
+		case s := <-p.places:
+			f(s)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+//go:build cgo && !windows
+
+package pkcs11
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// callTimeout bounds one operation, recovery included, for a caller that sets
+// no earlier deadline.
+const callTimeout = 15 * time.Second
+
+// backoff is the pause before the first recovery; it doubles per level, and each
+// is spread by half to keep a fleet from moving in step.
+const backoff = 25 * time.Millisecond
+
+// An operation does its work in one session. It may run again, in another.
+type operation func(ctx context.Context, s *session) ([]byte, error)
+
+// run performs op in a session of the pool. When the device fails it
+// throws away more and more, and tries again: the session, the token's login,
+// the module's initialisation.
+//
+// waiting is the device call that a caller who gives up was waiting for.
+func (p *provider) run(ctx context.Context, waiting string, op operation) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	for now := keep; ; {
+		epoch := p.epoch.Load()
+		out, err := p.attempt(ctx, waiting, now >= freshSession, op)
+		least := healing(err)
+		if err == nil || least == keep || now == freshModule {
+			return out, err
+		}
+		now = max(now+1, least)
+		if !pause(ctx, backoff<<now) || p.renew(ctx, now, epoch) != nil {
+			return nil, err // the device's own words say more than a failed recovery
+		}
+	}
+}
+
+// attempt runs op once in a session of the pool, in a new one when fresh. The
+// place in the pool stays taken until the device has answered, so that
+// a hung device holds no more threads than the pool has places.
+func (p *provider) attempt(ctx context.Context, waiting string, fresh bool, op operation) ([]byte, error) {
+	s, err := p.pool.take(ctx)
+	if err == errClosed {
+		return nil, err
+	}
+	if err != nil {
+		return nil, timeout(waiting, p.keyID, err)
+	}
+	return handOff(ctx, waiting, p.keyID, func() ([]byte, error) {
+		out, s, err := p.work(ctx, s, fresh, op)
+		p.pool.put(s)
+		return out, err
+	})
+}
+
+// work runs op under a share of the gate, and returns the session that goes
+// back to the pool, nil when it is not fit to.
+func (p *provider) work(ctx context.Context, s *session, fresh bool, op operation) ([]byte, *session, error) {
+	if err := p.gate.Acquire(ctx, 1); err != nil {
+		return nil, s, timeout("C_OpenSession", p.keyID, ctx.Err())
+	}
+	defer p.gate.Release(1)
+	if s != nil && (fresh || s.epoch != p.epoch.Load()) {
+		p.closeSession(ctx, s)
+		s = nil
+	}
+	if s == nil {
+		var err error
+		if s, err = p.openSession(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	out, err := op(ctx, s)
+	if err != nil && !intact(err) {
+		p.closeSession(ctx, s)
+		s = nil
+	}
+	return out, s, err
+}
+
+// renew throws away what level names, unless sessions were ended since epoch.
+func (p *provider) renew(ctx context.Context, l level, epoch uint64) error {
+	switch l {
+	case freshLogin:
+		return p.logOut(ctx, epoch)
+	case freshModule:
+		return p.reset(ctx, epoch)
+	default:
+		return nil
+	}
+}
+
+// logOut closes every session that this process has with the token, which logs
+// it out (PKCS#11 v2.40 §5.6), and so reaches a token that lost the login
+// while the library believes in it.
+func (p *provider) logOut(ctx context.Context, epoch uint64) error {
+	return p.exclusively(ctx, func() error {
+		if p.epoch.Load() != epoch {
+			return nil
+		}
+		p.epoch.Add(1)
+		slot, _, err := p.find(ctx)
+		if err != nil {
+			return nil // so is the next attempt's first step, which then goes one level up
+		}
+		_ = p.call(ctx, "C_CloseAllSessions", func() error { return p.ctx.CloseAllSessions(slot) })
+		return nil
+	})
+}
+
+// pause waits for about d, and reports whether ctx outlived it.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d/2 + rand.N(d))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,268 @@
+/*
+ * A PKCS#11 module that stands before a real one and behaves like other vendors'
+ * devices, or fails on demand. It reads <its own path>.conf once:
+ *
+ *   real <path>       the module behind it
+ *   mode plain        changes nothing
+ *   mode cloudhsm     makes the IV of AES-GCM itself and writes it to pIv, refuses
+ *                     a pIv that is not zero, refuses read-only sessions, wants
+ *                     user:password, has no AES key wrap
+ *   mode luna         ignores pIv and appends an IV of 16 bytes of its own
+ *   sessions <n>      at most n sessions at a time
+ *
+ * and <its own path>.fault at every call; an empty or absent file is a healthy device:
+ *
+ *   <id> fail <function|*> <code> calls <n>   the next n calls answer code
+ *   <id> fail <function|*> <code> session     every call answers code, but in sessions opened since
+ *   <id> fail <function|*> <code> login       ... until a C_Login that succeeded
+ *   <id> fail <function|*> <code> init        ... until a C_Initialize
+ *   <id> fail <function|*> <code> ever
+ *   <id> hang <function|*>                    calls wait until the file changes
+ *
+ * id is any number that differs from the last fault's. It appends the name of
+ * every function called to <its own path>.log.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "pkcs11go.h"
+
+static CK_FUNCTION_LIST list;
+static CK_FUNCTION_LIST_PTR real;
+static char self[4096], mode[32];
+static long limit, open_now;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static long fault_id = -1, calls_left;
+static int since_session, since_login, since_init; /* events since the fault began */
+static CK_SESSION_HANDLE fresh[256];               /* sessions opened since */
+
+static FILE *beside(const char *suffix, const char *how) {
+	char path[4200];
+	snprintf(path, sizeof path, "%s%s", self, suffix);
+	return fopen(path, how);
+}
+
+static int is_fresh(CK_SESSION_HANDLE s) {
+	for (int i = 0; i < since_session; i++)
+		if (fresh[i] == s) return 1;
+	return 0;
+}
+
+/* What is wrong with function in session s now: -1 for a hang, or a CK_RV. */
+static long fault(const char *function, CK_SESSION_HANDLE s) {
+	long id, code, rv = CKR_OK;
+	char what[16] = "", where[64] = "", until[16] = "";
+	int n = 0, fields = 0;
+	FILE *f = beside(".fault", "r");
+	if (f != NULL) {
+		fields = fscanf(f, "%ld %15s %63s %li %15s %d", &id, what, where, &code, until, &n);
+		fclose(f);
+	}
+	if (fields < 3) return CKR_OK;
+	pthread_mutex_lock(&lock);
+	if (id != fault_id) {
+		fault_id = id, calls_left = n;
+		since_session = since_login = since_init = 0;
+	}
+	if (strcmp(where, "*") == 0 || strcmp(where, function) == 0) {
+		if (strcmp(what, "hang") == 0) rv = -1;
+		else if (strcmp(until, "calls") == 0) rv = calls_left-- > 0 ? code : CKR_OK;
+		else if (strcmp(until, "session") == 0) rv = is_fresh(s) ? CKR_OK : code;
+		else if (strcmp(until, "login") == 0) rv = since_login ? CKR_OK : code;
+		else if (strcmp(until, "init") == 0) rv = since_init ? CKR_OK : code;
+		else rv = code;
+	}
+	pthread_mutex_unlock(&lock);
+	return rv;
+}
+
+static CK_RV enter(const char *function, CK_SESSION_HANDLE s) {
+	FILE *f = beside(".log", "a");
+	if (f != NULL) fprintf(f, "%s\n", function), fclose(f);
+	for (;;) {
+		long rv = fault(function, s);
+		if (rv != -1) return (CK_RV)rv;
+		usleep(1000);
+	}
+}
+
+#define ENTER(function, session) do { CK_RV rv_ = enter(function, session); if (rv_ != CKR_OK) return rv_; } while (0)
+
+static int is_mode(const char *name) { return strcmp(mode, name) == 0; }
+
+static CK_RV shim_Initialize(CK_VOID_PTR args) {
+	ENTER("C_Initialize", 0);
+	CK_RV rv = real->C_Initialize(args);
+	pthread_mutex_lock(&lock);
+	if (rv == CKR_OK) since_init = 1, open_now = 0;
+	pthread_mutex_unlock(&lock);
+	return rv;
+}
+
+static CK_RV shim_Finalize(CK_VOID_PTR reserved) {
+	ENTER("C_Finalize", 0);
+	return real->C_Finalize(reserved);
+}
+
+static CK_RV shim_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, CK_VOID_PTR app, CK_NOTIFY notify, CK_SESSION_HANDLE_PTR s) {
+	ENTER("C_OpenSession", 0);
+	if (is_mode("cloudhsm") && !(flags & CKF_RW_SESSION)) return CKR_FUNCTION_FAILED;
+	pthread_mutex_lock(&lock);
+	CK_RV rv = limit > 0 && open_now >= limit ? CKR_SESSION_COUNT : real->C_OpenSession(slot, flags, app, notify, s);
+	if (rv == CKR_OK) {
+		open_now++;
+		if (since_session < (int)(sizeof fresh / sizeof *fresh)) fresh[since_session++] = *s;
+	}
+	pthread_mutex_unlock(&lock);
+	return rv;
+}
+
+static CK_RV shim_CloseSession(CK_SESSION_HANDLE s) {
+	ENTER("C_CloseSession", s);
+	CK_RV rv = real->C_CloseSession(s);
+	pthread_mutex_lock(&lock);
+	if (rv == CKR_OK) open_now--;
+	pthread_mutex_unlock(&lock);
+	return rv;
+}
+
+static CK_RV shim_CloseAllSessions(CK_SLOT_ID slot) {
+	ENTER("C_CloseAllSessions", 0);
+	CK_RV rv = real->C_CloseAllSessions(slot);
+	pthread_mutex_lock(&lock);
+	if (rv == CKR_OK) open_now = 0;
+	pthread_mutex_unlock(&lock);
+	return rv;
+}
+
+static CK_RV shim_Login(CK_SESSION_HANDLE s, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG len) {
+	ENTER("C_Login", s);
+	if (is_mode("cloudhsm")) {
+		CK_UTF8CHAR_PTR colon = pin ? memchr(pin, ':', len) : NULL;
+		if (colon == NULL || colon == pin) return CKR_ARGUMENTS_BAD;
+		len -= colon + 1 - pin, pin = colon + 1;
+	}
+	CK_RV rv = real->C_Login(s, user, pin, len);
+	pthread_mutex_lock(&lock);
+	if (rv == CKR_OK) since_login = 1;
+	pthread_mutex_unlock(&lock);
+	return rv;
+}
+
+static CK_RV shim_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE m, CK_MECHANISM_INFO_PTR info) {
+	ENTER("C_GetMechanismInfo", 0);
+	if (is_mode("cloudhsm") && m == 0x2109) return CKR_MECHANISM_INVALID;
+	return real->C_GetMechanismInfo(slot, m, info);
+}
+
+static CK_RV shim_WrapKey(CK_SESSION_HANDLE s, CK_MECHANISM_PTR m, CK_OBJECT_HANDLE by, CK_OBJECT_HANDLE key, CK_BYTE_PTR out, CK_ULONG_PTR n) {
+	ENTER("C_WrapKey", s);
+	if (is_mode("cloudhsm") && m->mechanism == 0x2109) return CKR_MECHANISM_INVALID;
+	return real->C_WrapKey(s, m, by, key, out, n);
+}
+
+/* The IV of each session's encryption: the device's, and where the caller wants it. */
+static struct { CK_BYTE iv[16]; CK_ULONG len; CK_BYTE_PTR back; } made[1024];
+
+#define MADE(s) made[(s) % (sizeof made / sizeof *made)]
+
+static CK_RV shim_EncryptInit(CK_SESSION_HANDLE s, CK_MECHANISM_PTR m, CK_OBJECT_HANDLE key) {
+	ENTER("C_EncryptInit", s);
+	MADE(s).len = 0;
+	if (m->mechanism != CKM_AES_GCM || !(is_mode("cloudhsm") || is_mode("luna"))) return real->C_EncryptInit(s, m, key);
+	CK_GCM_PARAMS p = *(CK_GCM_PARAMS *)m->pParameter;
+	if (is_mode("cloudhsm"))
+		for (CK_ULONG i = 0; i < p.ulIvLen; i++)
+			if (p.ulIvLen != 12 || p.pIv[i] != 0) return CKR_MECHANISM_PARAM_INVALID;
+	MADE(s).len = is_mode("luna") ? 16 : 12;
+	MADE(s).back = p.pIv;
+	if (getrandom(MADE(s).iv, MADE(s).len, 0) != (ssize_t)MADE(s).len) return CKR_RANDOM_NO_RNG;
+	p.pIv = MADE(s).iv, p.ulIvLen = MADE(s).len, p.ulIvBits = 8 * p.ulIvLen;
+	CK_MECHANISM own = {CKM_AES_GCM, &p, sizeof p};
+	return real->C_EncryptInit(s, &own, key);
+}
+
+static CK_RV shim_Encrypt(CK_SESSION_HANDLE s, CK_BYTE_PTR in, CK_ULONG inLen, CK_BYTE_PTR out, CK_ULONG_PTR outLen) {
+	ENTER("C_Encrypt", s);
+	CK_ULONG room = *outLen;
+	CK_RV rv = real->C_Encrypt(s, in, inLen, out, outLen);
+	if (rv != CKR_OK || out == NULL || MADE(s).len == 0) return rv;
+	if (is_mode("cloudhsm")) {
+		memcpy(MADE(s).back, MADE(s).iv, MADE(s).len);
+	} else {
+		if (*outLen + MADE(s).len > room) return CKR_BUFFER_TOO_SMALL;
+		memcpy(out + *outLen, MADE(s).iv, MADE(s).len);
+		*outLen += MADE(s).len;
+	}
+	return CKR_OK;
+}
+
+static CK_RV shim_DecryptInit(CK_SESSION_HANDLE s, CK_MECHANISM_PTR m, CK_OBJECT_HANDLE key) {
+	ENTER("C_DecryptInit", s);
+	return real->C_DecryptInit(s, m, key);
+}
+
+static CK_RV shim_Decrypt(CK_SESSION_HANDLE s, CK_BYTE_PTR in, CK_ULONG inLen, CK_BYTE_PTR out, CK_ULONG_PTR outLen) {
+	ENTER("C_Decrypt", s);
+	return real->C_Decrypt(s, in, inLen, out, outLen);
+}
+
+static CK_RV shim_GenerateRandom(CK_SESSION_HANDLE s, CK_BYTE_PTR out, CK_ULONG n) {
+	ENTER("C_GenerateRandom", s);
+	return real->C_GenerateRandom(s, out, n);
+}
+
+static CK_RV shim_FindObjectsInit(CK_SESSION_HANDLE s, CK_ATTRIBUTE_PTR a, CK_ULONG n) {
+	ENTER("C_FindObjectsInit", s);
+	return real->C_FindObjectsInit(s, a, n);
+}
+
+static CK_RV shim_GetAttributeValue(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_PTR a, CK_ULONG n) {
+	ENTER("C_GetAttributeValue", s);
+	return real->C_GetAttributeValue(s, o, a, n);
+}
+
+static CK_RV shim_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info) {
+	ENTER("C_GetTokenInfo", 0);
+	return real->C_GetTokenInfo(slot, info);
+}
+
+static int configure(void) {
+	Dl_info at;
+	char key[32], value[4096], path[4096] = "";
+	if (!dladdr((void *)configure, &at)) return 0;
+	snprintf(self, sizeof self, "%s", at.dli_fname);
+	FILE *f = beside(".conf", "r");
+	if (f == NULL) return 0;
+	while (fscanf(f, "%31s %4095s", key, value) == 2) {
+		if (strcmp(key, "real") == 0) snprintf(path, sizeof path, "%s", value);
+		else if (strcmp(key, "mode") == 0) snprintf(mode, sizeof mode, "%.31s", value);
+		else if (strcmp(key, "sessions") == 0) limit = atol(value);
+	}
+	fclose(f);
+	void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	CK_C_GetFunctionList get = module ? (CK_C_GetFunctionList)dlsym(module, "C_GetFunctionList") : NULL;
+	return get != NULL && get(&real) == CKR_OK;
+}
+
+CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out) {
+	if (real == NULL && !configure()) {
+		real = NULL;
+		return CKR_GENERAL_ERROR;
+	}
+	list = *real;
+#define OVERRIDE(name) list.C_##name = shim_##name
+	OVERRIDE(Initialize), OVERRIDE(Finalize), OVERRIDE(OpenSession), OVERRIDE(CloseSession), OVERRIDE(CloseAllSessions);
+	OVERRIDE(Login), OVERRIDE(GetMechanismInfo), OVERRIDE(WrapKey), OVERRIDE(EncryptInit), OVERRIDE(Encrypt);
+	OVERRIDE(DecryptInit), OVERRIDE(Decrypt), OVERRIDE(GenerateRandom), OVERRIDE(FindObjectsInit);
+	OVERRIDE(GetAttributeValue), OVERRIDE(GetTokenInfo);
+	*out = &list;
+	return CKR_OK;
+}

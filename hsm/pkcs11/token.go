@@ -1,0 +1,146 @@
+//go:build cgo && !windows
+
+package pkcs11
+
+import (
+	"context"
+	"crypto/sha256"
+	"os"
+	"strings"
+
+	p11 "github.com/miekg/pkcs11"
+
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// A token is the token that a URI names, seen through its module. Its methods
+// call the device, under one share of the module's gate.
+type token struct {
+	*module
+	uri   keyURI
+	keyID string // names the KEK in errors and observed calls
+}
+
+// call makes one device call unless the caller has gone.
+func (t *token) call(ctx context.Context, operation string, f func() error) error {
+	if ctx.Err() != nil {
+		return timeout(operation, t.keyID, ctx.Err())
+	}
+	return observe(ctx, operation, t.keyID, f)
+}
+
+// fail is a failure that no device call returned.
+func (t *token) fail(class hsm.Class, operation, hint string) error {
+	return &hsm.Error{Class: class, Provider: kind, Operation: operation, KeyID: t.keyID, Hint: hint}
+}
+
+// find returns the one slot that holds the token. Slot numbers change whenever a
+// module is initialised, so they are never remembered.
+func (t *token) find(ctx context.Context) (slot uint, info p11.TokenInfo, err error) {
+	var slots []uint
+	err = t.call(ctx, "C_GetSlotList", func() (err error) {
+		slots, err = t.ctx.GetSlotList(true)
+		return err
+	})
+	if err != nil {
+		return 0, info, err
+	}
+	found := 0
+	for _, s := range slots {
+		if t.uri.hasSlot && s != t.uri.slot {
+			continue
+		}
+		var i p11.TokenInfo
+		err := t.call(ctx, "C_GetTokenInfo", func() (err error) {
+			i, err = t.ctx.GetTokenInfo(s)
+			return err
+		})
+		if returned(err, p11.CKR_TOKEN_NOT_PRESENT) || returned(err, p11.CKR_TOKEN_NOT_RECOGNIZED) {
+			continue // another slot's trouble
+		}
+		if err != nil {
+			return 0, info, err
+		}
+		if t.uri.matches(trim(i.Label), trim(i.SerialNumber), trim(i.ManufacturerID), trim(i.Model)) {
+			slot, info = s, i
+			found++
+		}
+	}
+	switch found {
+	case 0:
+		// Unavailable once it has been seen, but here it may as well never have existed.
+		return 0, info, t.absent()
+	case 1:
+		return slot, info, nil
+	default:
+		return 0, info, t.fail(hsm.Misconfigured, "C_GetSlotList", "more than one token matches: add serial or slot-id")
+	}
+}
+
+// absent says that no slot holds the token. It may have been pulled, so it
+// heals like CKR_TOKEN_NOT_PRESENT.
+func (t *token) absent() error {
+	return &hsm.Error{
+		Class: hsm.Misconfigured, Provider: kind, Operation: "C_GetSlotList", KeyID: t.keyID,
+		Hint: hintToken, Err: ckRV(p11.CKR_TOKEN_NOT_PRESENT),
+	}
+}
+
+func (u *keyURI) matches(label, serial, manufacturer, model string) bool {
+	same := func(want, have string) bool { return want == "" || want == have }
+	return same(u.token, label) && same(u.serial, serial) && same(u.manufacturer, manufacturer) && same(u.model, model)
+}
+
+// trim cuts the padding off a fixed-length field: blanks, or for some vendors NULs.
+func trim(s string) string { return strings.TrimRight(s, " \x00") }
+
+// logIn logs the process in, through session s, unless it is. A PIN that
+// the token has refused is not tried again: tokens lock after a few.
+func (t *token) logIn(ctx context.Context, slot uint, s p11.SessionHandle) error {
+	pin, err := t.uri.pin.read()
+	if err != nil {
+		return err
+	}
+	t.login.Lock()
+	defer t.login.Unlock()
+	hash := sha256.Sum256([]byte(pin))
+	if t.wrong[slot] == hash {
+		return deviceError("C_Login", t.keyID, ckRV(p11.CKR_PIN_INCORRECT))
+	}
+	err = t.call(ctx, "C_Login", func() error {
+		err := t.ctx.Login(s, p11.CKU_USER, pin)
+		if err == p11.Error(p11.CKR_USER_ALREADY_LOGGED_IN) {
+			return nil
+		}
+		return err
+	})
+	if returned(err, p11.CKR_PIN_INCORRECT) {
+		t.wrong[slot] = hash
+	}
+	return err
+}
+
+// read returns the PIN. It is read for every login, so that a rotated one
+// takes effect without a restart.
+func (p pinSource) read() (string, error) {
+	if p.kind == "env" {
+		pin := os.Getenv(p.name)
+		if pin == "" {
+			return "", misconfigured("C_Login", "the environment variable that pin-source names is empty or not set")
+		}
+		return pin, nil
+	}
+	b, err := os.ReadFile(p.name)
+	defer clear(b)
+	pin := strings.TrimRight(string(b), "\r\n")
+	switch {
+	case err != nil:
+		return "", &hsm.Error{
+			Class: hsm.Misconfigured, Provider: kind, Operation: "C_Login", Err: err,
+			Hint: "make the file that pin-source names readable for this process",
+		}
+	case pin == "":
+		return "", misconfigured("C_Login", "the file that pin-source names is empty")
+	}
+	return pin, nil
+}
