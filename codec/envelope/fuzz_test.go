@@ -14,6 +14,11 @@ func FuzzParse(f *testing.F) {
 	for _, h := range headers {
 		f.Add(envelope.Append(nil, h, make([]byte, 40)))
 	}
+	var refused []refusal
+	readJSON(f, "testdata/v1/refused.json", &refused)
+	for _, r := range refused {
+		f.Add([]byte(r.Text))
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		dirty := bytes.Repeat([]byte{0xee}, 64)
 		h, payload, buf, err := envelope.Parse(dirty, text)
