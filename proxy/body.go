@@ -30,7 +30,7 @@ func (x *exchange) buffered(d *direction, j *job) error {
 	if d.plan == nil || d.ended {
 		return x.stream.Send(reply)
 	}
-	if max := x.rt.policy.Limits.BufferedBytes; max > 0 && int64(size(j.req.Body())) > max {
+	if max := x.rt.policy.Limits.BufferedBytes; max > 0 && int64(size(j.body)) > max {
 		return refuse(codeLarge, nil)
 	}
 	if err := d.rewrite(j, true); err != nil {
@@ -70,7 +70,7 @@ func (x *exchange) duplex(d *direction, j *job) error {
 	if d.ended {
 		return nil
 	}
-	end, phase, segs := j.req.EndOfStream, j.req.Phase, j.req.Body()
+	end, phase, segs := j.req.EndOfStream, j.req.Phase, j.body
 	if d.plan == nil {
 		d.ended = end
 		return x.emit(j, phase, segs, end)

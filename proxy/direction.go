@@ -168,7 +168,7 @@ func (d *direction) unsealed(dst []byte, f *codec.Field, err error) ([]byte, cod
 
 // rewrite feeds one body message to the writer, and ends the body when end is set.
 func (d *direction) rewrite(j *job, end bool) error {
-	for _, piece := range j.req.Body() {
+	for _, piece := range j.body {
 		if len(piece) == 0 {
 			continue
 		}

@@ -17,7 +17,8 @@ const maxChunk = 64 << 10
 // To clear them earlier would put zeros, or another exchange's bytes, on the wire.
 type job struct {
 	out    codec.Output
-	req    *wire.Request
+	req    *wire.Request // owns body; nil where nothing does
+	body   [][]byte
 	pieces [][]byte
 	refs   atomic.Int32
 	free   func() // j.unref, bound once
@@ -32,7 +33,9 @@ var jobs = sync.Pool{New: func() any {
 // newJob takes req, and holds one reference for the caller.
 func newJob(req *wire.Request) *job {
 	j := jobs.Get().(*job)
-	j.req = req
+	if j.req = req; req != nil {
+		j.body = req.Body()
+	}
 	j.refs.Store(1)
 	return j
 }
@@ -52,6 +55,7 @@ func (j *job) unref() {
 		j.req.Free()
 		j.req = nil
 	}
+	j.body = nil
 	clear(j.pieces)
 	j.pieces = j.pieces[:0]
 	jobs.Put(j)

@@ -40,6 +40,10 @@ func (s *Server) Register(g grpc.ServiceRegistrar) { wire.Register(g, s.process)
 // Swap puts rt in place for exchanges that begin from now on.
 func (s *Server) Swap(rt *Runtime) { s.runtime.Swap(rt).release() }
 
+// Close retires the runtime in place, once the exchanges in flight have ended.
+// The server must not be asked to serve again.
+func (s *Server) Close() { s.runtime.Load().release() }
+
 // Runtime returns the runtime in place.
 func (s *Server) Runtime() *Runtime { return s.runtime.Load() }
 

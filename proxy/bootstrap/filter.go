@@ -12,20 +12,28 @@ const filterName = "envoy.filters.http.ext_proc"
 
 // filter is the filter as a whole: closed on failure, headers of the request
 // only. Each route says what more it needs.
-func filter() *procv3.ExternalProcessor {
-	return &procv3.ExternalProcessor{
+func filter(p *policy.Policy, opt Options) *procv3.ExternalProcessor {
+	f := &procv3.ExternalProcessor{
 		GrpcService: &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
 			EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: processorCluster},
 		}},
-		FailureModeAllow:   false,
-		MessageTimeout:     seconds(messageTimeout),
-		RequestAttributes:  proxy.RequestAttributes,
-		ResponseAttributes: proxy.ResponseAttributes,
+		FailureModeAllow: false,
+		MessageTimeout:   seconds(messageTimeout),
 		ProcessingMode: &procv3.ProcessingMode{
 			RequestHeaderMode:  procv3.ProcessingMode_SEND,
 			ResponseHeaderMode: procv3.ProcessingMode_SKIP,
 		},
 	}
+	for _, r := range p.Routes {
+		switch {
+		case r.Skip || !skipsRequestHeaders(r, opt):
+		case r.Request != nil:
+			f.RequestAttributes = proxy.RequestAttributes
+		default:
+			f.ResponseAttributes = proxy.ResponseAttributes
+		}
+	}
+	return f
 }
 
 // skipsRequestHeaders reports whether attributes stand in for the request headers.

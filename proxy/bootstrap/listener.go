@@ -19,7 +19,7 @@ func listener(p *policy.Policy, opt Options, a *corev3.Address, buffer uint32) (
 			VirtualHosts: []*routev3.VirtualHost{{Name: "all", Domains: []string{"*"}, Routes: routes(p, opt)}},
 		}},
 		HttpFilters: []*hcmv3.HttpFilter{
-			{Name: filterName, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: pack(filter())}},
+			{Name: filterName, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: pack(filter(p, opt))}},
 			{Name: "envoy.filters.http.router", ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: pack(&routerv3.Router{})}},
 		},
 		UseRemoteAddress: wrapperspb.Bool(true),

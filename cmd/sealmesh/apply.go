@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealmesh/sealmesh/keycache/keyuse"
+	"github.com/sealmesh/sealmesh/proxy"
+	"github.com/sealmesh/sealmesh/proxy/policy"
+)
+
+func newApply() *cobra.Command {
+	var config, direction string
+	var body proxy.Body
+	c := &cobra.Command{
+		Use:   "apply --config FILE --route NAME --direction request|response",
+		Short: "Run a policy over standard input",
+		Long: `Run the rules of one direction of a route over standard input, in bounded
+memory, and write the result to standard output: the way to try a policy on a
+file, and to see what Envoy would forward.
+
+Key uses are recorded as by "serve" when OTEL_EXPORTER_OTLP_ENDPOINT names a
+collector, and are written to standard error otherwise.
+
+  sealmesh apply -c policy.yaml --route customers --direction request < in.json`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			switch direction {
+			case "request", "response":
+				body.Response = direction == "response"
+			default:
+				return usageError{c, fmt.Errorf("--direction %q: use request or response", direction)}
+			}
+			return apply(c.Context(), config, body, c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	configFlag(c, &config)
+	f := c.Flags()
+	f.StringVar(&body.Route, "route", "", "name of the route")
+	f.StringVar(&direction, "direction", "", "request or response")
+	f.StringVar(&body.ContentType, "content-type", "application/json", "content type of the input")
+	_ = c.MarkFlagRequired("route")
+	_ = c.MarkFlagRequired("direction")
+	return c
+}
+
+func apply(ctx context.Context, config string, body proxy.Body, in io.Reader, out, errOut io.Writer) (err error) {
+	p, err := readPolicy(config)
+	if err != nil {
+		return err
+	}
+	recorder, err := commandRecorder(p, errOut)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		err = errors.Join(err, recorder.Close(end))
+	}()
+	log := slog.New(slog.DiscardHandler)
+	r := &reloader{config: config, log: log, recorder: recorder, metrics: new(proxy.Metrics)}
+	rt, err := r.build(ctx, p)
+	if err != nil {
+		return err
+	}
+	server := proxy.NewServer(rt, r.metrics, log, nil)
+	defer server.Close()
+	w := bufio.NewWriter(out)
+	if err := server.Apply(ctx, body, in, w); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// commandRecorder records the key uses of a command: with the collector that the
+// environment names, else as lines on w.
+func commandRecorder(p *policy.Policy, w io.Writer) (*keyuse.Recorder, error) {
+	getenv := os.Getenv
+	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
+		getenv = func(name string) string {
+			if name == "OTEL_TRACES_EXPORTER" {
+				return "console"
+			}
+			return os.Getenv(name)
+		}
+	}
+	return keyuse.Open(keyuse.Options{
+		Required: p.Audit.Required,
+		Resource: map[string]string{"service.name": "sealmesh", "service.version": version},
+		Getenv:   getenv,
+		Console:  w,
+		Log:      slog.New(slog.DiscardHandler),
+	})
+}

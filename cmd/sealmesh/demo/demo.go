@@ -1,0 +1,203 @@
+// Package demo shows sealmesh at work: a legacy service that knows nothing of
+// encryption, a real Envoy before it, and sealmesh beside that. It sends real
+// requests, shows what each party sees, and fails unless all of it was so.
+package demo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Options of the demo.
+type Options struct {
+	Self   string // this binary, which the demo runs as the service
+	Envoy  string // an Envoy binary; "" plays Envoy's part in Go
+	Keep   bool   // stay up at the end
+	Out    io.Writer
+	Colour bool
+}
+
+// Run runs the demo. It returns nil only when everything that it shows was
+// verified.
+func Run(ctx context.Context, opt Options) error {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		return errors.New("the demo's legacy service is written in Python: install python3 and try again")
+	}
+	dir, err := os.MkdirTemp("", "sealmesh-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	s := &stack{opt: opt, dir: dir, python: python}
+	defer s.down()
+	t := &tour{stack: s, screen: screen{opt.Out, opt.Colour}}
+	t.intro()
+	if err := s.up(ctx); err != nil {
+		return err
+	}
+	for _, act := range []func(context.Context) error{t.create, t.database, t.read, t.uses, t.killed} {
+		if err := act(ctx); err != nil {
+			return err
+		}
+	}
+	t.done()
+	if !opt.Keep {
+		return nil
+	}
+	if err := s.startSealmesh(ctx); err != nil {
+		return err
+	}
+	t.kept()
+	<-ctx.Done()
+	return nil
+}
+
+// A tour is the demo's acts, in order, and what they have seen so far.
+type tour struct {
+	*stack
+	screen
+	stored []byte // the database's rows
+}
+
+// The values that must never be seen in clear behind Envoy.
+var secrets = []string{"078-05-1120", "84000.50", "+41 79 555 01 01", "219-09-9999", "1.2e5", "+41 79 555 02 02"}
+
+var customers = []string{
+	`{"name": "Ada Lovelace",  "email": "ada@example.com", "ssn": "078-05-1120", "income": 84000.50, "contacts": [{"kind": "mobile", "phone": "+41 79 555 01 01"}]}`,
+	`{"name": "Alan Turing", "email": "alan@example.com", "ssn": "219-09-9999", "income": 1.2e5, "contacts": [{"kind": "home", "phone": "+41 79 555 02 02"}, {"kind": "none", "phone": null}]}`,
+}
+
+func (t *tour) create(ctx context.Context) error {
+	t.act("A client sends customers to the legacy service, through Envoy")
+	for _, c := range customers {
+		status, body, err := t.post(ctx, c)
+		if err != nil {
+			return err
+		}
+		if status != http.StatusCreated {
+			return fmt.Errorf("create: %d %s", status, body)
+		}
+		t.json("sent", c)
+		if err := t.plain(body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tour) database(ctx context.Context) error {
+	t.act("What the legacy database holds")
+	rows, err := t.rows(ctx)
+	if err != nil {
+		return err
+	}
+	t.stored = rows
+	for line := range strings.Lines(string(rows)) {
+		t.json("stored", line)
+	}
+	for _, s := range secrets {
+		if bytes.Contains(rows, []byte(s)) {
+			return fmt.Errorf("the database holds %q in clear", s)
+		}
+	}
+	if n := bytes.Count(rows, []byte(`"sm1.`)); n != 7 {
+		return fmt.Errorf("the database holds %d envelopes, not 7", n)
+	}
+	t.verified("no tagged value is in clear; names, e-mail addresses and the rest are as they were")
+	return nil
+}
+
+func (t *tour) read(ctx context.Context) error {
+	t.act("What a client gets back")
+	for id := range customers {
+		status, body, err := t.get(ctx, fmt.Sprintf("/customers/%d", id+1))
+		if err != nil {
+			return err
+		}
+		if status != http.StatusOK {
+			return fmt.Errorf("read: %d %s", status, body)
+		}
+		t.json("received", string(body))
+		if err := t.plain(body); err != nil {
+			return err
+		}
+	}
+	t.verified("every value is back, numbers digit for digit (84000.50, 1.2e5)")
+	return nil
+}
+
+// plain checks that a body has all values of one customer in clear, and no envelope.
+func (t *tour) plain(body []byte) error {
+	if bytes.Contains(body, []byte("sm1.")) {
+		return fmt.Errorf("a client got an envelope: %s", body)
+	}
+	found := 0
+	for _, s := range secrets {
+		if bytes.Contains(body, []byte(s)) {
+			found++
+		}
+	}
+	if found != 3 {
+		return fmt.Errorf("a client got %d of 3 values: %s", found, body)
+	}
+	return nil
+}
+
+func (t *tour) uses(ctx context.Context) error {
+	t.act("Every key use, as OpenTelemetry spans")
+	const want = 6 // two requests sealed, two responses opened, two reads opened
+	uses := t.sink.keyUses()
+	for deadline := time.Now().Add(10 * time.Second); len(uses) < want && time.Now().Before(deadline); uses = t.sink.keyUses() {
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.spans(uses)
+	if len(uses) != want {
+		return fmt.Errorf("%d key-use spans, not %d", len(uses), want)
+	}
+	calls, err := t.kekCalls(ctx)
+	if err != nil {
+		return err
+	}
+	values := 0
+	for _, u := range uses {
+		n, err := strconv.Atoi(u["fields"])
+		if err != nil || u["outcome"] != "ok" {
+			return fmt.Errorf("a key use is not as it should be: %v", u)
+		}
+		values += n
+	}
+	t.verified(fmt.Sprintf("%d spans, one per exchange, direction, key and operation; %d values cost %d calls of the KEK", want, values, calls))
+	return nil
+}
+
+func (t *tour) killed(ctx context.Context) error {
+	t.act("sealmesh is killed (kill -9)")
+	t.sealmesh.kill()
+	status, body, err := t.post(ctx, customers[0])
+	if err != nil {
+		return err
+	}
+	t.line(fmt.Sprintf("POST /customers -> %d %s", status, bytes.TrimSpace(body)))
+	if status < 500 {
+		return fmt.Errorf("the request was not refused: %d", status)
+	}
+	rows, err := t.rows(ctx)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(rows, t.stored) {
+		return errors.New("the request reached the legacy service without sealmesh")
+	}
+	t.verified("refused; nothing reached the legacy service in clear")
+	return nil
+}

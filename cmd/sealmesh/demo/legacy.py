@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""A legacy customer service: plain HTTP, plain SQL, no idea of encryption.
+
+It keeps what it is sent in a SQLite database and gives it back. Nobody may
+change it. It needs nothing but Python's standard library.
+
+    legacy.py DATABASE PORT     serve on 127.0.0.1:PORT
+    legacy.py --dump DATABASE   print the rows, one JSON object a line
+"""
+
+import json
+import sqlite3
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+SCHEMA = """CREATE TABLE IF NOT EXISTS customers (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL, email TEXT, ssn TEXT, income TEXT, contacts TEXT)"""
+COLUMNS = ("name", "email", "ssn", "income", "contacts")
+
+
+def connect(path):
+    db = sqlite3.connect(path)
+    db.row_factory = sqlite3.Row
+    db.execute(SCHEMA)
+    return db
+
+
+def to_json(row):
+    customer = {"id": row["id"]}
+    for column in COLUMNS:
+        customer[column] = json.loads(row[column])
+    return customer
+
+
+class Customers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def reply(self, status, value):
+        body = json.dumps(value, ensure_ascii=False).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        length = int(self.headers.get("Content-Length", "0"))
+        customer = json.loads(self.rfile.read(length))
+        values = [json.dumps(customer.get(c), ensure_ascii=False) for c in COLUMNS]
+        with connect(self.server.database) as db:
+            cursor = db.execute("INSERT INTO customers (name, email, ssn, income, contacts) VALUES (?, ?, ?, ?, ?)", values)
+            row = db.execute("SELECT * FROM customers WHERE id = ?", (cursor.lastrowid,)).fetchone()
+        self.reply(201, to_json(row))
+
+    def do_GET(self):
+        with connect(self.server.database) as db:
+            if self.path == "/healthz":
+                return self.reply(200, {"status": "ok"})
+            if self.path == "/customers":
+                rows = db.execute("SELECT * FROM customers ORDER BY id").fetchall()
+                return self.reply(200, [to_json(row) for row in rows])
+            row = db.execute("SELECT * FROM customers WHERE id = ?", (self.path.rsplit("/", 1)[-1],)).fetchone()
+        if row is None:
+            return self.reply(404, {"error": "no such customer"})
+        return self.reply(200, to_json(row))
+
+    def log_message(self, *_):
+        pass
+
+
+def main():
+    if sys.argv[1] == "--dump":
+        for row in connect(sys.argv[2]).execute("SELECT * FROM customers ORDER BY id"):
+            print(json.dumps(to_json(row), ensure_ascii=False))
+        return
+    connect(sys.argv[1]).close()
+    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Customers)
+    server.database = sys.argv[1]
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+package demo
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// dieWithParent leaves nothing running when the demo is killed.
+func dieWithParent(c *exec.Cmd) {
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+}

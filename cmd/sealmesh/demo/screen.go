@@ -1,0 +1,95 @@
+package demo
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// A screen is what a person reads.
+type screen struct {
+	out    io.Writer
+	colour bool
+}
+
+func (s screen) paint(code, text string) string {
+	if !s.colour {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (s screen) line(text string) { fmt.Fprintln(s.out, "  "+text) }
+
+func (s screen) act(title string) { fmt.Fprintf(s.out, "\n%s\n", s.paint("1", title)) }
+
+func (s screen) verified(what string) {
+	fmt.Fprintf(s.out, "  %s %s\n", s.paint("32", "verified:"), what)
+}
+
+// width is where a field is cut, so that an envelope shows what it is and no more.
+const width = 30
+
+// json prints one customer, a field a line, envelopes shortened and marked.
+func (s screen) json(what, text string) {
+	fmt.Fprintf(s.out, "  %-9s", what)
+	var b strings.Builder
+	for i, part := range strings.Split(strings.TrimSpace(text), `"`) {
+		if i > 0 {
+			b.WriteByte('"')
+		}
+		if strings.HasPrefix(part, "sm1.") {
+			part = s.paint("36", part[:width]+"…")
+		}
+		b.WriteString(part)
+	}
+	fmt.Fprintln(s.out, b.String())
+}
+
+func (t *tour) intro() {
+	by := "a real Envoy (" + t.opt.Envoy + ")"
+	if t.opt.Envoy == "" {
+		by = "NO Envoy was found: its part is played by sealmesh's own data plane, in Go"
+	}
+	fmt.Fprintf(t.out, `
+  client ──▶ Envoy ──▶ legacy service (Python, SQLite)
+               │
+               └──▶ sealmesh (seals requests, opens responses)
+
+  With %s.
+`, by)
+}
+
+// spans prints key uses as a table.
+func (s screen) spans(uses []map[string]string) {
+	columns := []string{"operation", "route", "direction", "key.name", "tags", "fields", "bytes", "cache", "outcome"}
+	const format = "%-10s%-17s%-11s%-11s%-6s%-8s%-7s%-7s%s"
+	row := func(get func(string) string) string {
+		cells := make([]any, len(columns))
+		for i, c := range columns {
+			cells[i] = get(c)
+		}
+		return fmt.Sprintf(format, cells...)
+	}
+	s.line(s.paint("2", row(func(c string) string { return c })))
+	for _, u := range uses {
+		s.line(row(func(c string) string { return u[c] }))
+	}
+}
+
+func (t *tour) done() {
+	fmt.Fprintf(t.out, "\n%s\n", t.paint("1;32", "All of it was verified."))
+}
+
+// kept says how to go on by hand.
+func (t *tour) kept() {
+	fmt.Fprintf(t.out, `
+Everything stays up until you press Ctrl-C. Try:
+
+  curl -s %[1]s/customers -H 'content-type: application/json' -d '{"name":"Grace","ssn":"123-45-6789","income":1e5,"contacts":[]}'
+  curl -s %[1]s/customers/3            # as a client sees it
+  curl -s %[2]s/customers/3            # as the legacy service has it
+  curl -s --unix-socket %[3]s http://admin/metrics | grep sealmesh_
+  cat %[4]s
+`, t.edge, t.direct, t.path("admin.sock"), t.path("policy.yaml"))
+}

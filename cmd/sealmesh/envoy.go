@@ -1,0 +1,49 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/sealmesh/sealmesh/proxy/bootstrap"
+)
+
+func newEnvoy() *cobra.Command {
+	var config string
+	var opt bootstrap.Options
+	c := &cobra.Command{
+		Use:   "envoy --config FILE --upstream HOST:PORT",
+		Short: "Print a complete Envoy bootstrap for a policy",
+		Long: `Print a complete Envoy bootstrap for a policy: the ext_proc filter, failing
+closed; a cluster for sealmesh with raised circuit breakers; per route the body
+modes and the fewest phases that its rules need; routes that are skipped with
+the filter disabled.
+
+  sealmesh envoy -c policy.yaml --upstream 127.0.0.1:8080 > envoy.yaml
+  envoy -c envoy.yaml`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			p, err := readPolicy(config)
+			if err != nil {
+				return err
+			}
+			b, err := bootstrap.New(p, opt)
+			if err != nil {
+				return err
+			}
+			out, err := bootstrap.YAML(b)
+			if err != nil {
+				return err
+			}
+			_, err = c.OutOrStdout().Write(out)
+			return err
+		},
+	}
+	configFlag(c, &config)
+	f := c.Flags()
+	f.StringVar(&opt.Listen, "listen", "127.0.0.1:10000", "where clients connect")
+	f.StringVar(&opt.Upstream, "upstream", "", "the protected service, host:port")
+	f.StringVar(&opt.Admin, "admin", "", "Envoy's admin endpoint, host:port (default none)")
+	f.BoolVar(&opt.Chunked, "chunked", false, "the upstream takes chunked request bodies: fewer messages, no content-length")
+	f.BoolVar(&opt.HTTP2, "http2", false, "speak HTTP/2 to the upstream (gRPC)")
+	_ = c.MarkFlagRequired("upstream")
+	return c
+}

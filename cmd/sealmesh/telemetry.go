@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+
+	"go.opentelemetry.io/contrib/exporters/autoexport"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// newTracer returns the tracer of ordinary request and provider spans, or nil
+// when no exporter is configured. It follows the standard OTEL_* variables; key
+// uses do not depend on it.
+func newTracer(ctx context.Context) (trace.Tracer, func(context.Context) error, error) {
+	none := func(context.Context) error { return nil }
+	if !tracing() {
+		return nil, none, nil
+	}
+	exporter, err := autoexport.NewSpanExporter(ctx)
+	if err != nil {
+		return nil, none, err
+	}
+	res, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", "sealmesh"),
+		attribute.String("service.version", version)), resource.WithFromEnv())
+	if err != nil {
+		return nil, none, err
+	}
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(res))
+	return provider.Tracer("github.com/sealmesh/sealmesh"), provider.Shutdown, nil
+}
+
+// tracing reports whether anybody asked for traces: without a collector, spans
+// would cost every exchange and go nowhere.
+func tracing() bool {
+	if os.Getenv("OTEL_SDK_DISABLED") == "true" || os.Getenv("OTEL_TRACES_EXPORTER") == "none" {
+		return false
+	}
+	for _, name := range []string{"OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
+		if os.Getenv(name) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// newLogger writes JSON lines, with the trace that a record belongs to.
+func newLogger(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(traced{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})})
+}
+
+type traced struct{ slog.Handler }
+
+func (h traced) Handle(ctx context.Context, r slog.Record) error {
+	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+		r.AddAttrs(slog.String("trace_id", sc.TraceID().String()), slog.String("span_id", sc.SpanID().String()))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h traced) WithAttrs(a []slog.Attr) slog.Handler { return traced{h.Handler.WithAttrs(a)} }
+func (h traced) WithGroup(name string) slog.Handler   { return traced{h.Handler.WithGroup(name)} }

@@ -1,0 +1,99 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sealmesh/sealmesh/proxy/policy"
+	"github.com/sealmesh/sealmesh/proxy/wire"
+)
+
+// A Body says which rules [Server.Apply] runs on a body that no Envoy brings.
+type Body struct {
+	Route       string // configured name
+	Response    bool
+	ContentType string
+}
+
+// Apply runs the rules of one direction of one route over r and writes the
+// result to w, in bounded memory, as a streamed exchange would. What went to w before an
+// error must not be used.
+func (s *Server) Apply(ctx context.Context, b Body, r io.Reader, w io.Writer) error {
+	rt := s.runtime.Load()
+	x := &exchange{srv: s, rt: rt, ctx: ctx, counts: s.metrics.Route(b.Route), parent: trace.SpanContextFromContext(ctx)}
+	d := &direction{x: x, response: b.Response, mode: wire.ModeFullDuplex, head: message{contentType: b.ContentType, headers: true, status: 200}}
+	for _, pr := range rt.policy.Routes {
+		if pr.Name == b.Route {
+			x.route = rt.routes[pr]
+		}
+	}
+	if x.route == nil {
+		return fmt.Errorf("apply: the policy has no route %q; it has %s", b.Route, routeNames(rt.policy))
+	}
+	d.plan = x.route.request
+	if b.Response {
+		d.plan = x.route.response
+	}
+	if d.plan == nil {
+		return fmt.Errorf("apply: route %q has no rules for a %s", b.Route, d.name())
+	}
+	err := d.begin()
+	if err == nil {
+		err = d.copy(r, w)
+	}
+	if closed := d.close(err); err == nil {
+		err = closed
+	}
+	return err
+}
+
+func routeNames(p *policy.Policy) string {
+	var names []byte
+	for i, r := range p.Routes {
+		if i > 0 {
+			names = append(names, ", "...)
+		}
+		names = fmt.Appendf(names, "%q", r.Name)
+	}
+	return string(names)
+}
+
+// copy rewrites r into w, chunk by chunk.
+func (d *direction) copy(r io.Reader, w io.Writer) error {
+	buf := make([]byte, maxChunk)
+	defer clear(buf)
+	for {
+		n, err := r.Read(buf)
+		if err != nil && err != io.EOF {
+			return fmt.Errorf("apply: %w", err)
+		}
+		if err := d.chunk(buf[:n], err == io.EOF, w); err != nil || d.ended {
+			return err
+		}
+	}
+}
+
+func (d *direction) chunk(p []byte, end bool, w io.Writer) error {
+	j := newJob(nil)
+	defer j.free()
+	j.body = append(j.pieces, p)
+	if err := d.rewrite(j, end); err != nil {
+		return err
+	}
+	if err := d.admit(); err != nil {
+		return err
+	}
+	out := j.out.Segments()
+	if d.pass {
+		out = j.body
+	}
+	for _, s := range out {
+		if _, err := w.Write(s); err != nil {
+			return fmt.Errorf("apply: %w", err)
+		}
+	}
+	return nil
+}
