@@ -99,9 +99,6 @@ func (s suite) concurrentUnwrap(t *testing.T, wrapped []byte, ec hsm.EncryptionC
 }
 
 func (s suite) observed(t *testing.T) {
-	if s.Unobserved {
-		t.Skip("the back end makes no calls worth a span")
-	}
 	var mu sync.Mutex
 	var calls []hsm.Call
 	ctx := hsm.WithObserver(t.Context(), func(c hsm.Call) {
@@ -118,7 +115,11 @@ func (s suite) observed(t *testing.T) {
 		return got
 	}
 	_, wrapped, err := s.wrap.GenerateDataKey(ctx, ec)
-	checkCalls(t, "GenerateDataKey", took(), err)
+	if calls := took(); !s.Offline {
+		checkCalls(t, "GenerateDataKey", calls, err)
+	} else if len(calls) > 0 {
+		t.Errorf("GenerateDataKey, offline: observed %+v", calls)
+	}
 	_, err = s.unwrap.UnwrapDataKey(ctx, wrapped, ec)
 	checkCalls(t, "UnwrapDataKey", took(), err)
 	_, err = s.unwrap.UnwrapDataKey(ctx, wrapped, Context(t, "another", "context"))

@@ -29,9 +29,9 @@ type Harness struct {
 	// ends set it.
 	Sample int
 
-	// Unobserved is set where the back end makes no call worth a span, so that
-	// hsm.Observe is not required.
-	Unobserved bool
+	// Offline is set where GenerateDataKey and WrapDataKey make no call to the
+	// back end: none may be reported to hsm.Observe then, and none be awaited.
+	Offline bool
 }
 
 // Run proves the contract. It makes a few hundred calls, plus two for every
