@@ -1,5 +1,12 @@
 package keycache
 
+import (
+	"errors"
+
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
 // A Reason says why a key could not be used, or a value not opened. It is a
 // stable name that spans, metrics and refusals show.
 type Reason string
@@ -33,3 +40,44 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+var (
+	errSessionClosed = errors.New("the session has ended")
+	errEvicted       = errors.New("the data key was flushed while it was being unwrapped")
+	errRecord        = errors.New("the record is malformed or not that of the envelope's data key")
+	errNoRecord      = errors.New("the envelope carries no wrapped data key, and its id is not the pinned key's")
+	errNoSuite       = errors.New("the envelope's suite is deterministic, but its key is not pinned")
+	errTooLarge      = &hsm.Error{Class: hsm.Misconfigured, Operation: "seal",
+		Err: errors.New("the value is larger than rotate.bytes lets one data key seal"), Hint: "raise rotate.bytes"}
+)
+
+// reasonToSeal and reasonToOpen turn a provider's failure into ours. A record
+// that a stranger may have made is no news to an operator; one of our own is.
+func reasonToSeal(err error) Reason {
+	switch hsm.ClassOf(err) {
+	case hsm.Unavailable:
+		return KeyUnavailable
+	case hsm.Denied:
+		return KeyDenied
+	default:
+		return KeyMisconfigured
+	}
+}
+
+func reasonToOpen(err error) Reason {
+	if hsm.ClassOf(err) == hsm.Corrupt {
+		return OpenFailed
+	}
+	return reasonToSeal(err)
+}
+
+// outcome is what key uses show as their error.type when their exchange failed.
+func outcome(cause error) string {
+	if e, ok := errors.AsType[*Error](cause); ok {
+		return string(e.Reason)
+	}
+	if e, ok := errors.AsType[*codec.Error](cause); ok {
+		return string(e.Code)
+	}
+	return "exchange_failed"
+}

@@ -1,12 +1,19 @@
 // Package keycache is the only place where data keys live unwrapped. It makes
 // them, unwraps them, bounds their use, and records every use: no record, no key.
+//
+// A [Cache] asks a KMS as seldom as it can and as often as it must. A data key is
+// unwrapped once, whoever waits for it, and again before its soft bound while it
+// is in use, so that a revocation takes effect within that bound; if the KMS does
+// not answer, the key serves on until its hard bound. Only what a KEK of the
+// configuration unwraps, and whose commitment matches, is ever used.
 package keycache
 
 import (
 	"context"
+	"errors"
+	"sync"
+	"time"
 
-	"github.com/sealmesh/sealmesh/codec"
-	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"go.opentelemetry.io/otel/trace"
@@ -16,67 +23,96 @@ import (
 type Options struct {
 	Recorder *keyuse.Recorder // required
 	Tracer   trace.Tracer     // client spans of provider calls; nil for none
-	MaxKeys  int              // unwrapped data keys held for opening, LRU beyond
-	Parallel int              // provider calls in flight at once
+	MaxKeys  int              // unwrapped data keys held for opening, LRU beyond; DefaultMaxKeys
+	Parallel int              // provider calls in flight at once; DefaultParallel
+	Timeout  time.Duration    // for the provider calls of one unwrapping; DefaultTimeout
 }
 
 // A Cache holds the unwrapped data keys of one keyring. Safe for concurrent use.
-type Cache struct{}
+type Cache struct {
+	recorder *keyuse.Recorder
+	tracer   trace.Tracer
+	timeout  time.Duration
+	start    time.Time
+	keys     map[string]*key
+	slots    chan struct{} // provider calls in flight
+	lru      lru
+	states   sync.Pool // of *state, what sessions reuse
 
-// New returns an empty cache over ring.
-func New(ring *hsm.Keyring, opt Options) (*Cache, error) { panic("not yet") }
+	ctx    context.Context // of background work
+	cancel context.CancelFunc
+	mu     sync.Mutex
+	closed bool
+	work   sync.WaitGroup
+}
 
-// Verify proves every key: generates or loads a data key, wraps it under each
-// KEK, unwraps it, and seals and opens one value with every suite that a tag uses.
-func (c *Cache) Verify(ctx context.Context) error { panic("not yet") }
+// New returns an empty cache over ring. It asks no provider.
+func New(ring *hsm.Keyring, opt Options) (*Cache, error) {
+	if opt.Recorder == nil {
+		return nil, errors.New("key cache: no recorder of key uses: no record, no key")
+	}
+	c := &Cache{
+		recorder: opt.Recorder,
+		tracer:   opt.Tracer,
+		timeout:  orDefault(opt.Timeout, DefaultTimeout),
+		start:    time.Now(),
+		keys:     map[string]*key{},
+		slots:    make(chan struct{}, orDefault(opt.Parallel, DefaultParallel)),
+		lru:      lru{max: orDefault(opt.MaxKeys, DefaultMaxKeys)},
+	}
+	c.states.New = func() any { return newState() }
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	for _, cfg := range ring.Keys() {
+		k, err := c.newKey(cfg)
+		if err != nil {
+			c.cancel()
+			return nil, err
+		}
+		c.keys[k.name] = k
+	}
+	return c, nil
+}
 
 // Flush drops every unwrapped data key of the key of that name, or of all keys
-// when name is empty.
-func (c *Cache) Flush(name string) { panic("not yet") }
-
-// Close drops all keys and stops background work. Sessions must have ended.
-func (c *Cache) Close() error { panic("not yet") }
-
-// A Tag is how values of one data class are protected: a key, a suite, and the
-// context that is authenticated with each value. Immutable.
-type Tag struct{}
-
-// Tag resolves a tag once, when a policy is compiled. context is bound into the
-// field context together with name.
-func (c *Cache) Tag(name, key string, id suite.ID, context map[string]string) (*Tag, error) {
-	panic("not yet")
+// when name is empty. The next use asks the KMS again.
+func (c *Cache) Flush(name string) {
+	for _, k := range c.keys {
+		if name == "" || name == k.name {
+			k.flush()
+		}
+	}
 }
 
-// A Session is one direction of one exchange: its right to use keys, and the
-// account of what it used. Not safe for concurrent use.
-type Session struct{}
-
-// Session begins a direction. It takes no key yet.
-func (c *Cache) Session(ctx context.Context, x keyuse.Exchange) *Session { panic("not yet") }
-
-// Warm begins to fetch, in the background, the data key that seals under t.
-func (s *Session) Warm(t *Tag) { panic("not yet") }
-
-// Prefetch begins to unwrap, in the background, the data key of an envelope
-// that Open will be given soon. It does nothing on a hit or when text is no envelope.
-func (s *Session) Prefetch(t *Tag, text []byte) { panic("not yet") }
-
-// Seal appends the envelope of value to dst. Errors are *Error.
-func (s *Session) Seal(dst []byte, t *Tag, kind codec.Kind, value []byte) ([]byte, error) {
-	panic("not yet")
+// Close drops all keys and stops background work. Sessions must have ended. It
+// may be called more than once.
+func (c *Cache) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.cancel()
+	c.work.Wait()
+	c.Flush("")
+	return nil
 }
 
-// Open appends the value that text seals to dst, and returns its kind. Errors are *Error.
-func (s *Session) Open(dst []byte, t *Tag, text []byte) ([]byte, codec.Kind, error) {
-	panic("not yet")
+// spawn runs f in the background, unless the cache is closed.
+func (c *Cache) spawn(f func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.work.Go(f)
+	return true
 }
 
-// Admit makes sure that every key use so far will be recorded. A streamed
-// direction calls it before each chunk leaves; with `audit: required` it fails when
-// the record has no room, and then nothing may leave.
-func (s *Session) Admit() error { panic("not yet") }
+// now is the time by which all bounds go: monotonic, since the cache was made. It
+// does not count the time that a machine is suspended.
+func (c *Cache) now() time.Duration { return time.Since(c.start) }
 
-// Close records the key uses of the direction, with cause as their outcome when
-// it is not nil, and ends the session. A buffered direction calls it before its
-// body leaves. It is idempotent: later calls return the first result.
-func (s *Session) Close(cause error) error { panic("not yet") }
+// admit makes room for d among the data keys that open.
+func (c *Cache) admit(d *dataKey) {
+	for _, leaving := range c.lru.add(d) {
+		leaving.key.evict(leaving, evicted)
+	}
+}

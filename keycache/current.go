@@ -1,0 +1,179 @@
+package keycache
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sealmesh/sealmesh/codec/suite"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// makingFlight is the id under which a key's next data key is made. No SHA-256
+// of a record is known to be zero.
+var makingFlight [32]byte
+
+// Blocks in which sessions claim uses and bytes. The first is small because most
+// sessions seal a few values; each further one is twice the last.
+const (
+	firstBlock = 16
+	lastBlock  = 1024
+	bytesBlock = 64 << 10
+)
+
+// A grant is a session's right to seal so many values, and so many bytes, under
+// one data key.
+type grant struct {
+	key         *key
+	suite       suite.ID
+	d           *dataKey
+	c           *cipher
+	uses, bytes uint64 // left
+	block       uint64 // uses to claim next time
+	state       cacheState
+}
+
+// covers reports whether the grant reaches for one more value of n bytes.
+func (g *grant) covers(n uint64) bool { return g.uses > 0 && g.bytes >= n }
+
+// claim takes a block of d's budgets for a value of n bytes. With none left it
+// returns false and has taken nothing; renew says that it was the cipher's.
+func (g *grant) claim(d *dataKey, n uint64) (ok, renew bool) {
+	c := d.cipher(g.suite)
+	if c == nil {
+		return false, false
+	}
+	g.block = min(max(2*g.block, firstBlock), lastBlock)
+	uses := d.uses.claim(1, g.block)
+	if uses == 0 {
+		return false, false
+	}
+	messages := c.messages.claim(1, uses)
+	d.uses.giveBack(uses - messages)
+	if messages == 0 {
+		return false, true
+	}
+	bytes := d.bytes.claim(n, max(n, bytesBlock))
+	if bytes < n {
+		c.messages.giveBack(messages)
+		d.uses.giveBack(messages)
+		d.bytes.giveBack(bytes)
+		return false, false
+	}
+	g.d, g.c, g.uses, g.bytes = d, c, messages, bytes
+	return true, false
+}
+
+// release gives back what was not used.
+func (g *grant) release() {
+	if g.d == nil {
+		return
+	}
+	g.d.uses.giveBack(g.uses)
+	g.c.messages.giveBack(g.uses)
+	g.d.bytes.giveBack(g.bytes)
+	g.d, g.c, g.uses, g.bytes = nil, nil, 0, 0
+}
+
+// acquire fills g for a value of n bytes: from the current data key while that
+// has room, else from its successor, for which it waits.
+func (k *key) acquire(ctx context.Context, g *grant, n uint64, parent trace.SpanContext) error {
+	if n > k.rotate.Bytes && k.pinned == nil {
+		return errTooLarge
+	}
+	g.release()
+	g.state = hit
+	for {
+		d := k.current.Load()
+		if d == nil || !d.maySeal(k.cache.now()) {
+			if err := k.await(ctx, g, d, parent); err != nil {
+				return err
+			}
+			continue
+		}
+		state, err := k.settle(ctx, d, k.cache.now(), parent)
+		if errors.Is(err, errEvicted) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		k.ahead(d, parent)
+		ok, renew := g.claim(d, n)
+		if ok {
+			g.state = max(g.state, state)
+			return nil
+		}
+		if renew {
+			_, err = k.refresh(d, parent).wait(ctx)
+		} else {
+			err = k.await(ctx, g, d, parent)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// await waits for the successor of d.
+func (k *key) await(ctx context.Context, g *grant, d *dataKey, parent trace.SpanContext) error {
+	g.state = miss
+	_, err := k.succeed(d, parent).wait(ctx)
+	return err
+}
+
+// ahead has a successor made before d is used up or too old, so that nobody waits.
+func (k *key) ahead(d *dataKey, parent trace.SpanContext) {
+	if k.pinned == nil && (k.cache.now() >= d.aheadAt || d.uses.low() || d.bytes.low()) {
+		k.succeed(d, parent)
+	}
+}
+
+// succeed makes the data key that seals after d, which is nil at first.
+func (k *key) succeed(d *dataKey, parent trace.SpanContext) *flight {
+	return k.cache.join(&k.flights, makingFlight, func(ctx context.Context) (*dataKey, error) {
+		if c := k.current.Load(); c != nil && c != d && c.maySeal(k.cache.now()) {
+			return c, nil // the flight before this one made it
+		}
+		return k.next(ctx, d, parent)
+	})
+}
+
+func (k *key) next(ctx context.Context, old *dataKey, parent trace.SpanContext) (*dataKey, error) {
+	if err := k.remembered(makingFlight); err != nil {
+		return nil, err
+	}
+	for {
+		epoch := k.epoch.Load()
+		d, err := k.makeOrUnpin(ctx, parent)
+		if err != nil {
+			k.remember(makingFlight, err)
+			return nil, err
+		}
+		if k.keep(d, epoch) {
+			k.promote(d, old)
+			return d, nil
+		}
+	}
+}
+
+func (k *key) makeOrUnpin(ctx context.Context, parent trace.SpanContext) (*dataKey, error) {
+	if k.pinned != nil {
+		return k.unwrapNew(ctx, *k.pinned, parent)
+	}
+	return k.generate(ctx, parent)
+}
+
+// promote has d seal from now on. Its predecessor still opens, while it is wanted.
+func (k *key) promote(d, old *dataKey) {
+	k.stats.rotations[rotationReason(old, k.cache.now())].Add(1)
+	before := k.current.Swap(d)
+	if before != nil && before.usable(k.cache.now()) {
+		k.cache.admit(before)
+	}
+}
+
+// maySeal reports whether d is within its hard bound and its age.
+func (d *dataKey) maySeal(now time.Duration) bool {
+	return d.usable(now) && now < d.retireAt
+}

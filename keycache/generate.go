@@ -1,0 +1,130 @@
+package keycache
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/hsm"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// generate makes a data key: one KEK makes and wraps it, all others wrap it too,
+// at the same time. Fewer than the quorum, and it is thrown away unused.
+func (k *key) generate(ctx context.Context, parent trace.SpanContext) (*dataKey, error) {
+	if err := k.quorumShut(); err != nil {
+		return nil, err
+	}
+	secret, wraps, err := k.origin(ctx, parent)
+	if err != nil {
+		return nil, err
+	}
+	defer secret.Destroy()
+	began := k.cache.now()
+	err = k.wrapByOthers(ctx, secret, wraps, parent)
+	k.making.leave(began, k.cache.now(), err, rand.Float64())
+	if err != nil {
+		return nil, err
+	}
+	var r envelope.Record
+	secret.Expose(func(b []byte) { r.Commitment = envelope.Commitment(b) })
+	for i, kk := range k.keks {
+		if wraps[i] != nil {
+			r.Wraps = append(r.Wraps, envelope.Wrap{Kind: kk.KindID, KEK: kk.ref, Wrapped: wraps[i]})
+		}
+	}
+	if err := checkNew(secret, r); err != nil {
+		return nil, err
+	}
+	return k.newDataKey(secret, r)
+}
+
+// quorumShut saves the call to one KEK when too many others are known not to
+// answer, or have just failed to.
+func (k *key) quorumShut() (err error) {
+	if err := k.making.shut(k.cache.now()); err != nil {
+		return err
+	}
+	open := 0
+	for _, kk := range k.keks {
+		if e := kk.shut(generating, k.cache.now()); e == nil {
+			open++
+		} else if err == nil {
+			err = e
+		}
+	}
+	if open >= k.quorum {
+		return nil
+	}
+	return err
+}
+
+// origin has the first KEK that answers make the data key, and returns its wrap
+// at that KEK's place.
+func (k *key) origin(ctx context.Context, parent trace.SpanContext) (secret *hsm.Secret, wraps [][]byte, err error) {
+	wraps = make([][]byte, len(k.keks))
+	for i, kk := range k.keks {
+		err = k.cache.call(ctx, kk, generating, k.cache.timeout, parent, func(ctx context.Context) (err error) {
+			secret, wraps[i], err = kk.Provider.GenerateDataKey(ctx, k.context)
+			return err
+		})
+		if err == nil {
+			return secret, wraps, nil
+		}
+		wraps[i] = nil
+		if hsm.ClassOf(err) != hsm.Unavailable {
+			break
+		}
+	}
+	return nil, nil, err
+}
+
+// wrapByOthers fills in the wraps that are missing, as far as the quorum asks.
+func (k *key) wrapByOthers(ctx context.Context, secret *hsm.Secret, wraps [][]byte, parent trace.SpanContext) error {
+	errs := make([]error, len(wraps))
+	var wg sync.WaitGroup
+	for i, kk := range k.keks {
+		if wraps[i] != nil {
+			continue
+		}
+		wg.Go(func() {
+			errs[i] = k.cache.call(ctx, kk, wrapping, k.cache.timeout, parent, func(ctx context.Context) (err error) {
+				wraps[i], err = kk.Provider.WrapDataKey(ctx, secret, k.context)
+				return err
+			})
+		})
+	}
+	wg.Wait()
+	got, failed := 0, error(nil)
+	for i := range wraps {
+		if errs[i] == nil {
+			got++
+			continue
+		}
+		wraps[i], failed = nil, errs[i]
+	}
+	if got < k.quorum {
+		return &hsm.Error{Class: hsm.Unavailable, Operation: "wrap",
+			Err:  fmt.Errorf("%d of %d KEKs wrapped the new data key of key %q, quorum %d: %v", got, len(wraps), k.name, k.quorum, failed),
+			Hint: "mend the KEK that fails, or lower the quorum"}
+	}
+	if failed != nil {
+		k.stats.degraded.Add(1)
+	}
+	return nil
+}
+
+// checkNew refuses what a provider must not have returned, before anything is sealed under it.
+func checkNew(secret *hsm.Secret, r envelope.Record) error {
+	size := 0
+	secret.Expose(func(b []byte) { size = len(b) })
+	if size != hsm.DataKeySize {
+		return &hsm.Error{Class: hsm.Unsupported, Operation: "generate", Err: fmt.Errorf("the data key has %d bytes, not %d", size, hsm.DataKeySize)}
+	}
+	if err := r.Check(); err != nil {
+		return &hsm.Error{Class: hsm.Unsupported, Operation: "generate", Err: err}
+	}
+	return nil
+}

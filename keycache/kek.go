@@ -1,0 +1,85 @@
+package keycache
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/sealmesh/sealmesh/hsm"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// An operation is what a provider is asked to do.
+type operation uint8
+
+const (
+	generating operation = iota
+	wrapping
+	unwrapping // for an envelope that came by
+	verifying  // unwrapping once more, to verify
+	operations
+)
+
+// Names as metrics show them: to verify is to unwrap.
+var operationNames = [operations]string{"generate", "wrap", "unwrap", "verify"}
+
+// A kek is one KEK of one key, with what is known of its health. The same KEK
+// under another key is another kek: the contexts, and so the permissions, differ.
+type kek struct {
+	hsm.KEK
+	key   string // its name
+	ref   [4]byte
+	gate  gate
+	calls [operations]callStats
+	last  atomic.Pointer[LastCall]
+}
+
+// call asks the KMS behind kk, unless its gate is shut. It waits for one of
+// the cache's slots first, so that no burst of misses becomes a burst of calls.
+func (c *Cache) call(ctx context.Context, kk *kek, op operation, timeout time.Duration, parent trace.SpanContext, ask func(context.Context) error) error {
+	if err := kk.shut(op, c.now()); err != nil {
+		return err
+	}
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	began := c.now()
+	if err := kk.enter(op, began, timeout); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.observe(ctx, kk.key, parent), timeout)
+	defer cancel()
+	err := ask(ctx)
+	now := c.now()
+	if c.ctx.Err() == nil { // else it was our own end that cut it short
+		kk.gate.leave(began, now, err, rand.Float64())
+	}
+	kk.calls[op].add(now-began, err)
+	kk.last.Store(&LastCall{Operation: operationNames[op], At: time.Now(), Err: err})
+	return err
+}
+
+func (kk *kek) shut(op operation, now time.Duration) error {
+	if err := kk.gate.shut(now); err != nil && !mayPass(op, err) {
+		return err
+	}
+	return nil
+}
+
+func (kk *kek) enter(op operation, now, patience time.Duration) error {
+	if err := kk.gate.enter(now, patience); err != nil && !mayPass(op, err) {
+		return err
+	}
+	return nil
+}
+
+// mayPass says that a cached key is verified even while the KEK is remembered as
+// denied: only an answer of its own evicts it, and to ask costs one call per
+// soft bound, storm or not.
+func mayPass(op operation, shut error) bool {
+	return op == verifying && hsm.ClassOf(shut) == hsm.Denied
+}

@@ -1,0 +1,168 @@
+package keycache
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	lru2 "github.com/hashicorp/golang-lru/v2"
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/codec/suite"
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// A key is one configured key: its KEKs, the data key that seals now, and every
+// data key that opens.
+type key struct {
+	cache   *Cache
+	name    string
+	context hsm.EncryptionContext
+	keks    []*kek
+	quorum  int
+	rotate  hsm.Rotate
+	bounds  hsm.Bounds
+	pinned  *envelope.Record // the one data key of a key that is never rotated, or nil
+
+	current atomic.Pointer[dataKey] // seals; nil before the first use and after an eviction
+	making  gate                    // of the making of data keys as a whole
+	table   table
+	flights flights
+	epoch   atomic.Uint64 // flushes so far: what was begun before one is not kept after it
+
+	failed *lru2.Cache[[32]byte, failure]              // records that did not unwrap, by hash
+	gone   *lru2.Cache[envelope.KeyID, evictionReason] // why a data key left
+
+	mu     sync.Mutex
+	suites []*suite.Suite // that tags use
+
+	stats keyStats
+}
+
+// A failure is remembered until a moment.
+type failure struct {
+	err   error
+	until time.Duration
+}
+
+func (c *Cache) newKey(cfg *hsm.Key) (*key, error) {
+	k := &key{cache: c, name: cfg.Name, context: cfg.Context, quorum: cfg.Quorum}
+	var err error
+	if k.rotate, k.bounds, err = resolve(cfg); err != nil {
+		return nil, err
+	}
+	for _, kk := range cfg.KEKs {
+		k.keks = append(k.keks, &kek{KEK: kk, key: k.name, ref: kk.Ref()})
+	}
+	if len(k.keks) > envelope.MaxWraps {
+		return nil, fmt.Errorf("key %q: %d KEKs, a record holds the wraps of %d", k.name, len(k.keks), envelope.MaxWraps)
+	}
+	if cfg.Record != nil {
+		if err := k.pin(cfg.Record); err != nil {
+			return nil, err
+		}
+	}
+	k.flights.m = map[[32]byte]*flight{}
+	if k.failed, err = lru2.New[[32]byte, failure](rememberedRecords); err != nil {
+		return nil, err
+	}
+	k.gone, err = lru2.New[envelope.KeyID, evictionReason](rememberedRecords)
+	return k, err
+}
+
+func (k *key) pin(text []byte) error {
+	r, err := envelope.ParseRecordText(text)
+	if err != nil {
+		return fmt.Errorf("key %q: the pinned record: %w", k.name, err)
+	}
+	if len(k.candidates(r.Wraps)) == 0 {
+		return fmt.Errorf("key %q: the pinned record holds no wrap by any KEK of the key: add the KEK it was made with", k.name)
+	}
+	k.pinned = &r
+	return nil
+}
+
+func (k *key) use(s *suite.Suite) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !slices.Contains(k.suites, s) {
+		k.suites = append(k.suites, s)
+	}
+}
+
+// remember keeps a failure to unwrap for a while, so that a storm of the same
+// record costs one call. An outage is the gates' to remember.
+func (k *key) remember(record [32]byte, err error) {
+	var d time.Duration
+	switch hsm.ClassOf(err) {
+	case hsm.Unavailable:
+		return
+	case hsm.Denied:
+		d = deniedFor
+	default:
+		d = corruptFor
+	}
+	k.failed.Add(record, failure{err, k.cache.now() + d})
+}
+
+func (k *key) remembered(record [32]byte) error {
+	f, ok := k.failed.Get(record)
+	if !ok {
+		return nil
+	}
+	if k.cache.now() >= f.until {
+		k.failed.Remove(record)
+		return nil
+	}
+	return f.err
+}
+
+// keep makes d findable, unless a flush came since epoch.
+func (k *key) keep(d *dataKey, epoch uint64) bool {
+	k.mu.Lock()
+	if k.epoch.Load() != epoch {
+		k.mu.Unlock()
+		d.kill()
+		return false
+	}
+	old := k.table.put(d)
+	k.mu.Unlock()
+	k.gone.Remove(d.id)
+	if old != nil {
+		k.cache.lru.remove(old)
+		old.kill()
+	}
+	return true
+}
+
+// evict forgets d, and ends it, unless it only had to make room: then whoever
+// holds it still may use it, within its bounds.
+func (k *key) evict(d *dataKey, why evictionReason) {
+	if why == evicted {
+		d.retire()
+	} else {
+		d.kill()
+	}
+	k.current.CompareAndSwap(d, nil)
+	k.table.remove(d)
+	k.cache.lru.remove(d)
+	k.gone.Add(d.id, why)
+	k.stats.evictions[why].Add(1)
+}
+
+// flush evicts everything, and forgets failures: an operator who flushes
+// because a key is back does not want to wait.
+func (k *key) flush() {
+	k.mu.Lock()
+	k.epoch.Add(1)
+	k.mu.Unlock()
+	for d := range k.table.all() {
+		k.evict(d, flushed)
+	}
+	k.failed.Purge()
+	k.making.reset()
+	for _, kk := range k.keks {
+		kk.gate.reset()
+	}
+}

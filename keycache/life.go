@@ -1,0 +1,151 @@
+package keycache
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/sealmesh/sealmesh/hsm"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// The life of an unwrapped data key, whether it seals, opens or both:
+//
+//	unwrapped ──(0.80–0.95 soft, in use)──> unwrapped again, in the background ──> …
+//	    │                                     │ unavailable: tried again with back-off;
+//	    │                                     │   past soft it is served as stale
+//	    │                                     └ denied, or any other answer: evicted at once
+//	    ├─(not in use)──> past soft the next use asks the KMS first
+//	    └─(hard bound)──> evicted
+//
+// So a revocation takes effect within soft, an outage is survived for hard, and
+// a data key costs one call per soft bound however much it is used, none if it is not.
+
+// verified starts d's bounds anew: the KMS has just vouched for it. It reports
+// whether d still lives.
+func (d *dataKey) verified(now time.Duration) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.dead {
+		return false
+	}
+	soft := d.key.bounds.Soft
+	d.attempted, d.failures = now, 0
+	d.lastUse.Store(int64(now))
+	d.deadAt.Store(int64(now + d.key.bounds.Hard))
+	d.freshUntil.Store(int64(now + soft))
+	d.failing.Store(false)
+	d.schedule(now, now+time.Duration((0.8+0.15*rand.Float64())*float64(soft)))
+	return true
+}
+
+// schedule has tick called at a moment, at the latest when d dies. It is called with d.mu held.
+func (d *dataKey) schedule(now, at time.Duration) {
+	wait := min(at, time.Duration(d.deadAt.Load())) - now
+	if d.timer == nil {
+		d.timer = time.AfterFunc(wait, func() { d.key.cache.spawn(d.tick) })
+		return
+	}
+	d.timer.Reset(wait)
+}
+
+// tick does what is due: refresh a key in use, evict one at its hard bound, and
+// leave one that nobody uses alone.
+func (d *dataKey) tick() {
+	now := d.key.cache.now()
+	if !d.usable(now) {
+		d.key.evict(d, expired)
+		return
+	}
+	d.mu.Lock()
+	idle := d.lastUse.Load() <= int64(d.attempted)
+	if idle && !d.dead {
+		next := time.Duration(d.freshUntil.Load())
+		if next <= now {
+			next = time.Duration(d.deadAt.Load())
+		}
+		d.failing.Store(false) // the next use finds out how things are
+		d.schedule(now, next)
+	}
+	d.mu.Unlock()
+	if !idle {
+		d.key.refresh(d, trace.SpanContext{})
+	}
+}
+
+// refresh has the KMS vouch for d again.
+func (k *key) refresh(d *dataKey, parent trace.SpanContext) *flight {
+	return k.cache.join(&k.flights, d.sum, func(ctx context.Context) (*dataKey, error) {
+		if err := k.verifyAgain(ctx, d, parent); err != nil {
+			return nil, err
+		}
+		return d, nil
+	})
+}
+
+func (k *key) verifyAgain(ctx context.Context, d *dataKey, parent trace.SpanContext) error {
+	d.attempt(k.cache.now())
+	secret, err := k.unwrap(ctx, d.wraps, d.commitment, verifying, parent)
+	now := k.cache.now()
+	switch {
+	case err == nil:
+		defer secret.Destroy()
+		if err := d.makeCiphers(secret, now); err != nil {
+			return err
+		}
+		if !d.verified(now) {
+			d.dropCiphers()
+			return errEvicted
+		}
+		return nil
+	case hsm.ClassOf(err) == hsm.Unavailable:
+		d.postpone(now)
+		return err
+	default:
+		k.remember(d.sum, err)
+		k.evict(d, reasonOfEviction(err))
+		return err
+	}
+}
+
+func (d *dataKey) attempt(now time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.attempted = now
+}
+
+// postpone has d tried again after a back-off.
+func (d *dataKey) postpone(now time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.dead {
+		return
+	}
+	d.failing.Store(true)
+	wait := providerBackoff.delay(d.failures, rand.Float64())
+	d.failures++
+	d.schedule(now, now+wait)
+}
+
+// retire leaves d to those who hold it: it is not verified again.
+func (d *dataKey) retire() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.dead = true
+	d.timer.Stop()
+}
+
+// kill ends d: no use of it begins any more. Uses that have begun end with the
+// cipher they hold, which the garbage collector frees with its key schedule.
+func (d *dataKey) kill() {
+	d.retire()
+	d.freshUntil.Store(0)
+	d.deadAt.Store(0)
+	d.dropCiphers()
+}
+
+func (d *dataKey) dropCiphers() {
+	for i := range d.ciphers {
+		d.ciphers[i].Store(nil)
+	}
+}

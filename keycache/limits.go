@@ -1,0 +1,70 @@
+package keycache
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// Defaults of [Options], [hsm.Rotate] and [hsm.Bounds].
+const (
+	// DefaultMaxKeys bounds the data keys held for opening. One costs about 3 KiB, and
+	// up to 50 KiB more when values of many writers (64 XAES prefixes) are read under it.
+	DefaultMaxKeys = 16_384
+	// DefaultParallel bounds the provider calls in flight, of all keys together.
+	DefaultParallel = 64
+	// DefaultTimeout bounds the provider calls that one data key may take.
+	DefaultTimeout = 5 * time.Second
+
+	DefaultSoft = 5 * time.Minute
+	DefaultHard = time.Hour
+
+	DefaultRotateAge   = 24 * time.Hour
+	DefaultRotateUses  = 1 << 31
+	DefaultRotateBytes = 1 << 50 // 2^46 blocks: GCM's distinguishing advantage stays below 2^-36
+)
+
+const (
+	// degradedAge is how long a data key may seal that fewer KEKs wrapped than the
+	// key names: it opens in fewer places, so it is replaced soon after the outage.
+	degradedAge = time.Hour
+	// prefixAge is how long one XAES prefix is used; see suite.Suite.MaxMessages for how often.
+	prefixAge = 24 * time.Hour
+	// staleWait is how long a use waits for a KMS that should verify a key past
+	// its soft bound, before the KMS counts as unavailable and the key as stale.
+	staleWait = 150 * time.Millisecond
+	// corruptFor and deniedFor are how long a failure is remembered.
+	corruptFor = 30 * time.Second
+	deniedFor  = 5 * time.Second
+	// rememberedRecords bounds the failures remembered per key, and the ids of
+	// which it is remembered why they left.
+	rememberedRecords = 4096
+	// useGrain is how exactly the time of a last use is known: hits write at most
+	// once per grain, so that they do not contend for a cache line.
+	useGrain = time.Second
+	// renewClock is how many uses a session makes of one reading of the clock.
+	renewClock = 1024
+)
+
+// resolve fills in the defaults of a key's bounds and checks them.
+func resolve(k *hsm.Key) (hsm.Rotate, hsm.Bounds, error) {
+	r, b := k.Rotate, k.Cache
+	r.Age = orDefault(r.Age, DefaultRotateAge)
+	r.Uses = orDefault(r.Uses, DefaultRotateUses)
+	r.Bytes = orDefault(r.Bytes, DefaultRotateBytes)
+	b.Soft = orDefault(b.Soft, DefaultSoft)
+	b.Hard = orDefault(b.Hard, max(DefaultHard, b.Soft))
+	if r.Age < 0 || b.Soft < 0 || b.Hard < b.Soft {
+		return r, b, fmt.Errorf("key %q: rotate.age and cache.soft must not be negative, and cache.hard (%v) not below cache.soft (%v)", k.Name, b.Hard, b.Soft)
+	}
+	return r, b, nil
+}
+
+func orDefault[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}

@@ -1,0 +1,127 @@
+package keycache
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/hsm"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// errForged marks what only a forger or a wrong key makes: not worth telling apart.
+func errForged(err error) error { return &hsm.Error{Class: hsm.Corrupt, Operation: "open", Err: err} }
+
+// cached returns the data key of h if it is there and h does not contradict it.
+func (k *key) cached(h *envelope.Header) (*dataKey, error) {
+	d := k.table.get(h.KeyID)
+	if d == nil || h.Record == nil || bytes.Equal(h.Record, d.record) {
+		return d, nil
+	}
+	// The same data key, wrapped anew, or another one that was made to share half its commitment.
+	r, err := envelope.ParseRecord(h.Record)
+	if err != nil || r.Commitment != d.commitment {
+		return nil, errForged(errRecord)
+	}
+	return d, nil
+}
+
+// fetch begins to unwrap the data key of h, or joins whoever has begun.
+func (k *key) fetch(h *envelope.Header, parent trace.SpanContext) (*flight, error) {
+	r, err := k.record(h)
+	if err != nil {
+		return nil, errForged(err)
+	}
+	if k.pinned != nil && r.Commitment == k.pinned.Commitment {
+		return k.succeed(nil, parent), nil
+	}
+	record := envelope.AppendRecord(nil, r) // a copy: r aliases the caller's buffer
+	if r, err = envelope.ParseRecord(record); err != nil {
+		return nil, errForged(err)
+	}
+	if len(k.candidates(r.Wraps)) == 0 {
+		return nil, errForged(errNoWrap)
+	}
+	sum := sha256.Sum256(record)
+	if err := k.remembered(sum); err != nil {
+		return nil, err
+	}
+	return k.cache.join(&k.flights, sum, func(ctx context.Context) (*dataKey, error) {
+		return k.load(ctx, r, sum, parent)
+	}), nil
+}
+
+// record returns the wrapped-key record of h. This is where a store of records
+// would be asked for those that envelopes only name.
+func (k *key) record(h *envelope.Header) (envelope.Record, error) {
+	if h.Record == nil {
+		if k.pinned != nil && k.pinned.KeyID() == h.KeyID {
+			return *k.pinned, nil
+		}
+		return envelope.Record{}, errNoRecord
+	}
+	r, err := envelope.ParseRecord(h.Record)
+	if err != nil || r.KeyID() != h.KeyID {
+		return envelope.Record{}, errRecord
+	}
+	return r, nil
+}
+
+// load unwraps a data key and keeps it for opening.
+func (k *key) load(ctx context.Context, r envelope.Record, sum [32]byte, parent trace.SpanContext) (*dataKey, error) {
+	if d := k.table.get(r.KeyID()); d != nil && d.commitment == r.Commitment && d.usable(k.cache.now()) {
+		return d, nil // the flight before this one brought it
+	}
+	for {
+		epoch := k.epoch.Load()
+		d, err := k.unwrapNew(ctx, r, parent)
+		if err != nil {
+			k.remember(sum, err)
+			return nil, err
+		}
+		if !k.keep(d, epoch) {
+			continue // flushed meanwhile: ask again
+		}
+		k.cache.admit(d)
+		return d, nil
+	}
+}
+
+func (k *key) unwrapNew(ctx context.Context, r envelope.Record, parent trace.SpanContext) (*dataKey, error) {
+	secret, err := k.unwrap(ctx, r.Wraps, r.Commitment, unwrapping, parent)
+	if err != nil {
+		return nil, err
+	}
+	defer secret.Destroy()
+	return k.newDataKey(secret, r)
+}
+
+// settle decides whether d may serve, which it does at once within its soft
+// bound and while its KMS is known to be out. Else it asks the KMS first, and
+// takes one that does not answer soon for one that is out.
+func (k *key) settle(ctx context.Context, d *dataKey, now time.Duration, parent trace.SpanContext) (cacheState, error) {
+	if d.fresh(now) {
+		return hit, nil
+	}
+	if d.serves(now) {
+		return stale, nil
+	}
+	short, cancel := context.WithTimeout(ctx, staleWait)
+	defer cancel()
+	_, err := k.refresh(d, parent).wait(short)
+	switch {
+	case err == nil:
+		return hit, nil
+	case ctx.Err() != nil:
+		return miss, ctx.Err()
+	case err == errEvicted || err == errClosed || hsm.ClassOf(err) != hsm.Unavailable:
+		return miss, err
+	}
+	d.failing.Store(true)
+	if !d.usable(k.cache.now()) {
+		return miss, err
+	}
+	return stale, nil
+}

@@ -1,0 +1,93 @@
+package keycache
+
+import (
+	"sync"
+	"time"
+
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// A backoff is exponential with full jitter: after n failures the next attempt
+// comes at a uniformly random moment of the next min(max, base × 2^n). The long
+// flat tail is what spreads a fleet: processes that saw the same outage end
+// come back over the whole of max, not at once.
+type backoff struct{ base, max time.Duration }
+
+var providerBackoff = backoff{base: 200 * time.Millisecond, max: 30 * time.Second}
+
+// delay takes r from [0, 1).
+func (b backoff) delay(failures int, r float64) time.Duration {
+	d := b.max
+	if failures < 32 {
+		d = min(d, b.base<<failures)
+	}
+	return time.Duration(r * float64(d))
+}
+
+// A gate remembers that something failed, so that what is down is not hammered.
+// It is shut for a while after each failure; then one attempt probes, and its
+// outcome opens the gate or shuts it for longer. It reads no clock and draws no
+// random number, so that a simulation can drive thousands. Safe for concurrent use.
+type gate struct {
+	mu       sync.Mutex
+	err      error         // why it is shut; nil when open
+	failures int           // unavailable, in a row
+	shutAt   time.Duration // when it was shut last
+	until    time.Duration // when the next probe may go
+}
+
+// shut returns why an attempt would not be let in now, or nil. It takes no turn.
+func (g *gate) shut(now time.Duration) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.err != nil && now < g.until {
+		return g.err
+	}
+	return nil
+}
+
+// enter lets an attempt in or returns why not. One that is let in while the
+// gate is not open is the probe: the rest waits for it, but no longer than patience.
+func (g *gate) enter(now, patience time.Duration) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.err == nil {
+		return nil
+	}
+	if now < g.until {
+		return g.err
+	}
+	g.until = now + patience
+	return nil
+}
+
+// leave reports how an attempt ended that had been let in at began. An answer
+// that is neither unavailable nor denied proves that the other side is well.
+func (g *gate) leave(began, now time.Duration, err error, r float64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	class := hsm.Class(0)
+	if err != nil {
+		class = hsm.ClassOf(err)
+	}
+	switch {
+	case class == hsm.Denied:
+		g.err, g.failures, g.shutAt = err, 0, now
+		g.until = now + time.Duration((0.8+0.4*r)*float64(deniedFor))
+	case class != hsm.Unavailable:
+		g.err, g.failures = nil, 0
+	case g.err != nil && began < g.shutAt:
+		// It set out before the failure that shut the gate: the same outage, seen twice.
+	default:
+		g.until = now + providerBackoff.delay(g.failures, r)
+		g.failures++
+		g.err, g.shutAt = err, now
+	}
+}
+
+// reset opens the gate.
+func (g *gate) reset() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.err, g.failures = nil, 0
+}

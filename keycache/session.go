@@ -1,0 +1,227 @@
+package keycache
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/keycache/keyuse"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// A Session is one direction of one exchange: its right to use keys, and the
+// account of what it used. Not safe for concurrent use.
+type Session struct {
+	c        *Cache
+	ctx      context.Context
+	exchange keyuse.Exchange
+	parent   trace.SpanContext
+	st       *state // nil once closed
+	result   error  // of Close
+}
+
+// A state is what a session works with, and the next one uses again.
+type state struct {
+	now      time.Duration // one reading of the clock serves many values
+	wall     int64         // the same moment, Unix nanoseconds
+	readings int           // uses of it left
+	grants   []grant
+	account  account
+	buf      []byte // a parsed envelope: ciphertext, nothing secret
+	reserved keyuse.Reservation
+	admitted int // uses that reserved has room for
+}
+
+func newState() *state {
+	return &state{account: account{index: map[useID]int{}}}
+}
+
+// Session begins a direction. It takes no key yet. ctx bounds what the session
+// waits for; unwrapping that others may wait for too outlives it.
+func (c *Cache) Session(ctx context.Context, x keyuse.Exchange) *Session {
+	return &Session{c: c, ctx: ctx, exchange: x, parent: parentOf(&x), st: c.states.Get().(*state)}
+}
+
+// tick reads the clock.
+func (s *Session) tick() {
+	t := time.Now()
+	s.st.now, s.st.wall, s.st.readings = t.Sub(s.c.start), t.UnixNano(), renewClock
+}
+
+// begin readies the session for one use. It fails after Close.
+func (s *Session) begin(t *Tag) error {
+	if s.st == nil {
+		return &Error{Reason: KeyMisconfigured, Key: t.key.name, Err: errSessionClosed}
+	}
+	if s.st.readings--; s.st.readings < 0 {
+		s.tick()
+	}
+	return nil
+}
+
+// Warm begins to fetch, in the background, the data key that seals under t.
+func (s *Session) Warm(t *Tag) {
+	d, now := t.key.current.Load(), s.c.now()
+	switch {
+	case d == nil || !d.maySeal(now):
+		t.key.succeed(d, s.parent)
+	case !d.serves(now):
+		t.key.refresh(d, s.parent)
+	}
+}
+
+// Prefetch begins to unwrap, in the background, the data key of an envelope
+// that Open will be given soon. It does nothing on a hit or when text is no envelope.
+func (s *Session) Prefetch(t *Tag, text []byte) {
+	if s.begin(t) != nil {
+		return
+	}
+	h, _, buf, err := envelope.Parse(s.st.buf, text)
+	s.st.buf = buf
+	if err != nil {
+		return
+	}
+	d, err := t.key.cached(&h)
+	switch {
+	case err != nil || d != nil && d.serves(s.st.now):
+	case d != nil && d.usable(s.st.now):
+		t.key.refresh(d, s.parent)
+	default:
+		_, _ = t.key.fetch(&h, s.parent) // Open will meet the error and record it
+	}
+}
+
+// Seal appends the envelope of value to dst. Errors are *Error.
+func (s *Session) Seal(dst []byte, t *Tag, kind codec.Kind, value []byte) ([]byte, error) {
+	if err := s.begin(t); err != nil {
+		return dst, err
+	}
+	g, err := s.grant(t, uint64(len(value)))
+	if err != nil {
+		return dst, s.fail(useID{key: t.key, operation: opSeal, suite: t.suite.ID, reason: reasonToSeal(err)}, t, miss, err)
+	}
+	d := g.d
+	h := envelope.Header{Suite: t.suite.ID, Kind: kind, KeyID: d.id, Record: d.reference}
+	out, err := envelope.Seal(dst, h, g.c.Cipher, value, t.fieldContext)
+	g.uses--
+	g.bytes -= uint64(len(value))
+	if err != nil {
+		return dst, s.fail(useID{t.key, d, opSeal, t.suite.ID, KeyMisconfigured}, t, g.state, err)
+	}
+	state := g.state
+	if state == hit && !d.fresh(s.st.now) {
+		state = stale
+	}
+	g.state = hit // the wait was this value's, not those that follow
+	d.touch(s.st.now)
+	s.st.account.add(useID{t.key, d, opSeal, t.suite.ID, ""}, t, len(value), state, s.st.wall)
+	return out, nil
+}
+
+// grant returns the session's grant for t with room for n bytes.
+func (s *Session) grant(t *Tag, n uint64) (*grant, error) {
+	st := s.st
+	var g *grant
+	for i := range st.grants {
+		if st.grants[i].key == t.key && st.grants[i].suite == t.suite.ID {
+			g = &st.grants[i]
+			break
+		}
+	}
+	if g == nil {
+		st.grants = append(st.grants, grant{key: t.key, suite: t.suite.ID})
+		g = &st.grants[len(st.grants)-1]
+	}
+	if g.covers(n) && g.d.serves(st.now) && st.now < g.d.retireAt {
+		return g, nil
+	}
+	err := t.key.acquire(s.ctx, g, n, s.parent)
+	s.tick()
+	return g, err
+}
+
+// Open appends the value that text seals to dst, and returns its kind. Errors are *Error.
+func (s *Session) Open(dst []byte, t *Tag, text []byte) ([]byte, codec.Kind, error) {
+	if err := s.begin(t); err != nil {
+		return dst, 0, err
+	}
+	h, payload, buf, err := envelope.Parse(s.st.buf, text)
+	s.st.buf = buf
+	if errors.Is(err, envelope.ErrNotEnvelope) {
+		return dst, 0, &Error{Reason: NotEnvelope, Key: t.key.name, Err: err} // no key was asked for, so there is no use to record
+	}
+	if err != nil {
+		return dst, 0, s.fail(useID{key: t.key, operation: opOpen, reason: OpenFailed}, t, none, err)
+	}
+	d, c, state, err := s.find(t.key, &h)
+	if err != nil {
+		return dst, 0, s.fail(useID{key: t.key, operation: opOpen, suite: h.Suite, reason: reasonToOpen(err)}, t, state, err)
+	}
+	out, buf, err := envelope.Open(dst, buf, h, c, payload, t.fieldContext)
+	s.st.buf = buf
+	if err != nil {
+		return dst, 0, s.fail(useID{t.key, d, opOpen, h.Suite, OpenFailed}, t, state, err)
+	}
+	d.touch(s.st.now)
+	s.st.account.add(useID{t.key, d, opOpen, h.Suite, ""}, t, len(out)-len(dst), state, s.st.wall)
+	return out, h.Kind, nil
+}
+
+// find returns the data key of h and its cipher, and waits for them on a miss.
+func (s *Session) find(k *key, h *envelope.Header) (*dataKey, *cipher, cacheState, error) {
+	d, err := k.cached(h)
+	if err != nil {
+		return nil, nil, none, err
+	}
+	if d != nil && d.fresh(s.st.now) {
+		if c := d.cipher(h.Suite); c != nil {
+			return d, c, hit, nil
+		}
+	}
+	return s.findSlowly(k, h, d)
+}
+
+func (s *Session) findSlowly(k *key, h *envelope.Header, d *dataKey) (*dataKey, *cipher, cacheState, error) {
+	for {
+		s.tick()
+		var err error
+		state := miss
+		if d != nil && d.usable(s.st.now) {
+			state, err = k.settle(s.ctx, d, s.st.now, s.parent)
+		} else {
+			d, err = s.await(k, h)
+		}
+		s.tick()
+		switch {
+		case err == errEvicted:
+		case err != nil:
+			return nil, nil, state, err
+		default:
+			if c := d.cipher(h.Suite); c != nil {
+				return d, c, state, nil
+			}
+			if d.usable(s.st.now) {
+				return nil, nil, state, errForged(errNoSuite)
+			}
+		}
+		d = nil // it went while we looked: once more, as a miss
+	}
+}
+
+func (s *Session) await(k *key, h *envelope.Header) (*dataKey, error) {
+	k.countMiss(h.KeyID)
+	f, err := k.fetch(h, s.parent)
+	if err != nil {
+		return nil, err
+	}
+	return f.wait(s.ctx)
+}
+
+// fail records a use that failed. Its span names a data key only if that was
+// verified: an id that a stranger wrote into an envelope is nobody's attribute.
+func (s *Session) fail(id useID, t *Tag, state cacheState, err error) error {
+	s.st.account.add(id, t, 0, state, s.st.wall)
+	return &Error{Reason: id.reason, Key: t.key.name, Err: err}
+}

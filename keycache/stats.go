@@ -1,0 +1,172 @@
+package keycache
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// An evictionReason is why a data key left the cache.
+type evictionReason uint8
+
+const (
+	firstSeen evictionReason = iota // of a miss: it was never there, or is forgotten
+	expired                         // its hard bound
+	evicted                         // to make room
+	flushed                         // an operator's wish
+	denied                          // the KMS said so
+	refused                         // the KMS had any other answer but the key
+	evictionReasons
+)
+
+var evictionNames = [evictionReasons]string{"first_seen", "expired", "evicted", "flushed", "denied", "refused"}
+
+func reasonOfEviction(err error) evictionReason {
+	if hsm.ClassOf(err) == hsm.Denied {
+		return denied
+	}
+	return refused
+}
+
+// Reasons of a rotation.
+const (
+	rotatedFirst = iota
+	rotatedAge
+	rotatedUses
+	rotatedBytes
+	rotationReasons
+)
+
+var rotationNames = [rotationReasons]string{"initial", "age", "uses", "bytes"}
+
+func rotationReason(old *dataKey, now time.Duration) int {
+	switch {
+	case old == nil || !old.usable(now):
+		return rotatedFirst
+	case old.uses.low():
+		return rotatedUses
+	case old.bytes.low():
+		return rotatedBytes
+	default:
+		return rotatedAge
+	}
+}
+
+// keyStats counts since start. Sessions add to it when they end, so that values do not
+// contend for it.
+type keyStats struct {
+	hits, stale, degraded  atomic.Uint64
+	sealed, opened, failed atomic.Uint64
+	misses, evictions      [evictionReasons]atomic.Uint64
+	rotations              [rotationReasons]atomic.Uint64
+}
+
+func (s *keyStats) add(y *tally, fields int) {
+	n := &s.sealed
+	switch {
+	case y.id.reason != "":
+		n = &s.failed
+	case y.id.operation == opOpen:
+		n = &s.opened
+	}
+	n.Add(uint64(fields))
+	s.hits.Add(y.states[hit])
+	s.stale.Add(y.states[stale])
+}
+
+func (k *key) countMiss(id envelope.KeyID) {
+	why, _ := k.gone.Get(id)
+	k.stats.misses[why].Add(1)
+}
+
+// results of provider calls: success, and the classes.
+const results = int(hsm.Misconfigured) + 1
+
+type callStats struct {
+	results [results]atomic.Uint64
+	nanos   atomic.Int64
+}
+
+func (s *callStats) add(took time.Duration, err error) {
+	result := 0
+	if err != nil {
+		result = min(int(hsm.ClassOf(err)), results-1)
+	}
+	s.results[result].Add(1)
+	s.nanos.Add(int64(took))
+}
+
+// Stats counts since start; Entries and DataKeys are of now.
+type Stats struct {
+	InFlight int // provider calls
+	Keys     []KeyStats
+}
+
+// KeyStats are of one key. Values are counted when their session ends.
+type KeyStats struct {
+	Key                    string
+	Entries                int               // unwrapped data keys held
+	Sealed, Opened, Failed uint64            // values
+	Hits, Stale            uint64            // values whose data key was there; there past its soft bound
+	Misses                 map[string]uint64 // by reason: first_seen, expired, evicted, flushed, denied, refused
+	Evictions              map[string]uint64 // by the same reasons
+	Rotations              map[string]uint64 // by reason: initial, age, uses, bytes
+	Degraded               uint64            // data keys that not every KEK wrapped
+	Calls                  []CallStats
+}
+
+// CallStats are of one operation on one KEK.
+type CallStats struct {
+	KEK, Kind string            // as configured
+	Operation string            // generate, wrap, unwrap; verify for the unwrap that a soft bound asks for
+	Results   map[string]uint64 // by result: ok, unavailable, denied, corrupt, unsupported, misconfigured
+	Time      time.Duration     // in all
+}
+
+// Stats returns the counters now.
+func (c *Cache) Stats() Stats {
+	s := Stats{InFlight: len(c.slots)}
+	for _, k := range c.sorted() {
+		s.Keys = append(s.Keys, k.snapshot())
+	}
+	return s
+}
+
+func (k *key) snapshot() KeyStats {
+	s := &k.stats
+	out := KeyStats{
+		Key: k.name, Entries: int(k.table.size.Load()),
+		Sealed: s.sealed.Load(), Opened: s.opened.Load(), Failed: s.failed.Load(),
+		Hits: s.hits.Load(), Stale: s.stale.Load(), Degraded: s.degraded.Load(),
+		Misses: counts(s.misses[:], evictionNames[:]), Evictions: counts(s.evictions[:], evictionNames[:]),
+		Rotations: counts(s.rotations[:], rotationNames[:]),
+	}
+	for _, kk := range k.keks {
+		for op := range operations {
+			out.Calls = append(out.Calls, CallStats{
+				KEK: kk.URI, Kind: kk.Kind, Operation: operationNames[op],
+				Results: counts(kk.calls[op].results[:], resultNames()),
+				Time:    time.Duration(kk.calls[op].nanos.Load()),
+			})
+		}
+	}
+	return out
+}
+
+func resultNames() []string {
+	names := []string{"ok"}
+	for class := hsm.Unavailable; int(class) < results; class++ {
+		names = append(names, class.String())
+	}
+	return names
+}
+
+func counts(from []atomic.Uint64, names []string) map[string]uint64 {
+	m := make(map[string]uint64, len(names))
+	for i, name := range names {
+		m[name] = from[i].Load()
+	}
+	return m
+}

@@ -1,0 +1,81 @@
+package keycache
+
+import (
+	"encoding/hex"
+	"maps"
+	"slices"
+	"time"
+)
+
+// A KeyStatus is what an operator wants to know of one key.
+type KeyStatus struct {
+	Name       string
+	Pinned     bool
+	Suites     []string       // that tags use
+	KEKs       []KEKStatus    // in order of preference
+	Quorum     int            // wraps that a new data key needs
+	DataKey    *DataKeyStatus // the one that seals; nil when none has been needed yet
+	Entries    int            // unwrapped data keys held
+	Soft, Hard time.Duration
+}
+
+// A KEKStatus is what is known of one KEK of a key.
+type KEKStatus struct {
+	URI, Kind, Identity string
+	Last                *LastCall // nil before the first call
+	Shut                bool      // not asked for a moment, because of how the last call ended
+}
+
+// A LastCall is how a provider call ended.
+type LastCall struct {
+	Operation string // generate, wrap, unwrap, verify
+	At        time.Time
+	Err       error // nil on success
+}
+
+// A DataKeyStatus is the state of the data key that seals.
+type DataKeyStatus struct {
+	ID          string // hex
+	Age         time.Duration
+	Uses, Bytes uint64 // claimed so far
+	Wraps       int    // KEKs that can unwrap it
+	Verified    bool   // within its soft bound; else it is served as stale, or waits for its next use
+}
+
+// Keys returns the state of every key, in order of name.
+func (c *Cache) Keys() []KeyStatus {
+	var out []KeyStatus
+	for _, k := range c.sorted() {
+		out = append(out, k.status())
+	}
+	return out
+}
+
+func (c *Cache) sorted() []*key {
+	var keys []*key
+	for _, name := range slices.Sorted(maps.Keys(c.keys)) {
+		keys = append(keys, c.keys[name])
+	}
+	return keys
+}
+
+func (k *key) status() KeyStatus {
+	now := k.cache.now()
+	s := KeyStatus{
+		Name: k.name, Pinned: k.pinned != nil, Quorum: k.quorum,
+		Entries: int(k.table.size.Load()), Soft: k.bounds.Soft, Hard: k.bounds.Hard,
+	}
+	for _, u := range k.usedSuites() {
+		s.Suites = append(s.Suites, u.Name)
+	}
+	for _, kk := range k.keks {
+		s.KEKs = append(s.KEKs, KEKStatus{URI: kk.URI, Kind: kk.Kind, Identity: kk.Identity, Last: kk.last.Load(), Shut: kk.gate.shut(now) != nil})
+	}
+	if d := k.current.Load(); d != nil {
+		s.DataKey = &DataKeyStatus{
+			ID: hex.EncodeToString(d.id[:]), Age: now - d.born, Wraps: len(k.candidates(d.wraps)),
+			Uses: d.uses.used.Load(), Bytes: d.bytes.used.Load(), Verified: d.fresh(now),
+		}
+	}
+	return s
+}

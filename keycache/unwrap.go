@@ -1,0 +1,85 @@
+package keycache
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"time"
+
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/hsm"
+	"go.opentelemetry.io/otel/trace"
+)
+
+var (
+	errNoWrap     = errors.New("the record holds no wrap by a KEK of this key")
+	errCommitment = errors.New("the unwrapped data key does not match the record's commitment")
+)
+
+// A candidate is a wrap, and the configured KEK that it names.
+type candidate struct {
+	kek     *kek
+	wrapped []byte
+}
+
+// candidates pairs wraps with the configured KEKs, in order of the KEKs. What
+// else a record names is ignored: nothing is discovered from an envelope.
+func (k *key) candidates(wraps []envelope.Wrap) []candidate {
+	var cs []candidate
+	for _, kk := range k.keks {
+		for _, w := range wraps {
+			if w.Kind == kk.KindID && w.KEK == kk.ref {
+				cs = append(cs, candidate{kk, w.Wrapped})
+			}
+		}
+	}
+	return cs
+}
+
+// unwrap returns the data key that wraps hold, from the first KEK that answers.
+// Only an unavailable KEK passes the question on: a denial is an answer.
+func (k *key) unwrap(ctx context.Context, wraps []envelope.Wrap, commitment [32]byte, op operation, parent trace.SpanContext) (*hsm.Secret, error) {
+	cs := k.candidates(wraps)
+	if len(cs) == 0 {
+		return nil, &hsm.Error{Class: hsm.Corrupt, Operation: "unwrap", Err: errNoWrap}
+	}
+	timeout := k.cache.timeout / time.Duration(len(cs))
+	var err error
+	for _, c := range cs {
+		var secret *hsm.Secret
+		secret, err = k.unwrapBy(ctx, c, commitment, op, timeout, parent)
+		if err == nil {
+			return secret, nil
+		}
+		if hsm.ClassOf(err) != hsm.Unavailable {
+			break
+		}
+	}
+	return nil, err
+}
+
+func (k *key) unwrapBy(ctx context.Context, c candidate, commitment [32]byte, op operation, timeout time.Duration, parent trace.SpanContext) (*hsm.Secret, error) {
+	var secret *hsm.Secret
+	err := k.cache.call(ctx, c.kek, op, timeout, parent, func(ctx context.Context) (err error) {
+		secret, err = c.kek.Provider.UnwrapDataKey(ctx, c.wrapped, k.context)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !matches(secret, commitment) {
+		secret.Destroy()
+		return nil, &hsm.Error{Class: hsm.Corrupt, Provider: c.kek.Kind, Operation: "unwrap", KeyID: c.kek.Identity, Err: errCommitment}
+	}
+	return secret, nil
+}
+
+// matches compares the whole commitment, so that one envelope never opens to two
+// values for two readers.
+func matches(secret *hsm.Secret, commitment [32]byte) (ok bool) {
+	secret.Expose(func(b []byte) {
+		got := envelope.Commitment(b)
+		ok = len(b) == hsm.DataKeySize && subtle.ConstantTimeCompare(got[:], commitment[:]) == 1
+	})
+	return ok
+}

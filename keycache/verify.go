@@ -1,0 +1,111 @@
+package keycache
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/suite"
+	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keyuse"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// verifyName is the route and direction of the key uses that Verify makes, and
+// the tag of the value that it seals.
+const verifyName = "sealmesh.verify"
+
+// Verify proves every key: generates or loads a data key, wraps it under each
+// KEK, unwraps it, and seals and opens one value with every suite that a tag uses.
+// Its key uses are recorded like any other. A KEK that does not answer is
+// passed over while a quorum does. The error joins one *Error for each key that fails.
+func (c *Cache) Verify(ctx context.Context) error {
+	keys := c.sorted()
+	errs := make([]error, len(keys))
+	var wg sync.WaitGroup
+	for i, k := range keys {
+		wg.Go(func() { errs[i] = k.verify(ctx) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (k *key) verify(ctx context.Context) error {
+	d, err := k.succeed(nil, trace.SpanContext{}).wait(ctx)
+	if err != nil {
+		return &Error{Reason: reasonToSeal(err), Key: k.name, Err: err}
+	}
+	if err := k.verifyKEKs(ctx, d); err != nil {
+		return err
+	}
+	for _, s := range k.usedSuites() {
+		if err := k.verifySuite(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verifyKEKs unwraps d by each KEK that wrapped it.
+func (k *key) verifyKEKs(ctx context.Context, d *dataKey) error {
+	proven := 0
+	var unavailable error
+	for _, kk := range k.keks {
+		err := k.verifyKEK(ctx, kk, d)
+		switch {
+		case err == nil:
+			proven++
+		case hsm.ClassOf(err) == hsm.Unavailable:
+			unavailable = err
+		default:
+			return &Error{Reason: reasonToSeal(err), Key: k.name, Err: fmt.Errorf("KEK %s: %w", kk.URI, err)}
+		}
+	}
+	if proven < k.quorum && (k.pinned == nil || proven == 0) {
+		return &Error{Reason: KeyUnavailable, Key: k.name, Err: fmt.Errorf("%d of %d KEKs unwrap the data key, quorum %d: %w", proven, len(k.keks), k.quorum, unavailable)}
+	}
+	return nil
+}
+
+func (k *key) verifyKEK(ctx context.Context, kk *kek, d *dataKey) error {
+	i := slices.IndexFunc(k.candidates(d.wraps), func(c candidate) bool { return c.kek == kk })
+	if i < 0 { // it did not wrap: how that ended is the answer
+		if k.pinned != nil {
+			return nil
+		}
+		return kk.last.Load().Err
+	}
+	timeout := k.cache.timeout
+	secret, err := k.unwrapBy(ctx, k.candidates(d.wraps)[i], d.commitment, verifying, timeout, trace.SpanContext{})
+	if err != nil {
+		return err
+	}
+	secret.Destroy()
+	return nil
+}
+
+// verifySuite goes the way of every value, through a session.
+func (k *key) verifySuite(ctx context.Context, id *suite.Suite) error {
+	t := &Tag{name: verifyName, key: k, suite: id, fieldContext: []byte(verifyName)}
+	s := k.cache.Session(ctx, keyuse.Exchange{Route: verifyName, Direction: verifyName})
+	value := []byte(time.Now().UTC().Format(time.RFC3339Nano))
+	sealed, err := s.Seal(nil, t, codec.Text, value)
+	if err == nil {
+		var opened []byte
+		if opened, _, err = s.Open(nil, t, sealed); err == nil && !bytes.Equal(opened, value) {
+			err = &Error{Reason: KeyMisconfigured, Key: k.name, Err: fmt.Errorf("suite %s: what was sealed opens to something else", id.Name)}
+		}
+	}
+	return errors.Join(err, s.Close(err))
+}
+
+func (k *key) usedSuites() []*suite.Suite {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.suites)
+}
