@@ -30,7 +30,9 @@
 // would be written as. The authenticated data leaves out how the key is referred
 // to, so that a record can be wrapped anew, or moved from the envelope to a store,
 // without the value being touched. It holds no path: a value opens wherever its
-// tag and context are the same.
+// tag and context are the same, so whoever can write to the store can put one
+// customer's value in another's place, or an old one back. An envelope vouches for a
+// value and its class, not for where it stands.
 package envelope
 
 import (

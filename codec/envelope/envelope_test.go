@@ -83,12 +83,13 @@ func TestSealOpen(t *testing.T) {
 func TestSealRefuses(t *testing.T) {
 	c := newCipher(t, suite.XAES256GCM, testKey)
 	for name, h := range map[string]envelope.Header{
-		"no suite":             {},
-		"unknown suite":        {Suite: 4},
-		"keep":                 {Suite: suite.XAES256GCM, Kind: codec.Keep},
-		"unknown kind":         {Suite: suite.XAES256GCM, Kind: 3},
-		"record too long":      {Suite: suite.XAES256GCM, Record: make([]byte, envelope.MaxInline+1)},
-		"another suite's size": {Suite: suite.AES256SIV},
+		"no suite":        {},
+		"unknown suite":   {Suite: 4},
+		"keep":            {Suite: suite.XAES256GCM, Kind: codec.Keep},
+		"unknown kind":    {Suite: suite.XAES256GCM, Kind: 3},
+		"record too long": {Suite: suite.XAES256GCM, Record: make([]byte, envelope.MaxInline+1)},
+		"another size":    {Suite: suite.AES256SIV},
+		"another suite":   {Suite: suite.HKDFAES256GCM},
 	} {
 		if out, err := envelope.Seal([]byte("dst"), h, c, []byte("v"), nil); err == nil || string(out) != "dst" {
 			t.Errorf("%s: Seal gave %q, %v", name, out, err)

@@ -17,6 +17,9 @@ func Seal(dst []byte, h Header, c suite.Cipher, plaintext, fieldContext []byte) 
 	if err := h.check(); err != nil {
 		return dst, fmt.Errorf("seal: %w", err)
 	}
+	if c.Suite() != h.Suite { // nobody could open this
+		return dst, fmt.Errorf("seal: a cipher of suite %d under a header of suite %d", c.Suite(), h.Suite)
+	}
 	payload := suite.ByID(h.Suite).Overhead + len(plaintext)
 	n, size := EncodedLen(len(h.Record), payload), binaryLen(len(h.Record), payload)
 	dst, work := reserve(dst, n, size+aadLen(len(fieldContext)))
@@ -24,9 +27,6 @@ func Seal(dst []byte, h Header, c suite.Cipher, plaintext, fieldContext []byte) 
 	bin, err := c.Seal(appendHead(work[:0:size], h), plaintext, aad)
 	if err != nil {
 		return dst, err
-	}
-	if len(bin) != size { // the Cipher of another suite: nobody could open this
-		return dst, fmt.Errorf("seal: the cipher is not of suite %d", h.Suite)
 	}
 	return encode(dst, n, bin), nil
 }

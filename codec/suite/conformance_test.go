@@ -50,6 +50,9 @@ func testEntry(t *testing.T, s *suite.Suite) {
 	if suite.ByID(s.ID) != s || suite.ByName(s.Name) != s {
 		t.Error("the table does not find its entry")
 	}
+	if id := newCipher(t, s, 1).Suite(); id != s.ID {
+		t.Errorf("its Cipher is of suite %d", id)
+	}
 	if s.MaxMessages == 0 {
 		t.Error("no message may be sealed")
 	}

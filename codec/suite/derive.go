@@ -19,7 +19,7 @@ func newXAES(key []byte) (Cipher, error) {
 		return nil, err
 	}
 	k1 := cmacSubkey(c)
-	return &prefixed{derive: func(p *prefix) ([]byte, error) {
+	return &prefixed{id: XAES256GCM, derive: func(p *prefix) ([]byte, error) {
 		out := make([]byte, 2*blockSize)
 		for i := range 2 {
 			b := out[i*blockSize:][:blockSize]
@@ -38,7 +38,7 @@ func newHKDF(key []byte) (Cipher, error) {
 		return nil, err
 	}
 	key = slices.Clone(key)
-	return &prefixed{derive: func(p *prefix) ([]byte, error) {
+	return &prefixed{id: HKDFAES256GCM, derive: func(p *prefix) ([]byte, error) {
 		return hkdf.Key(sha256.New, key, p[:], labelHKDF, KeySize)
 	}}, nil
 }

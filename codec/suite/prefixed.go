@@ -15,8 +15,9 @@ const (
 	prefixedOverhead = prefixSize + nonceSize + tagSize
 
 	// SP 800-38D allows 2^32 random nonces under one key. Half of that leaves a
-	// chance of about 2^-35 that two are equal, and room for counts that are
-	// claimed in blocks.
+	// chance of 2^-35 that two are equal, and room for counts that are claimed in
+	// blocks. At 1 MiB a value it is 2^47 blocks, where GCM's distance from ideal is
+	// 2^-35 too.
 	maxPrefixedMessages = 1 << 31
 
 	foreignSlots = 64
@@ -42,6 +43,7 @@ type subkey struct {
 // kernel reseeds after a restore (VM generation id), but they spend one common
 // bound. Restart after a restore.
 type prefixed struct {
+	id     ID
 	derive func(*prefix) ([]byte, error) // 32 bytes, which the caller clears
 	own    atomic.Pointer[subkey]
 	// Subkeys of prefixes that others drew, by their low bits; nil until needed. A
@@ -50,8 +52,10 @@ type prefixed struct {
 	foreign atomic.Pointer[[foreignSlots]atomic.Pointer[subkey]]
 }
 
+func (c *prefixed) Suite() ID { return c.id }
+
 func (c *prefixed) Seal(dst, plaintext, aad []byte) ([]byte, error) {
-	if len(plaintext) > maxPlaintext {
+	if uint64(len(plaintext)) > maxPlaintext {
 		return nil, errTooLong
 	}
 	k := c.own.Load()

@@ -60,8 +60,10 @@ func newSIV(keys []byte) (*siv, error) {
 	return c, nil
 }
 
+func (c *siv) Suite() ID { return AES256SIV }
+
 func (c *siv) Seal(dst, plaintext, aad []byte) ([]byte, error) {
-	if len(plaintext) > maxPlaintext {
+	if uint64(len(plaintext)) > maxPlaintext {
 		return nil, errTooLong
 	}
 	s := c.scratch.Get().(*sivScratch)
@@ -76,7 +78,7 @@ func (c *siv) Seal(dst, plaintext, aad []byte) ([]byte, error) {
 }
 
 func (c *siv) Open(dst, payload, aad []byte) ([]byte, error) {
-	if len(payload) < blockSize || len(payload)-blockSize > maxPlaintext {
+	if len(payload) < blockSize || uint64(len(payload)-blockSize) > maxPlaintext {
 		return nil, ErrOpen
 	}
 	s := c.scratch.Get().(*sivScratch)
