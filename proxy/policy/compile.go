@@ -24,7 +24,7 @@ type compiler struct {
 func (c *compiler) compile() *Policy {
 	conf := c.conf
 	if conf.Version.present() && conf.Version.Value != 1 {
-		c.problem(conf.Version.place, "this sealmesh reads version 1", `"version" %d is not known`, conf.Version.Value)
+		c.problem(conf.Version.place, "", `"version" must be 1, the only one that this sealmesh reads`)
 	}
 	c.tagUsed = make([]bool, len(conf.Tags))
 	p := &Policy{Keys: c.keys(), Tags: c.tags(), Audit: c.audit(), TLS: c.tls()}

@@ -12,26 +12,36 @@ import (
 
 func (c *compiler) routes() []*Route {
 	var routes []*Route
-	lines := map[string]int{}
+	var lines []int
 	for _, r := range c.conf.Routes {
-		if first, dup := lines[r.Name.Value]; dup && r.Name.present() {
-			c.problem(r.Name.place, "", "route name %q is used twice, first in line %d", r.Name.Shown, first)
+		if !r.At.present() {
+			continue
 		}
-		lines[r.Name.Value] = r.Name.line
 		route := c.route(r)
 		for i, earlier := range routes {
-			if earlier.covers(route) {
-				c.warn(r.At, "move it up, or narrow the other", "route %q is never reached: %q in line %d takes all its requests",
-					route.Name, earlier.Name, c.conf.Routes[i].At.line)
-				break
+			if r.Name.present() && route.Name == earlier.Name {
+				c.problem(r.Name.place, "", "route name %q is used twice, first in line %d", r.Name.Shown, lines[i])
 			}
 		}
-		routes = append(routes, route)
-	}
-	if c.conf.Routes != nil && len(c.conf.Routes) == 0 {
-		c.problem(place{1, 1}, "", "a policy has at least one route")
+		c.shadowed(r, route, routes, lines)
+		routes, lines = append(routes, route), append(lines, r.At.line)
 	}
 	return routes
+}
+
+// shadowed reports a route that no request reaches. It is only a warning unless
+// rules are lost to a skip: then bodies would go in clear that the file protects.
+func (c *compiler) shadowed(r routeConfig, route *Route, earlier []*Route, lines []int) {
+	i := slices.IndexFunc(earlier, func(e *Route) bool { return e.covers(route) })
+	if i < 0 || r.Match == nil || !r.Match.Path.present() {
+		return
+	}
+	report := c.warn
+	if earlier[i].Skip && !route.Skip {
+		report = c.problem
+	}
+	report(r.At, "move it up, or narrow the other", "route %q is never reached: %q in line %d takes all its requests",
+		route.Name, earlier[i].Name, lines[i])
 }
 
 func (c *compiler) route(r routeConfig) *Route {
@@ -44,9 +54,9 @@ func (c *compiler) route(r routeConfig) *Route {
 	}
 	switch has := r.Request != nil || r.Response != nil; {
 	case has && route.Skip:
-		c.problem(r.Skip.place, "remove skip, or the rules", "route %q has rules and skip", r.Name.Shown)
-	case !has && !route.Skip:
-		c.problem(r.At, "write skip: true to let its bodies pass unread", "route %q has no rules", r.Name.Shown)
+		c.problem(r.Skip.place, "remove skip, or the rules", "the route has rules and skip")
+	case !has && !route.Skip && !r.Skip.malformed:
+		c.problem(r.At, "write skip: true to let its bodies pass unread", "the route has no rules")
 	}
 	route.Request = c.plan(r.Request)
 	route.Response = c.plan(r.Response)
@@ -61,21 +71,45 @@ func (c *compiler) plan(d *directionConfig) *Plan {
 	if d.Body.Value == "streamed" {
 		p.Mode = Streamed
 	}
-	var at []named[text]
-	add := func(t table[text], open bool) {
-		for _, e := range t {
-			p.Rules = append(p.Rules, c.rule(e, open))
-			at = append(at, e)
-		}
-	}
-	add(d.Seal, false)
-	add(d.Open, true)
+	at := c.rules(p, d)
 	if len(at) == 0 {
 		c.problem(d.At, "", "no values to seal or open")
 	}
 	c.migration(d, p)
 	p.Selector = c.selector(p.Rules, at)
 	return p
+}
+
+// rules adds the rules of both operations, and returns where each one's path stands.
+func (c *compiler) rules(p *Plan, d *directionConfig) []named[text] {
+	var at []named[text]
+	for _, e := range d.Seal {
+		p.Rules = append(p.Rules, c.rule(e, false))
+		at = append(at, e)
+	}
+	for _, e := range d.Open {
+		if i := d.Seal.index(e.Name); i >= 0 {
+			c.problem(e.At, "a value is sealed or opened, not both", "path %q is in seal, line %d, and in open", e.Name, d.Seal[i].At.line)
+			continue
+		}
+		p.Rules = append(p.Rules, c.rule(e, true))
+		at = append(at, e)
+	}
+	c.nested(at)
+	return at
+}
+
+// nested warns of a path below another of the same direction, where the two
+// are spelled alike: the outer value is taken whole, so the inner rule never applies.
+func (c *compiler) nested(at []named[text]) {
+	for _, inner := range at {
+		for _, outer := range at {
+			rest, ok := strings.CutPrefix(inner.Name, outer.Name)
+			if ok && rest != "" && (rest[0] == '.' || rest[0] == '[') {
+				c.warn(inner.At, "", "path %q never applies: %q in line %d takes the value that it is in", inner.Name, outer.Name, outer.At.line)
+			}
+		}
+	}
 }
 
 func (c *compiler) rule(e named[text], open bool) Rule {
@@ -94,7 +128,7 @@ func (c *compiler) migration(d *directionConfig, p *Plan) {
 	}
 	until := d.Migration.AcceptPlaintextUntil
 	if len(d.Open) == 0 {
-		c.problem(until.place, "", "migration concerns values to open, and there are none")
+		c.problem(d.Migration.At, "", "migration concerns values to open, and there are none")
 		return
 	}
 	if until.present() {

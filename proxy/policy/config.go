@@ -11,7 +11,7 @@ package policy
 // opened, and under which keys.
 type config struct {
 	// Version of this file format: 1.
-	Version number `yaml:"version,required"`
+	Version number `yaml:"version,required" oneof:"1"`
 	// Where Envoy reaches the processor: unix:///absolute/path or tcp://host:port. An
 	// address that is neither a socket nor loopback needs tls. Default
 	// unix:///run/sealmesh/ext_proc.sock.
@@ -137,7 +137,7 @@ type requireConfig struct {
 	// Key specification: SYMMETRIC_DEFAULT, RSA_3072, AES_256.
 	Spec text `yaml:"spec"`
 	// Whether the KEK is a multi-Region key.
-	MultiRegion flag `yaml:"multi_region"`
+	MultiRegion toggle `yaml:"multi_region"`
 	// Regions that must hold the KEK or a replica of it.
 	Regions texts `yaml:"regions"`
 	// Whether automatic rotation is on.
@@ -171,7 +171,7 @@ type routeConfig struct {
 	// Rules for response bodies.
 	Response *directionConfig `yaml:"response"`
 	// The route has no rules on purpose: its bodies pass unread.
-	Skip flag `yaml:"skip"`
+	Skip toggle `yaml:"skip"`
 }
 
 // matchConfig selects requests. What is left out matches all.
@@ -186,7 +186,7 @@ type matchConfig struct {
 	// takes for a format (/a.json) is another path.
 	Path text `yaml:"path,required"`
 	// Compare literals of the path without regard to case, for upstreams that do.
-	IgnoreCase flag `yaml:"ignore_case"`
+	IgnoreCase toggle `yaml:"ignore_case"`
 }
 
 // directionConfig is the rules for the bodies of one direction.
@@ -208,6 +208,7 @@ type directionConfig struct {
 
 // migrationConfig tolerates plaintext for a time. Each such value is counted.
 type migrationConfig struct {
+	At place
 	// Day (00:00 UTC) from which a value that is no envelope is refused.
 	AcceptPlaintextUntil date `yaml:"accept_plaintext_until,required"`
 }

@@ -65,6 +65,7 @@ func (l *list[T]) decode(d *decoder, n ast.Node, s spot) {
 		d.into(item, &v, spot{name: entryName(s.each, i, item)})
 		*l = append(*l, v)
 	}
+	d.notEmpty(seq, s)
 }
 
 // entryName calls an entry by its own name, where it has one.
@@ -97,8 +98,12 @@ func (l *texts) decode(d *decoder, n ast.Node, s spot) {
 			*l = append(*l, v)
 		}
 	}
+	d.notEmpty(seq, s)
+}
+
+func (d *decoder) notEmpty(seq *ast.SequenceNode, s spot) {
 	if len(seq.Values) == 0 {
-		d.problem(placeOf(n), "leave the key out, or give it a value", "%s is an empty list", s)
+		d.problem(placeOf(seq), "", "%s is an empty list", s)
 	}
 }
 
@@ -113,9 +118,9 @@ func (l texts) values() []string {
 // decode accepts the mode alone in place of the mapping.
 func (a *auditConfig) decode(d *decoder, n ast.Node, s spot) {
 	if _, ok := n.(*ast.StringNode); ok {
+		mode, _ := reflect.TypeFor[auditConfig]().FieldByName("Mode")
+		s.words = wordsOf(mode)
 		a.Mode.decode(d, n, s)
-		f, _ := reflect.TypeFor[auditConfig]().FieldByName("Mode")
-		d.choice(&a.Mode, s, wordsOf(f))
 		return
 	}
 	d.fields(n, reflect.ValueOf(a).Elem(), s.inside())

@@ -23,6 +23,8 @@ type spot struct {
 	name string
 	in   string // `rotate of key "customer"`; "" for the file itself
 	each string // what one entry of a table or list is called: "route"
+	// words are all that a text may be; nil for any
+	words []string
 }
 
 func (s spot) String() string {
@@ -63,14 +65,14 @@ func (d *decoder) into(n ast.Node, p any, s spot) {
 }
 
 // fields fills a struct from a mapping. Its field At, if there is one, takes
-// the place where the mapping begins.
+// the place where the mapping begins; it stays zero when n is no mapping.
 func (d *decoder) fields(n ast.Node, v reflect.Value, in string) {
-	if at := v.FieldByName("At"); at.IsValid() {
-		at.Set(reflect.ValueOf(placeOf(n)))
-	}
 	pairs, ok := d.mapping(n, in)
 	if !ok {
 		return
+	}
+	if at := v.FieldByName("At"); at.IsValid() {
+		at.Set(reflect.ValueOf(placeOf(n)))
 	}
 	known := fieldsOf(v.Type())
 	seen := map[string]bool{}
@@ -80,26 +82,14 @@ func (d *decoder) fields(n ast.Node, v reflect.Value, in string) {
 			d.problem(p.at, didYouMean(p.key, names(known)), "unknown key %q%s", p.key, inOf(in))
 			continue
 		}
-		seen[p.key] = true
 		f := known[i]
-		target, s := v.FieldByIndex(f.index).Addr().Interface(), spot{p.key, in, f.each}
-		d.into(p.value, target, s)
-		if t, ok := target.(*text); ok {
-			d.choice(t, s, f.oneOf)
-		}
+		seen[p.key] = true
+		d.into(p.value, v.FieldByIndex(f.index).Addr().Interface(), spot{p.key, in, f.each, f.words})
 	}
 	for _, f := range known {
 		if f.required && !seen[f.name] {
 			d.problem(placeOf(n), "", "missing key %q%s", f.name, inOf(in))
 		}
-	}
-}
-
-// choice reports a text that is none of the words it may be, and forgets it.
-func (d *decoder) choice(t *text, s spot, words []string) {
-	if t.present() && len(words) > 0 && !slices.Contains(words, t.Value) {
-		d.problem(t.place, didYouMean(t.Value, words), "%s cannot be %q", s, t.Shown)
-		*t = text{}
 	}
 }
 
@@ -114,7 +104,7 @@ func inOf(in string) string {
 type configField struct {
 	name     string
 	each     string
-	oneOf    []string
+	words    []string
 	index    []int
 	required bool
 }
@@ -170,7 +160,7 @@ func (d *decoder) mapping(n ast.Node, in string) ([]pair, bool) {
 			continue
 		}
 		if at, dup := first[p.key]; dup {
-			d.problem(p.at, "", "key %q is used twice%s, first in line %d", p.key, inOf(in), at.line)
+			d.problem(p.at, "", "%q stands twice%s, first in line %d", p.key, inOf(in), at.line)
 			continue
 		}
 		first[p.key] = p.at

@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,10 +31,11 @@ type size struct {
 	Value uint64
 }
 
-// A flag is true or false.
-type flag struct {
+// A toggle is true or false.
+type toggle struct {
 	place
-	Value bool
+	Value     bool
+	malformed bool // reported already
 }
 
 // A duration is a span of time: 5m, 1h30m, 30d.
@@ -48,19 +51,22 @@ type date struct {
 }
 
 func (t *text) decode(d *decoder, n ast.Node, s spot) {
-	shown, ok := "", false
+	var shown string
 	switch v := n.(type) {
 	case *ast.StringNode:
-		shown, ok = v.Value, true
+		shown = v.Value
 	case *ast.LiteralNode:
-		shown, ok = v.Value.Value, true
+		shown = v.Value.Value
 	default:
-		d.wrongType(n, s.String(), "text")
-	}
-	if !ok {
+		d.wrongType(n, s.String(), cmp.Or(strings.Join(s.words, " or "), "text"))
 		return
 	}
-	if value, ok := d.expand(placeOf(n), shown); ok {
+	value, ok := d.expand(placeOf(n), shown)
+	switch {
+	case !ok:
+	case len(s.words) > 0 && !slices.Contains(s.words, value):
+		d.problem(placeOf(n), didYouMean(value, s.words), "%s cannot be %q", s, shown)
+	default:
 		*t = text{placeOf(n), value, shown}
 	}
 }
@@ -91,16 +97,13 @@ func (v *size) decode(d *decoder, n ast.Node, s spot) {
 	*v = size{placeOf(n), u}
 }
 
-func (v *flag) decode(d *decoder, n ast.Node, s spot) {
+func (v *toggle) decode(d *decoder, n ast.Node, s spot) {
 	raw, ok := d.plain(n, s, "true or false")
-	if !ok {
-		return
-	}
-	if raw != "true" && raw != "false" {
+	if ok && raw != "true" && raw != "false" {
 		d.problem(placeOf(n), "", "%s must be true or false", s)
-		return
+		ok = false
 	}
-	*v = flag{placeOf(n), raw == "true"}
+	*v = toggle{placeOf(n), raw == "true", !ok}
 }
 
 func (v *duration) decode(d *decoder, n ast.Node, s spot) {
