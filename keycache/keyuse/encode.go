@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"slices"
-	"unicode/utf8"
 )
 
 // Names that a reader of the spans sees. They are permanent.
@@ -62,7 +61,7 @@ func appendSpans(b []byte, x *Exchange, uses []Use) []byte {
 	common := 0 // where the common part of the first span lies
 	end := 0
 	for i := range uses {
-		b = slices.Grow(b, maxSpan)
+		b = slices.Grow(b, maxSpan+slack)
 		at := len(b)
 		b = append(b, tagSpan, 0, 0)
 		if i == 0 {
@@ -97,9 +96,9 @@ func appendCommon(b []byte, x *Exchange) []byte {
 	b = append(b, spanName...)
 	b = append(b, tagKind, kindInternal, tagFlags&0x7f|0x80, tagFlags>>7)
 	b = binary.LittleEndian.AppendUint32(b, flags)
-	b = appendString(b, "sealmesh.route", x.Route, maxName)
-	b = appendString(b, "sealmesh.direction", x.Direction, maxWord)
-	return appendString(b, "sealmesh.caller", x.Caller, maxCaller)
+	b = routeAttr.appendString(b, x.Route, maxName)
+	b = directionAttr.appendString(b, x.Direction, maxWord)
+	return callerAttr.appendString(b, x.Caller, maxCaller)
 }
 
 func appendUse(b []byte, u *Use) []byte {
@@ -109,128 +108,19 @@ func appendUse(b []byte, u *Use) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(max(0, u.Start)))
 	b = append(b, tagEnd)
 	b = binary.LittleEndian.AppendUint64(b, uint64(max(0, u.End)))
-	b = appendString(b, "sealmesh.key.name", u.Key, maxName)
+	b = keyNameAttr.appendString(b, u.Key, maxName)
 	b = appendDataKey(b, &u.DataKey)
-	b = appendString(b, "sealmesh.operation", u.Operation, maxWord)
-	b = appendString(b, "sealmesh.suite", u.Suite, maxWord)
+	b = operationAttr.appendString(b, u.Operation, maxWord)
+	b = suiteAttr.appendString(b, u.Suite, maxWord)
 	b = appendTags(b, u.Tags)
-	b = appendInt(b, "sealmesh.fields", int64(u.Fields))
-	b = appendInt(b, "sealmesh.bytes", u.Bytes)
-	b = appendString(b, "sealmesh.cache", u.Cache, maxWord)
+	b = fieldsAttr.appendInt(b, int64(u.Fields))
+	b = bytesAttr.appendInt(b, u.Bytes)
+	b = cacheAttr.appendString(b, u.Cache, maxWord)
 	if u.ErrorType == "" {
-		b = appendString(b, "sealmesh.outcome", outcomeOK, maxWord)
+		b = outcomeAttr.appendString(b, outcomeOK, maxWord)
 		return append(b, tagStatus, 0)
 	}
-	b = appendString(b, "sealmesh.outcome", outcomeError, maxWord)
-	b = appendString(b, "error.type", u.ErrorType, maxWord)
+	b = outcomeAttr.appendString(b, outcomeError, maxWord)
+	b = errorAttr.appendString(b, u.ErrorType, maxWord)
 	return append(b, tagStatus, 2, tagStatusCode, statusError)
-}
-
-// appendString appends a string attribute, or nothing when value is empty.
-func appendString(b []byte, key, value string, limit int) []byte {
-	if value == "" {
-		return b
-	}
-	if len(value) > limit || !utf8.ValidString(value) {
-		value = mend(value, limit)
-	}
-	any := 1 + varintLen(len(value)) + len(value)
-	b = appendKey(b, key, any)
-	b = append(b, tagString)
-	b = appendVarint(b, len(value))
-	return append(b, value...)
-}
-
-func appendInt(b []byte, key string, value int64) []byte {
-	v := uint64(value)
-	n := 1
-	for w := v; w >= 0x80; w >>= 7 {
-		n++
-	}
-	b = appendKey(b, key, 1+n)
-	b = append(b, tagInt)
-	return binary.AppendUvarint(b, v)
-}
-
-// appendDataKey appends the id of a data key in hexadecimal; a zero id means
-// that the use failed before a key was known.
-func appendDataKey(b []byte, id *[16]byte) []byte {
-	if *id == ([16]byte{}) {
-		return b
-	}
-	const digits = "0123456789abcdef"
-	b = appendKey(b, "sealmesh.data_key.id", 2+32)
-	b = append(b, tagString, 32)
-	for _, c := range id {
-		b = append(b, digits[c>>4], digits[c&15])
-	}
-	return b
-}
-
-// appendTags appends an array of strings. Names past maxTags are replaced by
-// one "…".
-func appendTags(b []byte, tags []string) []byte {
-	if len(tags) == 0 {
-		return b
-	}
-	size, n := 0, 0
-	for ; n < len(tags); n++ {
-		e := elementLen(len(tags[n]))
-		if size+e > maxTags || len(tags[n]) > maxName || !utf8.ValidString(tags[n]) {
-			break
-		}
-		size += e
-	}
-	rest := n < len(tags)
-	if rest {
-		size += elementLen(len(ellipsis))
-	}
-	b = appendKey(b, "sealmesh.tags", 1+varintLen(size)+size)
-	b = append(b, tagArray)
-	b = appendVarint(b, size)
-	for _, tag := range tags[:n] {
-		b = appendElement(b, tag)
-	}
-	if rest {
-		b = appendElement(b, ellipsis)
-	}
-	return b
-}
-
-func elementLen(n int) int {
-	any := 1 + varintLen(n) + n
-	return 1 + varintLen(any) + any
-}
-
-func appendElement(b []byte, s string) []byte {
-	b = append(b, tagElement)
-	b = appendVarint(b, 1+varintLen(len(s))+len(s))
-	b = append(b, tagString)
-	b = appendVarint(b, len(s))
-	return append(b, s...)
-}
-
-// appendKey begins an attribute whose AnyValue takes any bytes.
-func appendKey(b []byte, key string, any int) []byte {
-	b = append(b, tagAttribute)
-	b = appendVarint(b, 2+len(key)+1+varintLen(any)+any)
-	b = append(b, tagKey, byte(len(key)))
-	b = append(b, key...)
-	b = append(b, tagValue)
-	return appendVarint(b, any)
-}
-
-func appendVarint(b []byte, n int) []byte {
-	if n < 0x80 {
-		return append(b, byte(n))
-	}
-	return binary.AppendUvarint(b, uint64(n))
-}
-
-func varintLen(n int) int {
-	l := 1
-	for ; n >= 0x80; n >>= 7 {
-		l++
-	}
-	return l
 }

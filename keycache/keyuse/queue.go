@@ -31,13 +31,16 @@ type queue struct {
 	reserved int64
 	closed   bool
 	waiters  []waiter
-	free     []byte // one buffer to use again
+	free     [][]byte // buffers to use again
 
 	limit     int64
 	batchSize int
 	ready     chan struct{} // wakes the sender
 	press     chan struct{} // wakes the spiller
 }
+
+// maxFree is how many batch buffers are kept for use again.
+const maxFree = 4
 
 type waiter struct {
 	last *batch
@@ -103,8 +106,8 @@ func (q *queue) split(b []byte) {
 }
 
 func (q *queue) fill(b []byte, spans int) {
-	if q.cur == nil {
-		q.cur, q.free = q.free, nil
+	if n := len(q.free); q.cur == nil && n > 0 {
+		q.cur, q.free = q.free[n-1], q.free[:n-1]
 	}
 	if q.cur == nil {
 		q.cur = make([]byte, 0, q.batchSize)
@@ -200,8 +203,8 @@ func (q *queue) drop(b *batch, clean bool) frame {
 	}
 	if b.data != nil {
 		q.bytes -= int64(len(b.data))
-		if clean && !b.spilling {
-			q.free = b.data[:0]
+		if clean && !b.spilling && len(q.free) < maxFree {
+			q.free = append(q.free, b.data[:0])
 		}
 	}
 	q.waiters = wake(q.waiters, b)

@@ -1,0 +1,181 @@
+package keyuse
+
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
+
+// An attribute is the encoded beginning of a Span.attributes field:
+//
+//	tagAttribute, length of the pair, tagKey, length of the name, name, tagValue
+//
+// It is copied whole, 32 bytes at once, and what is too much is overwritten by what
+// follows: three times as fast as appending piece by piece.
+type attribute struct {
+	start [slack]byte
+	n     int
+}
+
+const (
+	slack  = 32            // bytes that may be touched past the end of a span
+	maxKey = slack - 4 - 1 // of an attribute's name
+	// short values leave every length around them in one varint byte.
+	short = 127 - maxKey - 8
+)
+
+func named(name string) *attribute {
+	a := &attribute{n: 5 + len(name)}
+	copy(a.start[:], []byte{tagAttribute, 0, tagKey, byte(len(name))})
+	a.start[4+copy(a.start[4:], name)] = tagValue
+	return a
+}
+
+// The attributes of a key use. Read only.
+var (
+	routeAttr     = named("sealmesh.route")
+	directionAttr = named("sealmesh.direction")
+	callerAttr    = named("sealmesh.caller")
+	keyNameAttr   = named("sealmesh.key.name")
+	dataKeyAttr   = named("sealmesh.data_key.id")
+	operationAttr = named("sealmesh.operation")
+	suiteAttr     = named("sealmesh.suite")
+	tagsAttr      = named("sealmesh.tags")
+	fieldsAttr    = named("sealmesh.fields")
+	bytesAttr     = named("sealmesh.bytes")
+	cacheAttr     = named("sealmesh.cache")
+	outcomeAttr   = named("sealmesh.outcome")
+	errorAttr     = named("error.type")
+)
+
+// begin appends the start of an attribute whose AnyValue takes size bytes, at
+// most short+4, and makes room for the value. b has the capacity for slack bytes more.
+func (a *attribute) begin(b []byte, size int) (whole, value []byte) {
+	at := len(b)
+	end := at + a.n + 1 + size
+	*(*[slack]byte)(b[at : at+slack]) = a.start
+	b = b[:end]
+	b[at+1] = byte(a.n - 2 + 1 + size)
+	b[at+a.n] = byte(size)
+	return b, b[at+a.n+1 : end]
+}
+
+// beginLong does the same for any size, and without the room.
+func (a *attribute) beginLong(b []byte, size int) []byte {
+	b = append(b, tagAttribute)
+	b = appendVarint(b, a.n-2+varintLen(size)+size)
+	b = append(b, a.start[2:a.n]...)
+	return appendVarint(b, size)
+}
+
+// appendString appends a string attribute, or nothing when value is empty.
+func (a *attribute) appendString(b []byte, value string, limit int) []byte {
+	if value == "" {
+		return b
+	}
+	// Words are constants of ours, and ASCII.
+	if len(value) > limit || limit != maxWord && !utf8.ValidString(value) {
+		value = mend(value, limit)
+	}
+	if n := len(value); n <= short {
+		b, v := a.begin(b, 2+n)
+		v[0], v[1] = tagString, byte(n)
+		copy(v[2:], value)
+		return b
+	}
+	b = a.beginLong(b, 1+varintLen(len(value))+len(value))
+	return appendText(b, tagString, value)
+}
+
+func (a *attribute) appendInt(b []byte, value int64) []byte {
+	if uint64(value) < 0x80 {
+		b, v := a.begin(b, 2)
+		v[0], v[1] = tagInt, byte(value)
+		return b
+	}
+	n := 1
+	for w := uint64(value); w >= 0x80; w >>= 7 {
+		n++
+	}
+	b = a.beginLong(b, 1+n)
+	b = append(b, tagInt)
+	return binary.AppendUvarint(b, uint64(value))
+}
+
+// appendDataKey appends the id of a data key in hexadecimal; a zero id means
+// that the use failed before a key was known.
+func appendDataKey(b []byte, id *[16]byte) []byte {
+	if *id == ([16]byte{}) {
+		return b
+	}
+	const digits = "0123456789abcdef"
+	b, v := dataKeyAttr.begin(b, 2+32)
+	v[0], v[1] = tagString, 32
+	text := (*[32]byte)(v[2:])
+	for i, c := range id {
+		text[2*i], text[2*i+1] = digits[c>>4], digits[c&15]
+	}
+	return b
+}
+
+// appendTags appends an array of strings. Names past maxTags are replaced by
+// one "…".
+func appendTags(b []byte, tags []string) []byte {
+	if len(tags) == 0 {
+		return b
+	}
+	size, n := 0, 0
+	for ; n < len(tags); n++ {
+		e := elementLen(len(tags[n]))
+		if size+e > maxTags || len(tags[n]) > maxName || !utf8.ValidString(tags[n]) {
+			break
+		}
+		size += e
+	}
+	rest := n < len(tags)
+	if rest {
+		size += elementLen(len(ellipsis))
+	}
+	b = tagsAttr.beginLong(b, 1+varintLen(size)+size)
+	b = append(b, tagArray)
+	b = appendVarint(b, size)
+	for _, tag := range tags[:n] {
+		b = appendElement(b, tag)
+	}
+	if rest {
+		b = appendElement(b, ellipsis)
+	}
+	return b
+}
+
+// elementLen is the length of a string as a field of ArrayValue.
+func elementLen(n int) int {
+	value := 1 + varintLen(n) + n
+	return 1 + varintLen(value) + value
+}
+
+func appendElement(b []byte, s string) []byte {
+	b = append(b, tagElement)
+	b = appendVarint(b, 1+varintLen(len(s))+len(s))
+	return appendText(b, tagString, s)
+}
+
+func appendText(b []byte, tag byte, s string) []byte {
+	b = append(b, tag)
+	b = appendVarint(b, len(s))
+	return append(b, s...)
+}
+
+func appendVarint(b []byte, n int) []byte {
+	if n < 0x80 {
+		return append(b, byte(n))
+	}
+	return binary.AppendUvarint(b, uint64(n))
+}
+
+func varintLen(n int) int {
+	l := 1
+	for ; n >= 0x80; n >>= 7 {
+		l++
+	}
+	return l
+}
