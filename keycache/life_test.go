@@ -1,0 +1,287 @@
+package keycache
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// In use, a data key costs one call per soft bound, whatever the load.
+func TestRefreshDoesNotDependOnLoad(t *testing.T) {
+	for name, every := range map[string]time.Duration{"1/min": time.Minute, "1/s": time.Second, "2/s": 500 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newKMS("a")
+				text := foreign(t, 1, "v", m)[0]
+				r := newRig(t, keyOf(m), Options{})
+				for end := time.Now().Add(2 * time.Hour); time.Now().Before(end); time.Sleep(every) {
+					r.mustOpen(text, "v")
+				}
+				for i, at := range m.times[1:] {
+					if gap := at.Sub(m.times[i]); gap < DefaultSoft*8/10 || gap > DefaultSoft {
+						t.Fatalf("call %d came %v after the one before, want 0.8 to 1 soft bounds", i+1, gap)
+					}
+				}
+				if n := len(m.times); n < 24 || n > 30 {
+					t.Errorf("%d calls in 24 soft bounds", n)
+				}
+				if s := r.Stats().Keys[0]; s.Stale != 0 || s.Misses["first_seen"] != 1 {
+					t.Errorf("stats %+v: want no stale use, and one miss", s)
+				}
+				r.end()
+			})
+		})
+	}
+}
+
+func TestSealingKeyIsRefreshedToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		r := newRig(t, keyOf(m), Options{})
+		for range 60 {
+			r.mustOpen(r.mustSeal("v"), "v")
+			time.Sleep(time.Minute)
+		}
+		wantCount(t, "generates", m.generates.Load(), 1)
+		if n := m.unwraps.Load(); n < 12 || n > 15 {
+			t.Errorf("%d unwraps in 12 soft bounds: sealing and opening share one data key", n)
+		}
+		r.end()
+	})
+}
+
+func TestUnusedKeyCostsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		text := foreign(t, 1, "v", m)[0]
+		r := newRig(t, keyOf(m), Options{})
+		r.mustOpen(text, "v")
+		r.mustSeal("v")
+		time.Sleep(DefaultHard - time.Second)
+		wantCount(t, "unwraps", m.unwraps.Load(), 1)
+		wantCount(t, "entries", int64(r.Stats().Keys[0].Entries), 2)
+		time.Sleep(2 * time.Second)
+		wantCount(t, "entries past the hard bound", int64(r.Stats().Keys[0].Entries), 0)
+		r.end()
+	})
+}
+
+// Past soft, a key that nobody used in between is verified before it serves.
+func TestIdleKeyIsVerifiedBeforeItServes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		text := foreign(t, 1, "v", m)[0]
+		r := newRig(t, keyOf(m), Options{})
+		r.mustOpen(text, "v")
+		time.Sleep(30 * time.Minute)
+		m.answer(0, hsm.Denied)
+		_, err := r.open(text)
+		r.wantReason(err, KeyDenied)
+		wantCount(t, "unwraps", m.unwraps.Load(), 2)
+		r.end()
+	})
+}
+
+func TestOutageIsSurvivedUntilTheHardBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		r := newRig(t, keyOf(m), Options{})
+		text := r.mustSeal("v")
+		last := time.Now() // when the KMS last vouched for the data key
+		m.answer(0, hsm.Unavailable)
+		for time.Since(last) < DefaultHard-time.Second {
+			r.mustOpen(text, "v")
+			r.mustSeal("v")
+			time.Sleep(time.Second)
+		}
+		if s := r.Stats().Keys[0]; s.Stale == 0 {
+			t.Errorf("stats %+v: want stale uses", s)
+		}
+		if n := m.unwraps.Load(); n > 500 {
+			t.Errorf("%d calls in an outage of an hour: no back-off", n)
+		}
+		time.Sleep(2 * time.Second)
+		_, err := r.open(text)
+		r.wantReason(err, KeyUnavailable)
+		_, err = r.seal("v")
+		r.wantReason(err, KeyUnavailable)
+
+		m.answer(0, 0)
+		time.Sleep(providerBackoff.max + DefaultTimeout)
+		r.mustOpen(text, "v")
+		r.mustSeal("v")
+		uses := r.end()
+		stale := 0
+		for _, u := range uses {
+			if u["sealmesh.cache"] == "stale" {
+				stale++
+			}
+		}
+		if stale == 0 {
+			t.Error("no use is recorded as stale")
+		}
+	})
+}
+
+// A KMS that hangs delays the first use past soft for a moment, and later ones not at all.
+func TestHangingKMSCountsAsAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		r := newRig(t, keyOf(m), Options{})
+		text := r.mustSeal("v")
+		time.Sleep(DefaultSoft + time.Minute)
+		m.answer(time.Hour, 0)
+		start := time.Now()
+		r.mustOpen(text, "v")
+		if d := time.Since(start); d != staleWait {
+			t.Errorf("the first use waited %v, want %v", d, staleWait)
+		}
+		r.mustOpen(text, "v")
+		if d := time.Since(start); d != staleWait {
+			t.Errorf("the second use waited too")
+		}
+		r.end()
+	})
+}
+
+func TestRecoveryEndsStaleness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		r := newRig(t, keyOf(m), Options{})
+		text := r.mustSeal("v")
+		m.answer(0, hsm.Unavailable)
+		for range 20 * 60 {
+			r.mustOpen(text, "v")
+			time.Sleep(time.Second)
+		}
+		m.answer(0, 0)
+		for range 60 {
+			r.mustOpen(text, "v")
+			time.Sleep(time.Second)
+		}
+		stale := r.Stats().Keys[0].Stale
+		r.mustOpen(text, "v")
+		wantCount(t, "stale uses a minute after the outage", int64(r.Stats().Keys[0].Stale-stale), 0)
+		r.end()
+	})
+}
+
+func TestRevocationTakesEffectWithinSoft(t *testing.T) {
+	for range 20 { // the moment of the refresh is drawn at random
+		synctest.Test(t, func(t *testing.T) {
+			m := newKMS("a")
+			r := newRig(t, keyOf(m), Options{})
+			text := r.mustSeal("v")
+			time.Sleep(17 * time.Minute / 10)
+			m.answer(0, hsm.Denied)
+			revoked := time.Now()
+			for {
+				_, errOpen := r.open(text)
+				_, errSeal := r.seal("v")
+				if errOpen != nil && errSeal != nil {
+					r.wantReason(errOpen, KeyDenied)
+					r.wantReason(errSeal, KeyDenied)
+					break
+				}
+				if time.Since(revoked) > DefaultSoft {
+					t.Fatalf("open %v, seal %v, %v after the revocation", errOpen, errSeal, time.Since(revoked))
+				}
+				time.Sleep(time.Second)
+			}
+			r.end()
+		})
+	}
+}
+
+// A denial is remembered for a moment, and tried again after it.
+func TestDeniedStormAsksRarely(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		texts := foreign(t, 10, "v", m)
+		m.answer(0, hsm.Denied)
+		m.generates.Store(0)
+		r := newRig(t, keyOf(m), Options{})
+		for range 200 {
+			for _, text := range texts {
+				_, err := r.open(text)
+				r.wantReason(err, KeyDenied)
+			}
+			_, err := r.seal("v")
+			r.wantReason(err, KeyDenied)
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := m.unwraps.Load() + m.generates.Load(); n < 3 || n > 7 {
+			t.Errorf("%d calls in 20 s, want about one per %v", n, deniedFor)
+		}
+		m.answer(0, 0)
+		time.Sleep(2 * deniedFor)
+		r.mustOpen(texts[0], "v")
+		r.mustSeal("v")
+		r.end()
+	})
+}
+
+func TestOutageStormAsksRarely(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		texts := foreign(t, 10, "v", m)
+		m.answer(0, hsm.Unavailable)
+		m.generates.Store(0)
+		r := newRig(t, keyOf(m), Options{})
+		for range 10 * 60 {
+			for _, text := range texts {
+				_, err := r.open(text)
+				r.wantReason(err, KeyUnavailable)
+			}
+			time.Sleep(time.Second)
+		}
+		if n := m.unwraps.Load(); n > 120 {
+			t.Errorf("%d calls in ten minutes of outage", n)
+		}
+		m.answer(0, 0)
+		time.Sleep(providerBackoff.max)
+		r.mustOpen(texts[0], "v")
+		r.end()
+	})
+}
+
+func TestFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		r := newRig(t, keyOf(m), Options{})
+		text := r.mustSeal("v")
+		m.answer(0, hsm.Denied)
+		r.mustOpen(text, "v")
+		r.Flush("another")
+		r.mustOpen(text, "v")
+		r.Flush("k")
+		_, err := r.open(text)
+		r.wantReason(err, KeyDenied)
+		m.answer(0, 0)
+		r.Flush("") // also forgets the denial
+		r.mustOpen(text, "v")
+		r.end()
+	})
+}
+
+// What the KMS answered before a flush does not outlive it.
+func TestFlushReachesCallsInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		text := foreign(t, 1, "v", m)[0]
+		r := newRig(t, keyOf(m), Options{})
+		m.answer(time.Second, 0)
+		done := make(chan error)
+		go func() {
+			_, err := r.open(text)
+			done <- err
+		}()
+		synctest.Wait()
+		r.Flush("")
+		m.answer(0, hsm.Denied)
+		r.wantReason(<-done, KeyDenied)
+		r.end()
+	})
+}

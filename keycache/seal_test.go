@@ -1,0 +1,436 @@
+package keycache
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/codec/suite"
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// Past 90 % of its age a data key gets a successor, and nobody waits for it.
+func TestRotationByAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		r := newRig(t, keyOf(m), Options{})
+		r.mustSeal("v")
+		m.answer(100*time.Millisecond, 0)
+		ids := map[envelope.KeyID]time.Time{}
+		for range 4 * 24 * 60 {
+			start := time.Now()
+			id := headerOf(t, r.mustSeal("v")).KeyID
+			if time.Since(start) != 0 {
+				t.Fatal("a seal waited for a rotation")
+			}
+			if _, ok := ids[id]; !ok {
+				ids[id] = start
+			}
+			if age := time.Since(ids[id]); age > DefaultRotateAge {
+				t.Fatalf("a data key sealed at the age of %v", age)
+			}
+			time.Sleep(time.Minute)
+		}
+		if len(ids) != 5 {
+			t.Errorf("%d data keys in four days, want 5", len(ids))
+		}
+		if n := r.Stats().Keys[0].Rotations["age"]; n != 4 {
+			t.Errorf("%d rotations by age, want 4", n)
+		}
+		r.end()
+	})
+}
+
+// Many sessions at once never exceed a data key's uses, and no seal is refused.
+func TestUsesAreExactUnderConcurrency(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const uses, workers, each = 100, 16, 200
+		m := newKMS("a")
+		cfg := keyOf(m)
+		cfg.Rotate.Uses = uses
+		r := newRig(t, cfg, Options{})
+		m.answer(20*time.Millisecond, 0)
+		var mu sync.Mutex
+		sealed := map[envelope.KeyID]int{}
+		var wg sync.WaitGroup
+		for range workers {
+			wg.Go(func() {
+				for range each / 10 {
+					s := r.session()
+					for range 10 {
+						out, err := s.Seal(nil, r.tag, codec.Text, []byte("v"))
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						mu.Lock()
+						sealed[headerOf(t, out).KeyID]++
+						mu.Unlock()
+					}
+					if err := s.Close(nil); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		total := 0
+		for id, n := range sealed {
+			total += n
+			if n > uses {
+				t.Errorf("data key %x sealed %d values, at most %d", id, n, uses)
+			}
+		}
+		if total != workers*each {
+			t.Errorf("%d values sealed, want %d", total, workers*each)
+		}
+		if len(sealed) > 3*total/uses {
+			t.Errorf("%d data keys for %d values: claims are wasted", len(sealed), total)
+		}
+		r.end()
+	})
+}
+
+func TestRotationByUsesLeavesNoGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		cfg := keyOf(m)
+		cfg.Rotate.Uses = 1000
+		r := newRig(t, cfg, Options{})
+		r.mustSeal("v")
+		m.answer(50*time.Millisecond, 0)
+		for range 5000 {
+			start := time.Now()
+			r.mustSeal("v")
+			if time.Since(start) != 0 {
+				t.Fatal("a seal waited for a rotation")
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if n := r.Stats().Keys[0].Rotations["uses"]; n != 5 {
+			t.Errorf("%d rotations by uses, want 5", n)
+		}
+		r.end()
+	})
+}
+
+func TestRotationByBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		cfg := keyOf(m)
+		cfg.Rotate.Bytes = 1000
+		r := newRig(t, cfg, Options{})
+		sealed := map[envelope.KeyID]int{}
+		for range 50 {
+			sealed[headerOf(t, r.mustSeal(strings.Repeat("v", 99))).KeyID] += 99
+		}
+		for id, n := range sealed {
+			if n > 1000 {
+				t.Errorf("data key %x sealed %d bytes, at most 1000", id, n)
+			}
+		}
+		_, err := r.seal(strings.Repeat("v", 1001))
+		r.wantReason(err, KeyMisconfigured)
+		r.mustSeal(strings.Repeat("v", 1000))
+		r.end()
+	})
+}
+
+// At the hard limit, with no successor to be had, sealing fails.
+func TestNoSuccessorNoSeal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		cfg := keyOf(m)
+		cfg.Rotate.Uses = 10
+		r := newRig(t, cfg, Options{})
+		text := r.mustSeal("v")
+		m.answer(0, hsm.Unavailable)
+		for range 9 {
+			r.mustSeal("v")
+		}
+		_, err := r.seal("v")
+		r.wantReason(err, KeyUnavailable)
+		r.mustOpen(text, "v")
+		r.end()
+	})
+}
+
+func TestSessionGivesBackWhatItDidNotUse(t *testing.T) {
+	r := newRig(t, keyOf(newKMS("a")), Options{})
+	for range 7 {
+		r.mustSeal("12345")
+	}
+	s := r.Keys()[0].DataKey
+	if s.Uses != 7 || s.Bytes != 35 {
+		t.Errorf("%d uses, %d bytes; want 7, 35", s.Uses, s.Bytes)
+	}
+	r.end()
+}
+
+// A data key that seals for longer than a day gets a new prefix, when it is verified.
+func TestPrefixIsRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := keyOf(newKMS("a"))
+		cfg.Rotate.Age = 240 * time.Hour
+		r := newRig(t, cfg, Options{})
+		prefixes := map[[12]byte]time.Time{}
+		for range 3 * 24 * 60 {
+			_, payload, _, err := envelope.Parse(nil, r.mustSeal("v"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := [12]byte(payload)
+			if _, ok := prefixes[p]; !ok {
+				prefixes[p] = time.Now()
+			}
+			if age := time.Since(prefixes[p]); age > prefixAge {
+				t.Fatalf("a prefix was used at the age of %v", age)
+			}
+			time.Sleep(time.Minute)
+		}
+		if len(prefixes) != 4 {
+			t.Errorf("%d prefixes in three days, want 4", len(prefixes))
+		}
+		r.end()
+	})
+}
+
+// A cipher that has sealed as many messages as its suite allows is replaced first.
+func TestCipherIsReplacedAtItsLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		r := newRig(t, keyOf(m), Options{})
+		first := r.mustSeal("v")
+		c := r.keys["k"].current.Load().cipher(suite.XAES256GCM)
+		c.messages.used.Store(c.messages.limit - 2)
+		r.mustSeal("v")
+		r.mustSeal("v")
+		wantCount(t, "unwraps", m.unwraps.Load(), 0)
+		last := r.mustSeal("v")
+		wantCount(t, "unwraps", m.unwraps.Load(), 1)
+		_, p0, _, _ := envelope.Parse(nil, first)
+		_, p1, _, _ := envelope.Parse(nil, last)
+		if [12]byte(p0) == [12]byte(p1) {
+			t.Error("the prefix outlived its messages")
+		}
+		if headerOf(t, first).KeyID != headerOf(t, last).KeyID {
+			t.Error("the data key changed, though it had uses left")
+		}
+		wantCount(t, "messages", int64(c.messages.used.Load()), int64(c.messages.limit))
+		r.end()
+	})
+}
+
+func TestQuorum(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		quorum   int
+		a, b     hsm.Class
+		want     Reason
+		wraps    int
+		degraded uint64
+	}{
+		{"all well", 2, 0, 0, "", 2, 0},
+		{"second out, quorum 1", 1, 0, hsm.Unavailable, "", 1, 1},
+		{"first out, quorum 1", 1, hsm.Unavailable, 0, "", 1, 1},
+		{"second denied, quorum 1", 1, 0, hsm.Denied, "", 1, 1},
+		{"second out, quorum 2", 2, 0, hsm.Unavailable, KeyUnavailable, 0, 0},
+		{"first out, quorum 2", 2, hsm.Unavailable, 0, KeyUnavailable, 0, 0},
+		{"first denied", 1, hsm.Denied, 0, KeyDenied, 0, 0},
+		{"first corrupt", 1, hsm.Corrupt, 0, KeyMisconfigured, 0, 0},
+		{"both out", 1, hsm.Unavailable, hsm.Unavailable, KeyUnavailable, 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a, b := newKMS("a"), newKMS("b")
+			cfg := keyOf(a, b)
+			cfg.Quorum = c.quorum
+			r := newRig(t, cfg, Options{})
+			a.answer(0, c.a)
+			b.answer(0, c.b)
+			text, err := r.seal("v")
+			if c.want != "" {
+				r.wantReason(err, c.want)
+			} else if rec := mustRecord(t, headerOf(t, text).Record); len(rec.Wraps) != c.wraps {
+				t.Errorf("%d wraps, want %d", len(rec.Wraps), c.wraps)
+			}
+			if n := r.Stats().Keys[0].Degraded; n != c.degraded {
+				t.Errorf("%d degraded data keys, want %d", n, c.degraded)
+			}
+			r.end()
+		})
+	}
+}
+
+func TestOtherKEKsWrapAtTheSameTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all []*kms
+		for _, name := range []string{"a", "b", "c", "d"} {
+			m := newKMS(name)
+			m.answer(50*time.Millisecond, 0)
+			all = append(all, m)
+		}
+		r := newRig(t, keyOf(all...), Options{})
+		start := time.Now()
+		r.mustSeal("v")
+		if took := time.Since(start); took != 100*time.Millisecond {
+			t.Errorf("took %v, want 100ms: one generates, then three wrap at once", took)
+		}
+		r.end()
+	})
+}
+
+// A data key that not every KEK wrapped is replaced within the hour.
+func TestDegradedDataKeyIsReplacedSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newKMS("a"), newKMS("b")
+		r := newRig(t, keyOf(a, b), Options{})
+		b.answer(0, hsm.Unavailable)
+		r.mustSeal("v")
+		b.answer(0, 0)
+		for range 60 {
+			time.Sleep(time.Minute)
+			r.mustSeal("v")
+		}
+		if n := r.Keys()[0].DataKey.Wraps; n != 2 {
+			t.Errorf("%d wraps an hour after the outage, want 2", n)
+		}
+		r.end()
+	})
+}
+
+// A quorum that cannot be had does not cost the KEK that is well a call per request.
+func TestMissingQuorumAsksRarely(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newKMS("a"), newKMS("b")
+		cfg := keyOf(a, b)
+		cfg.Quorum = 2
+		r := newRig(t, cfg, Options{})
+		b.answer(0, hsm.Unavailable)
+		for range 600 {
+			_, err := r.seal("v")
+			r.wantReason(err, KeyUnavailable)
+			time.Sleep(time.Second)
+		}
+		if n := a.generates.Load(); n > 120 {
+			t.Errorf("%d data keys generated and thrown away in ten minutes", n)
+		}
+		b.answer(0, 0)
+		time.Sleep(providerBackoff.max)
+		r.mustSeal("v")
+		r.end()
+	})
+}
+
+func TestWarmHidesTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		m.answer(100*time.Millisecond, 0)
+		r := newRig(t, keyOf(m), Options{})
+		s := r.session()
+		s.Warm(r.tag)
+		s.Warm(r.tag)
+		time.Sleep(100 * time.Millisecond)
+		start := time.Now()
+		if _, err := s.Seal(nil, r.tag, codec.Text, []byte("v")); err != nil || time.Since(start) != 0 {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		wantCount(t, "generates", m.generates.Load(), 1)
+		_ = s.Close(nil)
+		r.end()
+	})
+}
+
+func pinnedKey(t *testing.T, m *kms) *hsm.Key {
+	t.Helper()
+	cfg := keyOf(m)
+	secret, wrapped, err := m.GenerateDataKey(context.Background(), cfg.Context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rec envelope.Record
+	secret.Expose(func(b []byte) { rec.Commitment = envelope.Commitment(b) })
+	kek := cfg.KEKs[0]
+	rec.Wraps = []envelope.Wrap{{Kind: kek.KindID, KEK: kek.Ref(), Wrapped: wrapped}}
+	cfg.Record = envelope.AppendRecordText(nil, rec)
+	return cfg
+}
+
+func TestPinnedKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		cfg := pinnedKey(t, m)
+		cfg.Rotate = hsm.Rotate{Age: time.Minute, Uses: 1, Bytes: 1}
+		var texts [2][]byte
+		for i := range texts {
+			r := newRig(t, cfg, Options{})
+			tag, err := r.Tag("pii.email", "k", suite.AES256SIV, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.tag = tag
+			texts[i] = r.mustSeal("a@example.com")
+			if h := headerOf(t, texts[i]); h.Record != nil {
+				t.Error("the envelope carries the record: equality would not outlive a new wrap")
+			}
+			for range 24 * 60 {
+				time.Sleep(time.Minute)
+				r.mustOpen(r.mustSeal("a@example.com"), "a@example.com")
+			}
+			r.end()
+		}
+		if string(texts[0]) != string(texts[1]) {
+			t.Error("two processes seal one value to two envelopes")
+		}
+		wantCount(t, "generates", m.generates.Load(), 1)
+
+		r := newRig(t, cfg, Options{}) // opens first
+		r.tag, _ = r.Tag("pii.email", "k", suite.AES256SIV, nil)
+		before := m.unwraps.Load()
+		r.mustOpen(texts[0], "a@example.com")
+		r.mustSeal("a@example.com")
+		wantCount(t, "unwraps to open and seal", m.unwraps.Load()-before, 1)
+		m.answer(0, hsm.Corrupt)
+		r.Flush("")
+		for range 5 {
+			_, err := r.seal("v")
+			r.wantReason(err, KeyMisconfigured)
+		}
+		wantCount(t, "unwraps with a corrupt record", m.unwraps.Load()-before, 2)
+		r.end()
+	})
+}
+
+func TestDeterministicNeedsAPinnedKey(t *testing.T) {
+	r := newRig(t, keyOf(newKMS("a")), Options{})
+	_, err := r.Tag("pii.email", "k", suite.AES256SIV, nil)
+	if err == nil || !strings.Contains(err.Error(), "sealmesh keys new") {
+		t.Errorf("error %v, want one that says what to run", err)
+	}
+	if _, err := r.Tag("pii", "nobody", suite.XAES256GCM, nil); err == nil {
+		t.Error("a tag of an unknown key")
+	}
+	if _, err := r.Tag("pii", "k", 9, nil); err == nil {
+		t.Error("a tag of an unknown suite")
+	}
+	r.end()
+}
+
+func TestPinnedRecordOfAnotherKEKIsRefused(t *testing.T) {
+	cfg := pinnedKey(t, newKMS("a"))
+	cfg.KEKs = keyOf(newKMS("b")).KEKs
+	ring, err := hsm.NewKeyring(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, keyOf(newKMS("a")), Options{})
+	if _, err := New(ring, Options{Recorder: r.rec}); err == nil || !errors.Is(err, errNoWrap) && !strings.Contains(err.Error(), "no wrap by any KEK") {
+		t.Errorf("error %v", err)
+	}
+	r.end()
+}
