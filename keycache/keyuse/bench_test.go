@@ -2,6 +2,7 @@ package keyuse
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"net"
 	"runtime"
@@ -140,22 +141,35 @@ func BenchmarkExport(b *testing.B) {
 	})
 }
 
-// sdkAttributes are those of a successful use, for the SDK.
+// sdkAttributes are those of a use, for the SDK.
 func sdkAttributes(x *Exchange, u *Use) []otelattr.KeyValue {
-	return []otelattr.KeyValue{
-		otelattr.String("sealmesh.route", x.Route),
-		otelattr.String("sealmesh.direction", x.Direction),
-		otelattr.String("sealmesh.caller", x.Caller),
-		otelattr.String("sealmesh.key.name", u.Key),
-		otelattr.String("sealmesh.data_key.id", fmt.Sprintf("%x", u.DataKey)),
-		otelattr.String("sealmesh.operation", u.Operation),
-		otelattr.String("sealmesh.suite", u.Suite),
-		otelattr.StringSlice("sealmesh.tags", u.Tags),
-		otelattr.Int("sealmesh.fields", u.Fields),
-		otelattr.Int64("sealmesh.bytes", u.Bytes),
-		otelattr.String("sealmesh.cache", u.Cache),
-		otelattr.String("sealmesh.outcome", outcomeOK),
+	var attrs []otelattr.KeyValue
+	text := func(name, value string) {
+		if value != "" {
+			attrs = append(attrs, otelattr.String(name, value))
+		}
 	}
+	text("sealmesh.route", x.Route)
+	text("sealmesh.direction", x.Direction)
+	text("sealmesh.caller", x.Caller)
+	text("sealmesh.key.name", u.Key)
+	if u.DataKey != ([16]byte{}) {
+		text("sealmesh.data_key.id", hex.EncodeToString(u.DataKey[:]))
+	}
+	text("sealmesh.operation", u.Operation)
+	text("sealmesh.suite", u.Suite)
+	if len(u.Tags) > 0 {
+		attrs = append(attrs, otelattr.StringSlice("sealmesh.tags", u.Tags))
+	}
+	attrs = append(attrs, otelattr.Int("sealmesh.fields", u.Fields), otelattr.Int64("sealmesh.bytes", u.Bytes))
+	text("sealmesh.cache", u.Cache)
+	if u.ErrorType == "" {
+		text("sealmesh.outcome", "ok")
+	} else {
+		text("sealmesh.outcome", "error")
+		text("error.type", u.ErrorType)
+	}
+	return attrs
 }
 
 // discard is a gRPC server that acknowledges every message unread.

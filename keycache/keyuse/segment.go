@@ -50,13 +50,9 @@ type damageError struct {
 	path string
 	off  int64
 	tail int64 // bytes from off to the end
-	torn bool  // the file ends within a frame
 }
 
 func (e *damageError) Error() string {
-	if e.torn {
-		return fmt.Sprintf("key-use spool: %s ends in the middle of a write: its last %d bytes cannot be replayed", e.path, e.tail)
-	}
 	return fmt.Sprintf("key-use spool: %s is damaged at byte %d: the %d bytes from there cannot be replayed; the file is kept as %s.damaged",
 		e.path, e.off, e.tail, e.path)
 }
@@ -93,65 +89,62 @@ func createSegment(path string, resource []byte) (*segment, *os.File, error) {
 }
 
 // readSegment finds the frames that are still to be sent. A *damageError comes
-// with those before the damage. A torn end is what a killed process leaves of its last
-// write; that file is not worth keeping.
+// with those before the damage. A torn end, which is what a killed process may leave of
+// its last write, is damage like any other: a wrong length looks just the same.
 func readSegment(path string) (*segment, []stored, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, nil, err
 	}
 	seg := &segment{path: path, size: int64(len(b))}
+	if len(b) == 0 {
+		return seg, nil, nil // its process died before it wrote anything
+	}
 	off, ok := seg.readHeader(b)
 	if !ok {
-		return seg, nil, seg.damage(0, off > seg.size)
+		return seg, nil, seg.damage(0)
 	}
 	var found []stored
 	for off < seg.size {
 		size, spans, ok := parseFrame(b[off:])
-		end := off + frameHeader + int64(size)
 		if !ok {
-			return seg, found, seg.damage(off, end > seg.size)
+			return seg, found, seg.damage(off)
 		}
 		if b[off] == pending {
 			seg.live++
 			found = append(found, stored{frame{seg, off, size}, spans})
 		}
-		off = end
+		off += frameHeader + int64(size)
 	}
 	return seg, found, nil
 }
 
-func (s *segment) damage(off int64, torn bool) error {
-	s.damaged = s.damaged || !torn
-	return &damageError{s.path, off, s.size - off, torn}
+func (s *segment) damage(off int64) error {
+	s.damaged = true
+	return &damageError{s.path, off, s.size - off}
 }
 
-// readHeader reads the resource. end is where the frames begin, past the end of
-// a torn file.
+// readHeader reads the resource. end is where the frames begin.
 func (s *segment) readHeader(b []byte) (end int64, ok bool) {
-	if int64(len(b)) < segmentHeader {
-		return segmentHeader, false
-	}
-	if string(b[:len(segmentMagic)]) != segmentMagic {
+	if int64(len(b)) < segmentHeader || string(b[:len(segmentMagic)]) != segmentMagic {
 		return 0, false
 	}
 	end = segmentHeader + int64(binary.BigEndian.Uint32(b[8:]))
 	if end > int64(len(b)) {
-		return end, false
+		return 0, false
 	}
 	s.resource = append([]byte(nil), b[segmentHeader:end]...)
 	return end, checksum(s.resource) == binary.BigEndian.Uint32(b[12:])
 }
 
-// parseFrame checks the frame at the start of b. size is the length of its data,
-// as far as it is known, and may point past the end of a torn file.
+// parseFrame checks the frame at the start of b. size is the length of its data.
 func parseFrame(b []byte) (size, spans int, ok bool) {
 	if len(b) < frameHeader {
 		return 0, 0, false
 	}
 	size, spans = int(binary.BigEndian.Uint32(b[1:])), int(binary.BigEndian.Uint32(b[5:]))
 	if b[0] != pending && b[0] != acknowledged || size > len(b)-frameHeader {
-		return size, 0, false
+		return 0, 0, false
 	}
 	ok = checksum(b[1:9], b[frameHeader:frameHeader+size]) == binary.BigEndian.Uint32(b[9:])
 	return size, spans, ok
@@ -169,7 +162,7 @@ func (f frame) read() ([]byte, error) {
 		return nil, err
 	}
 	if size, _, ok := parseFrame(b); !ok || size != f.size {
-		return nil, f.seg.damage(f.off, false)
+		return nil, f.seg.damage(f.off)
 	}
 	return b[frameHeader:], nil
 }
