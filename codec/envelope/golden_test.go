@@ -2,6 +2,7 @@ package envelope_test
 
 import (
 	"bytes"
+	"crypto/fips140"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -45,7 +46,9 @@ type golden struct {
 // seal is how g.Text was made.
 func (g golden) seal(t *testing.T) string {
 	t.Helper()
-	cryptotest.SetGlobalRandom(t, g.Seed)
+	if !suite.ByID(g.Suite).Deterministic {
+		cryptotest.SetGlobalRandom(t, g.Seed)
+	}
 	commitment := envelope.Commitment(g.DataKey)
 	h := envelope.Header{Suite: g.Suite, Kind: g.Kind, KeyID: envelope.KeyID(commitment[:16]), Record: g.Record}
 	text, err := envelope.Seal(nil, h, newCipher(t, g.Suite, g.DataKey), g.Plaintext, envelope.FieldContext(g.Tag, g.Context))
@@ -129,6 +132,9 @@ func testGolden(t *testing.T, path string, made golden) {
 	readJSON(t, path, &g)
 	if out, err := g.open(t); err != nil || !bytes.Equal(out, g.Plaintext) {
 		t.Errorf("opened %q, %v", out, err)
+	}
+	if fips140.Version() == "v1.0.0" && !suite.ByID(g.Suite).Deterministic {
+		return // that module takes no random source for tests
 	}
 	if text := g.seal(t); text != g.Text {
 		t.Errorf("sealed again: %s", text)
