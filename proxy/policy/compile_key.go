@@ -31,7 +31,7 @@ func (c *compiler) keks(uris texts) {
 			c.problem(t.place, "write awskms:///arn:…, pkcs11:token=…;object=… or local:path", "not the URI of a KEK")
 		}
 		if inlinePIN.MatchString(t.Shown) {
-			c.problem(t.place, "write pin-value=${ENV} or pin-value=${file:/path}", "a PIN does not belong in this file")
+			c.problem(t.place, "write pin-value=${ENV} or pin-value=${file:path}", "a PIN does not belong in this file")
 		}
 		for _, earlier := range uris[:i] {
 			if earlier.Value == t.Value {

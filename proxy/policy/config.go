@@ -2,8 +2,8 @@ package policy
 
 // The types below are the file. Their tags are its grammar and their comments
 // its reference: schema.json, which editors read, is made from both. A scalar value may
-// hold ${ENV}, ${ENV:-default} and ${file:/absolute/path}, which are replaced before
-// it is read; $${ stands for a literal ${. Keys of mappings are never expanded.
+// hold ${ENV}, ${ENV:-default} and ${file:path} (relative to the policy file), which are
+// replaced before it is read; $${ stands for a literal ${. Keys of mappings are never expanded.
 // A list of one may be written as its value alone. Sizes are bytes, or KiB, MiB, GiB;
 // durations are Go's, with days: 30s, 5m, 1h30m, 30d.
 
@@ -104,7 +104,7 @@ type keyConfig struct {
 	Cache cacheConfig `yaml:"cache"`
 	// What the KEKs must be. One that is not so is an error at start-up.
 	Require *requireConfig `yaml:"require"`
-	// Wrapped-key record of a pinned key, as `sealmesh keys` made it: ${file:/path}. Keys of the
+	// Wrapped-key record of a pinned key, as `sealmesh keys` made it: ${file:path}. Keys of the
 	// deterministic suite need one, since a new data key would change every envelope.
 	Record text `yaml:"record"`
 }

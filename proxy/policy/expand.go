@@ -1,10 +1,8 @@
 package policy
 
-import (
-	"strings"
-)
+import "strings"
 
-// expand replaces ${ENV}, ${ENV:-default} and ${file:/path} in the value of a
+// expand replaces ${ENV}, ${ENV:-default} and ${file:path} in the value of a
 // scalar; $${ stands for a literal ${. A file's trailing line breaks are cut. It
 // reports what is unset or unreadable, and never what a value is.
 func (d *decoder) expand(at place, s string) (string, bool) {
@@ -40,7 +38,7 @@ func (d *decoder) lookup(at place, name string) (string, bool) {
 	}
 	name, fallback, hasFallback := strings.Cut(name, ":-")
 	if !isEnvName(name) {
-		d.problem(at, "write ${NAME}, ${NAME:-default}, ${file:/path}, or $${ for a literal ${",
+		d.problem(at, "write ${NAME}, ${NAME:-default}, ${file:path}, or $${ for a literal ${",
 			"%q is no name of an environment variable", name)
 		return "", false
 	}
@@ -55,10 +53,6 @@ func (d *decoder) lookup(at place, name string) (string, bool) {
 }
 
 func (d *decoder) readSecret(at place, path string) (string, bool) {
-	if !strings.HasPrefix(path, "/") {
-		d.problem(at, "", "${file:%s}: the path must be absolute", path)
-		return "", false
-	}
 	b, err := d.readFile(path)
 	if err != nil {
 		d.problem(at, "", "cannot read ${file:%s}: %v", path, err)

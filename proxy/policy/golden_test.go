@@ -78,7 +78,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func goldenArchives(t *testing.T) []string {
+func goldenArchives(t testing.TB) []string {
 	t.Helper()
 	archives, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(archives) == 0 {
@@ -87,7 +87,7 @@ func goldenArchives(t *testing.T) []string {
 	return archives
 }
 
-func readArchive(t *testing.T, file string) (*txtar.Archive, []goldenCase) {
+func readArchive(t testing.TB, file string) (*txtar.Archive, []goldenCase) {
 	t.Helper()
 	a, err := txtar.ParseFile(file)
 	if err != nil {
@@ -101,7 +101,7 @@ func readArchive(t *testing.T, file string) (*txtar.Archive, []goldenCase) {
 		}
 	}
 	if *update {
-		in = slicesWithoutStale(in)
+		in = withoutStale(in)
 	}
 	a.Files = in
 	var cases []goldenCase
@@ -115,8 +115,8 @@ func readArchive(t *testing.T, file string) (*txtar.Archive, []goldenCase) {
 	return a, cases
 }
 
-// slicesWithoutStale drops the .want files that an update replaces.
-func slicesWithoutStale(in []txtar.File) []txtar.File {
+// withoutStale drops the .want files that an update replaces.
+func withoutStale(in []txtar.File) []txtar.File {
 	var out []txtar.File
 	for i, f := range in {
 		if strings.HasSuffix(f.Name, ".want") && (i == 0 || !strings.HasSuffix(in[i-1].Name, ".yaml")) {

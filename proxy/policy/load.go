@@ -6,8 +6,9 @@ import (
 )
 
 // Load parses and compiles src. Its error is a [Problems], which holds every
-// problem of the file at once. name is used in messages; getenv and readFile resolve
-// ${ENV} and ${file:…}.
+// problem of the file at once; a file of more than [MaxFileBytes] is one. name is used in
+// messages. getenv and readFile resolve ${ENV} and ${file:path}: readFile is given the
+// path as the file has it, and takes a relative one from the policy file's folder.
 func Load(name string, src []byte, getenv func(string) (string, bool), readFile func(string) ([]byte, error)) (*Policy, error) {
 	r := newReport(name, string(src))
 	root := r.parse(string(src))

@@ -1,6 +1,42 @@
 // Package policy turns a policy file into a [Policy]: an immutable value that
 // says, for each request, which values of which body are sealed or opened, how,
 // and under which key. Nothing of the file's own types is used once it is compiled.
+//
+// The file is YAML, and every key is described where its type is, in config.go; [Schema]
+// is the same for editors. In short:
+//
+//	version: 1
+//	listen: unix:///run/sealmesh/ext_proc.sock      # or tcp://127.0.0.1:9000; anywhere else only with tls
+//	admin: 127.0.0.1:9901
+//	tls: {cert: FILE, key: FILE, client_ca: FILE, allow: [SPIFFE ID or DNS name]}
+//	unmatched: refuse                               # or pass
+//	audit: required                                 # or {mode: best_effort, spool: {dir: DIR, bytes: 256MiB}}
+//	limits: {value_bytes, depth, fields, name_bytes, body_bytes, buffered_bytes, streams, exchange}
+//	keys:
+//	  NAME:
+//	    kek: URI                                    # or a list; with quorum: how many must wrap
+//	    context: {NAME: VALUE}                      # bound to data keys, logged by the KMS
+//	    rotate: {age: 24h, uses: 2147483648, bytes: 1TiB}
+//	    cache: {soft: 5m, hard: 1h}                 # revocation bound, outage bound
+//	    require: {manager, origin, spec, multi_region, regions, rotation, min_days_to_expiry}
+//	    record: ${file:lookup.record}               # pinned, for the deterministic suite
+//	tags:
+//	  NAME: {key: NAME, suite: xaes-256-gcm, context: {NAME: VALUE}}
+//	routes:                                         # the first that matches decides
+//	  - name: NAME
+//	    match: {hosts: ["*.example.com"], methods: [POST], path: "/customers/{id}/**", ignore_case: false}
+//	    request:
+//	      seal: {$.ssn: TAG}                        # and open
+//	      body: buffered                            # or streamed
+//	      pass: [image/*]
+//	    response:
+//	      open: {$..ssn: TAG}
+//	      migration: {accept_plaintext_until: 2027-03-01}
+//	  - {name: NAME, match: {path: /healthz}, skip: true}
+//
+// Unknown and duplicate keys, wrong types, names that nothing defines, paths that do not
+// compile and bounds that contradict each other are [Problems], all reported at once with
+// line, column and what to write instead. YAML anchors, aliases, merge keys and tags are refused.
 package policy
 
 import (
