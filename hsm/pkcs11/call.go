@@ -4,6 +4,7 @@ package pkcs11
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
@@ -54,10 +55,11 @@ func handOff(ctx context.Context, operation, keyID string, f func() ([]byte, err
 	}
 }
 
-// timeout says that the caller's patience ended before the device answered.
+// timeout says that the caller stopped waiting before the device answered.
 func timeout(operation, keyID string, cause error) error {
-	return &hsm.Error{
-		Class: hsm.Unavailable, Provider: kind, Operation: operation, KeyID: keyID, Err: cause,
-		Hint: "the device did not answer in time: look at its load, its network and the vendor's own log",
+	e := &hsm.Error{Class: hsm.Unavailable, Provider: kind, Operation: operation, KeyID: keyID, Err: cause}
+	if errors.Is(cause, context.DeadlineExceeded) {
+		e.Hint = "the device did not answer in time: look at its load, its network and the vendor's own log"
 	}
+	return e
 }

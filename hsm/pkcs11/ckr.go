@@ -155,6 +155,15 @@ func healing(err error) level {
 	return keep
 }
 
+// furthest returns the level past which nothing helps against err: a key that is
+// not there is not brought back by resetting the module under everyone else.
+func furthest(err error) level {
+	if returned(err, p11.CKR_OBJECT_HANDLE_INVALID) {
+		return freshLogin
+	}
+	return freshModule
+}
+
 // doubtful reports whether err, of a decryption, may mean bad data as well as a
 // sick device: SoftHSM answers a wrong GCM tag with CKR_GENERAL_ERROR.
 func doubtful(err error) bool {

@@ -3,7 +3,6 @@
 package pkcs11
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -36,7 +35,7 @@ func newNSS(t testing.TB) *device {
 	pin := write(t, filepath.Join(dir, "pin"), userPIN+"\n")
 	execute(t, certutil, "-N", "-d", "sql:"+dir, "-f", pin)
 	reserved := url.PathEscape(fmt.Sprintf("configdir='sql:%s' certPrefix='' keyPrefix='' secmod='secmod.db' flags=", dir))
-	return &device{t, library, "NSS%20Certificate%20DB", "&pin-source=file:" + pin + "&x-init-reserved=" + reserved}
+	return &device{t: t, module: library, token: "NSS%20Certificate%20DB", query: "&pin-source=file:" + pin + "&x-init-reserved=" + reserved}
 }
 
 func TestNSS(t *testing.T) {
@@ -44,16 +43,7 @@ func TestNSS(t *testing.T) {
 	t.Run("AES", func(t *testing.T) {
 		hsmtest.Run(t, hsmtest.Harness{Open: d.kek("kek"), Other: d.kek("other")})
 	})
-}
-
-func TestCreateKEKRefusesWhatIsThere(t *testing.T) {
-	d := newToken(t)
-	if _, err := CreateKEK(context.Background(), d.uri("kek")); err != nil {
-		t.Fatal(err)
-	}
-	_, err := CreateKEK(context.Background(), d.uri("kek"))
-	if err == nil {
-		t.Fatal("a second KEK of the same label was made")
-	}
-	t.Log(err)
+	t.Run("RSA", func(t *testing.T) {
+		hsmtest.Run(t, hsmtest.Harness{Open: d.keyPair("pair", 2048), Other: d.keyPair("other pair", 3072), Sample: 40})
+	})
 }

@@ -45,7 +45,7 @@ func CreateKEK(ctx context.Context, uri string) (identity string, err error) {
 		name, err := t.create(ctx)
 		return []byte(name), err
 	})
-	return string(name), errors.Join(err, m.release())
+	return string(name), errors.Join(err, m.release(context.WithoutCancel(ctx)))
 }
 
 func (t *token) create(ctx context.Context) (string, error) {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/sealmesh/sealmesh/hsm"
@@ -95,10 +96,11 @@ func write(t testing.TB, path, text string) string {
 
 // A device is a token of its own, behind a module of its own.
 type device struct {
-	t      testing.TB
-	module string
-	token  string
-	query  string
+	t       testing.TB
+	module  string
+	token   string
+	query   string
+	profile string // x-profile, "" for detection
 }
 
 // newToken initialises a SoftHSM token, and returns a device with a private copy
@@ -120,32 +122,52 @@ func newToken(t testing.TB) *device {
 	copied := filepath.Join(dir, "libsofthsm2.so")
 	execute(t, "cp", "-L", library, copied)
 	pin := write(t, filepath.Join(dir, "pin"), userPIN+"\n")
-	return &device{t, copied, label, "&pin-source=file:" + pin}
+	return &device{t: t, module: copied, token: label, query: "&pin-source=file:" + pin}
 }
+
+// shim compiles testdata/shim, once.
+var shim = sync.OnceValues(func() (string, error) {
+	headers, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/miekg/pkcs11").Output()
+	if err != nil {
+		return "", err
+	}
+	built := filepath.Join(filepath.Dir(os.Getenv("SOFTHSM2_CONF")), "shim.so")
+	out, err := exec.Command("cc", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter",
+		"-I", strings.TrimSpace(string(headers)), "-o", built, "testdata/shim/shim.c", "-ldl", "-pthread").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return built, nil
+})
 
 // newShim puts the shim before a new token, in the given mode.
 func newShim(t testing.TB, mode string, more ...string) *device {
 	t.Helper()
+	need(t, "cc")
 	d := newToken(t)
-	dir := filepath.Dir(d.module)
-	shim := filepath.Join(dir, mode+".so")
-	cc := need(t, "cc")
-	headers := strings.TrimSpace(execute(t, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/miekg/pkcs11"))
-	execute(t, cc, "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Wno-unused-parameter", "-I", headers, "-o", shim, "testdata/shim/shim.c", "-ldl", "-pthread")
-	write(t, shim+".conf", fmt.Sprintf("real %s\nmode %s\n%s\n", d.module, mode, strings.Join(more, "\n")))
-	d.module = shim
-	if mode == "cloudhsm" {
-		pin := write(t, filepath.Join(dir, "pin"), "crypto-user:"+userPIN+"\n")
-		d.query = "&pin-source=file:" + pin
+	built, err := shim()
+	if err != nil {
+		t.Fatal(err)
 	}
+	dir := filepath.Dir(d.module)
+	module := filepath.Join(dir, mode+".so")
+	execute(t, "cp", built, module)
+	write(t, module+".conf", fmt.Sprintf("real %s\nmode %s\n%s\n", d.module, mode, strings.Join(more, "\n")))
+	d.module = module
 	if mode != "plain" {
-		d.query += "&x-profile=" + mode
+		d.profile = mode
+	}
+	if mode == "cloudhsm" {
+		write(t, filepath.Join(dir, "pin"), "crypto-user:"+userPIN+"\n")
 	}
 	return d
 }
 
 // uri names a key of the device.
 func (d *device) uri(object string, query ...string) string {
+	if d.profile != "" {
+		query = append(query, "&x-profile="+d.profile)
+	}
 	return fmt.Sprintf("pkcs11:token=%s;object=%s?module-path=%s%s%s", d.token, object, d.module, d.query, strings.Join(query, ""))
 }
 

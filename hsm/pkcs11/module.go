@@ -6,19 +6,15 @@ import (
 	"context"
 	"errors"
 	"math"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	p11 "github.com/miekg/pkcs11"
 	"golang.org/x/sync/semaphore"
-)
 
-// Between two resets of one module passes at least resetMin, and up to resetMax
-// while they do not help.
-const (
-	resetMin = time.Second
-	resetMax = 30 * time.Second
+	"github.com/sealmesh/sealmesh/hsm"
 )
 
 // resetPatience bounds the wait for calls in flight before a reset. While a
@@ -43,9 +39,8 @@ const whole = math.MaxInt32
 
 // A module is one PKCS#11 library, shared by all providers that name it.
 type module struct {
-	path string
-	ctx  *p11.Ctx
-	fn   functions
+	ctx *p11.Ctx
+	fn  functions
 
 	// gate is held by one for every device call, and whole by what ends
 	// sessions under everyone's feet. Unlike a RWMutex it can be waited
@@ -61,6 +56,7 @@ type module struct {
 
 	// Guarded by the whole gate.
 	running bool   // between C_Initialize and C_Finalize
+	ours    bool   // initialised by this package at least once
 	foreign bool   // initialised by other code in this process, which we leave running
 	setting string // pReserved of C_Initialize
 	nextTry time.Time
@@ -78,27 +74,41 @@ func openModule(ctx context.Context, u keyURI) (*module, error) {
 	}
 	m.users.Add(1)
 	if err := m.begin(ctx, u.reserved); err != nil {
-		return nil, errors.Join(err, m.release())
+		return nil, errors.Join(err, m.release(context.WithoutCancel(ctx)))
 	}
 	return m, nil
 }
 
+// begin initialises the module unless that has been done.
 func (m *module) begin(ctx context.Context, reserved string) error {
-	if err := m.gate.Acquire(ctx, whole); err != nil {
+	if err := m.gate.Acquire(ctx, 1); err != nil {
 		return timeout("C_Initialize", "", err)
 	}
-	_, err := handOff(ctx, "C_Initialize", "", func() ([]byte, error) {
-		defer m.gate.Release(whole)
-		if m.running && m.setting != reserved {
-			return nil, misconfigured("C_Initialize", "one process cannot initialise one module in two ways: give every URI of it the same x-init-reserved")
+	running, setting := m.running, m.setting
+	m.gate.Release(1)
+	if running && setting != reserved {
+		return misconfigured("C_Initialize", "one process cannot initialise one module in two ways: give every URI of it the same x-init-reserved")
+	}
+	if running {
+		return nil
+	}
+	return m.exclusively(ctx, "C_Initialize", func() error {
+		if !m.running {
+			m.setting = reserved
 		}
-		m.setting = reserved
-		return nil, m.start(ctx)
+		return m.start(ctx)
 	})
-	return err
 }
 
 func loadModule(path string) (*module, error) {
+	// Two names of one library would be two modules to us and one to the loader.
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, &hsm.Error{
+			Class: hsm.Misconfigured, Provider: kind, Operation: "dlopen", Err: err,
+			Hint: "module-path names no file: is the vendor's package installed?",
+		}
+	}
 	modules.Lock()
 	defer modules.Unlock()
 	if m, ok := modules.byPath[path]; ok {
@@ -106,13 +116,13 @@ func loadModule(path string) (*module, error) {
 	}
 	ctx := p11.New(path)
 	if ctx == nil {
-		return nil, misconfigured("dlopen", "module-path does not name a PKCS#11 library that loads here: check the path, the architecture and the libraries it needs (ldd)")
+		return nil, misconfigured("dlopen", "module-path does not name a PKCS#11 library that loads here: check the architecture and the libraries it needs (ldd)")
 	}
 	fn, ok := loadFunctions(path)
 	if !ok {
 		return nil, misconfigured("C_GetFunctionList", "the library at module-path is not a PKCS#11 module")
 	}
-	m := &module{path: path, ctx: ctx, fn: fn, gate: semaphore.NewWeighted(whole), wrong: map[uint][32]byte{}}
+	m := &module{ctx: ctx, fn: fn, gate: semaphore.NewWeighted(whole), wrong: map[uint][32]byte{}}
 	modules.byPath[path] = m
 	return m, nil
 }
@@ -131,12 +141,12 @@ func (m *module) start(ctx context.Context) error {
 		return m.ctx.Initialize(p11.InitializeWithReserved(reserved))
 	})
 	if returned(err, p11.CKR_CRYPTOKI_ALREADY_INITIALIZED) {
-		m.foreign, err = true, nil
+		m.foreign, err = !m.ours, nil // ours when a C_Finalize failed
 	}
 	if err != nil {
 		return err
 	}
-	m.running = true
+	m.running, m.ours = true, !m.foreign
 	m.epoch.Add(1)
 	return nil
 }
@@ -153,13 +163,11 @@ func (m *module) stop(ctx context.Context) {
 
 // release gives up one user's hold; the last one finalises the module, unless
 // a call hangs in it.
-func (m *module) release() error {
+func (m *module) release(ctx context.Context) error {
 	if m.users.Add(-1) > 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), resetPatience)
-	defer cancel()
-	return m.exclusively(ctx, func() error {
+	return m.exclusively(ctx, "C_Finalize", func() error {
 		if m.users.Load() == 0 {
 			m.stop(ctx)
 		}
@@ -167,38 +175,15 @@ func (m *module) release() error {
 	})
 }
 
-// reset finalises and initialises the module, for everybody, unless that was
-// done since epoch. It is rate-limited: a dead device must not keep every
-// caller in C_Initialize.
-func (m *module) reset(ctx context.Context, epoch uint64) error {
-	return m.exclusively(ctx, func() error {
-		now := time.Now()
-		switch {
-		case m.epoch.Load() != epoch:
-			return nil
-		case m.foreign || now.Before(m.nextTry):
-			return errNotNow
-		case now.Sub(m.nextTry) > resetMax:
-			m.wait = 0
-		}
-		m.wait = min(max(2*m.wait, resetMin), resetMax)
-		m.nextTry = now.Add(m.wait)
-		m.stop(ctx)
-		return m.start(ctx)
-	})
-}
-
-// errNotNow ends a recovery whose next level is not open now.
-var errNotNow = errors.New("reset too recently")
-
-// exclusively runs f while no call is in the module. It gives up when one hangs.
-func (m *module) exclusively(ctx context.Context, f func() error) error {
+// exclusively runs f, whose main call is operation, while no other call is in
+// the module. It gives up when one hangs.
+func (m *module) exclusively(ctx context.Context, operation string, f func() error) error {
 	patient, cancel := context.WithTimeout(ctx, resetPatience)
 	defer cancel()
 	if err := m.gate.Acquire(patient, whole); err != nil {
-		return timeout("C_Finalize", "", err)
+		return timeout(operation, "", err)
 	}
-	_, err := handOff(ctx, "C_Finalize", "", func() ([]byte, error) {
+	_, err := handOff(ctx, operation, "", func() ([]byte, error) {
 		defer m.gate.Release(whole)
 		return nil, f()
 	})

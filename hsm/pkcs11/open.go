@@ -54,7 +54,7 @@ func (p *provider) prepare(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p.keyID = name
+	p.keyID, p.seen = name, true
 	return name, nil
 }
 
@@ -152,7 +152,7 @@ func (p *provider) Close() (err error) {
 			defer p.gate.Release(1)
 			return nil, p.pool.drain(ctx, func(s *session) { p.closeSession(ctx, s) })
 		})
-		err = errors.Join(err, p.release())
+		err = errors.Join(err, p.release(ctx))
 	})
 	return err
 }

@@ -29,10 +29,8 @@ var errClosed = &hsm.Error{Class: hsm.Unavailable, Provider: kind, Operation: "C
 
 // take waits for a place, which put gives back. Its error is ctx's, or errClosed.
 func (p *pool) take(ctx context.Context) (*session, error) {
-	select {
-	case <-p.closed:
+	if p.isClosed() {
 		return nil, errClosed
-	default:
 	}
 	select {
 	case s := <-p.places:
@@ -46,6 +44,15 @@ func (p *pool) take(ctx context.Context) (*session, error) {
 
 // put never blocks: every place was taken first.
 func (p *pool) put(s *session) { p.places <- s }
+
+func (p *pool) isClosed() bool {
+	select {
+	case <-p.closed:
+		return true
+	default:
+		return false
+	}
+}
 
 // drain takes every place, for ever, and calls f for each idle session. It gives up
 // when ctx ends, since a place may be held by a call that hangs.

@@ -39,16 +39,16 @@ type known struct {
 func (p *provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext) (*hsm.Secret, []byte, error) {
 	both, err := p.run(ctx, "C_Encrypt", func(ctx context.Context, s *session) ([]byte, error) {
 		key := make([]byte, hsm.DataKeySize)
+		defer clear(key)
 		_, _ = rand.Read(key) // never fails
 		if err := p.stir(ctx, s, key); err != nil {
 			return nil, err
 		}
 		wrapped, err := p.wrap(ctx, s, key, ec)
 		if err != nil {
-			clear(key)
 			return nil, err
 		}
-		return append(key, wrapped...), nil
+		return slices.Concat(key, wrapped), nil
 	})
 	if err != nil {
 		return nil, nil, err

@@ -31,7 +31,7 @@ func (p *provider) run(ctx context.Context, waiting string, op operation) ([]byt
 		epoch := p.epoch.Load()
 		out, err := p.attempt(ctx, waiting, now >= freshSession, op)
 		least := healing(err)
-		if err == nil || least == keep || now == freshModule {
+		if err == nil || least == keep || now >= furthest(err) {
 			return out, err
 		}
 		now = max(now+1, least)
@@ -77,7 +77,7 @@ func (p *provider) work(ctx context.Context, s *session, fresh bool, op operatio
 		}
 	}
 	out, err := op(ctx, s)
-	if err != nil && !intact(err) {
+	if p.pool.isClosed() || err != nil && !intact(err) {
 		p.closeSession(ctx, s)
 		s = nil
 	}
@@ -94,24 +94,6 @@ func (p *provider) renew(ctx context.Context, l level, epoch uint64) error {
 	default:
 		return nil
 	}
-}
-
-// logOut closes every session that this process has with the token, which logs
-// it out (PKCS#11 v2.40 §5.6), and so reaches a token that lost the login
-// while the library believes in it.
-func (p *provider) logOut(ctx context.Context, epoch uint64) error {
-	return p.exclusively(ctx, func() error {
-		if p.epoch.Load() != epoch {
-			return nil
-		}
-		p.epoch.Add(1)
-		slot, _, err := p.find(ctx)
-		if err != nil {
-			return nil // so is the next attempt's first step, which then goes one level up
-		}
-		_ = p.call(ctx, "C_CloseAllSessions", func() error { return p.ctx.CloseAllSessions(slot) })
-		return nil
-	})
 }
 
 // pause waits for about d, and reports whether ctx outlived it.

@@ -16,7 +16,6 @@ import (
 type session struct {
 	handle p11.SessionHandle
 	key    p11.ObjectHandle
-	slot   uint
 	epoch  uint64
 }
 
@@ -41,7 +40,7 @@ func (t *token) openLoggedIn(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{slot: slot, epoch: t.epoch.Load()}
+	s := &session{epoch: t.epoch.Load()}
 	err = t.call(ctx, "C_OpenSession", func() (err error) {
 		s.handle, err = t.ctx.OpenSession(slot, p11.CKF_SERIAL_SESSION|p11.CKF_RW_SESSION)
 		return err
@@ -74,11 +73,25 @@ func (t *token) findKey(ctx context.Context, s p11.SessionHandle) (p11.ObjectHan
 	case err != nil:
 		return 0, err
 	case len(found) == 0:
-		return 0, t.fail(hsm.Misconfigured, "C_FindObjects", "the token holds no such key that this user may see: check object, id and type, and who owns the key")
+		return 0, t.gone()
 	case len(found) > 1:
 		return 0, t.fail(hsm.Misconfigured, "C_FindObjects", "more than one key matches: name it by id")
 	}
 	return found[0], nil
+}
+
+// gone says that the token shows no such key: a wrong name before it was
+// seen, a revocation after. A lost login hides keys too, so it heals like a
+// stale handle, as far as a new login.
+func (t *token) gone() error {
+	e := &hsm.Error{
+		Class: hsm.Misconfigured, Provider: kind, Operation: "C_FindObjects", KeyID: t.keyID, Err: ckRV(p11.CKR_OBJECT_HANDLE_INVALID),
+		Hint: "the token holds no such key that this user may see: check object, id and type, and who owns the key",
+	}
+	if t.seen {
+		e.Class = hsm.Denied
+	}
+	return e
 }
 
 func (u *keyURI) keyTemplate() []*p11.Attribute {

@@ -19,6 +19,7 @@ type token struct {
 	*module
 	uri   keyURI
 	keyID string // names the KEK in errors and observed calls
+	seen  bool   // the KEK has been opened: what is missing now was there
 }
 
 // call makes one device call unless the caller has gone.
@@ -68,7 +69,6 @@ func (t *token) find(ctx context.Context) (slot uint, info p11.TokenInfo, err er
 	}
 	switch found {
 	case 0:
-		// Unavailable once it has been seen, but here it may as well never have existed.
 		return 0, info, t.absent()
 	case 1:
 		return slot, info, nil
@@ -77,13 +77,17 @@ func (t *token) find(ctx context.Context) (slot uint, info p11.TokenInfo, err er
 	}
 }
 
-// absent says that no slot holds the token. It may have been pulled, so it
-// heals like CKR_TOKEN_NOT_PRESENT.
+// absent says that no slot holds the token: a wrong name before it was seen, an
+// outage after. It heals like CKR_TOKEN_NOT_PRESENT.
 func (t *token) absent() error {
-	return &hsm.Error{
+	e := &hsm.Error{
 		Class: hsm.Misconfigured, Provider: kind, Operation: "C_GetSlotList", KeyID: t.keyID,
-		Hint: hintToken, Err: ckRV(p11.CKR_TOKEN_NOT_PRESENT),
+		Code: "CKR_TOKEN_NOT_PRESENT", Hint: hintToken, Err: ckRV(p11.CKR_TOKEN_NOT_PRESENT),
 	}
+	if t.seen {
+		e.Class = hsm.Unavailable
+	}
+	return e
 }
 
 func (u *keyURI) matches(label, serial, manufacturer, model string) bool {

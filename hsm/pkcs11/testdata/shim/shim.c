@@ -15,7 +15,7 @@
  *   <id> fail <function|*> <code> calls <n>   the next n calls answer code
  *   <id> fail <function|*> <code> session     every call answers code, but in sessions opened since
  *   <id> fail <function|*> <code> login       ... until a C_Login that succeeded
- *   <id> fail <function|*> <code> init        ... until a C_Initialize
+ *   <id> fail <function|*> <code> init        ... until a C_Initialize; that and C_Finalize work
  *   <id> fail <function|*> <code> ever
  *   <id> hang <function|*>                    calls wait until the file changes
  *
@@ -57,7 +57,7 @@ static int is_fresh(CK_SESSION_HANDLE s) {
 
 /* What is wrong with function in session s now: -1 for a hang, or a CK_RV. */
 static long fault(const char *function, CK_SESSION_HANDLE s) {
-	long id, code, rv = CKR_OK;
+	long id, code = 0, rv = 0;
 	char what[16] = "", where[64] = "", until[16] = "";
 	int n = 0, fields = 0;
 	FILE *f = beside(".fault", "r");
@@ -72,12 +72,12 @@ static long fault(const char *function, CK_SESSION_HANDLE s) {
 		since_session = since_login = since_init = 0;
 	}
 	if (strcmp(where, "*") == 0 || strcmp(where, function) == 0) {
-		if (strcmp(what, "hang") == 0) rv = -1;
-		else if (strcmp(until, "calls") == 0) rv = calls_left-- > 0 ? code : CKR_OK;
-		else if (strcmp(until, "session") == 0) rv = is_fresh(s) ? CKR_OK : code;
-		else if (strcmp(until, "login") == 0) rv = since_login ? CKR_OK : code;
-		else if (strcmp(until, "init") == 0) rv = since_init ? CKR_OK : code;
-		else rv = code;
+		int over = 0;
+		if (strcmp(until, "calls") == 0) over = calls_left-- <= 0;
+		else if (strcmp(until, "session") == 0) over = is_fresh(s);
+		else if (strcmp(until, "login") == 0) over = since_login;
+		else if (strcmp(until, "init") == 0) over = since_init || strcmp(function, "C_Initialize") == 0 || strcmp(function, "C_Finalize") == 0;
+		rv = strcmp(what, "hang") == 0 ? -1 : over ? 0 : code;
 	}
 	pthread_mutex_unlock(&lock);
 	return rv;
