@@ -45,18 +45,13 @@ func (r *Recorder) send(ctx context.Context) {
 // deliver sends one batch until it is acknowledged. It reports false when the
 // recorder stops before that; the batch then stays where it is.
 func (r *Recorder) deliver(ctx context.Context, b *batch) bool {
-	req, err := r.load(b)
-	if err != nil {
-		r.lose(b, err)
-		return true
-	}
 	for attempt := 0; ; attempt++ {
-		a, err := r.attempt(ctx, req)
+		a, err := r.attempt(ctx, b)
 		if err == nil {
 			r.acknowledge(b, a, attempt == 0)
 			return true
 		}
-		if err.permanent && !r.required {
+		if r.hopeless(err) {
 			r.lose(b, err)
 			return true
 		}
@@ -73,7 +68,11 @@ func (r *Recorder) deliver(ctx context.Context, b *batch) bool {
 	}
 }
 
-func (r *Recorder) attempt(ctx context.Context, req *request) (answer, *sendError) {
+func (r *Recorder) attempt(ctx context.Context, b *batch) (answer, *sendError) {
+	req, err := r.load(b)
+	if err != nil {
+		return answer{}, &sendError{err: err}
+	}
 	a, err := r.exporter.export(ctx, req)
 	if err == nil {
 		return a, nil
@@ -82,6 +81,13 @@ func (r *Recorder) attempt(ctx context.Context, req *request) (answer, *sendErro
 		return answer{}, e
 	}
 	return answer{}, &sendError{err: err}
+}
+
+// hopeless tells whether a batch is to be given up: one that the disk has spoilt,
+// and, unless recording is required, one that the collector refuses for good.
+func (r *Recorder) hopeless(err *sendError) bool {
+	_, damaged := errors.AsType[*damageError](err)
+	return damaged || err.permanent && !r.required
 }
 
 func (r *Recorder) load(b *batch) (*request, error) {

@@ -60,7 +60,7 @@ func destinationFrom(getenv func(string) string, resource map[string]string) (de
 	d.resource = e.resource(resource)
 	if d.kind == toGRPC || d.kind == toHTTP {
 		d.timeout = e.milliseconds(e.which("TIMEOUT"), defaultTimeout)
-		d.headers = e.pairs(e.which("HEADERS"))
+		d.headers = e.headers()
 		d.gzip = e.gzip()
 		e.endpoint(&d)
 	}

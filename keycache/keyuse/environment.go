@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // An environment reads variables and collects what is wrong with them.
@@ -47,6 +49,18 @@ func (e *environment) milliseconds(name string, otherwise time.Duration) time.Du
 		e.fail(name, v, "want milliseconds, more than 0")
 	}
 	return time.Duration(n) * time.Millisecond
+}
+
+// headers are sent with every export.
+func (e *environment) headers() map[string]string {
+	name := e.which("HEADERS")
+	pairs := e.pairs(name)
+	for key, value := range pairs {
+		if !httpguts.ValidHeaderFieldName(key) || !httpguts.ValidHeaderFieldValue(value) {
+			e.fail(name, "", "header "+strconv.Quote(key)+" cannot be sent: mend its name or value")
+		}
+	}
+	return pairs
 }
 
 // pairs reads name=value,name=value with percent-encoded values (W3C Baggage).

@@ -36,6 +36,7 @@ func Open(opt Options) (*Recorder, error) {
 func open(opt Options, dest destination, out exporter) (*Recorder, error) {
 	r := &Recorder{
 		required: opt.Required,
+		offline:  dest.kind == toNowhere,
 		resource: appendResource(nil, dest.resource),
 		delay:    dest.delay,
 		log:      opt.Log,
@@ -52,9 +53,7 @@ func open(opt Options, dest destination, out exporter) (*Recorder, error) {
 			return nil, err
 		}
 	}
-	if dest.kind == toNowhere {
-		r.down.Store(true)
-	} else {
+	if !r.offline {
 		r.sender = start(r.send)
 	}
 	if r.spool != nil {

@@ -10,6 +10,7 @@ import (
 // A Recorder queues, spools and exports key uses. Safe for concurrent use.
 type Recorder struct {
 	required bool
+	offline  bool          // there is no collector: the spool is the record
 	resource []byte        // encoded
 	delay    time.Duration // how long a batch that is not full may wait
 	log      *slog.Logger
@@ -21,6 +22,7 @@ type Recorder struct {
 
 	recorded, exported, spooled, dropped, refused atomic.Uint64
 
+	full       atomic.Bool // the last Record found no room
 	down       atomic.Bool // the last attempt failed
 	permanent  bool        // for good; the sender's own
 	spoolFails bool        // the spiller's own
@@ -48,14 +50,27 @@ func (r *Recorder) Record(x *Exchange, uses []Use, reserved Reservation) error {
 		*buf = b
 	}
 	r.scratch.Put(buf)
-	switch {
-	case err == nil:
-		r.recorded.Add(uint64(len(uses)))
-	case !r.required:
-		r.dropped.Add(uint64(len(uses)))
-		if err == ErrFull {
-			err = nil
-		}
+	if err != nil {
+		return r.refuse(err, len(uses))
+	}
+	r.recorded.Add(uint64(len(uses)))
+	if r.full.Load() && r.full.CompareAndSwap(true, false) {
+		r.log.Info("key uses are recorded again")
+	}
+	return nil
+}
+
+// refuse counts uses that found no room, and logs the first of a run of them.
+func (r *Recorder) refuse(err error, n int) error {
+	if !r.full.Swap(true) {
+		r.log.Error("key uses are not recorded", "error", err, "required", r.required)
+	}
+	if r.required {
+		return err
+	}
+	r.dropped.Add(uint64(n))
+	if err == ErrFull {
+		return nil
 	}
 	return err
 }

@@ -21,6 +21,7 @@ import (
 // file ever changes.
 const (
 	segmentSuffix = ".keyuse"
+	damagedSuffix = ".damaged"
 	segmentName   = "%016x" + segmentSuffix
 	segmentMagic  = "smku\x01\x00\x00\x00"
 	segmentHeader = int64(len(segmentMagic)) + 8
@@ -53,8 +54,8 @@ type damageError struct {
 }
 
 func (e *damageError) Error() string {
-	return fmt.Sprintf("key-use spool: %s is damaged at byte %d: the %d bytes from there cannot be replayed; the file is kept as %s.damaged",
-		e.path, e.off, e.tail, e.path)
+	return fmt.Sprintf("key-use spool: %s is damaged at byte %d: the %d bytes from there cannot be replayed; the file is kept as %s",
+		e.path, e.off, e.tail, e.path+damagedSuffix)
 }
 
 func checksum(b ...[]byte) uint32 {
@@ -180,7 +181,7 @@ func (f frame) mark() error {
 // remove deletes the file, or puts a damaged one aside, where a person can look at it.
 func (s *segment) remove() error {
 	if s.damaged {
-		return os.Rename(s.path, s.path+".damaged")
+		return os.Rename(s.path, s.path+damagedSuffix)
 	}
 	return os.Remove(s.path)
 }

@@ -15,7 +15,7 @@ func (r *Recorder) spill(ctx context.Context) {
 		select {
 		case <-r.queue.press:
 		case <-tick.C:
-			if !r.down.Load() {
+			if !r.away() {
 				continue
 			}
 			r.queue.sealNow()
@@ -26,11 +26,14 @@ func (r *Recorder) spill(ctx context.Context) {
 	}
 }
 
+// away says that what is in memory had better be on disk.
+func (r *Recorder) away() bool { return r.offline || r.down.Load() }
+
 // drain moves what is in memory to the spool: while memory is more than half
 // full, or all of it when the collector is away or all is set.
 func (r *Recorder) drain(all bool) {
 	for {
-		batches := r.queue.inMemory(all || r.down.Load())
+		batches := r.queue.inMemory(all || r.away())
 		if len(batches) == 0 {
 			return
 		}

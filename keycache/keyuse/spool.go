@@ -52,7 +52,7 @@ func openSpool(dir string, limit int64, resource []byte) (s *spool, found []stor
 
 // scan reads all segments, oldest first. Segments with nothing left to send go.
 func (s *spool) scan() (found []stored, notes []error, err error) {
-	names, err := filepath.Glob(filepath.Join(s.dir, "*"+segmentSuffix))
+	names, err := filepath.Glob(filepath.Join(s.dir, "*"+segmentSuffix+"*"))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -62,6 +62,9 @@ func (s *spool) scan() (found []stored, notes []error, err error) {
 			return nil, nil, fmt.Errorf("%s is no segment: move it away", name)
 		}
 		s.next = max(s.next, n+1)
+		if filepath.Ext(name) == damagedSuffix {
+			continue
+		}
 		seg, frames, err := readSegment(name)
 		var damage *damageError
 		if err != nil && !errors.As(err, &damage) {
