@@ -37,7 +37,7 @@ scan:
 				continue
 			}
 			end := stringEnd(p, i, live)
-			if end == 0 || live && s.sel.names.find(p[i+1:end-1]) != 0 {
+			if end == 0 || live && (end-i-2 > s.limits.NameBytes || s.sel.names.find(p[i+1:end-1]) != 0) {
 				break scan
 			}
 			s.row = 0
@@ -114,10 +114,7 @@ func stringEnd(p []byte, i int, plain bool) int {
 	if p[i] != '"' {
 		return 0
 	}
-	i++
-	for i < len(p) && stringClass[p[i]] == plainByte {
-		i++
-	}
+	i = plainRun(p, i+1)
 	if i < len(p) && p[i] == '"' {
 		return i + 1
 	}

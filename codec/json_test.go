@@ -1,0 +1,204 @@
+package codec
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+var jsonCorpus = corpus{
+	rules: []Rule{
+		{Path: "$.ssn"}, {Path: "$..email"}, {Path: "$.list[*].x"}, {Path: "$.list[1]"},
+		{Path: "$.look", Unescape: true}, {Path: "$['odd name\u00e9']"}, {Path: "$.any.*"},
+	},
+	bodies: []string{
+		`{}`, `[]`, ` 1 `, `"x"`, `null`, `-0`, `1E400`,
+		`{"ssn":"123-45-6789"}`,
+		"\r\n{ \"ssn\" :\t\"a\" , \"ssn\": \"b\",\"ssn\" :1e5\n}\n",
+		`{"s\u0073n":"escaped name","ssm":"decoy","\u0073\u0073\u006e":true,"ssn ":0}`,
+		`{"ssn":"","x":"","email":" "}`,
+		`{"ssn":null,"email":false,"look":true}`,
+		`{"ssn":-0.0,"email":1E400,"look":123456789012345678901234567890,"x":1.50}`,
+		`{"ssn":"q\"uo\\te","look":"q\"uo\/te\u00e9","email":"\ud800"}`,
+		`{"look":"\ud83d\ude00","x":"\ud800","ssn":"😀é漢"}`,
+		`{"a":{"email":{"email":"inner","n":[1,{"email":2}]}},"email":[1,[2,"3"]]}`,
+		`{"list":[{"x":1,"y":2},{"x":"in an owned element"},{"x":{"x":[]}},[],"x",{"y":{"x":0}}]}`,
+		`{"odd name` + "\u00e9" + `":"v","odd name\u00e9":"w","odd name":"no"}`,
+		`{"any":{"":1,"a":[],"b":{"email":"e"},"c":"t"},"anyx":{"a":1}}`,
+		`[{"email":"a","ssn":"no"},{"email":"b"},[[{"email":"c"}]]]`,
+		`{"pad":"` + strings.Repeat("long ", 300) + `","email":"after","n":[` + strings.Repeat("1.5e3, ", 200) + `0],"ssn":"last"}`,
+		`{"email":"` + strings.Repeat(canary, 200) + `","ssn":{"deep":[[[[[{"a":"\u0041"}]]]]]}}`,
+		`{"ctrl":"\u0000\b\f\n\r\t","ssn":"\u0000\b\f\n\r\t","look":"\u0000\b\f\n\r\t\u001f\u007f"}`,
+	},
+	refused: []string{
+		``, ` `, `{`, `{"ssn":"CANARY`, `{"ssn":"CANARY"`, `{"ssn":"CANARY"}}`, `{"ssn":"CANARY",}`, `{"ssn":CANARY}`,
+		`{"CANARY\x":1}`, `{"CANARY` + "\xff" + `":1}`, `{"ssn":"a","email":"CANARY` + "\n" + `"}`, `{"ssn":1,"n":01}`,
+		`{"ssn":"a","z":"` + "\xed\xa0\x80" + `"}`, `{"\ud800CANARY":1}`, `{"look":"CANARY\udc00"}`, `{"ssn":tru,"a":1}`,
+		`{"ssn":[1,{"a":CANARY}]}`, `{"ssn":-}`, `{"ssn":1.}`, `{"email":1e}`, "\ufeff{}", `{"ssn" "CANARY"}`, `{"a":1}{"ssn":"CANARY"}`,
+	},
+	value:  func(n int) string { return `{"ssn":"` + strings.Repeat("v", n-2) + `"}` },
+	nested: func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) },
+	many: func(n int) string {
+		return `{"a":[` + strings.TrimSuffix(strings.Repeat(`{"email":"x"},`, n), ",") + `]}`
+	},
+	named: func(n int) string { return `{"` + strings.Repeat("n", n) + `":1}` },
+}
+
+// TestJSONCases reads the accepted and refused bodies of testdata/json_cases.txt.
+func TestJSONCases(t *testing.T) {
+	file, err := os.Open("testdata/json_cases.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	sel := mustSelect(t, []Rule{{Path: "$.a"}})
+	n := 0
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "#") {
+			continue
+		}
+		col := strings.Split(lines.Text(), "\t")
+		body, err := strconv.Unquote(col[1])
+		if err != nil {
+			t.Fatalf("%s: %v", col[0], err)
+		}
+		accept := strings.HasPrefix(col[0], "y_") || len(col) == 3 && col[2] == "accept"
+		for _, step := range []int{len(body) + 1, 1, 2, 3, 7} {
+			got, err := rewrite(formats[0], sel, keep, Limits{}, body, everywhere(len(body), step))
+			if (err == nil) != accept || accept && got != body {
+				t.Errorf("%s, by %d: %q, %v", col[0], step, got, err)
+			}
+		}
+		n++
+	}
+	if n < 250 {
+		t.Errorf("only %d cases", n)
+	}
+}
+
+// TestJSONReplacements: what a Transform returns, and how it stands in the body.
+func TestJSONReplacements(t *testing.T) {
+	for _, tc := range []struct {
+		kind Kind
+		text string
+		want string // empty: WrongKind
+	}{
+		{Text, ``, `""`},
+		{Text, `abc`, `"abc"`},
+		{Text, `a"b\c`, `"a\"b\\c"`},
+		{Text, "\x00\b\f\n\r\t\x1f\x7f", `"\u0000\b\f\n\r\t\u001f` + "\x7f" + `"`},
+		{Text, "é漢😀\u2028", "\"é漢😀\u2028\""},
+		{Text, strings.Repeat("x", 5000), `"` + strings.Repeat("x", 5000) + `"`},
+		{Text, strings.Repeat("\n", 5000), `"` + strings.Repeat(`\n`, 5000) + `"`},
+		{Text, "\xff", ``},
+		{Text, "\xed\xa0\x80", ``},
+		{Text, "abc\xc3", ``},
+		{Literal, `1`, `1`},
+		{Literal, `-0.0e+0`, `-0.0e+0`},
+		{Literal, `"\ud800"`, `"\ud800"`},
+		{Literal, `{"a": [1, 2 ]}`, `{"a": [1, 2 ]}`},
+		{Literal, `[` + strings.Repeat("1,", 4000) + `1]`, `[` + strings.Repeat("1,", 4000) + `1]`},
+		{Literal, ``, ``},
+		{Literal, ` 1`, ``},
+		{Literal, `1 `, ``},
+		{Literal, `1,"admin":true`, ``},
+		{Literal, `1}`, ``},
+		{Literal, `"a`, ``},
+		{Literal, `-`, ``},
+		{Literal, "\"\xff\"", ``},
+		{Literal, strings.Repeat("[", 300) + strings.Repeat("]", 300), ``},
+		{Bytes, `abc`, ``},
+		{Kind(7), `abc`, ``},
+		{Keep, ``, `"original"`},
+	} {
+		tr := func(dst []byte, _ []Field) ([]byte, Kind, error) { return append(dst, tc.text...), tc.kind, nil }
+		sel := mustSelect(t, []Rule{{Path: "$.a"}})
+		for _, step := range []int{100, 1} {
+			body := `{"a" :"original", "b":2}`
+			got, err := rewrite(formats[0], sel, tr, Limits{}, body, everywhere(len(body), step))
+			if tc.want == "" {
+				var e *Error
+				if !errors.As(err, &e) || e.Code != WrongKind || e.Offset != 6 {
+					t.Errorf("%d %.40q: %v", tc.kind, tc.text, err)
+				}
+				continue
+			}
+			if want := `{"a" :` + tc.want + `, "b":2}`; err != nil || got != want {
+				t.Errorf("%d %.40q: got %.80q, %v", tc.kind, tc.text, got, err)
+			}
+		}
+	}
+}
+
+// TestJSONFields: what a Transform is given.
+func TestJSONFields(t *testing.T) {
+	rules := []Rule{{Path: "$.a"}, {Path: "$..b"}, {Path: "$.c", Unescape: true}, {Path: "$.l[1]"}, {Path: "$"}}
+	for _, tc := range []struct{ body, want string }{
+		{`{"a":"x"}`, `0 text x`},
+		{`{"a":"x","a":"y"}`, `0 text x|0 text y`},
+		{`{"a":"x\ty"}`, `0 literal "x\ty"`},
+		{`{"a":"\u0041"}`, `0 literal "\u0041"`},
+		{`{"\u0061":"x","\u0041":"y"}`, `0 text x`},
+		{`{"a":1E400}`, `0 literal 1E400`},
+		{`{"a":-0.0}`, `0 literal -0.0`},
+		{`{"a":12345678901234567890123}`, `0 literal 12345678901234567890123`},
+		{`{"a":null,"b":true}`, `0 literal null|1 literal true`},
+		{`{"a":{ "b" : 1 }}`, `0 literal { "b" : 1 }`},
+		{`{"b":[{"b":1}]}`, `1 literal [{"b":1}]`},
+		{`{"x":{"b":"1","y":[{"b":"2"}]}}`, `1 text 1|1 text 2`},
+		{`{"c":"plain"}`, `2 text plain`},
+		{`{"c":"\u0041\n\ud83d\ude00"}`, "2 text A\n😀"},
+		{`{"c":[" "]}`, `2 literal [" "]`},
+		{`{"l":["a","b","c"]}`, `3 text b`},
+		{`{"l":["a"],"x":["a","b"]}`, ``},
+		{`{"l":[{"b":1},{"b":2},[1,{"b":3}]]}`, `1 literal 1|3 literal {"b":2}|1 literal 3`},
+		{`{"l":{"1":"x","b":0}}`, `1 literal 0`},
+		{`{"A":1,"a ":1,"":1}`, ``},
+	} {
+		for _, step := range []int{100, 1, 3} {
+			var fields []seen
+			sel := mustSelect(t, rules[:4])
+			if _, err := rewrite(formats[0], sel, recording(&fields, keep), Limits{}, tc.body, everywhere(len(tc.body), step)); err != nil {
+				t.Errorf("%s: %v", tc.body, err)
+			}
+			if got := describe(fields); got != tc.want {
+				t.Errorf("%s by %d:\n got %s\nwant %s", tc.body, step, got, tc.want)
+			}
+			fields = nil
+			root := mustSelect(t, rules)
+			body := " " + tc.body + "\n"
+			got, err := rewrite(formats[0], root, recording(&fields, sealing), Limits{}, body, everywhere(len(body), step))
+			if err != nil || describe(fields) != "4 literal "+tc.body || got[0] != ' ' || got[len(got)-1] != '\n' {
+				t.Errorf("%s by %d with $: %s, %q, %v", tc.body, step, describe(fields), got, err)
+			}
+		}
+	}
+}
+
+func describe(fields []seen) string {
+	var s []string
+	for _, f := range fields {
+		s = append(s, fmt.Sprint(f.rule, " ", map[Kind]string{Text: "text", Literal: "literal"}[f.kind], " ", f.value))
+	}
+	return strings.Join(s, "|")
+}
+
+// TestJSONRootScalars: a tagged number at the root ends where the body does.
+func TestJSONRootScalars(t *testing.T) {
+	sel := mustSelect(t, []Rule{{Path: "$"}})
+	for _, body := range []string{`1`, `-0`, `12.5e3`, `"x"`, `true`, `""`} {
+		for _, step := range []int{100, 1} {
+			sealed, err := rewrite(formats[0], sel, sealing, Limits{}, body, everywhere(len(body), step))
+			if err != nil || sealed == body {
+				t.Fatalf("%s: %q, %v", body, sealed, err)
+			}
+			if opened, err := rewrite(formats[0], sel, opening, Limits{}, sealed, nil); err != nil || opened != body {
+				t.Errorf("%s: came back %q, %v", body, opened, err)
+			}
+		}
+	}
+}
