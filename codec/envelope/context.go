@@ -12,7 +12,9 @@ import (
 
 // Commitment returns HMAC-SHA256(key, "sealmesh/v1/data-key-id"). A data key that
 // does not give the commitment of its record must not be used: no suite commits
-// to its key, so this is what keeps one envelope from opening to two values.
+// to its key, so this is what keeps one envelope from opening to two values. The
+// half that is in every envelope resists collisions to 2^64 work, the whole in the
+// record to 2^128. It is public: compare it as you like.
 func Commitment(key []byte) [32]byte {
 	m := hmac.New(sha256.New, key)
 	m.Write([]byte(suite.LabelDataKeyID))

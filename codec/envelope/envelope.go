@@ -50,10 +50,10 @@ const MaxInline = 1<<16 - 1
 
 // Errors of [Parse], [ParseRecord] and [ParseRecordText]. They tell nothing of the input.
 var (
-	ErrNotEnvelope   = errors.New("the value is not an envelope")
-	ErrMalformed     = errors.New("the envelope is malformed")
-	ErrFutureVersion = errors.New("the envelope is of a later format: upgrade sealmesh to open it")
-	ErrUnknownSuite  = errors.New("the envelope names an unknown suite: upgrade sealmesh to open it")
+	ErrNotEnvelope   = errors.New("parse: not a text of sealmesh")
+	ErrMalformed     = errors.New("parse: malformed")
+	ErrFutureVersion = errors.New("parse: written in a later format: upgrade sealmesh to read it")
+	ErrUnknownSuite  = errors.New("parse: an unknown suite: upgrade sealmesh to open it")
 )
 
 // Lengths and bits of the binary form.

@@ -105,6 +105,29 @@ func TestSealRefuses(t *testing.T) {
 	}
 }
 
+// A value that lies where the result goes must not be sealed half overwritten.
+func TestSealOverlap(t *testing.T) {
+	for s := range suite.All() {
+		h, c := header(s.ID, codec.Text, nil), newCipher(t, s.ID, testKey)
+		buf := make([]byte, 500)
+		for at := range len(buf) - 16 {
+			value := buf[at:][:16]
+			copy(value, "0123456789abcdef")
+			text, err := envelope.Seal(buf[:50], h, c, value, testContext)
+			if err != nil {
+				continue
+			}
+			got, payload, parsed, err := envelope.Parse(nil, text[50:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out, _, err := envelope.Open(nil, parsed, got, c, payload, testContext); err != nil || string(out) != "0123456789abcdef" {
+				t.Errorf("%s: a value at %d was sealed as %q, %v", s.Name, at, out, err)
+			}
+		}
+	}
+}
+
 // Whatever is changed, the value must not open, and the reason must not show.
 func TestOpenRefuses(t *testing.T) {
 	value := []byte("123-45-6789")

@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/sealmesh/sealmesh/codec/suite"
@@ -11,8 +12,8 @@ import (
 //
 // It lays out header, payload and authenticated data behind the text, in dst's
 // spare capacity, so that it copies nothing and, given [SealedCap] bytes of it,
-// allocates nothing. None of what stays there is secret. Neither plaintext nor
-// fieldContext may overlap that capacity.
+// allocates nothing. None of what stays there is secret. It fails when plaintext or
+// fieldContext lie there.
 func Seal(dst []byte, h Header, c suite.Cipher, plaintext, fieldContext []byte) ([]byte, error) {
 	if err := h.check(); err != nil {
 		return dst, fmt.Errorf("seal: %w", err)
@@ -23,6 +24,9 @@ func Seal(dst []byte, h Header, c suite.Cipher, plaintext, fieldContext []byte) 
 	payload := suite.ByID(h.Suite).Overhead + len(plaintext)
 	n, size := EncodedLen(len(h.Record), payload), binaryLen(len(h.Record), payload)
 	dst, work := reserve(dst, n, size+aadLen(len(fieldContext)))
+	if suite.Overlap(work, plaintext) || suite.Overlap(work, fieldContext) {
+		return dst, errors.New("seal: the destination overlaps what is sealed")
+	}
 	aad := AppendAAD(work[size:size], h, fieldContext)
 	bin, err := c.Seal(appendHead(work[:0:size], h), plaintext, aad)
 	if err != nil {

@@ -22,6 +22,7 @@ func conform(t *testing.T, s *suite.Suite) {
 	t.Run("key", func(t *testing.T) { testKey(t, s) })
 	t.Run("lengths", func(t *testing.T) { testLengths(t, s) })
 	t.Run("append", func(t *testing.T) { testAppend(t, s) })
+	t.Run("overlap", func(t *testing.T) { testOverlap(t, s) })
 	t.Run("equality", func(t *testing.T) { testEquality(t, s) })
 	t.Run("forgery", func(t *testing.T) { testForgery(t, s) })
 	t.Run("swap", func(t *testing.T) { testSwap(t, s) })
@@ -124,6 +125,26 @@ func testAppend(t *testing.T, s *suite.Suite) {
 		if spare == 200 && (&sealed[0] != &dst[0] || &opened[0] != &dst[0]) {
 			t.Error("enough spare capacity was not used")
 		}
+	}
+}
+
+// A value that would be overwritten before it is read is never sealed.
+func testOverlap(t *testing.T, s *suite.Suite) {
+	c := newCipher(t, s, 1)
+	buf := make([]byte, 200)
+	end := 100 + s.Overhead + 8 // of the payload of 8 bytes behind 100
+	for at := range len(buf) - 8 {
+		arg := buf[at : at+8]
+		free := at+8 <= 100 || at >= end
+		if _, err := c.Seal(buf[:100], arg, nil); (err == nil) != free {
+			t.Errorf("plaintext at %d: %v", at, err)
+		}
+		if _, err := c.Seal(buf[:100], []byte("8 bytes."), arg); (err == nil) != free {
+			t.Errorf("context at %d: %v", at, err)
+		}
+	}
+	if out, err := c.Seal(buf[:100:100], buf[95:], nil); err != nil || len(out) != 100+s.Overhead+105 {
+		t.Errorf("what is copied cannot overlap: %v", err)
 	}
 }
 

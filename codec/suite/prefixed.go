@@ -4,7 +4,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
-	"slices"
 	"sync/atomic"
 )
 
@@ -65,7 +64,10 @@ func (c *prefixed) Seal(dst, plaintext, aad []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	dst = slices.Grow(dst, prefixedOverhead+len(plaintext))
+	dst, err := grow(dst, prefixedOverhead+len(plaintext), plaintext, aad)
+	if err != nil {
+		return nil, err
+	}
 	dst = append(dst, k.prefix[:]...)
 	return k.aead.Seal(dst, nil, plaintext, aad), nil
 }

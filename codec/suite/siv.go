@@ -37,7 +37,11 @@ func newDeterministic(key []byte) (Cipher, error) {
 		return nil, err
 	}
 	defer clear(keys)
-	return newSIV(keys)
+	c, err := newSIV(keys)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // newSIV takes the double-length key of RFC 5297: CMAC's, then CTR's.
@@ -66,10 +70,13 @@ func (c *siv) Seal(dst, plaintext, aad []byte) ([]byte, error) {
 	if uint64(len(plaintext)) > maxPlaintext {
 		return nil, errTooLong
 	}
+	dst, err := grow(dst, blockSize+len(plaintext), plaintext, aad)
+	if err != nil {
+		return nil, err
+	}
 	s := c.scratch.Get().(*sivScratch)
 	defer c.release(s)
 	c.s2v(s, plaintext, aad)
-	dst = slices.Grow(dst, blockSize+len(plaintext))
 	dst = append(dst, s.v[:]...)
 	n := len(dst)
 	dst = dst[:n+len(plaintext)]

@@ -42,9 +42,9 @@ const (
 
 // A Cipher seals and opens values under one data key. Safe for concurrent use.
 //
-// The spare capacity of dst must overlap neither of the other arguments. With
-// enough of it, neither method allocates, save that Open derives a subkey when it
-// meets a prefix for the first time.
+// The spare capacity of dst must overlap neither of the other arguments: Seal
+// fails if it does, and Open fails or panics. With enough of it, neither method
+// allocates, save that Open derives a subkey when it meets a prefix for the first time.
 type Cipher interface {
 	// Suite returns the number to write beside what Seal returns.
 	Suite() ID
