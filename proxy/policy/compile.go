@@ -48,6 +48,11 @@ func (c *compiler) tls() *TLS {
 	for _, f := range []text{t.Cert, t.Key, t.ClientCA} {
 		c.absolute(f)
 	}
+	for _, a := range t.Allow {
+		if strings.Contains(strings.TrimPrefix(a.Value, "spiffe://"), "://") || strings.ContainsAny(a.Value, " *") || a.Value == "" {
+			c.problem(a.place, "write spiffe://domain/path or a DNS name, without wildcard", "not a name that a certificate vouches for")
+		}
+	}
 	return &TLS{Cert: t.Cert.Value, Key: t.Key.Value, ClientCA: t.ClientCA.Value, Allow: t.Allow.values()}
 }
 
@@ -185,15 +190,4 @@ func (c *compiler) checkDates(d date) {
 	case left > longest:
 		c.warn(d.place, "", "accept_plaintext_until is more than 400 days ahead")
 	}
-}
-
-// A kind is the part of a KEK's URI before the first colon.
-func kekKind(uri string) (string, bool) {
-	kind, rest, ok := strings.Cut(uri, ":")
-	for _, r := range kind {
-		if (r < 'a' || r > 'z') && (r < '0' || r > '9') {
-			return "", false
-		}
-	}
-	return kind, ok && kind != "" && rest != ""
 }

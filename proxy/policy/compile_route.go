@@ -2,7 +2,6 @@ package policy
 
 import (
 	"errors"
-	"mime"
 	"slices"
 	"strings"
 
@@ -182,19 +181,4 @@ func (c *compiler) deterministic(tag int) bool {
 	}
 	s := suite.ByName(c.conf.Tags[tag].Value.Suite.Value)
 	return s != nil && s.Deterministic
-}
-
-func (c *compiler) passTypes(ts texts) []string {
-	var types []string
-	for _, t := range ts {
-		v := strings.ToLower(t.Value)
-		base, params, err := mime.ParseMediaType(v)
-		main, sub, _ := strings.Cut(base, "/")
-		if err != nil || len(params) > 0 || sub == "" || main == "*" || strings.Contains(strings.TrimSuffix(sub, "*"), "*") || len(sub) > 1 && strings.HasSuffix(sub, "*") {
-			c.problem(t.place, "write type/subtype or type/*", "not a media type without parameters")
-			continue
-		}
-		types = append(types, base)
-	}
-	return types
 }

@@ -200,7 +200,8 @@ type directionConfig struct {
 	// How Envoy hands over the body: buffered (default) keeps content-length and lets Envoy retry;
 	// streamed is for bodies past the buffer limit, gRPC and server-sent events.
 	Body text `yaml:"body" oneof:"buffered|streamed"`
-	// Media types without a codec that may pass unread, as type/subtype or type/*. Any other is refused.
+	// Media types that may pass unread, as type/subtype or type/*. None that a codec reads can be among
+	// them; any other is refused.
 	Pass texts `yaml:"pass"`
 	// How long values that are not sealed yet are tolerated on open.
 	Migration *migrationConfig `yaml:"migration"`

@@ -57,7 +57,7 @@ type list[T any] []T
 func (l *list[T]) decode(d *decoder, n ast.Node, s spot) {
 	seq, ok := n.(*ast.SequenceNode)
 	if !ok {
-		d.wrongType(n, s.String(), "a list")
+		d.wrongType(n, s.inside(), "a list")
 		return
 	}
 	for i, item := range seq.Values {

@@ -28,14 +28,7 @@ func (r *report) parse(src string) ast.Node {
 	}
 	file, err := parseYAML(strings.TrimPrefix(src, "\uFEFF"))
 	if err != nil {
-		at := place{1, 1}
-		msg := err.Error()
-		if e, ok := errors.AsType[yaml.Error](err); ok {
-			msg = e.GetMessage()
-			if t := e.GetToken(); t != nil {
-				at = place{t.Position.Line, t.Position.Column}
-			}
-		}
+		at, msg := syntaxError(err)
 		r.problem(at, "", "not YAML: %s", msg)
 		return nil
 	}
@@ -53,6 +46,19 @@ func (r *report) parse(src string) ast.Node {
 		r.problem(placeOf(roots[1]), "", "a policy is one YAML document, and here begins another")
 	}
 	return roots[0]
+}
+
+// syntaxError takes an error of the parser apart. Its Error method would print
+// the file around the place, in time quadratic in the file.
+func syntaxError(err error) (place, string) {
+	e, ok := errors.AsType[yaml.Error](err)
+	if !ok {
+		return place{1, 1}, err.Error()
+	}
+	if t := e.GetToken(); t != nil {
+		return place{t.Position.Line, t.Position.Column}, e.GetMessage()
+	}
+	return place{1, 1}, e.GetMessage()
 }
 
 // readable refuses what the parser would change silently, or take too long over.

@@ -136,8 +136,8 @@ type Plan struct {
 	Rules    []Rule   // by Field.Rule
 	Mode     BodyMode // which Envoy body mode the generated configuration asks for
 	Limits   codec.Limits
-	// PassTypes are media types without a codec that may pass unread, explicitly: lower case,
-	// "image/png" or "image/*". A type that has a codec is never passed.
+	// PassTypes are media types that may pass unread, explicitly: lower case, "image/png" or
+	// "image/*". None of them covers a media type of codec's table.
 	PassTypes []string
 }
 
