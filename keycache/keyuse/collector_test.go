@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -130,6 +131,7 @@ func recordPatiently(t *testing.T, r *keyuse.Recorder, first, last int) {
 			if t.Context().Err() != nil {
 				t.Fatal("full for ever")
 			}
+			runtime.Gosched()
 		}
 	}
 }
