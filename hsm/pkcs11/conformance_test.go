@@ -44,6 +44,6 @@ func TestNSS(t *testing.T) {
 		hsmtest.Run(t, hsmtest.Harness{Open: d.kek("kek"), Other: d.kek("other")})
 	})
 	t.Run("RSA", func(t *testing.T) {
-		hsmtest.Run(t, hsmtest.Harness{Open: d.keyPair("pair", 2048), Other: d.keyPair("other pair", 3072), Sample: 40})
+		hsmtest.Run(t, hsmtest.Harness{Open: d.keyPair("pair", 2048), Other: d.keyPair("other pair", 3072), Sample: 16})
 	})
 }

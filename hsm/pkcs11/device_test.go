@@ -50,6 +50,7 @@ func run(m *testing.M) int {
 		panic(err)
 	}
 	os.Setenv("SOFTHSM2_CONF", conf)
+	os.Setenv("NSS_MAX_MP_PBE_ITERATION_COUNT", "1") // NSS derives a key from the PIN for every use of a private key
 	return m.Run()
 }
 

@@ -52,15 +52,14 @@ type module struct {
 	// Written under the whole gate.
 	epoch atomic.Uint64
 
-	users atomic.Int32 // providers that hold the module open
+	users  atomic.Int32 // providers that hold the module open
+	window window
 
 	// Guarded by the whole gate.
 	running bool   // between C_Initialize and C_Finalize
 	ours    bool   // initialised by this package at least once
 	foreign bool   // initialised by other code in this process, which we leave running
 	setting string // pReserved of C_Initialize
-	nextTry time.Time
-	wait    time.Duration
 
 	login sync.Mutex
 	wrong map[uint][32]byte // by slot: hash of the PIN that the token refused last

@@ -6,6 +6,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
+
+	p11 "github.com/miekg/pkcs11"
 )
 
 // callTimeout bounds one operation, recovery included, for a caller that sets
@@ -41,10 +43,20 @@ func (p *provider) run(ctx context.Context, waiting string, op operation) ([]byt
 	}
 }
 
-// attempt runs op once in a session of the pool, in a new one when fresh. The
-// place in the pool stays taken until the device has answered, so that
-// a hung device holds no more threads than the pool has places.
+// attempt runs op in a session of the pool, in a new one when fresh. Where the
+// token allows no more sessions it tries the pool's other places, which have one.
 func (p *provider) attempt(ctx context.Context, waiting string, fresh bool, op operation) ([]byte, error) {
+	for others := cap(p.pool.places); ; others-- {
+		out, err := p.once(ctx, waiting, fresh, op)
+		if !returned(err, p11.CKR_SESSION_COUNT) || others == 0 || !pause(ctx, backoff) {
+			return out, err
+		}
+	}
+}
+
+// once runs op in the next session of the pool. Its place stays taken until the
+// device has answered, so that a hung device holds no more threads than the pool has places.
+func (p *provider) once(ctx context.Context, waiting string, fresh bool, op operation) ([]byte, error) {
 	s, err := p.pool.take(ctx)
 	if err == errClosed {
 		return nil, err
