@@ -1,0 +1,217 @@
+package codec
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// valid is what jsontext says of body. It takes half a surrogate pair for invalid UTF-8,
+// which RFC 8259 does not, so that it is told to let that pass and UTF-8 is checked apart.
+func valid(body []byte) bool {
+	return utf8.Valid(body) &&
+		jsontext.Value(body).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// FuzzJSONGrammar: without rules, a body is accepted if and only if jsontext accepts it,
+// whole or cut, and comes out as it went in.
+func FuzzJSONGrammar(f *testing.F) {
+	for _, c := range append(jsonCorpus.bodies, jsonCorpus.refused...) {
+		f.Add([]byte(c), uint16(0), uint16(3))
+	}
+	f.Fuzz(func(t *testing.T, body []byte, first, second uint16) {
+		a := int(first) % (len(body) + 1)
+		b := a + int(second)%(len(body)-a+1)
+		want := valid(body)
+		for _, cuts := range [][]int{nil, {a, b}, everywhere(len(body), 1)} {
+			got, err := rewrite(formats[0], nil, nil, Limits{Depth: 10000}, string(body), cuts)
+			var e *Error
+			if (err == nil) != want || err != nil && !errors.As(err, &e) || err == nil && got != string(body) {
+				t.Fatalf("%q cut at %v: %q, %v; jsontext says %t", body, cuts, got, err, want)
+			}
+		}
+	})
+}
+
+// fuzzRules look everywhere and nowhere, so that every path of the scanner is taken.
+var fuzzRules = [][]Rule{
+	{{Path: "$"}},
+	{{Path: "$.a"}, {Path: "$..b", Unescape: true}, {Path: "$.c[1]"}},
+	{{Path: "$.a.a"}, {Path: "$.b[*].a", Unescape: true}},
+	{{Path: "$..*"}},
+	{{Path: "$.*"}, {Path: "$[0]"}},
+	{{Path: "$..['é']"}, {Path: "$[1][1]"}},
+}
+
+// FuzzJSONChunks: error or output, and the fields seen, do not depend on the cuts; nor
+// do small limits. What is sealed is valid, and opens to what it was.
+func FuzzJSONChunks(f *testing.F) {
+	for i, c := range append(jsonCorpus.bodies, jsonCorpus.refused...) {
+		f.Add([]byte(c), uint8(i), uint16(i), uint16(2*i), i%2 == 0)
+	}
+	f.Fuzz(func(t *testing.T, body []byte, rules uint8, first, second uint16, tight bool) {
+		set := fuzzRules[int(rules)%len(fuzzRules)]
+		sel := mustSelect(t, set)
+		limits := Limits{}
+		if tight {
+			limits = Limits{ValueBytes: 6, Depth: 3, Fields: 3, NameBytes: 5, BodyBytes: 40}
+		}
+		var whole []seen
+		want, wantErr := rewrite(formats[0], sel, recording(&whole, sealing), limits, string(body), nil)
+		a := int(first) % (len(body) + 1)
+		b := a + int(second)%(len(body)-a+1)
+		for _, cuts := range [][]int{{a, b}, everywhere(len(body), 1), everywhere(len(body), 3)} {
+			var cut []seen
+			got, err := rewrite(formats[0], sel, recording(&cut, sealing), limits, string(body), cuts)
+			if got != want || fmt.Sprint(err) != fmt.Sprint(wantErr) || err == nil && fmt.Sprint(cut) != fmt.Sprint(whole) {
+				t.Fatalf("%q cut at %v: %q, %v, fields %v\nwhole: %q, %v, fields %v", body, cuts, got, err, cut, want, wantErr, whole)
+			}
+		}
+		if wantErr != nil || tight {
+			return
+		}
+		if !valid([]byte(want)) {
+			t.Fatalf("%q was sealed as %q", body, want)
+		}
+		back, err := rewrite(formats[0], sel, opening, limits, want, everywhere(len(want), 1+a))
+		if err != nil || back != string(body) && !escapesGivenUp(set, whole) {
+			t.Fatalf("%q was opened as %q, %v", body, back, err)
+		}
+	})
+}
+
+func escapesGivenUp(rules []Rule, fields []seen) bool {
+	for _, f := range fields {
+		if rules[f.rule].Unescape && f.kind == Text {
+			return true
+		}
+	}
+	return false
+}
+
+// document makes a JSON value.
+func (s *source) document(to *strings.Builder, depth int) {
+	blank := func() { to.WriteString([]string{"", "", "", " ", "\n\t"}[s.below(5)]) }
+	name := func() string {
+		n := sourceNames[s.below(len(sourceNames))]
+		q, _ := jsontext.AppendQuote(nil, n)
+		if s.below(4) == 0 && n == "a" {
+			return `"\u0061"`
+		}
+		return string(q)
+	}
+	blank()
+	switch kind := s.below(8); {
+	case kind < 3 && depth > 0:
+		to.WriteByte('{')
+		for i := range s.below(5) {
+			if i > 0 {
+				to.WriteByte(',')
+			}
+			blank()
+			to.WriteString(name())
+			blank()
+			to.WriteByte(':')
+			s.document(to, depth-1)
+		}
+		to.WriteByte('}')
+	case kind < 5 && depth > 0:
+		to.WriteByte('[')
+		for i := range s.below(5) {
+			if i > 0 {
+				to.WriteByte(',')
+			}
+			s.document(to, depth-1)
+		}
+		to.WriteByte(']')
+	default:
+		to.WriteString([]string{"1", "-0.5e3", "true", "null", `"plain"`, `"\ttab"`, `""`, `"é\ud83d\ude00"`, "false"}[s.below(9)])
+	}
+	blank()
+}
+
+// expect says what a Transform has to see: the oracle asked of every value that jsontext
+// reads, in order, the outermost owned value as a whole.
+func expect(t *testing.T, segs [][]segment, body string) (want []string) {
+	d := jsontext.NewDecoder(strings.NewReader(body), jsontext.AllowDuplicateNames(true))
+	var at []step
+	var walk func()
+	walk = func() {
+		if rule := oracleOwner(segs, at); rule >= 0 {
+			v, err := d.ReadValue()
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, fmt.Sprint(rule, " ", string(bytes.TrimSpace(v))))
+			return
+		}
+		tok, err := d.ReadToken()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch tok.Kind() {
+		case '{':
+			for d.PeekKind() != '}' {
+				name, err := d.ReadToken()
+				if err != nil {
+					t.Fatal(err)
+				}
+				at = append(at, step{name.String(), -1})
+				walk()
+				at = at[:len(at)-1]
+			}
+			_, _ = d.ReadToken()
+		case '[':
+			for i := 0; d.PeekKind() != ']'; i++ {
+				at = append(at, step{index: i})
+				walk()
+				at = at[:len(at)-1]
+			}
+			_, _ = d.ReadToken()
+		}
+	}
+	walk()
+	return want
+}
+
+// FuzzJSONFields compares the fields of random documents under random rules with the oracle's.
+func FuzzJSONFields(f *testing.F) {
+	f.Add([]byte("\x01\x03\x00\x02\x00"), []byte("\x00\x00\x03\x00\x01"))
+	for i := range 16 {
+		rules, doc := make([]byte, 60), make([]byte, 300)
+		for k := range rules {
+			rules[k] = byte(k*k*7 + i*31 + k)
+		}
+		for k := range doc {
+			doc[k] = byte((k*k + i*k*3 + i*13) >> 1)
+		}
+		f.Add(rules, doc)
+	}
+	f.Fuzz(func(t *testing.T, rules, doc []byte) {
+		set, segs := (&source{rules}).rules(8)
+		var b strings.Builder
+		(&source{doc}).document(&b, 6)
+		body := b.String()
+		want := strings.Join(expect(t, segs, body), "|")
+		for _, by := range []int{len(body) + 1, 1, 7} {
+			var got []string
+			tr := func(dst []byte, batch []Field) ([]byte, Kind, error) {
+				v := string(batch[0].Value)
+				if batch[0].Kind == Text {
+					v = `"` + v + `"`
+				}
+				got = append(got, fmt.Sprint(batch[0].Rule, " ", v))
+				return dst, Keep, nil
+			}
+			out, err := rewrite(formats[0], mustSelect(t, set), tr, Limits{}, body, everywhere(len(body), by))
+			if err != nil || out != body || strings.Join(got, "|") != want {
+				t.Fatalf("rules %v, by %d, %v\nbody %s\n got %s\nwant %s", set, by, err, body, got, want)
+			}
+		}
+	})
+}
