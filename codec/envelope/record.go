@@ -80,11 +80,7 @@ func ParseRecord(b []byte) (Record, error) {
 	if len(b) < recordHeadLen || b[0] != recordVersion {
 		return Record{}, ErrMalformed
 	}
-	n := int(b[recordHeadLen-1])
-	if n > MaxWraps { // before it sizes anything
-		return Record{}, ErrMalformed
-	}
-	r := Record{Commitment: [32]byte(b[1:]), Wraps: make([]Wrap, n)}
+	r := Record{Commitment: [32]byte(b[1:]), Wraps: make([]Wrap, b[recordHeadLen-1])}
 	b = b[recordHeadLen:]
 	for i := range r.Wraps {
 		if len(b) < wrapHeadLen {

@@ -2,6 +2,7 @@ package suite
 
 import (
 	"bytes"
+	"sync"
 	"testing"
 )
 
@@ -28,6 +29,24 @@ func TestPrefixes(t *testing.T) {
 			t.Fatal("two Ciphers share a prefix")
 		} else {
 			seen[p] = true
+		}
+	}
+}
+
+// Those who seal first at the same time agree on one prefix.
+func TestFirstSealsShareOnePrefix(t *testing.T) {
+	for range 50 {
+		c := newPrefixed(t, XAES256GCM, bytes.Repeat([]byte{1}, KeySize))
+		payloads := make([][]byte, 4)
+		var wg sync.WaitGroup
+		for i := range payloads {
+			wg.Go(func() { payloads[i], _ = c.Seal(nil, nil, nil) })
+		}
+		wg.Wait()
+		for _, p := range payloads {
+			if !bytes.HasPrefix(p, payloads[0][:prefixSize]) {
+				t.Fatal("two prefixes in one Cipher")
+			}
 		}
 	}
 }
