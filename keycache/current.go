@@ -2,7 +2,6 @@ package keycache
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/sealmesh/sealmesh/codec/suite"
@@ -84,34 +83,37 @@ func (k *key) acquire(ctx context.Context, g *grant, n uint64, parent trace.Span
 	g.release()
 	g.state = hit
 	for {
-		d := k.current.Load()
-		if d == nil || !d.maySeal(k.cache.now()) {
-			if err := k.await(ctx, g, d, parent); err != nil {
-				return err
-			}
-			continue
-		}
-		state, err := k.settle(ctx, d, k.cache.now(), parent)
-		if errors.Is(err, errEvicted) {
-			continue
-		}
-		if err != nil {
+		done, err := k.tryAcquire(ctx, g, n, parent)
+		if err != nil && err != errEvicted {
 			return err
 		}
-		k.ahead(d, parent)
-		ok, renew := g.claim(d, n)
-		if ok {
-			g.state = max(g.state, state)
+		if done {
 			return nil
 		}
-		if renew {
-			_, err = k.refresh(d, parent).wait(ctx)
-		} else {
-			err = k.await(ctx, g, d, parent)
-		}
-		if err != nil {
-			return err
-		}
+	}
+}
+
+// tryAcquire fills g, or waits for what it takes to try again.
+func (k *key) tryAcquire(ctx context.Context, g *grant, n uint64, parent trace.SpanContext) (done bool, err error) {
+	d := k.current.Load()
+	if d == nil || !d.maySeal(k.cache.now()) {
+		return false, k.await(ctx, g, d, parent)
+	}
+	state, err := k.settle(ctx, d, k.cache.now(), parent)
+	if err != nil {
+		return false, err
+	}
+	k.ahead(d, parent)
+	ok, renew := g.claim(d, n)
+	switch {
+	case ok:
+		g.state = max(g.state, state)
+		return true, nil
+	case renew:
+		_, err = k.refresh(d, parent).wait(ctx)
+		return false, err
+	default:
+		return false, k.await(ctx, g, d, parent)
 	}
 }
 

@@ -51,6 +51,9 @@ func New(ring *hsm.Keyring, opt Options) (*Cache, error) {
 	if opt.Recorder == nil {
 		return nil, errors.New("key cache: no recorder of key uses: no record, no key")
 	}
+	if opt.MaxKeys < 0 || opt.Parallel < 0 || opt.Timeout < 0 {
+		return nil, errors.New("key cache: an option is negative")
+	}
 	c := &Cache{
 		recorder: opt.Recorder,
 		tracer:   opt.Tracer,

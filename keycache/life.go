@@ -57,20 +57,29 @@ func (d *dataKey) tick() {
 		d.key.evict(d, expired)
 		return
 	}
-	d.mu.Lock()
-	idle := d.lastUse.Load() <= int64(d.attempted)
-	if idle && !d.dead {
-		next := time.Duration(d.freshUntil.Load())
-		if next <= now {
-			next = time.Duration(d.deadAt.Load())
-		}
-		d.failing.Store(false) // the next use finds out how things are
-		d.schedule(now, next)
-	}
-	d.mu.Unlock()
-	if !idle {
+	if d.due(now) {
 		d.key.refresh(d, trace.SpanContext{})
 	}
+}
+
+// due reports whether d lives and was used since the KMS was asked last. If not,
+// it is left alone for as long as nobody uses it.
+func (d *dataKey) due(now time.Duration) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.dead {
+		return false
+	}
+	if d.lastUse.Load() > int64(d.attempted) {
+		return true
+	}
+	d.failing.Store(false) // the next use finds out how things are
+	next := time.Duration(d.freshUntil.Load())
+	if next <= now {
+		next = time.Duration(d.deadAt.Load())
+	}
+	d.schedule(now, next)
+	return false
 }
 
 // refresh has the KMS vouch for d again.

@@ -73,20 +73,24 @@ func (k *key) verifyKEKs(ctx context.Context, d *dataKey) error {
 }
 
 func (k *key) verifyKEK(ctx context.Context, kk *kek, d *dataKey) error {
-	i := slices.IndexFunc(k.candidates(d.wraps), func(c candidate) bool { return c.kek == kk })
-	if i < 0 { // it did not wrap: how that ended is the answer
-		if k.pinned != nil {
-			return nil
+	for _, c := range k.candidates(d.wraps) {
+		if c.kek != kk {
+			continue
 		}
-		return kk.last.Load().Err
-	}
-	timeout := k.cache.timeout
-	secret, err := k.unwrapBy(ctx, k.candidates(d.wraps)[i], d.commitment, verifying, timeout, trace.SpanContext{})
-	if err != nil {
+		secret, err := k.unwrapBy(ctx, c, d.commitment, verifying, k.cache.timeout, trace.SpanContext{})
+		if err == nil {
+			secret.Destroy()
+		}
 		return err
 	}
-	secret.Destroy()
-	return nil
+	if k.pinned != nil {
+		return nil // whoever made the key chose who wraps it
+	}
+	// It did not wrap. How that ended is the answer.
+	if last := kk.last.Load(); last != nil && last.Err != nil {
+		return last.Err
+	}
+	return errNotWrapped
 }
 
 // verifySuite goes the way of every value, through a session.

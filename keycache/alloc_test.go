@@ -1,0 +1,60 @@
+//go:build !race
+
+package keycache
+
+import (
+	"testing"
+
+	"github.com/sealmesh/sealmesh/codec"
+)
+
+// A value that is sealed or opened on a hit allocates nothing, and neither does Prefetch.
+func TestHitsAllocateNothing(t *testing.T) {
+	r := newRig(t, keyOf(newKMS("a")), Options{})
+	s := r.session()
+	dst := make([]byte, 0, 1024)
+	value := []byte("0123456789abcdef")
+	text, err := s.Seal(nil, r.tag, codec.Text, value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range map[string]func(){
+		"seal":     func() { _, err = s.Seal(dst, r.tag, codec.Text, value) },
+		"open":     func() { _, _, err = s.Open(dst, r.tag, text) },
+		"prefetch": func() { s.Prefetch(r.tag, text) },
+		"admit":    func() { err = s.Admit() },
+		"warm":     func() { s.Warm(r.tag) },
+	} {
+		f() // the first of its kind opens an entry in the account
+		if n := testing.AllocsPerRun(3000, f); n != 0 || err != nil {
+			t.Errorf("%s: %v allocations, %v", name, n, err)
+		}
+	}
+	if err := s.Close(nil); err != nil {
+		t.Fatal(err)
+	}
+	r.end()
+}
+
+// The session itself is the only allocation of a direction: what it works with is pooled.
+func TestSessionAllocatesItselfAlone(t *testing.T) {
+	r := newRig(t, keyOf(newKMS("a")), Options{})
+	dst := make([]byte, 0, 1024)
+	value := []byte("0123456789abcdef")
+	direction := func() {
+		s := r.session()
+		for range 5 {
+			if _, err := s.Seal(dst, r.tag, codec.Text, value); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Close(nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	direction()
+	if n := testing.AllocsPerRun(1000, direction); n > 1 {
+		t.Errorf("%v allocations, want 1", n)
+	}
+	r.end()
+}

@@ -1,0 +1,84 @@
+package keycache
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+func TestBackoff(t *testing.T) {
+	b := backoff{base: 100 * time.Millisecond, max: time.Second}
+	for _, c := range []struct {
+		failures int
+		r        float64
+		want     time.Duration
+	}{
+		{0, 0, 0}, {0, 0.5, 50 * time.Millisecond}, {1, 0.5, 100 * time.Millisecond}, {3, 0.5, 400 * time.Millisecond},
+		{4, 0.5, 500 * time.Millisecond}, {31, 0.5, 500 * time.Millisecond}, {1000, 0.5, 500 * time.Millisecond},
+	} {
+		if got := b.delay(c.failures, c.r); got != c.want {
+			t.Errorf("after %d failures, r %v: %v, want %v", c.failures, c.r, got, c.want)
+		}
+	}
+}
+
+func TestGate(t *testing.T) {
+	down := errors.New("down")
+	denied := &hsm.Error{Class: hsm.Denied}
+	corrupt := &hsm.Error{Class: hsm.Corrupt}
+	var g gate
+	at := func(d time.Duration, want error) {
+		t.Helper()
+		if got := g.shut(d); got != want {
+			t.Fatalf("at %v: shut %v, want %v", d, got, want)
+		}
+		if got := g.enter(d, 5*time.Second); got != want {
+			t.Fatalf("at %v: enter %v, want %v", d, got, want)
+		}
+	}
+	const ms = time.Millisecond
+	at(0, nil)
+	at(0, nil)
+	g.leave(0, 1*ms, down, 0.5) // shut for 100 ms
+	g.leave(0, 2*ms, down, 0.5) // the same outage: counts once
+	at(100*ms, down)
+	at(101*ms, nil)                    // the probe
+	at(102*ms, down)                   // the rest waits for it
+	at(102*ms+5*time.Second, nil)      // but not for ever
+	g.leave(101*ms, 200*ms, down, 0.5) // shut for 200 ms: the second failure
+	at(399*ms, down)
+	at(400*ms, nil)
+	g.leave(400*ms, 401*ms, corrupt, 0.5) // an answer: it is up
+	at(402*ms, nil)
+	g.leave(402*ms, 403*ms, denied, 0.5)
+	at(403*ms+deniedFor-1, denied)
+	at(403*ms+deniedFor, nil)
+	g.leave(6*time.Second, 6*time.Second, nil, 0.5)
+	at(6*time.Second, nil)
+	g.leave(6*time.Second, 6*time.Second, down, 0.999)
+	g.reset()
+	at(6*time.Second, nil)
+}
+
+func TestBudget(t *testing.T) {
+	b := budget{limit: 100}
+	for _, c := range []struct{ need, want, got uint64 }{
+		{1, 1000, 12}, {1, 5, 5}, {50, 60, 50}, {34, 34, 0}, {33, 40, 33}, {1, 1, 0}, {0, 10, 0},
+	} {
+		if got := b.claim(c.need, c.want); got != c.got {
+			t.Errorf("claim(%d, %d) = %d, want %d", c.need, c.want, got, c.got)
+		}
+	}
+	if !b.low() {
+		t.Error("not low when empty")
+	}
+	b.giveBack(11)
+	if b.low() {
+		t.Error("low at 89 of 100")
+	}
+	if got := b.claim(11, 11); got != 11 {
+		t.Errorf("claim of what was given back: %d", got)
+	}
+}
