@@ -24,8 +24,7 @@ type message struct {
 	headers            bool // from headers; false: from attributes
 }
 
-// readHeaders picks what matters. A header that comes twice counts with its last
-// value, but for content-encoding, where all count.
+// readHeaders picks what matters.
 func readHeaders(req *wire.Request) (m message) {
 	m.headers = true
 	req.Headers(func(name, value []byte) bool {
@@ -41,9 +40,10 @@ func readHeaders(req *wire.Request) (m message) {
 		case ":protocol", "upgrade":
 			m.upgrade = true
 		case "content-type":
-			m.contentType = string(value)
+			// Two content types are none: the upstream might believe the other one.
+			m.contentType = join(m.contentType, value)
 		case "content-encoding":
-			m.contentEncoding += string(value)
+			m.contentEncoding = join(m.contentEncoding, value)
 		case "content-length":
 			m.hasLength, m.empty = true, string(value) == "0"
 		case "traceparent":
@@ -59,6 +59,13 @@ func readHeaders(req *wire.Request) (m message) {
 	})
 	m.upgrade = m.upgrade || m.method == "CONNECT"
 	return m
+}
+
+func join(have string, value []byte) string {
+	if have == "" {
+		return string(value)
+	}
+	return have + ", " + string(value)
 }
 
 // Attributes that the generated Envoy configuration asks for where it sends no

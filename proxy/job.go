@@ -24,15 +24,15 @@ type job struct {
 	free   func() // j.unref, bound once
 }
 
-var jobs = sync.Pool{New: func() any {
-	j := new(job)
-	j.free = j.unref
-	return j
-}}
+var jobs sync.Pool
 
 // newJob takes req, and holds one reference for the caller.
 func newJob(req *wire.Request) *job {
-	j := jobs.Get().(*job)
+	j, ok := jobs.Get().(*job)
+	if !ok {
+		j = new(job)
+		j.free = j.unref
+	}
 	if j.req = req; req != nil {
 		j.body = req.Body()
 	}

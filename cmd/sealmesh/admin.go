@@ -96,7 +96,10 @@ func (a *admin) config(w http.ResponseWriter, _ *http.Request) {
 		LastFailed bool     `json:"last_reload_failed"`
 		Warnings   []string `json:"warnings,omitempty"`
 		Routes     []route  `json:"routes"`
-	}{Policy: p.Hash, Listen: p.Listen, LastGood: a.reload.lastGood.Load(), LastFailed: a.reload.failed.Load(), Warnings: p.Warnings}
+	}{Policy: p.Hash, Listen: p.Listen, LastGood: a.reload.lastGood.Load(), LastFailed: a.reload.failed.Load()}
+	for _, w := range p.Warnings {
+		out.Warnings = append(out.Warnings, w.Error())
+	}
 	for _, r := range p.Routes {
 		out.Routes = append(out.Routes, route{r.Name, r.Path, r.Methods, r.Hosts, r.Skip, rulesOf(p, r.Request), rulesOf(p, r.Response)})
 	}
