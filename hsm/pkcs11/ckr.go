@@ -81,7 +81,7 @@ var verdicts = map[ckRV]verdict{
 	0x0A3: {"CKR_PIN_EXPIRED", hsm.Denied, keep, "set a new PIN on the token, and in pin-source"},
 	0x0A4: {"CKR_PIN_LOCKED", hsm.Denied, keep, "a security officer must unlock the user's PIN"},
 	0x0B0: {"CKR_SESSION_CLOSED", hsm.Unavailable, freshSession, hintRetry},
-	0x0B1: {"CKR_SESSION_COUNT", hsm.Unavailable, keep, "the token allows no more sessions: lower x-sessions, or the number of processes"},
+	0x0B1: {"CKR_SESSION_COUNT", hsm.Unavailable, freshLogin, "the token allows no more sessions: lower x-sessions, or the number of processes"},
 	0x0B3: {"CKR_SESSION_HANDLE_INVALID", hsm.Unavailable, freshSession, hintRetry},
 	0x0B4: {"CKR_SESSION_PARALLEL_NOT_SUPPORTED", hsm.Unsupported, keep, hintBug},
 	0x0B5: {"CKR_SESSION_READ_ONLY", hsm.Denied, keep, "the user may not write to this token"},

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sealmesh/sealmesh/hsm"
@@ -104,6 +105,8 @@ type device struct {
 	profile string // x-profile, "" for detection
 }
 
+var tokens atomic.Int64
+
 // newToken initialises a SoftHSM token, and returns a device with a private copy
 // of the library: the loader takes it for another one, so that it
 // has a state of its own, and tests do not finalise each other's.
@@ -111,13 +114,7 @@ func newToken(t testing.TB) *device {
 	t.Helper()
 	library := need(t, softHSM...)
 	util := need(t, "softhsm2-util")
-	label := strings.Map(func(r rune) rune {
-		if r == '/' || r == ' ' {
-			return '-'
-		}
-		return r
-	}, t.Name())
-	label = label[max(0, len(label)-32):]
+	label := fmt.Sprintf("token-%d", tokens.Add(1)) // unique also under -count
 	execute(t, util, "--init-token", "--free", "--label", label, "--so-pin", soPIN, "--pin", userPIN)
 	dir := t.TempDir()
 	copied := filepath.Join(dir, "libsofthsm2.so")

@@ -85,7 +85,7 @@ func TestEveryLevelHeals(t *testing.T) {
 
 func TestStormHeals(t *testing.T) {
 	for _, fault := range []string{
-		"fail * 0x30 calls 12", "fail C_Decrypt 0x30 session", "fail C_Decrypt 0x101 login", "fail * 0x190 init",
+		"fail C_Decrypt 0x30 calls 12", "fail C_FindObjectsInit 0x30 calls 6", "fail C_Decrypt 0x30 session", "fail C_Decrypt 0x101 login", "fail * 0x190 init",
 	} {
 		t.Run(fault, func(t *testing.T) {
 			d := newShim(t, "cloudhsm", "sessions 4")
@@ -227,6 +227,40 @@ func TestNoSessionLeaks(t *testing.T) {
 	}
 }
 
+// Sessions that the device would not close are lost to everyone until all are closed.
+func TestSessionsThatWillNotClose(t *testing.T) {
+	d := newShim(t, "cloudhsm", "sessions 2")
+	p := d.kek("kek", "&x-sessions=2")(t).(*provider)
+	w := newWrapped(t, p)
+	for range 3 {
+		d.fail("fail C_CloseSession 0x30 calls 1")
+		p.closeSession(t.Context(), <-p.pool.places) // as after any failure
+		p.pool.put(nil)
+		if err := w.open(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A failure can leave an operation begun in its session: that one is not used again.
+func TestFailedSessionIsNotUsedAgain(t *testing.T) {
+	d := newShim(t, "plain")
+	p := d.kek("kek", "&x-sessions=1")(t)
+	w := newWrapped(t, p)
+	d.fail("fail C_Encrypt 0x150 calls 1")
+	if _, _, err := p.GenerateDataKey(t.Context(), w.ec); hsm.ClassOf(err) != hsm.Unsupported {
+		t.Fatalf("got %v, want CKR_BUFFER_TOO_SMALL", err)
+	}
+	ctx := hsm.WithObserver(t.Context(), func(c hsm.Call) {
+		if c.Err != nil {
+			t.Errorf("%s: %v", c.Operation, c.Err)
+		}
+	})
+	if _, _, err := p.GenerateDataKey(ctx, w.ec); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A token with fewer sessions than x-sessions asks for is used with what it has.
 func TestFewerSessionsThanAskedFor(t *testing.T) {
 	d := newShim(t, "cloudhsm", "sessions 2")
@@ -273,7 +307,7 @@ func TestWindow(t *testing.T) {
 
 func TestCloseLeavesAHungCallBehind(t *testing.T) {
 	d := newShim(t, "plain")
-	uri := d.uri("kek")
+	uri := d.uri("kek", "&x-sessions=1")
 	if _, err := CreateKEK(t.Context(), uri); err != nil {
 		t.Fatal(err)
 	}
@@ -292,6 +326,9 @@ func TestCloseLeavesAHungCallBehind(t *testing.T) {
 		t.Error("Close does not say that it left a call behind")
 	}
 	d.fail("")
+	if s := <-p.(*provider).pool.places; s != nil {
+		t.Error("the call left behind gave its session back to a closed provider")
+	}
 	again := open(t, uri)
 	if err := w.open(t.Context(), again); err != nil {
 		t.Error(fmt.Errorf("opened again: %w", err))

@@ -55,8 +55,9 @@ func (t *token) openLoggedIn(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// closeSession closes s, also for a caller that has gone. What the device says
-// changes nothing: the session is forgotten either way.
+// closeSession closes s, also for a caller that has gone. A session that the
+// device will not close is forgotten all the same: when the lost ones add up to
+// CKR_SESSION_COUNT, C_CloseAllSessions ends them.
 func (t *token) closeSession(ctx context.Context, s *session) {
 	if s == nil || s.epoch != t.epoch.Load() {
 		return
