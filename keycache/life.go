@@ -133,7 +133,7 @@ func (d *dataKey) postpone(now time.Duration) {
 	d.failing.Store(true)
 	wait := providerBackoff.delay(d.failures, rand.Float64())
 	d.failures++
-	d.schedule(now, now+wait)
+	d.schedule(now, now+useGrain+wait) // within a grain it would pass for unused
 }
 
 // retire leaves d to those who hold it: it is not verified again.

@@ -113,7 +113,8 @@ func (k *key) settle(ctx context.Context, d *dataKey, now time.Duration, parent 
 	_, err := k.refresh(d, parent).wait(short)
 	switch {
 	case err == nil:
-		return hit, nil
+		k.stats.misses[idle].Add(1)
+		return miss, nil
 	case ctx.Err() != nil:
 		return miss, ctx.Err()
 	case err == errEvicted || err == errClosed || hsm.ClassOf(err) != hsm.Unavailable:

@@ -18,10 +18,11 @@ const (
 	flushed                         // an operator's wish
 	denied                          // the KMS said so
 	refused                         // the KMS had any other answer but the key
+	idle                            // of a miss: it is there, but nobody used it for a soft bound
 	evictionReasons
 )
 
-var evictionNames = [evictionReasons]string{"first_seen", "expired", "evicted", "flushed", "denied", "refused"}
+var evictionNames = [evictionReasons]string{"first_seen", "expired", "evicted", "flushed", "denied", "refused", "idle"}
 
 func reasonOfEviction(err error) evictionReason {
 	if hsm.ClassOf(err) == hsm.Denied {
@@ -110,7 +111,7 @@ type KeyStats struct {
 	Entries                int               // unwrapped data keys held
 	Sealed, Opened, Failed uint64            // values
 	Hits, Stale            uint64            // values whose data key was there; there past its soft bound
-	Misses                 map[string]uint64 // by reason: first_seen, expired, evicted, flushed, denied, refused
+	Misses                 map[string]uint64 // waits for a data key that opens, by reason: first_seen, expired, evicted, flushed, denied, refused, idle
 	Evictions              map[string]uint64 // by the same reasons
 	Rotations              map[string]uint64 // by reason: initial, age, uses, bytes
 	Degraded               uint64            // data keys that not every KEK wrapped
