@@ -37,15 +37,17 @@ func (c *compiler) method(r *Route, t text) {
 
 func checkHost(h string) string {
 	name := strings.TrimPrefix(h, "*.")
-	switch _, err := hostname(name); {
+	_, err := hostname(name)
+	_, port := cutPort(name)
+	switch {
 	case name == "" || name == ".":
 		return "empty"
-	case err != nil:
-		return "a character that no host name has"
 	case strings.Contains(name, "*"):
 		return "* is only possible in front, as *.suffix"
-	case strings.Contains(name, ":") && !strings.HasSuffix(name, "]"):
+	case strings.HasPrefix(port, ":"):
 		return "a port, or an IPv6 address without brackets"
+	case err != nil:
+		return "not a host name"
 	}
 	return ""
 }

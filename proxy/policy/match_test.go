@@ -82,6 +82,11 @@ func TestMatchBypass(t *testing.T) {
 		{"/LEGACY/1", "r2"},
 		{"/legacy", "r2"},
 		{"/leg\u0105cy", "r3"},
+		{"/customers#x", ambiguous},
+		{"/customers%23x", ambiguous},
+		{"/customers%3Fx", ambiguous}, // CVE-2024-38474
+		{"/customers x", ambiguous},   // the request line would have four parts
+		{"/customers?x y#z", "r0"},
 		{"/customers.json", "r3"},
 		{"/customersx", "r3"},
 		{"/a%20b", "r3"},
@@ -151,7 +156,7 @@ func TestMatch(t *testing.T) {
 
 func TestMatchHostAmbiguous(t *testing.T) {
 	p := routesOf(t, `{path: /**}`)
-	for _, host := range []string{"a@b", "a b", "a\tb", "a/b", `a\b`, "a%2eb", "a,b", "a?b", "a#b", "a\x00"} {
+	for _, host := range []string{"a@b", "a b", "a\tb", "a/b", `a\b`, "a%2eb", "a,b", "a?b", "a#b", "a\x00", "a:b", "a:80:80", "a:80x", "a..b", "a..", "::1", "[::1", "[::1]a", "[[::1]]", "a]b", "a]", "[::1]:x"} {
 		if _, err := p.Match("GET", host, "/"); !errors.Is(err, ErrAmbiguousHost) {
 			t.Errorf("%q: %v", host, err)
 		}

@@ -26,13 +26,14 @@ const inlineSegments = 32
 // /a and /a/ for one. params tells that a segment has parameters.
 //
 // It refuses whatever servers are known to read in different ways: empty and dot segments
-// (also encoded, also before parameters: Tomcat reads /a/..;x as /a/..), slashes and
-// backslashes in disguise, controls, bytes that are not UTF-8 (an overlong form may be taken for a
-// slash), what is encoded twice, and spaces at the ends of a segment, which some frameworks cut.
+// (also encoded, also before parameters: Tomcat reads /a/..;x as /a/..), delimiters in
+// disguise (an encoded slash, backslash, ? or #: see CVE-2024-38474 of Apache's mod_rewrite),
+// a bare # or space, controls, bytes that are not UTF-8 (an overlong form may be taken for
+// a slash), what is encoded twice, and spaces at the ends of a segment, which some frameworks cut.
 func split(dst []string, target string) (segments []string, params bool, err error) {
 	path, _, _ := strings.Cut(target, "?")
 	rest, ok := strings.CutPrefix(path, "/")
-	if !ok {
+	if !ok || strings.IndexByte(path, ' ') >= 0 {
 		return nil, false, ErrAmbiguousPath
 	}
 	if rest = strings.TrimSuffix(rest, "/"); rest == "" && path != "/" {
@@ -69,7 +70,7 @@ func checkBytes(s string) error {
 	ascii := true
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
-		case c < ' ' || c == 0x7f || c == '/' || c == '\\':
+		case c < ' ' || c == 0x7f || c == '/' || c == '\\' || c == '?' || c == '#':
 			return ErrAmbiguousPath
 		case c == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
 			return ErrAmbiguousPath
@@ -95,7 +96,8 @@ func cutParams(segments []string) {
 }
 
 // hostname returns an authority's host: without port, and without the dot that
-// ends a fully qualified name.
+// ends a fully qualified name. It refuses user information, a port that is none, and
+// characters that no host has, since servers differ in what they make of them.
 func hostname(authority string) (string, error) {
 	for i := 0; i < len(authority); i++ {
 		switch c := authority[i]; {
@@ -103,11 +105,37 @@ func hostname(authority string) (string, error) {
 			return "", ErrAmbiguousHost
 		}
 	}
-	host := authority
-	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
-		host = host[:i]
+	host, port := cutPort(authority)
+	name := host
+	if strings.HasPrefix(host, "[") {
+		name = host[1 : len(host)-1]
+	}
+	if !isPort(port) || strings.Contains(name, "..") || strings.ContainsAny(name, "[]") {
+		return "", ErrAmbiguousHost
 	}
 	return strings.TrimSuffix(host, "."), nil
+}
+
+// cutPort cuts an authority behind its host. A host that begins with a bracket
+// ends with one. port begins with a colon, if well-formed.
+func cutPort(authority string) (host, port string) {
+	end := strings.IndexByte(authority, ':')
+	if strings.HasPrefix(authority, "[") {
+		end = strings.IndexByte(authority, ']') + 1
+	}
+	if end < 0 {
+		return authority, ""
+	}
+	return authority[:end], authority[end:]
+}
+
+// isPort reports whether s is empty, or a colon and digits, or a colon alone (RFC 3986
+// section 3.2.3).
+func isPort(s string) bool {
+	if s == "" {
+		return true
+	}
+	return s[0] == ':' && strings.Trim(s[1:], "0123456789") == ""
 }
 
 // matchesHost reports whether a host is one of hosts, exactly or by *.suffix.
