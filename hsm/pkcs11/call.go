@@ -22,7 +22,7 @@ func report(ctx context.Context, operation, keyID string, start time.Time, err e
 		err = deviceError(operation, keyID, err)
 	}
 	hsm.Observe(ctx, hsm.Call{
-		Provider: kind, Operation: operation, KeyID: keyID,
+		Provider: Kind, Operation: operation, KeyID: keyID,
 		Start: start, End: time.Now(), Err: err,
 	})
 	return err
@@ -57,7 +57,7 @@ func handOff(ctx context.Context, operation, keyID string, f func() ([]byte, err
 
 // timeout says that the caller stopped waiting before the device answered.
 func timeout(operation, keyID string, cause error) error {
-	e := &hsm.Error{Class: hsm.Unavailable, Provider: kind, Operation: operation, KeyID: keyID, Err: cause}
+	e := &hsm.Error{Class: hsm.Unavailable, Provider: Kind, Operation: operation, KeyID: keyID, Err: cause}
 	if errors.Is(cause, context.DeadlineExceeded) {
 		e.Hint = "the device did not answer in time: look at its load, its network and the vendor's own log"
 	}

@@ -136,7 +136,7 @@ func deviceError(operation, keyID string, err error) error {
 	}
 	v := judge(rv)
 	return &hsm.Error{
-		Class: v.class, Provider: kind, Operation: operation, KeyID: keyID,
+		Class: v.class, Provider: Kind, Operation: operation, KeyID: keyID,
 		Code: v.name, Hint: v.hint, Err: rv,
 	}
 }

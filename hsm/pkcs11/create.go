@@ -26,7 +26,7 @@ func CreateKEK(ctx context.Context, uri string) (identity string, err error) {
 	}
 	if u.mechanism != mechAESGCM || u.object == "" {
 		return "", &hsm.Error{
-			Class: hsm.Unsupported, Provider: kind, Operation: "C_GenerateKey",
+			Class: hsm.Unsupported, Provider: Kind, Operation: "C_GenerateKey",
 			Hint: "only an AES KEK with an object= label is made here: make RSA ones with the vendor's tool",
 		}
 	}

@@ -5,6 +5,8 @@ package pkcs11
 import (
 	"bytes"
 	"testing"
+
+	"github.com/sealmesh/sealmesh/hsm"
 )
 
 func TestSettle(t *testing.T) {
@@ -37,4 +39,33 @@ func TestSettle(t *testing.T) {
 			t.Errorf("%s: got %x, %x, %t", tt.name, iv, ct, ok)
 		}
 	}
+}
+
+// Every way to mistake one vendor for another must end in a refusal.
+func TestWrongProfileIsRefused(t *testing.T) {
+	for _, tt := range []struct {
+		device, profile string
+		class           hsm.Class
+		say             string
+	}{
+		// SoftHSM takes the zero IV that CloudHSM replaces, and says nothing.
+		{"plain", "cloudhsm", hsm.Misconfigured, "IVs might repeat"},
+		{"cloudhsm", "softhsm", hsm.Unsupported, "x-profile"},
+		{"cloudhsm", "luna", hsm.Unsupported, "x-profile"},
+		{"luna", "softhsm", hsm.Misconfigured, "IVs might repeat"},
+		{"luna", "cloudhsm", hsm.Misconfigured, "IVs might repeat"},
+	} {
+		t.Run(tt.device+" as "+tt.profile, func(t *testing.T) {
+			d := newShim(t, tt.device)
+			d.kek("kek")
+			d.profile = tt.profile
+			refused(t, d.uri("kek"), tt.class, tt.say)
+		})
+	}
+	t.Run("luna outside FIPS mode", func(t *testing.T) {
+		d := newShim(t, "plain") // which uses the IV it is given
+		d.kek("kek")
+		d.profile = "luna"
+		open(t, d.uri("kek"))
+	})
 }

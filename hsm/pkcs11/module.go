@@ -72,6 +72,8 @@ func openModule(ctx context.Context, u keyURI) (*module, error) {
 		return nil, err
 	}
 	m.users.Add(1)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	if err := m.begin(ctx, u.reserved); err != nil {
 		return nil, errors.Join(err, m.release(context.WithoutCancel(ctx)))
 	}
@@ -104,7 +106,7 @@ func loadModule(path string) (*module, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, &hsm.Error{
-			Class: hsm.Misconfigured, Provider: kind, Operation: "dlopen", Err: err,
+			Class: hsm.Misconfigured, Provider: Kind, Operation: "dlopen", Err: err,
 			Hint: "module-path names no file: is the vendor's package installed?",
 		}
 	}

@@ -29,7 +29,7 @@ func (p *provider) wrapOAEP(key []byte, ec hsm.EncryptionContext) ([]byte, error
 	defer clear(plain)
 	sealed, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, p.public, plain, nil)
 	if err != nil {
-		return nil, &hsm.Error{Class: hsm.Misconfigured, Provider: kind, Operation: "Open", KeyID: p.keyID, Err: err, Hint: hintKey}
+		return nil, &hsm.Error{Class: hsm.Misconfigured, Provider: Kind, Operation: "Open", KeyID: p.keyID, Err: err, Hint: hintKey}
 	}
 	return append([]byte{formOAEP}, sealed...), nil
 }

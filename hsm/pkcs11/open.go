@@ -133,7 +133,7 @@ func (p *provider) Describe(ctx context.Context) (hsm.Description, error) {
 		origin = "HSM"
 	}
 	return hsm.Description{
-		Kind: kind, KeyID: p.keyID, Manager: "customer", Origin: origin,
+		Kind: Kind, KeyID: p.keyID, Manager: "customer", Origin: origin,
 		Spec: k.spec(), State: "Enabled",
 	}, nil
 }

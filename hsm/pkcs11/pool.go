@@ -25,7 +25,7 @@ func newPool(size int) *pool {
 }
 
 // errClosed answers every operation after Close.
-var errClosed = &hsm.Error{Class: hsm.Unavailable, Provider: kind, Operation: "C_OpenSession", Err: errors.New("the provider is closed")}
+var errClosed = &hsm.Error{Class: hsm.Unavailable, Provider: Kind, Operation: "C_OpenSession", Err: errors.New("the provider is closed")}
 
 // take waits for a place, which put gives back. Its error is ctx's, or errClosed.
 func (p *pool) take(ctx context.Context) (*session, error) {

@@ -145,7 +145,7 @@ func (p *provider) decide(ctx context.Context, s *session, wrapped []byte, ec hs
 		code = e.Code
 	}
 	return nil, &hsm.Error{
-		Class: hsm.Corrupt, Provider: kind, Operation: "C_Decrypt", KeyID: p.keyID,
+		Class: hsm.Corrupt, Provider: Kind, Operation: "C_Decrypt", KeyID: p.keyID,
 		Code: code, Hint: hintCorrupt,
 	}
 }

@@ -59,7 +59,11 @@ func (m *module) reset(ctx context.Context, epoch uint64) error {
 func (m *module) logOut(ctx context.Context, epoch uint64) error {
 	return m.disturb(ctx, epoch, "C_CloseAllSessions", func() error {
 		m.epoch.Add(1)
-		slots, _ := m.ctx.GetSlotList(true) // none in a module so sick that only a reset helps
+		var slots []uint // none in a module so sick that only a reset helps
+		_ = observe(ctx, "C_GetSlotList", "", func() (err error) {
+			slots, err = m.ctx.GetSlotList(true)
+			return err
+		})
 		for _, slot := range slots {
 			_ = observe(ctx, "C_CloseAllSessions", "", func() error { return m.ctx.CloseAllSessions(slot) })
 		}

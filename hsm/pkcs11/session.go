@@ -86,7 +86,7 @@ func (t *token) findKey(ctx context.Context, s p11.SessionHandle) (p11.ObjectHan
 // stale handle, as far as a new login.
 func (t *token) gone() error {
 	e := &hsm.Error{
-		Class: hsm.Misconfigured, Provider: kind, Operation: "C_FindObjects", KeyID: t.keyID, Err: ckRV(p11.CKR_OBJECT_HANDLE_INVALID),
+		Class: hsm.Misconfigured, Provider: Kind, Operation: "C_FindObjects", KeyID: t.keyID, Err: ckRV(p11.CKR_OBJECT_HANDLE_INVALID),
 		Hint: "the token holds no such key that this user may see: check object, id and type, and who owns the key",
 	}
 	if t.seen {

@@ -25,7 +25,7 @@ func explain(uri string) error {
 		return uriError(err)
 	}
 	return &hsm.Error{
-		Class: hsm.Unsupported, Provider: kind, Operation: "Open",
+		Class: hsm.Unsupported, Provider: Kind, Operation: "Open",
 		Hint: "this sealmesh was built without PKCS#11: build it on Linux or macOS with CGO_ENABLED=1, or choose another KEK",
 	}
 }

@@ -32,7 +32,7 @@ func (t *token) call(ctx context.Context, operation string, f func() error) erro
 
 // fail is a failure that no device call returned.
 func (t *token) fail(class hsm.Class, operation, hint string) error {
-	return &hsm.Error{Class: class, Provider: kind, Operation: operation, KeyID: t.keyID, Hint: hint}
+	return &hsm.Error{Class: class, Provider: Kind, Operation: operation, KeyID: t.keyID, Hint: hint}
 }
 
 // find returns the one slot that holds the token. Slot numbers change whenever a
@@ -81,7 +81,7 @@ func (t *token) find(ctx context.Context) (slot uint, info p11.TokenInfo, err er
 // outage after. It heals like CKR_TOKEN_NOT_PRESENT.
 func (t *token) absent() error {
 	e := &hsm.Error{
-		Class: hsm.Misconfigured, Provider: kind, Operation: "C_GetSlotList", KeyID: t.keyID,
+		Class: hsm.Misconfigured, Provider: Kind, Operation: "C_GetSlotList", KeyID: t.keyID,
 		Code: "CKR_TOKEN_NOT_PRESENT", Hint: hintToken, Err: ckRV(p11.CKR_TOKEN_NOT_PRESENT),
 	}
 	if t.seen {
@@ -140,7 +140,7 @@ func (p pinSource) read() (string, error) {
 	switch {
 	case err != nil:
 		return "", &hsm.Error{
-			Class: hsm.Misconfigured, Provider: kind, Operation: "C_Login", Err: err,
+			Class: hsm.Misconfigured, Provider: Kind, Operation: "C_Login", Err: err,
 			Hint: "make the file that pin-source names readable for this process",
 		}
 	case pin == "":

@@ -1,0 +1,77 @@
+//go:build cgo && !windows
+
+package pkcs11
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	p11 "github.com/miekg/pkcs11"
+
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+func TestWrongPINIsTriedOnce(t *testing.T) {
+	d := newShim(t, "plain")
+	d.kek("kek")
+	pin := filepath.Join(filepath.Dir(d.module), "pin")
+	write(t, pin, "wrong-pin-99")
+	before := d.calls("C_Login")
+	for range 4 {
+		refused(t, d.uri("kek"), hsm.Misconfigured, "CKR_PIN_INCORRECT", "pin-source")
+	}
+	if n := d.calls("C_Login") - before; n != 1 {
+		t.Errorf("a wrong PIN was tried %d times: tokens lock", n)
+	}
+	write(t, pin, userPIN+"\n")
+	open(t, d.uri("kek"))
+
+	write(t, pin, "")
+	refused(t, d.uri("kek"), hsm.Misconfigured, "empty")
+	if err := os.Remove(pin); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, d.uri("kek"), hsm.Misconfigured, "readable")
+}
+
+func TestPINFromEnvironment(t *testing.T) {
+	d := newToken(t)
+	d.kek("kek")
+	d.query = "&pin-source=env:SEALMESH_TEST_PIN"
+	refused(t, d.uri("kek"), hsm.Misconfigured, "environment variable")
+	t.Setenv("SEALMESH_TEST_PIN", userPIN)
+	open(t, d.uri("kek"))
+}
+
+func TestDeletedKEKIsDenied(t *testing.T) {
+	d := newShim(t, "plain")
+	p := d.kek("kek")(t)
+	w := newWrapped(t, p)
+	d.on(func(c *p11.Ctx, s p11.SessionHandle) error {
+		found := find(t, c, s, "kek")
+		return c.DestroyObject(s, found)
+	})
+	resets := d.calls("C_Finalize")
+	if err := w.open(t.Context(), p); hsm.ClassOf(err) != hsm.Denied {
+		t.Errorf("got %v, want denied: the KEK is gone", err)
+	}
+	if d.calls("C_Finalize") != resets {
+		t.Error("a deleted KEK reset the module for every other")
+	}
+}
+
+func TestRevocationIsDenied(t *testing.T) {
+	d := newShim(t, "plain")
+	p := d.kek("kek")(t)
+	w := newWrapped(t, p)
+	for code, name := range map[string]string{"0x68": "CKR_KEY_FUNCTION_NOT_PERMITTED", "0x1B": "CKR_ACTION_PROHIBITED", "0xA4": "CKR_PIN_LOCKED"} {
+		d.fail("fail C_DecryptInit " + code + " ever")
+		err := w.open(context.Background(), p)
+		if hsm.ClassOf(err) != hsm.Denied || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
