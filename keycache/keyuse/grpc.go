@@ -41,6 +41,16 @@ func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
+// A grpcClient is the one connection to a collector. Only the sender uses it,
+// and Close after the sender has ended.
+type grpcClient struct {
+	target  string
+	options []grpc.DialOption
+	timeout time.Duration
+	headers metadata.MD
+	conn    *grpc.ClientConn
+}
+
 func (d *destination) openGRPC() (exporter, error) {
 	creds := insecure.NewCredentials()
 	if d.tls != nil {
@@ -50,23 +60,49 @@ func (d *destination) openGRPC() (exporter, error) {
 	if d.gzip {
 		calls = append(calls, grpc.UseCompressor(gzip.Name))
 	}
-	conn, err := grpc.NewClient(d.target, grpc.WithTransportCredentials(creds),
-		grpc.WithDefaultCallOptions(calls...), grpc.WithUserAgent(userAgent), grpc.WithDisableServiceConfig())
-	if err != nil {
-		return exporter{}, fmt.Errorf("key uses: collector %s: %w", d.target, err)
+	c := &grpcClient{target: d.target, timeout: d.timeout, headers: metadata.New(d.headers), options: []grpc.DialOption{
+		grpc.WithTransportCredentials(creds), grpc.WithDefaultCallOptions(calls...),
+		grpc.WithUserAgent(userAgent), grpc.WithDisableServiceConfig(),
+	}}
+	if err := c.dial(); err != nil {
+		return exporter{}, err
 	}
-	export := func(ctx context.Context, req *request) (answer, error) {
-		ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(ctx, metadata.New(d.headers)), d.timeout)
-		defer cancel()
-		// Only one back-off governs: ours, which the spool can see.
-		conn.ResetConnectBackoff()
-		var a answer
-		if err := conn.Invoke(ctx, exportMethod, req, &a); err != nil {
-			return answer{}, grpcError(err)
-		}
+	return exporter{c.export, func() error { return c.conn.Close() }}, nil
+}
+
+func (c *grpcClient) dial() error {
+	conn, err := grpc.NewClient(c.target, c.options...)
+	if err != nil {
+		return fmt.Errorf("key uses: collector %s: %w", c.target, err)
+	}
+	c.conn = conn
+	return nil
+}
+
+func (c *grpcClient) export(ctx context.Context, req *request) (answer, error) {
+	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(ctx, c.headers), c.timeout)
+	defer cancel()
+	// Only one back-off governs: ours, which the spool can see.
+	c.conn.ResetConnectBackoff()
+	var a answer
+	err := c.conn.Invoke(ctx, exportMethod, req, &a)
+	if err == nil {
 		return a, nil
 	}
-	return exporter{export, conn.Close}, nil
+	if status.Code(err) == codes.DeadlineExceeded {
+		c.redial()
+	}
+	return answer{}, grpcError(err)
+}
+
+// redial leaves a connection that does not answer. When the host behind it has
+// vanished, TCP would take a quarter of an hour to notice, and keepalive pings more often
+// than every five minutes make servers hang up.
+func (c *grpcClient) redial() {
+	old := c.conn
+	if c.dial() == nil {
+		_ = old.Close() // nothing is left to say on it
+	}
 }
 
 // grpcError says what an error means for the next attempt: OTLP specification,

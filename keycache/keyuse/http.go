@@ -18,6 +18,9 @@ const maxAnswer = 64 << 10
 func (d *destination) openHTTP() exporter {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = d.tls
+	// Only with HTTP/1.1 does a request that timed out take its dead connection along.
+	transport.Protocols = new(http.Protocols)
+	transport.Protocols.SetHTTP1(true)
 	client := &http.Client{
 		Transport: transport,
 		// A redirect would carry the credentials of HEADERS to who knows where.
