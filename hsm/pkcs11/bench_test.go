@@ -2,11 +2,7 @@
 
 package pkcs11
 
-import (
-	"testing"
-
-	"github.com/sealmesh/sealmesh/hsm"
-)
+import "testing"
 
 func BenchmarkSoftHSM(b *testing.B) {
 	p := newToken(b).kek("kek")(b)
@@ -36,5 +32,3 @@ func BenchmarkSoftHSM(b *testing.B) {
 		})
 	}
 }
-
-var _ hsm.Describer = (*provider)(nil)

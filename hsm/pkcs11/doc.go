@@ -48,6 +48,9 @@
 //	luna      the device in FIPS      after the tag, 12 or    a C shim after Thales's documentation
 //	          mode, else sealmesh     16 bytes
 //
+// A library that is not recognised asks for x-profile. Name it for CloudHSM and Luna in any
+// case: what their libraries call themselves has changed between releases.
+//
 // A caller-made IV is random, so one KEK must not make more than 2^32 wraps (NIST SP
 // 800-38D §8.3): at one per minute and process that is eight thousand process-years.
 // RSA needs no profile. It binds the context by its hash inside the plaintext, but anyone
@@ -88,8 +91,9 @@
 // library returns from it. When a device fails, ever more is thrown away before the next try,
 // with growing pauses: the session, every session of the module (which logs it out), and
 // last the module (C_Finalize, C_Initialize). The last two disturb every KEK of that library in
-// this process, so they happen at most once a second, and at most once in 30 seconds while they do not help.
-// Nothing of the kind is done for bad data: where a token, as SoftHSM does, answers
-// a wrong tag with CKR_GENERAL_ERROR, a wrap known to be good decides which of the two it is. A PIN that was refused is
-// not tried again until it changes.
+// this process: after a reset none follows for a second, and for up to 30 when they do not help.
+// Nothing of the kind is done for bad data: where a token, as SoftHSM does, answers a wrong
+// tag with CKR_GENERAL_ERROR, a wrap known to be good decides which of the two it is. A PIN
+// that was refused is not tried again until it changes. A KEK that disappears is denied, a
+// token that does is unavailable.
 package pkcs11
