@@ -1,6 +1,7 @@
 package keycache
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -94,6 +95,9 @@ func (k *key) use(s *suite.Suite) {
 // remember keeps a failure to unwrap for a while, so that a storm of the same
 // record costs one call. An outage is the gates' to remember.
 func (k *key) remember(record [32]byte, err error) {
+	if _, old := errors.AsType[shutError](err); old {
+		return
+	}
 	var d time.Duration
 	switch hsm.ClassOf(err) {
 	case hsm.Unavailable:
@@ -115,7 +119,7 @@ func (k *key) remembered(record [32]byte) error {
 		k.failed.Remove(record)
 		return nil
 	}
-	return f.err
+	return shutError{f.err}
 }
 
 // keep makes d findable, unless a flush came since epoch.

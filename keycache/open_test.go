@@ -187,14 +187,15 @@ func TestForgeries(t *testing.T) {
 		r1, _ := envelope.ParseRecord(h1.Record)
 		lying := r1 // the wraps of one data key under the commitment of another
 		lying.Commitment = [32]byte(mustRecord(t, h0.Record).Commitment)
-		flipped := reseal(func(*envelope.Header) {})
-		flipped[len(flipped)-2] ^= 1
+		twin := mustRecord(t, h0.Record) // the same id, another key
+		twin.Commitment[20] ^= 1
 		cases := map[string][]byte{
 			"changed ciphertext":          reseal(func(h *envelope.Header) { h.Kind = codec.Literal }),
 			"record of another data key":  reseal(func(h *envelope.Header) { h.Record = h1.Record }),
 			"id of another data key":      reseal(func(h *envelope.Header) { h.KeyID = h1.KeyID }),
 			"record with another's wraps": reseal(func(h *envelope.Header) { h.Record = envelope.AppendRecord(nil, lying) }),
 			"by reference, unknown":       reseal(func(h *envelope.Header) { h.Record = nil }),
+			"another key of the same id":  reseal(func(h *envelope.Header) { h.Record = envelope.AppendRecord(nil, twin) }),
 			"a record of garbage":         reseal(func(h *envelope.Header) { h.Record = []byte("garbage") }),
 			"another KEK":                 strange,
 			"deterministic, not pinned":   reseal(func(h *envelope.Header) { h.Suite = 3 }),
@@ -208,7 +209,92 @@ func TestForgeries(t *testing.T) {
 			if len(uses) != 1 || uses[0]["error.type"] != string(OpenFailed) {
 				t.Errorf("%s: uses %v, want one that failed", name, uses)
 			}
+			if uses[0]["sealmesh.data_key.id"] != nil && name != "changed ciphertext" {
+				t.Errorf("%s: the span names a data key that nobody verified", name)
+			}
+
+			r = newRig(t, keyOf(m), Options{}) // the same with the data key at hand
+			r.mustOpen(texts[0], "v")
+			_, err = r.open(text)
+			if name == "by reference, unknown" || name == "record with another's wraps" {
+				// The data key is known by now, by its commitment: how it is wrapped does not matter.
+				if err != nil {
+					t.Errorf("%s, on a hit: %v", name, err)
+				}
+			} else {
+				r.wantReason(err, OpenFailed)
+			}
+			r.end()
 		}
+	})
+}
+
+// A record that was wrapped anew, or by more KEKs, is of the same data key: no call is needed.
+func TestNewWrapOfAKnownDataKey(t *testing.T) {
+	m := newKMS("a")
+	text := foreign(t, 1, "v", m)[0]
+	h, payload, _, _ := envelope.Parse(nil, text)
+	rec := mustRecord(t, h.Record)
+	rec.Wraps = append(rec.Wraps, envelope.Wrap{Kind: 9, Wrapped: []byte("by somebody else")})
+	h.Record = envelope.AppendRecord(nil, rec)
+	wrappedAnew := envelope.Append(nil, h, payload)
+	r := newRig(t, keyOf(m), Options{})
+	r.mustOpen(text, "v")
+	r.mustOpen(wrappedAnew, "v")
+	wantCount(t, "unwraps", m.unwraps.Load(), 1)
+	r.Flush("")
+	r.mustOpen(wrappedAnew, "v") // the wrap that no KEK of ours made is passed over
+	r.end()
+}
+
+func TestWaitersHonourTheirContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		text := foreign(t, 1, "v", m)[0]
+		r := newRig(t, keyOf(m), Options{})
+		m.answer(3*time.Second, 0)
+		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		s := r.Session(ctx, keyuse.Exchange{})
+		_, _, err := s.Open(nil, r.tag, text)
+		r.wantReason(err, KeyUnavailable)
+		_, err = s.Seal(nil, r.tag, codec.Text, []byte("v"))
+		r.wantReason(err, KeyUnavailable)
+		if d := time.Since(start); d != 200*time.Millisecond {
+			t.Errorf("waited %v, want 200ms", d)
+		}
+		_ = s.Close(err)
+		time.Sleep(3 * time.Second)
+		start = time.Now()
+		r.mustOpen(text, "v") // what it began is there
+		r.mustSeal("v")
+		if d := time.Since(start); d != 0 {
+			t.Errorf("waited %v for what was on its way", d)
+		}
+		r.end()
+	})
+}
+
+// Prefetch of a key past its soft bound has it verified, so that Open need not wait.
+func TestPrefetchVerifiesIdleKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		text := foreign(t, 1, "v", m)[0]
+		r := newRig(t, keyOf(m), Options{})
+		r.mustOpen(text, "v")
+		time.Sleep(2 * DefaultSoft)
+		m.answer(100*time.Millisecond, 0)
+		s := r.session()
+		s.Prefetch(r.tag, text)
+		time.Sleep(100 * time.Millisecond)
+		start := time.Now()
+		if _, _, err := s.Open(nil, r.tag, text); err != nil || time.Since(start) != 0 {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		_ = s.Close(nil)
+		wantCount(t, "unwraps", m.unwraps.Load(), 2)
+		r.end()
 	})
 }
 

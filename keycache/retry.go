@@ -41,7 +41,7 @@ func (g *gate) shut(now time.Duration) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.err != nil && now < g.until {
-		return g.err
+		return shutError{g.err}
 	}
 	return nil
 }
@@ -55,7 +55,7 @@ func (g *gate) enter(now, patience time.Duration) error {
 		return nil
 	}
 	if now < g.until {
-		return g.err
+		return shutError{g.err}
 	}
 	g.until = now + patience
 	return nil
@@ -84,6 +84,12 @@ func (g *gate) leave(began, now time.Duration, err error, r float64) {
 		g.err, g.shutAt = err, now
 	}
 }
+
+// A shutError is an earlier failure that a gate, or a memory of records, gave
+// as its reason. It must not be remembered as if it had just happened.
+type shutError struct{ error }
+
+func (e shutError) Unwrap() error { return e.error }
 
 // reset opens the gate.
 func (g *gate) reset() {

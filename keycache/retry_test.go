@@ -31,10 +31,10 @@ func TestGate(t *testing.T) {
 	var g gate
 	at := func(d time.Duration, want error) {
 		t.Helper()
-		if got := g.shut(d); got != want {
+		if got := g.shut(d); !errors.Is(got, want) {
 			t.Fatalf("at %v: shut %v, want %v", d, got, want)
 		}
-		if got := g.enter(d, 5*time.Second); got != want {
+		if got := g.enter(d, 5*time.Second); !errors.Is(got, want) {
 			t.Fatalf("at %v: enter %v, want %v", d, got, want)
 		}
 	}

@@ -222,7 +222,7 @@ func (r *rig) mustSeal(value string) []byte {
 	r.t.Helper()
 	out, err := r.seal(value)
 	if err != nil {
-		r.t.Fatalf("seal: %v", err)
+		r.t.Errorf("seal: %v", err)
 	}
 	return out
 }
@@ -238,7 +238,7 @@ func (r *rig) mustOpen(text []byte, want string) {
 	r.t.Helper()
 	got, err := r.open(text)
 	if err != nil || got != want {
-		r.t.Fatalf("open: %q, %v; want %q", got, err, want)
+		r.t.Errorf("open: %q, %v; want %q", got, err, want)
 	}
 }
 
@@ -246,7 +246,7 @@ func (r *rig) wantReason(err error, want Reason) {
 	r.t.Helper()
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Reason != want {
-		r.t.Fatalf("error %v, want %s", err, want)
+		r.t.Errorf("error %v, want %s", err, want)
 	}
 }
 
