@@ -149,11 +149,18 @@ func appendTags(b []byte, tags []string) []byte {
 
 // elementLen is the length of a string as a field of ArrayValue.
 func elementLen(n int) int {
+	if n <= short {
+		return 4 + n
+	}
 	value := 1 + varintLen(n) + n
 	return 1 + varintLen(value) + value
 }
 
 func appendElement(b []byte, s string) []byte {
+	if n := len(s); n <= short {
+		b = append(b, tagElement, byte(n+2), tagString, byte(n))
+		return append(b, s...)
+	}
 	b = append(b, tagElement)
 	b = appendVarint(b, 1+varintLen(len(s))+len(s))
 	return appendText(b, tagString, s)

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 )
@@ -35,6 +36,15 @@ func decoded(t *testing.T, x *Exchange, uses []Use) *coltracepb.ExportTraceServi
 
 func spansOf(msg *coltracepb.ExportTraceServiceRequest) []*tracepb.Span {
 	return msg.GetResourceSpans()[0].GetScopeSpans()[0].GetSpans()
+}
+
+func attributeOf(s *tracepb.Span, name string) *commonpb.AnyValue {
+	for _, a := range s.GetAttributes() {
+		if a.GetKey() == name {
+			return a.GetValue()
+		}
+	}
+	return nil
 }
 
 // TestEncodingEqualsSDK holds our encoding against that of the official SDK and

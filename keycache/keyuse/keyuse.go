@@ -14,9 +14,10 @@
 // that it did not take returns an error, and then the key must not be used.
 // Each of these can lose a recorded use, or send it twice:
 //
-//   - A process killed without [Recorder.Close] loses what is in memory only: with
-//     a collector that answers, the last second or so (OTEL_BSP_SCHEDULE_DELAY) and what
-//     is on its way; with one that is away, the last second; never more than QueueBytes.
+//   - A process killed without [Recorder.Close] loses what is in memory only: the
+//     last second (OTEL_BSP_SCHEDULE_DELAY) and what is on its way, which a collector that
+//     stalls can make ten seconds (OTEL_EXPORTER_OTLP_TIMEOUT) until spans go to the
+//     spool as they come; never more than QueueBytes.
 //   - What the spool holds survives the death of the process, and, once a batch has
 //     left memory, of the machine: every round of writes ends in fsync.
 //   - A batch that was sent, but whose acknowledgement was lost, is sent again, with

@@ -2,8 +2,6 @@ package keyuse
 
 import (
 	"context"
-	"encoding/binary"
-	"slices"
 	"sync"
 	"time"
 )
@@ -63,59 +61,6 @@ func signal(c chan struct{}) {
 	}
 }
 
-// add takes encoded spans, all or none, and gives a reservation back.
-func (q *queue) add(b []byte, spans int, reserved int64) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.reserved -= reserved
-	if q.closed {
-		return ErrClosed
-	}
-	if q.bytes+q.reserved+int64(len(b)) > q.limit {
-		return ErrFull
-	}
-	if len(b) == 0 {
-		return nil
-	}
-	q.bytes += int64(len(b))
-	if len(q.cur) == 0 {
-		signal(q.ready)
-	}
-	if len(q.cur)+len(b) > q.batchSize {
-		q.split(b)
-	} else {
-		q.fill(b, spans)
-	}
-	if q.bytes > q.limit/2 {
-		signal(q.press)
-	}
-	return nil
-}
-
-// split fills batches span by span, since no batch may outgrow what collectors accept.
-func (q *queue) split(b []byte) {
-	for len(b) > 0 {
-		size, n := binary.Uvarint(b[1:])
-		one := 1 + n + int(size)
-		if len(q.cur)+one > q.batchSize {
-			q.seal()
-		}
-		q.fill(b[:one], 1)
-		b = b[one:]
-	}
-}
-
-func (q *queue) fill(b []byte, spans int) {
-	if n := len(q.free); q.cur == nil && n > 0 {
-		q.cur, q.free = q.free[n-1], q.free[:n-1]
-	}
-	if q.cur == nil {
-		q.cur = make([]byte, 0, q.batchSize)
-	}
-	q.cur = append(q.cur, b...)
-	q.curSpans += spans
-}
-
 // seal ends the batch being filled. The caller holds the lock.
 func (q *queue) seal() {
 	if len(q.cur) == 0 {
@@ -130,21 +75,6 @@ func (q *queue) sealNow() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.seal()
-}
-
-// reserve takes n bytes of the limit.
-func (q *queue) reserve(n int64) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	switch {
-	case q.closed:
-		return ErrClosed
-	case q.bytes+q.reserved+n > q.limit:
-		signal(q.press)
-		return ErrFull
-	}
-	q.reserved += n
-	return nil
 }
 
 // head waits for the oldest batch. A batch that is not full leaves after delay.
@@ -237,70 +167,11 @@ func (q *queue) flushed() <-chan struct{} {
 	return done
 }
 
-// inMemory returns up to a few sealed batches that are not in the spool yet,
-// oldest first. Unless all is set it returns none while memory is less than half full.
-func (q *queue) inMemory(all bool) []*batch {
-	const round = 16
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !all && q.bytes <= q.limit/2 {
-		return nil
-	}
-	rest := q.pending[q.onDisk:]
-	batches := slices.Clone(rest[:min(len(rest), round)])
-	for _, b := range batches {
-		b.spilling = true
-	}
-	return batches
-}
-
-// moved says that b, the oldest batch in memory, now has a frame. It reports
-// false when b was acknowledged meanwhile, and the frame must go.
-func (q *queue) moved(b *batch, f frame) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if b.done {
-		return false
-	}
-	b.frame = f
-	q.onDisk++
-	q.bytes -= int64(len(b.data))
-	b.data = nil
-	return true
-}
-
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
 	signal(q.ready)
-}
-
-// restore queues what was found in the spool, before anything else is added,
-// and returns how many spans that is.
-func (q *queue) restore(found []stored) int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	spans := 0
-	for _, f := range found {
-		q.pending = append(q.pending, &batch{spans: f.spans, frame: f.frame})
-		spans += f.spans
-	}
-	q.onDisk = len(q.pending)
-	return spans
-}
-
-// abandon gives up what is only in memory, and returns how many spans that is.
-func (q *queue) abandon() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	spans := 0
-	for _, b := range q.pending[q.onDisk:] {
-		spans += b.spans
-	}
-	q.pending = q.pending[:q.onDisk]
-	q.bytes = 0
-	return spans
 }
 
 // used returns the bytes of spans in memory.

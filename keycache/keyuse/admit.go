@@ -1,0 +1,71 @@
+package keyuse
+
+import "encoding/binary"
+
+// add takes encoded spans, all or none, and gives a reservation back.
+func (q *queue) add(b []byte, spans int, reserved int64) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.reserved -= reserved
+	if q.closed {
+		return ErrClosed
+	}
+	if q.bytes+q.reserved+int64(len(b)) > q.limit {
+		return ErrFull
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	q.bytes += int64(len(b))
+	if len(q.cur) == 0 {
+		signal(q.ready)
+	}
+	if len(q.cur)+len(b) > q.batchSize {
+		q.split(b)
+	} else {
+		q.fill(b, spans)
+	}
+	if q.bytes > q.limit/2 {
+		signal(q.press)
+	}
+	return nil
+}
+
+// split fills batches span by span, since no batch may outgrow what collectors accept.
+func (q *queue) split(b []byte) {
+	for len(b) > 0 {
+		size, n := binary.Uvarint(b[1:])
+		one := 1 + n + int(size)
+		if len(q.cur)+one > q.batchSize {
+			q.seal()
+		}
+		q.fill(b[:one], 1)
+		b = b[one:]
+	}
+}
+
+func (q *queue) fill(b []byte, spans int) {
+	if n := len(q.free); q.cur == nil && n > 0 {
+		q.cur, q.free = q.free[n-1], q.free[:n-1]
+	}
+	if q.cur == nil {
+		q.cur = make([]byte, 0, q.batchSize)
+	}
+	q.cur = append(q.cur, b...)
+	q.curSpans += spans
+}
+
+// reserve takes n bytes of the limit.
+func (q *queue) reserve(n int64) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		return ErrClosed
+	case q.bytes+q.reserved+n > q.limit:
+		signal(q.press)
+		return ErrFull
+	}
+	q.reserved += n
+	return nil
+}

@@ -1,0 +1,76 @@
+package keyuse
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// FuzzSegment reads any file as a segment: it never panics, finds only frames
+// whose checksum holds, and says so when it did not understand the file to its end.
+func FuzzSegment(f *testing.F) {
+	whole := []byte(segmentMagic + "\x00\x00\x00\x00\x00\x00\x00\x00")
+	f.Add([]byte{})
+	f.Add(whole)
+	f.Add(appendFrame(slices.Clone(whole), []byte("spans"), 3))
+	f.Add(appendFrame(appendFrame(slices.Clone(whole), nil, 0), []byte("spans"), 1<<32-1))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		path := filepath.Join(t.TempDir(), "0000000000000000.keyuse")
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		seg, found, err := readSegment(path)
+		read := int64(0)
+		for _, s := range found {
+			data, err := s.frame.read()
+			if err != nil || len(data) != s.frame.size {
+				t.Fatalf("frame at %d: %v", s.frame.off, err)
+			}
+			read += frameHeader + int64(len(data))
+		}
+		if err == nil && len(b) > 0 && seg.live != len(found) || read > int64(len(b)) {
+			t.Fatalf("%d frames, %d live, %d of %d bytes", len(found), seg.live, read, len(b))
+		}
+	})
+}
+
+// FuzzSpan encodes any names: the official decoder reads every one, and no span
+// is larger than its reservation.
+func FuzzSpan(f *testing.F) {
+	f.Add("route", "caller", "key", "tag", int64(1), int64(2), 5, int64(80), "key_denied")
+	f.Add("\xff", "é", "", "…", int64(-1), int64(1)<<62, -5, int64(-80), "")
+	f.Fuzz(func(t *testing.T, route, caller, key, tag string, start, end int64, fields int, size int64, reason string) {
+		x := Exchange{ParentID: [8]byte{1}, Route: route, Direction: "request", Caller: caller}
+		u := Use{
+			Start: start, End: end, Key: key, DataKey: [16]byte{1}, Operation: "seal", Suite: "AES-256-SIV",
+			Tags: []string{tag, "pii", tag}, Fields: fields, Bytes: size, Cache: "hit",
+		}
+		if len(reason) > 0 {
+			u.ErrorType = "key_denied"
+		}
+		b := appendSpans(nil, &x, []Use{u, u})
+		if len(b) > 2*maxSpan {
+			t.Fatalf("two spans of %d bytes", len(b))
+		}
+		req := newRequest(nil, b, 2)
+		msg := &coltracepb.ExportTraceServiceRequest{}
+		if err := proto.Unmarshal(slices.Concat(req.head, req.body), msg); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(spansOf(msg)); n != 2 {
+			t.Fatalf("%d spans", n)
+		}
+		for _, s := range spansOf(msg) {
+			if got := attributeOf(s, "sealmesh.fields").GetIntValue(); got != int64(fields) {
+				t.Fatalf("fields %d, want %d", got, fields)
+			}
+			if got := attributeOf(s, "sealmesh.bytes").GetIntValue(); got != size {
+				t.Fatalf("bytes %d, want %d", got, size)
+			}
+		}
+	})
+}

@@ -1,0 +1,114 @@
+package keyuse
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+func addSpans(t *testing.T, q *queue, n int) {
+	t.Helper()
+	for range n {
+		if err := q.add(appendSpans(nil, &benchExchange, []Use{benchUse}), 1, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestAcknowledgedWhileSpilled is the race between sender and spiller, step by
+// step: a batch may be acknowledged while it is being written to the spool.
+func TestAcknowledgedWhileSpilled(t *testing.T) {
+	q := newQueue(MinQueueBytes)
+	addSpans(t, q, 30) // more than one batch
+	q.sealNow()
+	spilled := q.inMemory(true)
+	if len(spilled) < 2 {
+		t.Fatalf("%d batches", len(spilled))
+	}
+	first, second := spilled[0], spilled[1]
+	if head := q.head(t.Context(), time.Hour); head != first {
+		t.Fatal("another batch is sent than the oldest")
+	}
+	if f := q.drop(first, true); f.seg != nil || len(q.free) != 0 {
+		t.Error("the buffer is used again while the spiller reads it")
+	}
+	seg := &segment{live: 2}
+	if q.moved(first, frame{seg: seg}) {
+		t.Error("an acknowledged batch is kept in the spool")
+	}
+	if !q.moved(second, frame{seg: seg, off: 1}) || q.onDisk != 1 {
+		t.Error("the next batch is not")
+	}
+	if data, f := q.load(second); data != nil || f.off != 1 {
+		t.Error("a spooled batch stays in memory")
+	}
+	if f := q.drop(second, true); f.seg != seg || q.onDisk != 0 {
+		t.Errorf("frame %v, %d on disk", f, q.onDisk)
+	}
+	if more := q.inMemory(true); len(more) != len(spilled)-2 {
+		t.Errorf("%d batches in memory, want %d", len(more), len(spilled)-2)
+	}
+	for len(q.pending) > 0 {
+		q.drop(q.pending[0], true)
+	}
+	if q.used() != 0 {
+		t.Errorf("an empty queue counts %d bytes", q.used())
+	}
+}
+
+// TestBatchSize holds that no batch outgrows its size, whatever comes at once.
+func TestBatchSize(t *testing.T) {
+	q := newQueue(1 << 20)
+	for n := range 200 {
+		uses := make([]Use, n)
+		if err := q.add(appendSpans(nil, &benchExchange, uses), n, 0); err == ErrFull {
+			break
+		}
+	}
+	q.sealNow()
+	var size int64
+	for i, b := range q.pending {
+		size += int64(len(b.data))
+		if len(b.data) > q.batchSize || cap(b.data) != q.batchSize {
+			t.Errorf("batch %d has %d bytes in %d, want at most %d", i, len(b.data), cap(b.data), q.batchSize)
+		}
+		if n := len(fieldsOf(&request{body: b.data})); n != b.spans {
+			t.Errorf("batch %d has %d spans, counts %d", i, n, b.spans)
+		}
+	}
+	if size != q.used() {
+		t.Errorf("%d bytes, %d counted", size, q.used())
+	}
+}
+
+// TestLogsHoldNoCredentials fails in every way that is logged, with credentials
+// in the endpoint and in a header.
+func TestLogsHoldNoCredentials(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	addr := server.Listener.Addr().String()
+	for _, protocol := range []string{"grpc", "http/protobuf"} {
+		for _, target := range []string{addr, "127.0.0.1:1"} {
+			var log bytes.Buffer
+			r, err := Open(Options{
+				Required: true, Log: slog.New(slog.NewTextHandler(&log, nil)),
+				Getenv: from("ENDPOINT=http://user:hunter2@" + target + " PROTOCOL=" + protocol + " HEADERS=authorization=hunter2"),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			recordFields(t, r, 1)
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			err = r.Close(ctx)
+			cancel()
+			if err == nil || log.Len() == 0 || strings.Contains(log.String()+err.Error(), "hunter2") {
+				t.Errorf("%s to %s: %v, log:\n%s", protocol, target, err, &log)
+			}
+		}
+	}
+	server.Close()
+}
