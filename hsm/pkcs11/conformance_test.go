@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 )
 
@@ -46,4 +47,22 @@ func TestNSS(t *testing.T) {
 	t.Run("RSA", func(t *testing.T) {
 		hsmtest.Run(t, hsmtest.Harness{Open: d.keyPair("pair", 2048), Other: d.keyPair("other pair", 3072), Sample: 16})
 	})
+	t.Run("RSA wraps offline", func(t *testing.T) { wrapsOffline(t, d) })
+}
+
+// wrapsOffline: the public key is all that an RSA wrap needs.
+func wrapsOffline(t *testing.T, d *device) {
+	reopen := d.keyPair("offline", 2048)
+	p := reopen(t).(*provider)
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ec := newContext(t, "service", "customers")
+	blob, err := p.WrapDataKey(t.Context(), hsm.NewSecret(make([]byte, hsm.DataKeySize)), ec)
+	if err != nil {
+		t.Fatalf("without a device: %v", err)
+	}
+	if err := (wrapped{ec, blob}).open(t.Context(), reopen(t)); err != nil {
+		t.Error(err)
+	}
 }

@@ -32,8 +32,8 @@
 // The identity that [Open] returns is the token's label (its serial, where it has
 // none) with the KEK's CKA_ID (its label, where it has none). So records still
 // open when the library moves, when the token is restored on other hardware,
-// and behind a vendor's high-availability group. Give KEKs of different clusters that share a token label
-// (CloudHSM calls every token hsm1) an id of their own, as [CreateKEK] does.
+// and behind a vendor's high-availability group. Give KEKs of different clusters whose tokens
+// share a label, as those of CloudHSM do, an id of their own: [CreateKEK] does.
 //
 // # Profiles
 //
@@ -49,7 +49,7 @@
 //	          mode, else sealmesh     16 bytes
 //
 // A library that is not recognised asks for x-profile. Name it for CloudHSM and Luna in any
-// case: what their libraries call themselves has changed between releases.
+// case: what their libraries call themselves is not documented.
 //
 // A caller-made IV is random, so one KEK must not make more than 2^32 wraps (NIST SP
 // 800-38D §8.3): at one per minute and process that is eight thousand process-years.
@@ -79,7 +79,8 @@
 //   - AWS CloudHSM, Client SDK 5: a crypto user (CU) that owns the KEK or that it is shared
 //     with; the PIN is user:password. The KEK must be on two HSMs before it can be
 //     used. The library needs glibc and OpenSSL in the image. Its own retries may stay on.
-//   - Luna 7: a crypto user of the partition; token= is the partition's or the group's label.
+//   - Luna 7: the partition's Crypto Officer, which is what CKU_USER means there; token= is the
+//     label of the partition or of the high-availability group.
 //   - NSS: token=NSS%20Certificate%20DB, and x-init-reserved with the configdir.
 //   - YubiHSM 2, opencryptoki and others without AES-GCM: x-mechanism=rsa-oaep-sha256.
 //     They are not part of the tests.

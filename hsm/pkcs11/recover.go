@@ -14,8 +14,8 @@ import (
 // no earlier deadline.
 const callTimeout = 15 * time.Second
 
-// backoff is the pause before the first recovery; it doubles per level, and each
-// is spread by half to keep a fleet from moving in step.
+// backoff doubles per level, and each pause is spread by half to keep a fleet from
+// moving in step. A new session is tried at once: idle ones go stale on healthy devices.
 const backoff = 25 * time.Millisecond
 
 // An operation does its work in one session. It may run again, in another.
@@ -37,7 +37,7 @@ func (p *provider) run(ctx context.Context, waiting string, op operation) ([]byt
 			return out, err
 		}
 		now = max(now+1, least)
-		if !pause(ctx, backoff<<now) || p.renew(ctx, now, epoch) != nil {
+		if now > freshSession && !pause(ctx, backoff<<now) || p.renew(ctx, now, epoch) != nil {
 			return nil, err // the device's own words say more than a failed recovery
 		}
 	}

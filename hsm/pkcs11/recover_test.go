@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
@@ -152,6 +154,45 @@ func TestTamperingIsCorruptAndCheap(t *testing.T) {
 	if n := d.calls("C_Decrypt") - decrypted; n != 30 {
 		t.Errorf("ten tampered wraps took %d decryptions, want 30: the data, the probe, the data", n)
 	}
+}
+
+// A call that hangs keeps a reset from coming, and the reset delays the other
+// calls by its patience, once.
+func TestResetGivesUpOnAHungCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &module{gate: semaphore.NewWeighted(whole)}
+		if !m.gate.TryAcquire(1) {
+			t.Fatal("the gate is closed")
+		}
+		start := time.Now()
+		var other time.Duration
+		go func() {
+			time.Sleep(1) // once the reset waits
+			if err := m.gate.Acquire(t.Context(), 1); err == nil {
+				m.gate.Release(1)
+			}
+			other = time.Since(start)
+		}()
+		ran := 0
+		disturb := func() error {
+			return m.disturb(t.Context(), 0, "C_Finalize", func() error { ran++; return nil })
+		}
+		if err := disturb(); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != resetPatience {
+			t.Errorf("got %v after %v", err, time.Since(start))
+		}
+		synctest.Wait()
+		if other > resetPatience || other == 0 {
+			t.Errorf("another call was held up for %v", other)
+		}
+		if err := disturb(); err != errNotNow || time.Since(start) != resetPatience {
+			t.Errorf("a second reset waited for the hung call too: %v", err)
+		}
+		m.gate.Release(1)
+		time.Sleep(resetMin)
+		if err := disturb(); err != nil || ran != 1 {
+			t.Errorf("after the call returned: %v, ran %d times", err, ran)
+		}
+	})
 }
 
 func TestWindow(t *testing.T) {
