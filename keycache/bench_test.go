@@ -2,7 +2,7 @@ package keycache
 
 import (
 	"context"
-	"io"
+	"log/slog"
 	"testing"
 
 	"github.com/sealmesh/sealmesh/codec"
@@ -14,13 +14,16 @@ import (
 var value16 = []byte("0123456789abcdef")
 
 func benchRig(b *testing.B) *rig {
-	rec, err := keyuse.Open(keyuse.Options{Getenv: console, Console: io.Discard})
+	// A collector that takes nothing: what is measured is the recording, not the export.
+	collector := make(stuck)
+	rec, err := keyuse.Open(keyuse.Options{Getenv: console, Console: collector, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
 	r := newRig(b, keyOf(newKMS("a")), Options{Recorder: rec})
 	b.Cleanup(func() {
 		_ = r.Close()
+		close(collector)
 		_ = rec.Close(context.Background())
 	})
 	b.ReportAllocs()

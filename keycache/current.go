@@ -76,14 +76,14 @@ func (g *grant) release() {
 
 // acquire fills g for a value of n bytes: from the current data key while that
 // has room, else from its successor, for which it waits.
-func (k *key) acquire(ctx context.Context, g *grant, n uint64, parent trace.SpanContext) error {
-	if n > k.rotate.Bytes && k.pinned == nil {
+func (s *Session) acquire(g *grant, n uint64) error {
+	if n > g.key.rotate.Bytes && g.key.pinned == nil {
 		return errTooLarge
 	}
 	g.release()
 	g.state = hit
 	for {
-		done, err := k.tryAcquire(ctx, g, n, parent)
+		done, err := s.tryAcquire(g, n)
 		if err != nil && err != errEvicted {
 			return err
 		}
@@ -94,39 +94,36 @@ func (k *key) acquire(ctx context.Context, g *grant, n uint64, parent trace.Span
 }
 
 // tryAcquire fills g, or waits for what it takes to try again.
-func (k *key) tryAcquire(ctx context.Context, g *grant, n uint64, parent trace.SpanContext) (done bool, err error) {
+func (s *Session) tryAcquire(g *grant, n uint64) (done bool, err error) {
+	k := g.key
 	d := k.current.Load()
-	if d == nil || !d.maySeal(k.cache.now()) {
-		return false, k.await(ctx, g, d, parent)
+	if d == nil || !d.maySeal(s.st.now) {
+		g.state = miss
+		_, err = s.wait(k.succeed(d, s.parent))
+		return false, err
 	}
-	state, err := k.settle(ctx, d, k.cache.now(), parent)
+	state, err := s.settle(d)
 	if err != nil {
 		return false, err
 	}
-	k.ahead(d, parent)
+	k.ahead(d, s.st.now, s.parent)
 	ok, renew := g.claim(d, n)
-	switch {
-	case ok:
+	if ok {
 		g.state = max(g.state, state)
 		return true, nil
-	case renew:
-		_, err = k.refresh(d, parent).wait(ctx)
-		return false, err
-	default:
-		return false, k.await(ctx, g, d, parent)
 	}
-}
-
-// await waits for the successor of d.
-func (k *key) await(ctx context.Context, g *grant, d *dataKey, parent trace.SpanContext) error {
 	g.state = miss
-	_, err := k.succeed(d, parent).wait(ctx)
-	return err
+	next := k.succeed
+	if renew {
+		next = k.refresh // which replaces the cipher
+	}
+	_, err = s.wait(next(d, s.parent))
+	return false, err
 }
 
 // ahead has a successor made before d is used up or too old, so that nobody waits.
-func (k *key) ahead(d *dataKey, parent trace.SpanContext) {
-	if k.pinned == nil && (k.cache.now() >= d.aheadAt || d.uses.low() || d.bytes.low()) {
+func (k *key) ahead(d *dataKey, now time.Duration, parent trace.SpanContext) {
+	if k.pinned == nil && (now >= d.aheadAt || d.uses.low() || d.bytes.low()) {
 		k.succeed(d, parent)
 	}
 }

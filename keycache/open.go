@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"time"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
@@ -96,33 +95,4 @@ func (k *key) unwrapNew(ctx context.Context, r envelope.Record, parent trace.Spa
 	}
 	defer secret.Destroy()
 	return k.newDataKey(secret, r)
-}
-
-// settle decides whether d may serve, which it does at once within its soft
-// bound and while its KMS is known to be out. Else it asks the KMS first, and
-// takes one that does not answer soon for one that is out.
-func (k *key) settle(ctx context.Context, d *dataKey, now time.Duration, parent trace.SpanContext) (cacheState, error) {
-	if d.fresh(now) {
-		return hit, nil
-	}
-	if d.serves(now) {
-		return stale, nil
-	}
-	short, cancel := context.WithTimeout(ctx, staleWait)
-	defer cancel()
-	_, err := k.refresh(d, parent).wait(short)
-	switch {
-	case err == nil:
-		k.stats.misses[idle].Add(1)
-		return miss, nil
-	case ctx.Err() != nil:
-		return miss, ctx.Err()
-	case err == errEvicted || err == errClosed || hsm.ClassOf(err) != hsm.Unavailable:
-		return miss, err
-	}
-	d.failing.Store(true)
-	if !d.usable(k.cache.now()) {
-		return miss, err
-	}
-	return stale, nil
 }

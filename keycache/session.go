@@ -137,9 +137,7 @@ func (s *Session) grant(t *Tag, n uint64) (*grant, error) {
 	if g.covers(n) && g.d.serves(st.now) && st.now < g.d.retireAt {
 		return g, nil
 	}
-	err := t.key.acquire(s.ctx, g, n, s.parent)
-	s.tick()
-	return g, err
+	return g, s.acquire(g, n)
 }
 
 // Open appends the value that text seals to dst, and returns its kind. Errors are *Error.
@@ -185,15 +183,13 @@ func (s *Session) find(k *key, h *envelope.Header) (*dataKey, *cipher, cacheStat
 
 func (s *Session) findSlowly(k *key, h *envelope.Header, d *dataKey) (*dataKey, *cipher, cacheState, error) {
 	for {
-		s.tick()
 		var err error
 		state := miss
 		if d != nil && d.usable(s.st.now) {
-			state, err = k.settle(s.ctx, d, s.st.now, s.parent)
+			state, err = s.settle(d)
 		} else {
-			d, err = s.await(k, h)
+			d, err = s.fetch(k, h)
 		}
-		s.tick()
 		switch {
 		case err == errEvicted:
 		case err != nil:
@@ -208,15 +204,6 @@ func (s *Session) findSlowly(k *key, h *envelope.Header, d *dataKey) (*dataKey, 
 		}
 		d = nil // it went while we looked: once more, as a miss
 	}
-}
-
-func (s *Session) await(k *key, h *envelope.Header) (*dataKey, error) {
-	k.countMiss(h.KeyID)
-	f, err := k.fetch(h, s.parent)
-	if err != nil {
-		return nil, err
-	}
-	return f.wait(s.ctx)
 }
 
 // fail records a use that failed. Its span names a data key only if that was

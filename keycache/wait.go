@@ -1,0 +1,52 @@
+package keycache
+
+import (
+	"context"
+
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// wait returns the outcome of f, or gives up when the session's context ends.
+func (s *Session) wait(f *flight) (*dataKey, error) {
+	d, err := f.wait(s.ctx)
+	s.tick()
+	return d, err
+}
+
+// fetch waits for the data key of h to be unwrapped.
+func (s *Session) fetch(k *key, h *envelope.Header) (*dataKey, error) {
+	k.countMiss(h.KeyID)
+	f, err := k.fetch(h, s.parent)
+	if err != nil {
+		return nil, err
+	}
+	return s.wait(f)
+}
+
+// settle decides whether d may serve, which it does at once within its soft
+// bound and while its KMS is known to be out. Else it asks the KMS first, and
+// takes one that does not answer soon for one that is out.
+func (s *Session) settle(d *dataKey) (cacheState, error) {
+	if d.fresh(s.st.now) {
+		return hit, nil
+	}
+	if d.serves(s.st.now) {
+		return stale, nil
+	}
+	d.key.stats.misses[idle].Add(1)
+	ctx, cancel := context.WithTimeout(s.ctx, staleWait)
+	defer cancel()
+	_, err := d.key.refresh(d, s.parent).wait(ctx)
+	s.tick()
+	switch {
+	case err == nil:
+		return miss, nil
+	case s.ctx.Err() != nil:
+		return miss, s.ctx.Err()
+	case err == errEvicted || err == errClosed || hsm.ClassOf(err) != hsm.Unavailable || !d.usable(s.st.now):
+		return miss, err
+	}
+	d.failing.Store(true)
+	return stale, nil
+}
