@@ -123,7 +123,12 @@ func (s suite) observed(t *testing.T) {
 	_, err = s.unwrap.UnwrapDataKey(ctx, wrapped, ec)
 	checkCalls(t, "UnwrapDataKey", took(), err)
 	_, err = s.unwrap.UnwrapDataKey(ctx, wrapped, Context(t, "another", "context"))
-	checkCalls(t, "UnwrapDataKey, wrong context", took(), err)
+	if calls := took(); s.Offline {
+		// The back end opened it; that the context is another was found here.
+		checkCalls(t, "UnwrapDataKey, wrong context", calls, nil)
+	} else {
+		checkCalls(t, "UnwrapDataKey, wrong context", calls, err)
+	}
 }
 
 // checkCalls wants at least one call, every one complete, and the last one to

@@ -3,7 +3,6 @@ package hsmtest
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"testing"
 
 	"github.com/sealmesh/sealmesh/hsm"
@@ -48,7 +47,11 @@ func (s suite) contextBound(t *testing.T) {
 		"joined pair":    Context(t, "service", "customers\x00\x06tenant\x00\x05north"),
 		"trailing space": Context(t, "service", "customers", "tenant", "north "),
 	}
-	for name, other := range maps.All(others) {
+	for name, other := range others {
+		if why, ok := s.Gaps[name]; ok {
+			t.Logf("%s: known gap: %s", name, why)
+			continue
+		}
 		s.mustBeCorrupt(t, name, wrapped, other)
 	}
 

@@ -32,6 +32,10 @@ type Harness struct {
 	// Offline is set where GenerateDataKey and WrapDataKey make no call to the
 	// back end: none may be reported to hsm.Observe then, and none be awaited.
 	Offline bool
+
+	// Gaps names proofs that the back end is known to fail, each with the reason:
+	// for emulators whose flaws are not the real back end's, and for nothing else.
+	Gaps map[string]string
 }
 
 // Run proves the contract. It makes a few hundred calls, plus two for every
@@ -61,6 +65,11 @@ func Run(t *testing.T, h Harness) {
 		{"Closed", suite.closed},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { tt.run(newSuite(t, h), t) })
+		t.Run(tt.name, func(t *testing.T) {
+			if why, ok := h.Gaps[tt.name]; ok {
+				t.Skip("known gap: " + why)
+			}
+			tt.run(newSuite(t, h), t)
+		})
 	}
 }

@@ -103,10 +103,14 @@ func checkError(t *testing.T, what string, err error, want hsm.Class) {
 	}
 }
 
-// checkSilent fails when err holds eight bytes of secret in any usual dress.
+// checkSilent fails when err holds eight bytes of secret in any usual dress,
+// other than in the KEK's name: some back ends write that into their wraps.
 func checkSilent(t *testing.T, what string, err error, secret []byte) {
 	t.Helper()
 	text := err.Error()
+	if e, ok := errors.AsType[*hsm.Error](err); ok && e.KeyID != "" {
+		text = strings.ReplaceAll(text, e.KeyID, "")
+	}
 	for i := 0; i+8 <= len(secret); i++ {
 		for _, dress := range dresses(secret[i : i+8]) {
 			if strings.Contains(text, dress) {
