@@ -140,7 +140,7 @@ func (p *provider) decide(ctx context.Context, s *session, wrapped []byte, ec hs
 	if again == nil || !doubtful(again) {
 		return key, again
 	}
-	code := ""
+	code := "" // without the error itself, which recovery would take for the device's
 	if e, ok := errors.AsType[*hsm.Error](again); ok {
 		code = e.Code
 	}
