@@ -1,0 +1,67 @@
+//go:build !race
+
+package codec
+
+import "testing"
+
+// TestNoAllocations: in steady state neither a body nor a field allocates. The race
+// detector makes sync.Pool drop at random, so these run without it.
+func TestNoAllocations(t *testing.T) {
+	sel := mustSelect(t, []Rule{{Path: "$.users[*].pii.ssn"}, {Path: "$..note", Unescape: true}})
+	for _, tc := range []struct {
+		name  string
+		body  []byte
+		chunk int
+		tr    Transform
+	}{
+		{"whole", document(2<<10, 5), 1 << 20, seal},
+		{"whole, large", document(220<<10, 50), 1 << 20, seal},
+		{"kept", document(2<<10, 5), 1 << 20, keep},
+		{"chunks", document(20<<10, 50), 999, seal},
+		{"single bytes", document(2<<10, 5), 1, seal},
+	} {
+		var out Output
+		run := func() {
+			w := newJSON(sel, tc.tr, Limits{})
+			for p := tc.body; len(p) > 0; {
+				n := min(tc.chunk, len(p))
+				if err := w.Write(&out, p[:n]); err != nil {
+					t.Fatal(err)
+				}
+				p = p[n:]
+			}
+			if err := w.Close(&out); err != nil {
+				t.Fatal(err)
+			}
+			w.Free()
+			out.Reset()
+		}
+		run()
+		if n := testing.AllocsPerRun(50, run); n != 0 {
+			t.Errorf("%s: %v allocations", tc.name, n)
+		}
+	}
+}
+
+func TestContentTypeDoesNotAllocate(t *testing.T) {
+	for _, v := range []string{"application/json", "application/json; charset=utf-8", "application/problem+json", "text/html"} {
+		if n := testing.AllocsPerRun(100, func() { ForContentType(v) }); n != 0 {
+			t.Errorf("%q: %v allocations", v, n)
+		}
+	}
+}
+
+func TestCursorDoesNotAllocate(t *testing.T) {
+	rules := []Rule{{Path: "$.users[*].pii.ssn"}, {Path: "$..email"}, {Path: "$.a[3]"}}
+	sel := mustSelect(t, rules)
+	var c Cursor
+	name := []byte("users")
+	if n := testing.AllocsPerRun(100, func() {
+		c.Start(sel)
+		c.Member(name)
+		c.Element(3)
+		c.Member(name)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
