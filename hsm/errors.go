@@ -48,7 +48,7 @@ type Error struct {
 	Err       error  // the cause, or nil
 }
 
-// Error reads "awskms Decrypt: denied: DisabledException: <cause> (hint)".
+// Error reads "awskms Decrypt: denied: DisabledException: key <id>: <cause> (hint)".
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: %s", e.Provider, e.Operation, e.Class)

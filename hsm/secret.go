@@ -13,18 +13,20 @@ const redacted = "[REDACTED]"
 // one can be found. Safe for concurrent use.
 type Secret struct {
 	mu sync.RWMutex
-	b  []byte
+	// A pointer, because fmt calls no method of an unexported field: %t of a
+	// struct that holds a *Secret prints what is in it, one level deep.
+	b *[]byte
 }
 
 // NewSecret takes ownership of b: the caller keeps no reference to it.
-func NewSecret(b []byte) *Secret { return &Secret{b: b} }
+func NewSecret(b []byte) *Secret { return &Secret{b: &b} }
 
 // Expose calls f with the bytes, which f must neither retain nor change. After
 // [Secret.Destroy] f sees an empty slice.
 func (s *Secret) Expose(f func([]byte)) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	f(s.b)
+	f(*s.b)
 }
 
 // Destroy zeroes the bytes, waiting for any Expose that still runs. It may be
@@ -35,8 +37,8 @@ func (s *Secret) Expose(f func([]byte)) {
 func (s *Secret) Destroy() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	clear(s.b)
-	s.b = nil
+	clear(*s.b)
+	*s.b = nil
 }
 
 // String returns a redaction, as do all the ways to format, log or marshal a Secret.

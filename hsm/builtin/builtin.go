@@ -10,6 +10,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/awskms"
 	"github.com/sealmesh/sealmesh/hsm/local"
+	"github.com/sealmesh/sealmesh/hsm/pkcs11"
 )
 
 // Options is what opening a KEK needs beyond its URI.
@@ -33,6 +34,7 @@ func backends() []backend {
 	return []backend{
 		{local.Kind, 1, openLocal},
 		{awskms.Kind, 2, openAWSKMS},
+		{pkcs11.Kind, 3, openPKCS11},
 	}
 }
 
@@ -95,4 +97,8 @@ func openAWSKMS(ctx context.Context, uri string, _ Options) (hsm.Provider, strin
 		return nil, "", err
 	}
 	return p, p.Identity(), nil
+}
+
+func openPKCS11(ctx context.Context, uri string, _ Options) (hsm.Provider, string, error) {
+	return pkcs11.Open(ctx, uri)
 }
