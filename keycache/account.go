@@ -28,7 +28,8 @@ const (
 	opOpen = "open"
 )
 
-// A useID is what key uses are grouped by: one span each.
+// A useID is what key uses are grouped by: one span each. Values that failed are
+// a use of their own, and so are those of a second suite: a span names one of each.
 type useID struct {
 	key       *key
 	dataKey   *dataKey // nil when the use failed before one was verified

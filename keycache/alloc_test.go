@@ -30,6 +30,17 @@ func TestHitsAllocateNothing(t *testing.T) {
 			t.Errorf("%s: %v allocations, %v", name, n, err)
 		}
 	}
+	d := r.keys["k"].current.Load()
+	d.freshUntil.Store(0)
+	d.failing.Store(true) // an outage
+	for name, f := range map[string]func(){
+		"stale seal": func() { _, err = s.Seal(dst, r.tag, codec.Text, value) },
+		"stale open": func() { _, _, err = s.Open(dst, r.tag, text) },
+	} {
+		if n := testing.AllocsPerRun(3000, f); n != 0 || err != nil {
+			t.Errorf("%s: %v allocations, %v", name, n, err)
+		}
+	}
 	if err := s.Close(nil); err != nil {
 		t.Fatal(err)
 	}

@@ -61,27 +61,30 @@ func (g *gate) enter(now, patience time.Duration) error {
 	return nil
 }
 
-// leave reports how an attempt ended that had been let in at began. An answer
-// that is neither unavailable nor denied proves that the other side is well.
+// leave reports how an attempt ended that had been let in at began. Success
+// opens the gate. An answer that is neither success nor unavailable nor denied may be the
+// provider's own, to a record that a stranger made: it lets the next attempt probe,
+// and forgets nothing, so that garbage does not wear the back-off down.
 func (g *gate) leave(began, now time.Duration, err error, r float64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	class := hsm.Class(0)
-	if err != nil {
-		class = hsm.ClassOf(err)
+	if err == nil {
+		g.err, g.failures = nil, 0
+		return
 	}
-	switch {
-	case class == hsm.Denied:
+	switch hsm.ClassOf(err) {
+	case hsm.Denied:
 		g.err, g.failures, g.shutAt = err, 0, now
 		g.until = now + time.Duration((0.8+0.4*r)*float64(deniedFor))
-	case class != hsm.Unavailable:
-		g.err, g.failures = nil, 0
-	case g.err != nil && began < g.shutAt:
-		// It set out before the failure that shut the gate: the same outage, seen twice.
-	default:
+	case hsm.Unavailable:
+		if g.err != nil && began < g.shutAt {
+			return // it set out before the failure that shut the gate: the same outage, seen twice
+		}
 		g.until = now + providerBackoff.delay(g.failures, r)
 		g.failures++
 		g.err, g.shutAt = err, now
+	default:
+		g.until = now
 	}
 }
 

@@ -50,8 +50,14 @@ func TestGate(t *testing.T) {
 	g.leave(101*ms, 200*ms, down, 0.5) // shut for 200 ms: the second failure
 	at(399*ms, down)
 	at(400*ms, nil)
-	g.leave(400*ms, 401*ms, corrupt, 0.5) // an answer: it is up
+	g.leave(400*ms, 401*ms, corrupt, 0.5) // no news: the next may probe
 	at(402*ms, nil)
+	g.leave(402*ms, 402*ms, down, 0.5) // shut for 400 ms: nothing was forgotten
+	at(801*ms, down)
+	at(802*ms, nil)
+	g.leave(802*ms, 802*ms, nil, 0.5)
+	at(802*ms, nil)
+	at(802*ms, nil)
 	g.leave(402*ms, 403*ms, denied, 0.5)
 	at(403*ms+deniedFor-1, denied)
 	at(403*ms+deniedFor, nil)

@@ -346,19 +346,36 @@ func TestWarmHidesTheWait(t *testing.T) {
 	})
 }
 
-func pinnedKey(t *testing.T, m *kms) *hsm.Key {
+func pinnedKey(t *testing.T, kmss ...*kms) *hsm.Key {
 	t.Helper()
-	cfg := keyOf(m)
-	secret, wrapped, err := m.GenerateDataKey(context.Background(), cfg.Context)
-	if err != nil {
+	cfg := keyOf(kmss...)
+	var err error
+	if cfg.Record, err = NewRecord(context.Background(), cfg.Context, cfg.KEKs...); err != nil {
 		t.Fatal(err)
 	}
-	var rec envelope.Record
-	secret.Expose(func(b []byte) { rec.Commitment = envelope.Commitment(b) })
-	kek := cfg.KEKs[0]
-	rec.Wraps = []envelope.Wrap{{Kind: kek.KindID, KEK: kek.Ref(), Wrapped: wrapped}}
-	cfg.Record = envelope.AppendRecordText(nil, rec)
 	return cfg
+}
+
+// A record that lacks a wrap is never made.
+func TestNewRecord(t *testing.T) {
+	a, b := newKMS("a"), newKMS("b")
+	cfg := pinnedKey(t, a, b)
+	rec, err := envelope.ParseRecordText(cfg.Record)
+	if err != nil || len(rec.Wraps) != 2 {
+		t.Errorf("%d wraps, %v; want 2", len(rec.Wraps), err)
+	}
+	a.answer(0, hsm.Unavailable) // either opens it
+	r := newRig(t, cfg, Options{})
+	r.mustOpen(r.mustSeal("v"), "v")
+	r.end()
+	b.answer(0, hsm.Unavailable)
+	a.answer(0, 0)
+	if _, err := NewRecord(context.Background(), cfg.Context, cfg.KEKs...); hsm.ClassOf(err) != hsm.Unavailable || err == nil {
+		t.Errorf("error %v, want that of the second KEK", err)
+	}
+	if _, err := NewRecord(context.Background(), cfg.Context); err == nil {
+		t.Error("a record without a KEK")
+	}
 }
 
 func TestPinnedKey(t *testing.T) {

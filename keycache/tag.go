@@ -37,6 +37,3 @@ func (c *Cache) Tag(name, key string, id suite.ID, context map[string]string) (*
 	k.use(s)
 	return &Tag{name: name, key: k, suite: s, fieldContext: envelope.FieldContext(name, context)}, nil
 }
-
-// Name returns the tag's name.
-func (t *Tag) Name() string { return t.name }
