@@ -82,6 +82,17 @@ func (c *Cursor) look(row int) (rule int, live bool) {
 	return rule, live
 }
 
+// alike reports whether a step by row would leave c standing as it does.
+func (c *Cursor) alike(row int) bool {
+	mask := c.sel.masks[row*c.sel.words:]
+	for i, from := range c.top() {
+		if (from&mask[i])<<1|from&c.sel.loop[i] != from {
+			return false
+		}
+	}
+	return true
+}
+
 // ruleOf returns the rule of the lowest bit of hit, of word i.
 func (s *Selector) ruleOf(i int, hit uint64) int {
 	return int(s.rules[i*64+bits.TrailingZeros64(hit)])

@@ -23,6 +23,7 @@ type jsonMatch struct {
 	row    int   // the Selector's row for the next value; here for the root
 	other  int   // rule that owns what no rule names in the innermost live container, or -1
 	hollow bool  // nothing below such a value can have an owner
+	alike  bool  // the cursor would stand there as it stands here
 	count  int   // tagged values so far
 
 	tag      int   // rule of the tagged value being read, or -1
@@ -52,9 +53,7 @@ func (s *jsonScan) begin(sel *Selector, limits Limits) {
 // beginValue is called where a value begins that a rule may own.
 func (s *jsonScan) beginValue(i int, kind class) bool {
 	if n := len(s.frames); n > 0 && s.frames[n-1]&objectFrame == 0 {
-		at := &s.index[len(s.index)-1]
-		s.row = s.sel.indexRow(*at)
-		*at++
+		s.row = s.nextElement()
 	}
 	rule := s.other
 	switch s.row {
@@ -88,17 +87,30 @@ func (s *jsonScan) enter(kind class) bool {
 		s.cursor.Up()
 		return false
 	}
-	if kind == arrayValue {
+	if kind == arrayValue && len(s.sel.index) > 0 {
 		s.index = append(s.index, 0)
 	}
 	s.lookAround()
 	return true
 }
 
+// nextElement counts the elements of the innermost array, where a rule asks for one.
+func (s *jsonScan) nextElement() (row int) {
+	if len(s.sel.index) == 0 {
+		return 0
+	}
+	at := &s.index[len(s.index)-1]
+	*at++
+	return s.sel.indexRow(*at - 1)
+}
+
 // leave undoes enter.
 func (s *jsonScan) leave(f frame) {
+	if f&alikeFrame != 0 {
+		return
+	}
 	s.cursor.Up()
-	if f&objectFrame == 0 {
+	if f&objectFrame == 0 && len(s.sel.index) > 0 {
 		s.index = s.index[:len(s.index)-1]
 	}
 	if len(s.frames) > 1 {
@@ -109,7 +121,7 @@ func (s *jsonScan) leave(f frame) {
 // lookAround works out what becomes of the values that no rule names.
 func (s *jsonScan) lookAround() {
 	rule, live := s.cursor.look(0)
-	s.other, s.hollow = rule, !live
+	s.other, s.hollow, s.alike = rule, !live, s.cursor.alike(0)
 }
 
 // matchName takes the last piece of a member name, without its quote.

@@ -31,6 +31,7 @@ const (
 	arrayFrame  frame = 0
 	objectFrame frame = 1
 	liveFrame   frame = 2 // a rule may own one of its values
+	alikeFrame  frame = 4 // and the cursor did not descend, since it would stand as before
 )
 
 // A jsonScan validates JSON, all of RFC 8259, and finds tagged values. Its fast
@@ -167,7 +168,7 @@ func (s *jsonScan) scanNext(p []byte, i int) int {
 	case p[i] == ',':
 		s.state = afterComma(s.frames)
 		return i + 1
-	case p[i] == closer[f]:
+	case p[i] == closer[afterComma(s.frames)]:
 		return s.closeContainer(i)
 	case f&objectFrame != 0:
 		return s.malformed(i, "expected a comma or }")

@@ -1,5 +1,10 @@
 package codec
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // skim reads on fast through whole tokens that no rule has an interest in, and stops
 // before any other: one that the chunk cuts, that is malformed, that a rule names,
 // that begins or ends what a rule looks into. It decides nothing: what it stops at is
@@ -24,12 +29,11 @@ scan:
 				i, state = i+1, next
 				continue
 			}
-			top := len(frames) - 1
-			if live || top == 0 || c != closer[frames[top]] || s.tag >= 0 && frames[top-1]&liveFrame != 0 {
+			if c != closer[next] || !s.mayClose(frames) {
 				break scan
 			}
-			frames = frames[:top]
-			live, next = frames[top-1]&liveFrame != 0, afterComma(frames)
+			frames = frames[:len(frames)-1]
+			live, next = frames[len(frames)-1]&liveFrame != 0, afterComma(frames)
 			i++
 		case atName, atFirstName:
 			if c == '}' && state == atFirstName {
@@ -37,10 +41,9 @@ scan:
 				continue
 			}
 			end := stringEnd(p, i, live)
-			if end == 0 || live && (end-i-2 > s.limits.NameBytes || s.sel.names.find(p[i+1:end-1]) != 0) {
+			if end == 0 || live && !s.mayPass(p[i+1:end-1]) {
 				break scan
 			}
-			s.row = 0
 			i, state = end, atColon
 			if i < len(p) && p[i] == ':' {
 				i, state = i+1, atValue
@@ -51,36 +54,23 @@ scan:
 			}
 			i, state = i+1, atValue
 		case atValue, atFirstElement:
-			if live && (s.row != 0 || next == atValue && len(s.sel.index) > 0) {
-				break scan // it is named, or elements are counted
-			}
-			end := 0
-			switch valueClass[c] {
-			case stringValue:
-				end = stringEnd(p, i, false)
-			case numberValue:
-				end = numberEnd(p, i)
-			case literalValue:
-				end = literalEnd(p, i)
-			case objectValue, arrayValue:
-				if live && !s.hollow || len(frames) == s.limits.Depth {
+			kind := valueClass[c]
+			if kind >= objectValue {
+				f, ok := s.mayOpen(kind, live, next, len(frames))
+				if !ok {
 					break scan
 				}
-				state, next, live = atFirstElement, atValue, false
-				f := arrayFrame
-				if c == '{' {
-					f, state, next = objectFrame, atFirstName, atName
-				}
-				frames = append(frames, f)
+				frames, live = append(frames, f), f&liveFrame != 0
+				state, next = inside[f&objectFrame], afterComma(frames)
 				i++
 				continue
-			default:
-				if c == ']' && state == atFirstElement {
-					state = atNext
-					continue
-				}
 			}
-			if end == 0 {
+			if c == ']' && state == atFirstElement {
+				state = atNext
+				continue
+			}
+			end := scalarEnd(p, i, kind)
+			if end == 0 || live && !s.unnamed(next) {
 				break scan
 			}
 			i, state = end, atNext
@@ -95,10 +85,60 @@ scan:
 	return i
 }
 
-// closer is the byte that ends a container.
-var closer = [...]byte{
-	arrayFrame: ']', objectFrame: '}', arrayFrame | liveFrame: ']', objectFrame | liveFrame: '}',
+// unnamed reports whether no rule names the next value of a live container, and
+// elements need not be counted.
+func (s *jsonScan) unnamed(next jsonState) bool {
+	return s.row == 0 && (next == atName || len(s.sel.index) == 0)
 }
+
+// mayPass is unnamed for the member called name.
+func (s *jsonScan) mayPass(name []byte) bool {
+	if len(name) > s.limits.NameBytes || s.sel.names.find(name) != 0 {
+		return false
+	}
+	s.row = 0
+	return true
+}
+
+// mayOpen returns the frame of a container in which no rule has an interest, or in which
+// rules look for just what they look for around it.
+func (s *jsonScan) mayOpen(kind class, live bool, next jsonState, depth int) (frame, bool) {
+	f := arrayFrame
+	if kind == objectValue {
+		f = objectFrame
+	}
+	if live {
+		switch {
+		case !s.unnamed(next):
+			return f, false
+		case s.hollow:
+		case s.alike && len(s.sel.index) == 0:
+			f |= liveFrame | alikeFrame
+		default:
+			return f, false
+		}
+	}
+	return f, depth < s.limits.Depth
+}
+
+// mayClose reports whether nothing depends on the end of the innermost container.
+func (s *jsonScan) mayClose(frames []frame) bool {
+	top := len(frames) - 1
+	switch f := frames[top]; {
+	case top == 0, f&(liveFrame|alikeFrame) == liveFrame:
+		return false
+	case f&liveFrame == 0 && frames[top-1]&liveFrame != 0 && s.tag >= 0:
+		return false
+	}
+	s.row = 0
+	return true
+}
+
+// inside is the state after a container's first byte.
+var inside = [...]jsonState{arrayFrame: atFirstElement, objectFrame: atFirstName}
+
+// closer is the byte that ends a container, by its state after a comma.
+var closer = [...]byte{atValue: ']', atName: '}'}
 
 // afterComma is the state after a comma in the innermost container.
 func afterComma(frames []frame) jsonState {
@@ -108,37 +148,40 @@ func afterComma(frames []frame) jsonState {
 	return atValue
 }
 
-// stringEnd returns the index after the string that begins at p[i], or 0 when the chunk cuts
-// it, it is malformed, or it is not plain although it has to be.
+// scalarEnd returns the index after the scalar that begins at p[i], or 0 when the chunk
+// cuts it or it is malformed.
+func scalarEnd(p []byte, i int, kind class) int {
+	switch kind {
+	case stringValue:
+		return stringEnd(p, i, false)
+	case numberValue:
+		if end, _, why := scanNumber(p, i, numberStart); why == stopEnd {
+			return end
+		}
+	case literalValue:
+		rest := literalRest(p[i])
+		if end := i + 1 + len(rest); end <= len(p) && string(p[i+1:end]) == rest {
+			return end
+		}
+	}
+	return 0
+}
+
+// stringEnd is scalarEnd for a string. With plain, one that has escapes is as good as cut.
 func stringEnd(p []byte, i int, plain bool) int {
 	if p[i] != '"' {
 		return 0
 	}
-	i = plainRun(p, i+1)
-	if i < len(p) && p[i] == '"' {
-		return i + 1
+	i++
+	if len(p)-i >= 8 {
+		hit := notPlain(binary.LittleEndian.Uint64(p[i:]))
+		i += bits.TrailingZeros64(hit) / 8 // all eight when none hits
+		if hit != 0 && p[i] == '"' {
+			return i + 1
+		}
 	}
 	end, escaped, why := scanString(p, i)
 	if why != stopEnd || plain && escaped {
-		return 0
-	}
-	return end
-}
-
-// numberEnd is stringEnd for a number.
-func numberEnd(p []byte, i int) int {
-	end, _, why := scanNumber(p, i, numberStart)
-	if why != stopEnd {
-		return 0
-	}
-	return end
-}
-
-// literalEnd is stringEnd for true, false and null.
-func literalEnd(p []byte, i int) int {
-	rest := literalRest(p[i])
-	end := i + 1 + len(rest)
-	if end > len(p) || string(p[i+1:end]) != rest {
 		return 0
 	}
 	return end
