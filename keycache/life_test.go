@@ -196,6 +196,28 @@ func TestRevocationTakesEffectWithinSoft(t *testing.T) {
 	}
 }
 
+// The refresh that is denied evicts, though the soft bound is not reached.
+func TestDenialEvictsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		r := newRig(t, keyOf(m), Options{})
+		text := r.mustSeal("v")
+		sealed := time.Now()
+		m.answer(0, hsm.Denied)
+		for m.unwraps.Load() == 0 {
+			r.mustOpen(text, "v")
+			time.Sleep(time.Second)
+		}
+		_, err := r.open(text)
+		r.wantReason(err, KeyDenied)
+		if age := time.Since(sealed); age >= DefaultSoft {
+			t.Errorf("evicted %v after the KMS vouched for the key, want before the soft bound", age)
+		}
+		wantCount(t, "entries", int64(r.Stats().Keys[0].Entries), 0)
+		r.end()
+	})
+}
+
 // A denial is remembered for a moment, and tried again after it.
 func TestDeniedStormAsksRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

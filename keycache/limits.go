@@ -31,9 +31,10 @@ const (
 	degradedAge = time.Hour
 	// prefixAge is how long one XAES prefix is used; see suite.Suite.MaxMessages for how often.
 	prefixAge = 24 * time.Hour
-	// staleWait is how long a use waits for a KMS that should verify a key past
-	// its soft bound, before the KMS counts as unavailable and the key as stale.
-	staleWait = 150 * time.Millisecond
+	// staleWait is how long a use waits for a KMS that should verify a key past its
+	// soft bound. One that takes longer counts as unavailable, and the key serves as
+	// stale until the answer comes.
+	staleWait = time.Second
 	// corruptFor and deniedFor are how long a failure is remembered.
 	corruptFor = 30 * time.Second
 	deniedFor  = 5 * time.Second

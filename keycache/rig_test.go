@@ -31,10 +31,11 @@ type kms struct {
 	generates, wraps, unwraps atomic.Int64
 	running, mostRunning      atomic.Int64
 
-	mu    sync.Mutex
-	delay time.Duration
-	class hsm.Class   // of every answer, 0 for success
-	times []time.Time // of unwraps
+	mu      sync.Mutex
+	delay   time.Duration
+	class   hsm.Class            // of every answer, 0 for success
+	times   []time.Time          // of unwraps
+	vouched map[string]time.Time // when a wrap was last made or unwrapped
 }
 
 func newKMS(name string) *kms {
@@ -42,7 +43,7 @@ func newKMS(name string) *kms {
 	rand.Read(key)
 	block, _ := aes.NewCipher(key)
 	aead, _ := gocipher.NewGCMWithRandomNonce(block)
-	return &kms{name: name, aead: aead}
+	return &kms{name: name, aead: aead, vouched: map[string]time.Time{}}
 }
 
 // answer sets how every call goes from now on.
@@ -86,6 +87,12 @@ func (k *kms) wait(ctx context.Context, delay time.Duration) error {
 	}
 }
 
+func (k *kms) vouch(wrapped []byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.vouched[string(wrapped)] = time.Now()
+}
+
 func (k *kms) error(op string, class hsm.Class, code string) error {
 	return &hsm.Error{Class: class, Provider: "awskms", Operation: op, KeyID: k.name, Code: code, Err: errors.New("the secret story of " + k.name)}
 }
@@ -95,6 +102,7 @@ func (k *kms) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext) (ke
 		b := make([]byte, hsm.DataKeySize)
 		rand.Read(b)
 		key, wrapped = hsm.NewSecret(b), k.aead.Seal(nil, nil, b, ec.Encoded())
+		k.vouch(wrapped)
 		return nil
 	})
 	return key, wrapped, err
@@ -115,6 +123,7 @@ func (k *kms) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Encrypti
 			return k.error("Decrypt", hsm.Corrupt, "InvalidCiphertextException")
 		}
 		key = hsm.NewSecret(b)
+		k.vouch(wrapped)
 		return nil
 	})
 	return key, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
@@ -214,6 +215,38 @@ func TestLongSessionSeesBoundsPass(t *testing.T) {
 		_, err = s.Seal(nil, r.tag, codec.Text, []byte("v"))
 		r.wantReason(err, KeyDenied)
 		_ = s.Close(err)
+		r.end()
+	})
+}
+
+// So does one that has uses left of a data key that is too old to seal.
+func TestLongSessionSealsUnderTheNextDataKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := keyOf(newKMS("a"))
+		cfg.Rotate.Age = time.Hour
+		cfg.Cache.Soft = 12 * time.Hour
+		r := newRig(t, cfg, Options{})
+		s := r.session()
+		seal := func() envelope.KeyID {
+			if err := s.Admit(); err != nil {
+				t.Fatal(err)
+			}
+			text, err := s.Seal(nil, r.tag, codec.Text, []byte("v"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return headerOf(t, text).KeyID
+		}
+		first := seal()
+		time.Sleep(time.Hour - time.Second)
+		if seal() != first {
+			t.Error("the data key went before its time")
+		}
+		time.Sleep(time.Second)
+		if seal() == first {
+			t.Error("a data key seals past its age")
+		}
+		_ = s.Close(nil)
 		r.end()
 	})
 }
