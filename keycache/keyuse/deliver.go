@@ -12,7 +12,8 @@ import (
 const (
 	minBackoff   = 100 * time.Millisecond
 	maxBackoff   = 30 * time.Second
-	slowBackoff  = 60 * time.Second // after a refusal that repeating does not mend
+	slowBackoff  = time.Second // the first one after a refusal that repeating hardly mends
+	maxSlow      = time.Minute
 	maxAsked     = 10 * time.Minute
 	maxBatch     = 200 << 10 // bytes; collectors accept 4 MiB by default
 	defaultDelay = time.Second
@@ -153,7 +154,7 @@ func (r *Recorder) fail(err *sendError) {
 func backoff(attempt int, err *sendError) time.Duration {
 	d := min(minBackoff<<min(attempt, 20), maxBackoff)
 	if err.permanent {
-		d = slowBackoff
+		d = min(slowBackoff<<min(attempt, 20), maxSlow)
 	}
 	d = d/2 + rand.N(d/2)
 	return max(d, min(err.after, maxAsked))

@@ -84,7 +84,7 @@ func TestBackoff(t *testing.T) {
 		{"doubles", errAway, []time.Duration{50e6, 100e6, 200e6, 400e6}, []time.Duration{100e6, 200e6, 400e6, 800e6}},
 		{"as asked", &sendError{after: 7 * time.Second, err: errAway}, []time.Duration{7e9, 7e9}, []time.Duration{7e9, 7e9}},
 		{"asked too much", &sendError{after: 24 * time.Hour, err: errAway}, []time.Duration{maxAsked}, []time.Duration{maxAsked}},
-		{"for good", &sendError{permanent: true, err: errAway}, []time.Duration{30e9, 30e9}, []time.Duration{60e9, 60e9}},
+		{"for good", &sendError{permanent: true, err: errAway}, []time.Duration{500e6, 1e9, 2e9}, []time.Duration{1e9, 2e9, 4e9}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -123,6 +123,9 @@ func TestBackoffHasALimit(t *testing.T) {
 	for attempt := range 200 {
 		if d := backoff(attempt, &sendError{err: errAway}); d <= 0 || d > maxBackoff {
 			t.Fatalf("backoff(%d) = %v", attempt, d)
+		}
+		if d := backoff(attempt, &sendError{permanent: true, err: errAway}); d < slowBackoff/2 || d > maxSlow {
+			t.Fatalf("slow backoff(%d) = %v", attempt, d)
 		}
 	}
 }

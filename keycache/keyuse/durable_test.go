@@ -84,6 +84,31 @@ func TestRestarts(t *testing.T) {
 	wantNoSegments(t, dir)
 }
 
+// TestCloseWhileStalled closes when the collector neither takes nor refuses, and
+// there is no time left: the spool keeps what is on its way.
+func TestCloseWhileStalled(t *testing.T) {
+	protocols(t, func(t *testing.T, c *keyusetest.Collector, env func(string) string) {
+		c.Stall()
+		opt := keyuse.Options{Required: true, Getenv: env, SpoolDir: t.TempDir()}
+		r := open(t, opt)
+		record(t, r, 1, 5)
+		c.WaitRequests(1)
+		record(t, r, 6, 10)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := r.Close(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if s := r.Stats(); s.Spooled != 10 || s.Dropped != 0 {
+			t.Errorf("stats %+v", s)
+		}
+		c.Resume()
+		r = open(t, opt)
+		flush(t, r)
+		wantFields(t, c.Spans(), 10)
+	})
+}
+
 // TestFull fills queue and spool: when required, Record refuses at once and takes
 // again when the collector is back; nothing that it took is lost.
 func TestFull(t *testing.T) {

@@ -26,8 +26,24 @@
 //     says that sending them again is pointless. They are counted and logged.
 //
 // A collector that refuses for good (bad credentials, bad request) blocks the queue
-// when recording is required: batches are kept and tried again once a minute. When it is
-// not required they are dropped, counted and logged, as OTLP asks.
+// when recording is required: batches are kept and tried again, in the end once a minute.
+// When it is not required they are dropped, counted and logged, as OTLP asks.
+//
+// # Spool
+//
+// The spool directory (mode 0700, files 0600) belongs to one process at a time, by a
+// lock that ends with it. It holds segments of at most 8 MiB, numbered in order:
+//
+//	segment: "smku" 1 0 0 0 | length | CRC | resource | frame…
+//	frame:   state | length | spans | CRC | data
+//
+// Numbers are uint32, big endian; CRC is CRC-32C, of resource, or of length, spans and data.
+// resource is the encoded OTLP Resource of the process that used the keys, data a run of
+// encoded ScopeSpans.spans fields. state is 'P', and 'A' once the collector has
+// acknowledged the frame; nothing else is ever rewritten. A segment is deleted with its
+// last frame. One that cannot be read to its end, because a process was killed in the
+// middle of a write or the disk spoilt it, is sent as far as it can be read, reported, and
+// kept under a name that ends in ".damaged"; such files do not count towards SpoolBytes.
 //
 // # Environment
 //

@@ -9,16 +9,7 @@ import (
 	"os"
 )
 
-// The format of a segment file. All numbers are big endian.
-//
-//	magic "smku" | version 1 | 3 zero bytes | length | CRC | resource
-//	frame…: state | length | spans | CRC | data
-//
-// resource is an encoded opentelemetry.proto.resource.v1.Resource, that of the
-// process which used the keys. data is a run of ScopeSpans.spans fields. length and
-// spans are uint32, CRC is CRC-32C: of resource, or of length, spans and data. state
-// is 'P' until the collector has acknowledged the frame, then 'A'; nothing else in a
-// file ever changes.
+// The format of a segment file: the package documentation describes it.
 const (
 	segmentSuffix = ".keyuse"
 	damagedSuffix = ".damaged"

@@ -104,7 +104,8 @@ func (s *spool) append(data []byte, spans int) (frame, error) {
 		return frame{}, errSpoolFull
 	}
 	if _, err := s.file.WriteAt(s.buf, s.active.size); err != nil {
-		return frame{}, errors.Join(err, s.file.Truncate(s.active.size))
+		// The next attempt gets a new file: this one may have gone bad.
+		return frame{}, errors.Join(err, s.file.Truncate(s.active.size), s.endActive())
 	}
 	f := frame{seg: s.active, off: s.active.size, size: len(data)}
 	s.active.size += size

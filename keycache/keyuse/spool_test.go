@@ -225,6 +225,31 @@ func TestSpoolLimit(t *testing.T) {
 	closeSpool(t, s)
 }
 
+// TestSpoolFileGoesBad fails one write: nothing is lost, and the next write has
+// a file of its own.
+func TestSpoolFileGoesBad(t *testing.T) {
+	dir := t.TempDir()
+	s, _, _ := openDir(t, dir, MinSpoolBytes)
+	a := put(t, s, "a")
+	if err := s.file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.append([]byte("bb"), 2); err == nil || errors.Is(err, errSpoolFull) {
+		t.Errorf("append to a closed file: %v", err)
+	}
+	put(t, s, "bb")
+	if n := len(segments(t, dir)); n != 2 {
+		t.Errorf("%d segments", n)
+	}
+	closeSpool(t, s)
+	s, found, notes := openDir(t, dir, MinSpoolBytes)
+	wantContents(t, found, "a", "bb")
+	if len(notes) != 0 || found[0].frame.off != a.off {
+		t.Errorf("notes %v", notes)
+	}
+	closeSpool(t, s)
+}
+
 func TestSpoolIsForOneProcess(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "deep", "spool")
 	s, _, _ := openDir(t, dir, MinSpoolBytes)
