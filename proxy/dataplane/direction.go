@@ -33,7 +33,7 @@ type direction struct {
 	hasData    bool   // held is to become a message, though it may be empty
 	ended      bool   // the body is complete and no trailers follow
 	trailers   fields // nil until they came
-	read       bool   // the source has nothing more
+	read       bool   // the source was read to its end
 
 	awaiting     awaiting
 	chunks       []chunk // STREAMED: sent and not answered

@@ -28,6 +28,7 @@ type exchange struct {
 	answered          bool // the response headers are on their way downstream
 	over              bool
 	broken            bool               // reset the client in place of ending the response
+	announced         []string           // names of the request's trailers
 	upgraded          io.ReadWriteCloser // the upstream's side of a 101
 }
 
@@ -84,6 +85,9 @@ func (x *exchange) begin() {
 		x.request.read = true
 		x.request.onHeaders(requestFields(r), !upgrade(r.Header))
 		return
+	}
+	for name := range r.Trailer {
+		x.announced = append(x.announced, name) // before reading the body changes the map
 	}
 	x.request.onHeaders(requestFields(r), false)
 	x.goroutines.Go(func() { x.request.pump(r.Body, &r.Trailer) })

@@ -15,6 +15,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -287,3 +288,60 @@ func upper(duplex bool) script {
 		return nil
 	})
 }
+
+// deviate answers plainly, but sends replies to messages whose kind begins with at.
+func deviate(at string, replies ...*extproc.ProcessingResponse) script {
+	return loop(func(m *extproc.ProcessingRequest) []*extproc.ProcessingResponse {
+		if strings.HasPrefix(kind(m), at) {
+			return replies
+		}
+		return []*extproc.ProcessingResponse{answer(m, nil)}
+	})
+}
+
+// leave answers plainly and ends the stream with err at messages whose kind begins with at.
+func leave(at string, err error) script {
+	return func(s call) error {
+		for {
+			m, recvErr := s.Recv()
+			if recvErr != nil {
+				return recvErr
+			}
+			if strings.HasPrefix(kind(m), at) {
+				return err
+			}
+			if err := s.Send(answer(m, nil)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// Messages to make replies of.
+var (
+	requestHeaders   = &extproc.ProcessingRequest{Request: &extproc.ProcessingRequest_RequestHeaders{}}
+	requestBody      = &extproc.ProcessingRequest{Request: &extproc.ProcessingRequest_RequestBody{}}
+	requestTrailers  = &extproc.ProcessingRequest{Request: &extproc.ProcessingRequest_RequestTrailers{}}
+	responseHeaders  = &extproc.ProcessingRequest{Request: &extproc.ProcessingRequest_ResponseHeaders{}}
+	responseBody     = &extproc.ProcessingRequest{Request: &extproc.ProcessingRequest_ResponseBody{}}
+	responseTrailers = &extproc.ProcessingRequest{Request: &extproc.ProcessingRequest_ResponseTrailers{}}
+)
+
+func immediate(status int, body string) *extproc.ProcessingResponse {
+	return &extproc.ProcessingResponse{Response: &extproc.ProcessingResponse_ImmediateResponse{
+		ImmediateResponse: &extproc.ImmediateResponse{
+			Status: &typev3.HttpStatus{Code: typev3.StatusCode(status)}, Body: []byte(body),
+			Headers: set("x-why", "because", "host", "ignored"),
+		},
+	}}
+}
+
+// hanging is a request body that begins and goes on until the test ends.
+func hanging(t *testing.T) io.ReadCloser {
+	r, w := io.Pipe()
+	go func() { _, _ = w.Write([]byte("beginning")) }() // fails when the test closes the pipe
+	t.Cleanup(func() { w.CloseWithError(io.ErrUnexpectedEOF) })
+	return r
+}
+
+func newRecorder() *httptest.ResponseRecorder { return httptest.NewRecorder() }

@@ -50,9 +50,9 @@ func readChunk(r io.Reader, buf []byte, size int) (n int, err error) {
 }
 
 func (d *direction) onSourceEnd(err error, trailers *http.Header) {
-	d.read = true
+	d.read = errors.Is(err, io.EOF)
 	switch {
-	case !errors.Is(err, io.EOF): // the peer is gone; a response that has begun breaks off
+	case !d.read: // the peer is gone; a response that has begun breaks off
 		if !d.finished {
 			d.x.abort()
 		}
@@ -83,7 +83,7 @@ func (x *exchange) forward() {
 		x.fail(http.StatusBadRequest, "path: not a request target")
 		return
 	}
-	if d.headersEnd || upgrade(x.client.Header) {
+	if d.headersEnd || r.ContentLength == 0 || upgrade(x.client.Header) {
 		r.Body, r.ContentLength = http.NoBody, 0
 	} else {
 		r.Body = &body{outlet: d.out}
@@ -103,12 +103,12 @@ func (x *exchange) forward() {
 
 // forwardTrailers has the trailers that the client announced sent, as they are at the end.
 func (x *exchange) forwardTrailers(r *http.Request) {
-	if len(x.client.Trailer) == 0 {
+	if len(x.announced) == 0 {
 		return
 	}
 	r.ContentLength = -1 // trailers need chunks
 	r.Trailer = make(http.Header)
-	for name := range x.client.Trailer {
+	for _, name := range x.announced {
 		r.Trailer[name] = nil
 	}
 	x.request.out.atEnd = func() {
@@ -152,6 +152,10 @@ func (x *exchange) receive(r *http.Response) {
 func (x *exchange) respond() {
 	x.answered = true
 	headers := x.response.headers
+	if !x.request.read && x.client.ProtoMajor == 1 {
+		// net/http cannot reuse a connection whose request was answered before it was read.
+		x.writer.Header().Set("Connection", "close")
+	}
 	write := x.write
 	if x.upgraded != nil {
 		write = x.tunnel

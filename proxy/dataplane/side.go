@@ -61,13 +61,14 @@ func (s *side) send(m message) {
 
 // finish ends the sending half after what is queued, or at once when reset.
 func (s *side) finish(reset bool) {
+	if reset {
+		s.cancel() // before transmit can end gracefully
+	}
 	s.mu.Lock()
 	s.ended = true
 	s.mu.Unlock()
 	s.filled.Signal()
-	if reset {
-		s.cancel()
-	} else {
+	if !reset {
 		time.AfterFunc(closeTimeout, s.cancel)
 	}
 }
@@ -107,7 +108,9 @@ func (s *side) transmit(stream extproc.ExternalProcessor_ProcessClient) {
 	for n := 0; ; n++ {
 		m, ok := s.next()
 		if !ok {
-			_ = stream.CloseSend() // an error shows at the receiver
+			if s.ctx.Err() == nil {
+				_ = stream.CloseSend() // an error shows at the receiver
+			}
 			return
 		}
 		if faults.Kill != nil && faults.Kill(m.phase, n) {
