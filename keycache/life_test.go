@@ -218,6 +218,26 @@ func TestDenialEvictsAtOnce(t *testing.T) {
 	})
 }
 
+// A denial of one record costs no other data key its place: that takes an answer of its own.
+func TestDenialOfOneRecordEvictsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		texts := foreign(t, 2, "v", m)
+		m.denies = string(mustRecord(t, headerOf(t, texts[1]).Record).Wraps[0].Wrapped)
+		r := newRig(t, keyOf(m), Options{})
+		for range 1200 {
+			r.mustOpen(texts[0], "v")
+			_, err := r.open(texts[1])
+			r.wantReason(err, KeyDenied)
+			time.Sleep(time.Second)
+		}
+		if s := r.Stats().Keys[0]; s.Stale != 0 || s.Evictions["denied"] != 0 {
+			t.Errorf("stats %+v", s)
+		}
+		r.end()
+	})
+}
+
 // A denial is remembered for a moment, and tried again after it.
 func TestDeniedStormAsksRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -52,6 +52,7 @@ func TestGate(t *testing.T) {
 	at(400*ms, nil)
 	g.leave(400*ms, 401*ms, corrupt, 0.5) // no news: the next may probe
 	at(402*ms, nil)
+	at(402*ms, down)
 	g.leave(402*ms, 402*ms, down, 0.5) // shut for 400 ms: nothing was forgotten
 	at(801*ms, down)
 	at(802*ms, nil)

@@ -31,6 +31,8 @@ type kms struct {
 	generates, wraps, unwraps atomic.Int64
 	running, mostRunning      atomic.Int64
 
+	denies string // one wrap that it does not unwrap; set before use
+
 	mu      sync.Mutex
 	delay   time.Duration
 	class   hsm.Class            // of every answer, 0 for success
@@ -123,6 +125,9 @@ func (k *kms) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Encrypti
 			return k.error("Decrypt", hsm.Corrupt, "InvalidCiphertextException")
 		}
 		key = hsm.NewSecret(b)
+		if string(wrapped) == k.denies {
+			return k.error("Decrypt", hsm.Denied, "AccessDeniedException")
+		}
 		k.vouch(wrapped)
 		return nil
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Past 90 % of its age a data key gets a successor, and nobody waits for it.
@@ -120,6 +121,23 @@ func TestRotationByUsesLeavesNoGap(t *testing.T) {
 	})
 }
 
+// Who still holds the data key of before a rotation gets the one of after it, not one more.
+func TestLateComerMakesNoDataKey(t *testing.T) {
+	m := newKMS("a")
+	r := newRig(t, keyOf(m), Options{})
+	r.mustSeal("v")
+	k := r.keys["k"]
+	old := k.current.Load()
+	for range 2 {
+		d, err := k.succeed(old, trace.SpanContext{}).wait(context.Background())
+		if err != nil || d == old || d != k.current.Load() {
+			t.Errorf("successor %p of %p, %v", d, old, err)
+		}
+	}
+	wantCount(t, "generates", m.generates.Load(), 2)
+	r.end()
+}
+
 func TestRotationByBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newKMS("a")
@@ -223,6 +241,7 @@ func TestCipherIsReplacedAtItsLimit(t *testing.T) {
 			t.Error("the data key changed, though it had uses left")
 		}
 		wantCount(t, "messages", int64(c.messages.used.Load()), int64(c.messages.limit))
+		wantCount(t, "uses of the data key", int64(r.Keys()[0].DataKey.Uses), 4)
 		r.end()
 	})
 }
