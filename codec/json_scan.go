@@ -32,6 +32,7 @@ const (
 	objectFrame frame = 1
 	liveFrame   frame = 2 // a rule may own one of its values
 	alikeFrame  frame = 4 // and the cursor did not descend, since it would stand as before
+	noFrame     frame = 8 // none: see mayOpen
 )
 
 // A jsonScan validates JSON, all of RFC 8259, and finds tagged values. Its fast
@@ -164,13 +165,14 @@ func (s *jsonScan) scanValue(p []byte, i int) int {
 
 // scanNext reads a comma or what closes the container.
 func (s *jsonScan) scanNext(p []byte, i int) int {
-	switch f := s.frames[len(s.frames)-1]; {
+	next, _ := innermost(s.frames)
+	switch {
 	case p[i] == ',':
-		s.state = afterComma(s.frames)
+		s.state = next
 		return i + 1
-	case p[i] == closer[afterComma(s.frames)]:
+	case p[i] == closer[next]:
 		return s.closeContainer(i)
-	case f&objectFrame != 0:
+	case next == atName:
 		return s.malformed(i, "expected a comma or }")
 	}
 	return s.malformed(i, "expected a comma or ]")

@@ -7,15 +7,15 @@ import (
 
 // skim reads on fast through whole tokens that no rule has an interest in, and stops
 // before any other: one that the chunk cuts, that is malformed, that a rule names,
-// that begins or ends what a rule looks into. It decides nothing: what it stops at is
+// that begins or ends what a rule looks into, or an empty container. It decides nothing: what it stops at is
 // read again by the methods that can, and they would have read all of it to
 // the same end. It works on copies of the state, which then stay in registers.
 func (s *jsonScan) skim(p []byte, i int) int {
 	if len(s.frames) == 0 || s.live && s.other >= 0 {
 		return i
 	}
-	state, live, frames := s.state, s.live, s.frames
-	next := afterComma(frames)
+	state, frames := s.state, s.frames
+	next, live := innermost(frames)
 scan:
 	for i < len(p) {
 		c := p[i]
@@ -33,43 +33,37 @@ scan:
 				break scan
 			}
 			frames = frames[:len(frames)-1]
-			live, next = frames[len(frames)-1]&liveFrame != 0, afterComma(frames)
+			next, live = innermost(frames)
 			i++
 		case atName, atFirstName:
-			if c == '}' && state == atFirstName {
-				state = atNext
-				continue
-			}
 			end := stringEnd(p, i, live)
 			if end == 0 || live && !s.mayPass(p[i+1:end-1]) {
 				break scan
 			}
 			i, state = end, atColon
-			if i < len(p) && p[i] == ':' {
-				i, state = i+1, atValue
+			if len(p)-i < 2 || p[i] != ':' || isSpace[p[i+1]] {
+				continue
 			}
-		case atColon:
-			if c != ':' {
-				break scan
-			}
-			i, state = i+1, atValue
+			i, c, state = i+1, p[i+1], atValue
+			fallthrough
 		case atValue, atFirstElement:
 			kind := valueClass[c]
 			if kind >= objectValue {
-				f, ok := s.mayOpen(kind, live, next, len(frames))
-				if !ok {
+				f := s.mayOpen(kind, live, next, len(frames))
+				if f == noFrame {
 					break scan
 				}
-				frames, live = append(frames, f), f&liveFrame != 0
-				state, next = inside[f&objectFrame], afterComma(frames)
-				i++
+				frames = append(frames, f)
+				next, live = innermost(frames)
+				i, state = i+1, inside[f&objectFrame]
 				continue
 			}
-			if c == ']' && state == atFirstElement {
-				state = atNext
-				continue
+			end := 0
+			if kind == stringValue {
+				end = stringEnd(p, i, false)
+			} else {
+				end = scalarEnd(p, i, kind)
 			}
-			end := scalarEnd(p, i, kind)
 			if end == 0 || live && !s.unnamed(next) {
 				break scan
 			}
@@ -78,7 +72,10 @@ scan:
 				i, state = i+1, next
 			}
 		default:
-			break scan
+			if c != ':' || state != atColon {
+				break scan
+			}
+			i, state = i+1, atValue
 		}
 	}
 	s.state, s.live, s.frames = state, live, frames
@@ -101,24 +98,21 @@ func (s *jsonScan) mayPass(name []byte) bool {
 }
 
 // mayOpen returns the frame of a container in which no rule has an interest, or in which
-// rules look for just what they look for around it.
-func (s *jsonScan) mayOpen(kind class, live bool, next jsonState, depth int) (frame, bool) {
+// rules look for just what they look for around it, or noFrame.
+func (s *jsonScan) mayOpen(kind class, live bool, next jsonState, depth int) frame {
 	f := arrayFrame
 	if kind == objectValue {
 		f = objectFrame
 	}
-	if live {
-		switch {
-		case !s.unnamed(next):
-			return f, false
-		case s.hollow:
-		case s.alike && len(s.sel.index) == 0:
-			f |= liveFrame | alikeFrame
-		default:
-			return f, false
-		}
+	switch {
+	case depth == s.limits.Depth, live && !s.unnamed(next):
+		return noFrame
+	case !live || s.hollow:
+		return f
+	case s.alike && len(s.sel.index) == 0:
+		return f | liveFrame | alikeFrame
 	}
-	return f, depth < s.limits.Depth
+	return noFrame
 }
 
 // mayClose reports whether nothing depends on the end of the innermost container.
@@ -140,20 +134,19 @@ var inside = [...]jsonState{arrayFrame: atFirstElement, objectFrame: atFirstName
 // closer is the byte that ends a container, by its state after a comma.
 var closer = [...]byte{atValue: ']', atName: '}'}
 
-// afterComma is the state after a comma in the innermost container.
-func afterComma(frames []frame) jsonState {
-	if frames[len(frames)-1]&objectFrame != 0 {
-		return atName
+// innermost returns the state after a comma in the innermost container, and whether it is live.
+func innermost(frames []frame) (next jsonState, live bool) {
+	f := frames[len(frames)-1]
+	if f&objectFrame != 0 {
+		return atName, f&liveFrame != 0
 	}
-	return atValue
+	return atValue, f&liveFrame != 0
 }
 
-// scalarEnd returns the index after the scalar that begins at p[i], or 0 when the chunk
-// cuts it or it is malformed.
+// scalarEnd returns the index after the number, true, false or null that begins at p[i],
+// or 0 when the chunk cuts it or it is malformed.
 func scalarEnd(p []byte, i int, kind class) int {
 	switch kind {
-	case stringValue:
-		return stringEnd(p, i, false)
 	case numberValue:
 		if end, _, why := scanNumber(p, i, numberStart); why == stopEnd {
 			return end
@@ -167,18 +160,21 @@ func scalarEnd(p []byte, i int, kind class) int {
 	return 0
 }
 
-// stringEnd is scalarEnd for a string. With plain, one that has escapes is as good as cut.
+// stringEnd is the same for a string. With plain, one that has escapes is as good as cut.
 func stringEnd(p []byte, i int, plain bool) int {
 	if p[i] != '"' {
 		return 0
 	}
-	i++
-	if len(p)-i >= 8 {
+	for i++; len(p)-i >= 8; i += 8 {
 		hit := notPlain(binary.LittleEndian.Uint64(p[i:]))
-		i += bits.TrailingZeros64(hit) / 8 // all eight when none hits
-		if hit != 0 && p[i] == '"' {
+		if hit == 0 {
+			continue
+		}
+		i += bits.TrailingZeros64(hit) / 8
+		if p[i] == '"' {
 			return i + 1
 		}
+		break
 	}
 	end, escaped, why := scanString(p, i)
 	if why != stopEnd || plain && escaped {
