@@ -1,6 +1,7 @@
 package awskms
 
 import (
+	"os"
 	"testing"
 
 	"github.com/sealmesh/sealmesh/hsm/awskms/kmsfake"
@@ -43,4 +44,19 @@ func TestConformanceRSA(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestConformanceAWS runs against a real key where one is named. It makes some
+// 300 requests, all of them free of side effects.
+func TestConformanceAWS(t *testing.T) {
+	name := os.Getenv("SEALMESH_TEST_AWSKMS")
+	if name == "" {
+		t.Skip("SEALMESH_TEST_AWSKMS names no key")
+	}
+	p := mustOpen(t, name)
+	harness := hsmtest.Harness{Open: opener(name), Offline: p.public != nil, Sample: 16}
+	if other := os.Getenv("SEALMESH_TEST_AWSKMS_OTHER"); other != "" {
+		harness.Other = opener(other)
+	}
+	hsmtest.Run(t, harness)
 }

@@ -1,0 +1,98 @@
+// Package awskms is the provider for keys in AWS KMS: symmetric keys, RSA keys,
+// multi-Region keys, keys with imported material, and keys in custom key stores
+// (CloudHSM, external).
+//
+// # URI
+//
+//	awskms:///arn:aws:kms:eu-west-1:111122223333:key/1234abcd-…
+//	awskms:///arn:aws:kms:eu-west-1:111122223333:alias/customers
+//	awskms:///arn:aws:kms:eu-west-1:111122223333:key/mrk-…?regions=eu-west-1,eu-central-1
+//
+// The key is named by its full ARN or by an alias's, so that nobody's default
+// Region or account decides which key it is; keys of other accounts are named
+// alike. An alias is resolved once, at the start, and pinned: pointing it
+// elsewhere takes effect at the next start, or when the policy is reloaded.
+//
+// Options, each at most once:
+//
+//	regions=a,b       where to ask, in order of preference; the key is multi-Region
+//	                  (mrk-…) and the ARN's own Region is among them
+//	endpoint=url      a VPC endpoint, or a test's server; {region} stands for the
+//	                  Region; https only, but for loopback
+//	fips=true         the Regions' FIPS endpoints
+//	profile=name      a profile of the shared AWS configuration
+//	grant_tokens=a,b  for grants too new to be known everywhere
+//	timeout=2s        one try, from dialling to the last byte
+//
+// Credentials come from where every AWS tool finds them: environment, profile,
+// web identity (IRSA), Pod Identity, container or instance role, assumed roles
+// included. They are fetched at the start, so that missing ones are found then.
+//
+// # Permissions
+//
+// Give each role what it does and nothing more. Every role needs
+// kms:DescribeKey.
+//
+//	seals                kms:GenerateDataKey
+//	seals, RSA key       kms:GetPublicKey
+//	opens                kms:Decrypt; with an RSA key kms:GetPublicKey too
+//	one of several KEKs  kms:Encrypt, to wrap the data keys that another one made
+//	require: rotation    kms:GetKeyRotationStatus
+//
+// The key context of the policy is the encryption context of every request with
+// a symmetric key, so a condition can hold a role to it:
+//
+//	"Condition": {"StringEquals": {"kms:EncryptionContext:service": "customers"}}
+//
+// CloudTrail shows that context in clear, with the request id that sealmesh puts
+// on the span of the same call (aws.request_id).
+//
+// A role that only seals with a symmetric key still receives the data keys it
+// seals with, and could open what they sealed. Only an RSA key makes a sidecar
+// that cannot: it wraps with the public key, and nothing in it can unwrap.
+//
+// # What is bound
+//
+// Decrypt always names the key, so that KMS never chooses one by what an
+// envelope says, and an answer that speaks of another key is refused. With a
+// symmetric key KMS itself authenticates the encryption context.
+//
+// With an RSA key (RSAES_OAEP_SHA_256; RSA_2048, RSA_3072, RSA_4096) KMS takes no
+// context. The plaintext of a wrap is then 64 bytes: the data key, and the
+// SHA-256 of a label and the canonical context, which is compared in constant
+// time after Decrypt. Wrapping makes no call, so no policy can forbid it and
+// CloudTrail does not show it; and since the key is public, a wrap does not prove
+// who made it. Whoever can replace stored envelopes can replace them by values of
+// their own making. Choose RSA for one-way sealing and a symmetric key otherwise.
+//
+// # Failure
+//
+// Each of KMS's error codes has one meaning here, and a hint at what to do next.
+// KMSInvalidStateException is the exception: it stands for revocations (pending
+// deletion, material gone) and for outages (custom key store disconnected)
+// alike, so the key's state is asked for, and where it cannot be had the key
+// counts as denied.
+//
+// A failed request is tried three times at most, with back-offs of at most
+// 200 ms and full jitter; what a second try cannot mend is tried once. The
+// caller's deadline bounds all of it.
+//
+// With several Regions, an outage (a time-out, a 5xx, throttling) moves on to the
+// next Region. Each but the last has a share of the caller's time, two seconds at
+// most. The failed Region is then left alone for 30 seconds, tried by one call in
+// five seconds, and preferred again after three answers running.
+//
+// A refusal does not move on. Key policies, grants and states are per Region, so
+// asking further would let the laxest Region decide, and a key that was disabled
+// to revoke it would live on in its replica. To revoke a multi-Region key, disable
+// it in every Region: one that is disabled only in a later Region of the list is
+// still used in the earlier ones.
+//
+// Nor does a wrong ciphertext or context: replicas hold the same key.
+//
+// # Tests
+//
+// The conformance suite runs against hsm/awskms/kmsfake, against
+// github.com/nsmithuk/local-kms, and, where SEALMESH_TEST_AWSKMS names a key's
+// URI, against AWS.
+package awskms
