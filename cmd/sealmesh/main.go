@@ -15,14 +15,13 @@ import (
 // version is set by the linker: -X main.version=v1.2.3.
 var version = "dev"
 
-func main() {
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run executes one command line, until it is done or told to stop, and returns
+// its exit code.
+func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:]))
-}
-
-// run executes one command line and returns its exit code.
-func run(ctx context.Context, args []string) int {
 	root := newRoot()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

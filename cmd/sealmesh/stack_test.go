@@ -1,0 +1,329 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+
+	"github.com/sealmesh/sealmesh/hsm/local"
+	"github.com/sealmesh/sealmesh/keycache/keyuse/keyusetest"
+	"github.com/sealmesh/sealmesh/proxy/bootstrap"
+	"github.com/sealmesh/sealmesh/proxy/envoytest"
+)
+
+// A stack is the real thing: an upstream, sealmesh in a process of its own, a
+// collector for its key uses, and Envoy before them.
+type stack struct {
+	t         *testing.T
+	dir       string
+	policy    string
+	upstream  *upstream
+	collector *keyusetest.Collector
+	sealmesh  *exec.Cmd
+	gone      <-chan struct{}
+	logs      *lockedBuffer
+	envoy     *envoytest.Envoy
+}
+
+type stackOptions struct {
+	policy    string // with %s for the body mode of each direction; "" for testPolicy
+	mutate    func(*bootstrapv3.Bootstrap)
+	bootstrap bootstrap.Options
+	binary    string // "" for the test binary itself
+	env       []string
+	handler   http.HandlerFunc
+}
+
+// testPolicy seals on requests and opens on responses, in both body modes.
+const testPolicy = `version: 1
+listen: unix://${STACK_DIR}/ext_proc.sock
+admin: unix://${STACK_DIR}/admin.sock
+keys:
+  main: {kek: "local:kek", context: {service: test}}
+  other: {kek: "local:kek", context: {service: other}}
+tags:
+  pii: {key: main}
+  pii.other: {key: main}
+  tenant: {key: other}
+limits: {buffered_bytes: 1MiB}
+routes:
+  - name: buffered
+    match: {path: /buffered/**}
+    request:  {seal: {$..secret: pii}}
+    response: {open: {$..secret: pii}}
+  - name: streamed
+    match: {path: /streamed/**}
+    request:  {seal: {$..secret: pii}, body: streamed}
+    response: {open: {$..secret: pii}, body: streamed}
+  - name: seal-only
+    match: {path: /seal/**}
+    request:  {seal: {$..secret: pii}}
+  - name: open-only
+    match: {path: /open/**}
+    response: {open: {$..secret: pii}}
+  - name: open-request
+    match: {path: /open-request/**}
+    request: {open: {$..secret: pii}}
+  - name: seal-response
+    match: {path: /seal-response/**}
+    response: {seal: {$..secret: pii}}
+  - name: open-other
+    match: {path: /other-tag/**}
+    request: {open: {$..secret: pii.other}}
+  - name: open-tenant
+    match: {path: /other-tenant/**}
+    request: {open: {$..secret: tenant}}
+  - name: free
+    match: {path: /free/**}
+    skip: true
+`
+
+func newStack(t *testing.T, opt stackOptions) *stack {
+	t.Helper()
+	envoytest.Path(t)
+	dir, err := os.MkdirTemp("", "stack") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	s := &stack{t: t, dir: dir, policy: filepath.Join(dir, "policy.yaml"), collector: keyusetest.Start(t), logs: new(lockedBuffer)}
+	if err := local.Create(filepath.Join(dir, "kek")); err != nil {
+		t.Fatal(err)
+	}
+	if opt.policy == "" {
+		opt.policy = testPolicy
+	}
+	if err := os.WriteFile(s.policy, []byte(opt.policy), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.upstream = startUpstream(t, opt.handler)
+	s.start(opt)
+	s.startEnvoy(opt)
+	return s
+}
+
+// start runs sealmesh and waits until it is ready.
+func (s *stack) start(opt stackOptions) {
+	s.t.Helper()
+	binary := opt.binary
+	if binary == "" {
+		binary = "sealmesh"
+	}
+	s.sealmesh = exec.Command(binary, "serve", "-c", s.policy)
+	s.sealmesh.Env = append(os.Environ(), "STACK_DIR="+s.dir, "OTEL_EXPORTER_OTLP_ENDPOINT="+s.collector.GRPC(),
+		"OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_BSP_SCHEDULE_DELAY=50")
+	s.sealmesh.Env = append(s.sealmesh.Env, opt.env...)
+	s.sealmesh.Stderr = s.logs
+	if err := s.sealmesh.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	cmd, gone := s.sealmesh, make(chan struct{})
+	go func() { _ = cmd.Wait(); close(gone) }()
+	s.gone = gone
+	s.t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-gone
+		if s.t.Failed() {
+			s.t.Logf("sealmesh:\n%s", s.logs)
+		}
+	})
+	s.wait("sealmesh", func() error {
+		select {
+		case <-gone:
+			s.t.Fatalf("sealmesh ended:\n%s", s.logs)
+		default:
+		}
+		_, err := s.admin("/readyz")
+		return err
+	})
+}
+
+func (s *stack) startEnvoy(opt stackOptions) {
+	s.t.Helper()
+	s.t.Setenv("STACK_DIR", s.dir)
+	p, err := readPolicy(s.policy)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	o := opt.bootstrap
+	o.Listen, o.Admin = envoytest.Addresses(s.t)
+	o.Upstream = s.upstream.Listener.Addr().String()
+	b, err := bootstrap.New(p, o)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if opt.mutate != nil {
+		opt.mutate(b)
+	}
+	s.envoy = envoytest.Start(s.t, b)
+}
+
+// wait polls for something that another process does.
+func (s *stack) wait(what string, ready func() error) {
+	s.t.Helper()
+	var err error
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if err = ready(); err == nil {
+			return
+		}
+	}
+	s.t.Fatalf("%s: %v\n%s", what, err, s.logs)
+}
+
+func (s *stack) admin(path string) (string, error) {
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(s.dir, "admin.sock"))
+	}}}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get("http://admin" + path)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", resp.Status, b)
+	}
+	return string(b), err
+}
+
+// kill9 kills sealmesh as a crash would.
+func (s *stack) kill9() {
+	_ = s.sealmesh.Process.Kill()
+	<-s.gone
+}
+
+// do sends a JSON request through Envoy.
+func (s *stack) do(method, path, body string, header ...string) *reply {
+	s.t.Helper()
+	return s.send(s.request(method, path, strings.NewReader(body), header...))
+}
+
+func (s *stack) request(method, path string, body io.Reader, header ...string) *http.Request {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.envoy.URL+path, body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	return req
+}
+
+// A reply is what a client saw. err is a connection that broke.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+	err    error
+}
+
+func (s *stack) send(req *http.Request) *reply {
+	s.t.Helper()
+	resp, err := edge.RoundTrip(req)
+	if err != nil {
+		return &reply{err: err}
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	return &reply{resp.StatusCode, resp.Header, string(b), err}
+}
+
+// edge is a client that adds nothing of its own, such as accept-encoding.
+var edge = &http.Transport{DisableCompression: true}
+
+// An upstream is the legacy service: it keeps every request it got, and answers
+// with the body it was sent.
+type upstream struct {
+	*httptest.Server
+	mu   sync.Mutex
+	seen []*seen
+}
+
+type seen struct {
+	method, path string
+	length       int64
+	chunked      bool
+	header       http.Header
+	body         string
+	err          error
+}
+
+func startUpstream(t *testing.T, answer http.HandlerFunc) *upstream {
+	u := new(upstream)
+	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		u.mu.Lock()
+		u.seen = append(u.seen, &seen{r.Method, r.URL.Path, r.ContentLength, len(r.TransferEncoding) > 0, r.Header.Clone(), string(body), err})
+		u.mu.Unlock()
+		if answer != nil {
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			answer(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
+		_, _ = w.Write(body)
+	}))
+	t.Cleanup(u.Close)
+	return u
+}
+
+// last returns the last request that reached the upstream.
+func (u *upstream) last(t *testing.T) *seen {
+	t.Helper()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.seen) == 0 {
+		t.Fatal("nothing reached the upstream")
+	}
+	return u.seen[len(u.seen)-1]
+}
+
+func (u *upstream) count() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.seen)
+}
+
+// everything returns all that the upstream ever got.
+func (u *upstream) everything() string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var b strings.Builder
+	for _, r := range u.seen {
+		fmt.Fprintf(&b, "%s %s %v %s\n", r.method, r.path, r.header, r.body)
+	}
+	return b.String()
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
