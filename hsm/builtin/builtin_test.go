@@ -1,11 +1,13 @@
 package builtin_test
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/awskms/kmsfake"
 	"github.com/sealmesh/sealmesh/hsm/builtin"
 	"github.com/sealmesh/sealmesh/hsm/local"
 )
@@ -57,5 +59,38 @@ func TestKindIDs(t *testing.T) {
 	}
 	if id, ok := builtin.KindID("none"); ok || id != 0 {
 		t.Errorf("KindID of an unknown kind: %d, %v", id, ok)
+	}
+}
+
+func TestOpenAWSKMS(t *testing.T) {
+	s, err := kmsfake.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	for name, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "an example of a secret access key", "AWS_SESSION_TOKEN": "",
+		"AWS_PROFILE": "", "AWS_CONFIG_FILE": "none", "AWS_SHARED_CREDENTIALS_FILE": "none", "AWS_CA_BUNDLE": "",
+	} {
+		t.Setenv(name, value)
+	}
+	arn := s.CreateKey(kmsfake.Key{})
+	kek, err := builtin.Open(t.Context(), "awskms:///"+arn+"?endpoint="+s.URL(), builtin.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kek.Kind != "awskms" || kek.KindID != 2 || kek.Identity != arn {
+		t.Errorf("opened %+v", kek)
+	}
+}
+
+// TestOpenErrorsAreTyped: whoever opens a KEK can tell a mistake from an outage.
+func TestOpenErrorsAreTyped(t *testing.T) {
+	for _, uri := range []string{"local:", "local:absent", "awskms:x", "pkcs11:"} {
+		kek, err := builtin.Open(t.Context(), uri, builtin.Options{Dir: t.TempDir()})
+		e, ok := errors.AsType[*hsm.Error](err)
+		if !ok || kek.Provider != nil || e.Class != hsm.Misconfigured && e.Class != hsm.Unsupported {
+			t.Errorf("Open(%q): %v, %v", uri, kek.Provider, err)
+		}
 	}
 }
