@@ -45,7 +45,9 @@ type Transform func(dst []byte, batch []Field) ([]byte, Kind, error)
 // A Writer rewrites one body. It is not safe for concurrent use.
 type Writer interface {
 	// Write reads the next piece of the body and adds to out all that can leave
-	// already. out may alias p, so p must stay unchanged until out is sent.
+	// already. out may alias p, so p must stay unchanged until out is sent. All of p
+	// is read before the first Transform of a value that ends in it is called: a
+	// body that came whole is malformed nowhere by then, though it may still be truncated.
 	// After an error the Writer is spent, and nothing that is still in out may leave.
 	Write(out *Output, p []byte) error
 	// Close ends the body: it fails if the body is incomplete.

@@ -56,41 +56,42 @@ func (c *Cursor) owner() int {
 	return -1
 }
 
-// step descends by a row of the Selector's masks.
+// step descends by a row of the Selector's masks and returns the owner.
 func (c *Cursor) step(row int) int {
+	c.descend(row)
+	return c.owner()
+}
+
+func (c *Cursor) descend(row int) {
 	mask := c.sel.masks[row*c.sel.words:]
 	base := len(c.states) - c.sel.words
 	for i, loop := range c.sel.loop {
 		from := c.states[base+i]
 		c.states = append(c.states, (from&mask[i])<<1|from&loop)
 	}
-	return c.owner()
 }
 
-// look says what step would find, and whether Live would hold there, without descending.
-func (c *Cursor) look(row int) (rule int, live bool) {
-	rule = -1
+// An outlook is what becomes of a value one level down.
+type outlook struct {
+	other  int  // the rule that owns it, or -1
+	hollow bool // nothing below it can have an owner
+	alike  bool // a cursor would stand there as it stands here
+}
+
+// look gives the outlook for a step by row, without descending.
+func (c *Cursor) look(row int) outlook {
+	v := outlook{-1, true, true}
 	mask := c.sel.masks[row*c.sel.words:]
 	for i, from := range c.top() {
 		to := (from&mask[i])<<1 | from&c.sel.loop[i]
 		hit := to & c.sel.accept[i]
-		if hit != 0 && rule < 0 {
-			rule = c.sel.ruleOf(i, hit)
+		if hit != 0 && v.other < 0 {
+			v.other = c.sel.ruleOf(i, hit)
 		}
-		live = live || to != hit
+		v.hollow = v.hollow && to == hit
+		v.alike = v.alike && to == from
 	}
-	return rule, live
-}
-
-// alike reports whether a step by row would leave c standing as it does.
-func (c *Cursor) alike(row int) bool {
-	mask := c.sel.masks[row*c.sel.words:]
-	for i, from := range c.top() {
-		if (from&mask[i])<<1|from&c.sel.loop[i] != from {
-			return false
-		}
-	}
-	return true
+	return v
 }
 
 // ruleOf returns the rule of the lowest bit of hit, of word i.

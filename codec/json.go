@@ -76,6 +76,7 @@ func (w *jsonWriter) Free() {
 	kept.jsonMatch = jsonMatch{
 		cursor:  Cursor{states: w.cursor.states[:0]},
 		index:   w.index[:0],
+		outer:   w.outer[:0],
 		fields:  w.fields,
 		spans:   w.spans,
 		scratch: w.scratch,

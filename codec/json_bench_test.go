@@ -30,14 +30,11 @@ func document(n, tagged int) []byte {
 	return []byte(b.String())
 }
 
-var benchSink int
+// sealedText is as long as an envelope, by reference, of 16 characters.
+var sealedText = "sm1." + strings.Repeat("A", 99)
 
-func seal(dst []byte, batch []Field) ([]byte, Kind, error) {
-	dst = append(dst, "sm1."...)
-	for range 99 {
-		dst = append(dst, 'A')
-	}
-	return dst, Text, nil
+func seal(dst []byte, _ []Field) ([]byte, Kind, error) {
+	return append(dst, sealedText...), Text, nil
 }
 
 func BenchmarkScan(b *testing.B) {
@@ -94,7 +91,6 @@ func benchmarkJSON(b *testing.B, path string, body []byte) {
 			b.Fatal(err)
 		}
 		w.Free()
-		benchSink += out.Len()
 		out.Reset()
 	}
 }

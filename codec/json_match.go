@@ -16,15 +16,14 @@ type span struct {
 // A jsonMatch is the half of a scan that knows rules. It is asked only where
 // a rule may still match. Its cursor descends into the live containers alone.
 type jsonMatch struct {
-	sel    *Selector // nil when there is nothing to match
-	limits Limits
-	cursor Cursor
-	index  []int // of the next element, one for each live array
-	row    int   // the Selector's row for the next value; here for the root
-	other  int   // rule that owns what no rule names in the innermost live container, or -1
-	hollow bool  // nothing below such a value can have an owner
-	alike  bool  // the cursor would stand there as it stands here
-	count  int   // tagged values so far
+	sel     *Selector // nil when there is nothing to match
+	limits  Limits
+	cursor  Cursor
+	index   []int     // of the next element, one for each live array
+	row     int       // the Selector's row for the next value; here for the root
+	outlook           // for the innermost live container
+	outer   []outlook // for those around it
+	count   int       // tagged values so far
 
 	tag      int   // rule of the tagged value being read, or -1
 	tagStart int64 // its offset in the body
@@ -61,7 +60,7 @@ func (s *jsonScan) beginValue(i int, kind class) bool {
 	case here:
 		rule = s.cursor.owner()
 	default:
-		rule, _ = s.cursor.look(s.row)
+		rule = s.cursor.look(s.row).other
 	}
 	if rule < 0 {
 		return true
@@ -81,7 +80,7 @@ func (s *jsonScan) enter(kind class) bool {
 		return false
 	}
 	if s.row != here {
-		s.cursor.step(s.row)
+		s.cursor.descend(s.row)
 	}
 	if !s.cursor.Live() {
 		s.cursor.Up()
@@ -90,7 +89,8 @@ func (s *jsonScan) enter(kind class) bool {
 	if kind == arrayValue && len(s.sel.index) > 0 {
 		s.index = append(s.index, 0)
 	}
-	s.lookAround()
+	s.outer = append(s.outer, s.outlook)
+	s.outlook = s.cursor.look(0)
 	return true
 }
 
@@ -113,15 +113,8 @@ func (s *jsonScan) leave(f frame) {
 	if f&objectFrame == 0 && len(s.sel.index) > 0 {
 		s.index = s.index[:len(s.index)-1]
 	}
-	if len(s.frames) > 1 {
-		s.lookAround()
-	}
-}
-
-// lookAround works out what becomes of the values that no rule names.
-func (s *jsonScan) lookAround() {
-	rule, live := s.cursor.look(0)
-	s.other, s.hollow, s.alike = rule, !live, s.cursor.alike(0)
+	top := len(s.outer) - 1
+	s.outlook, s.outer = s.outer[top], s.outer[:top]
 }
 
 // matchName takes the last piece of a member name, without its quote.

@@ -65,8 +65,10 @@ func (s *jsonScan) scan(p []byte) error {
 		i = s.resume(p)
 	}
 	for i >= 0 && i < len(p) {
-		if i = s.skim(p, i); i == len(p) {
-			break
+		if len(s.frames) > 0 && (!s.live || s.other < 0) {
+			if i = s.skim(p, i); i == len(p) {
+				break
+			}
 		}
 		if isSpace[p[i]] { // where skim has not been
 			i++

@@ -9,11 +9,9 @@ import (
 // before any other: one that the chunk cuts, that is malformed, that a rule names,
 // that begins or ends what a rule looks into, or an empty container. It decides nothing: what it stops at is
 // read again by the methods that can, and they would have read all of it to
-// the same end. It works on copies of the state, which then stay in registers.
+// the same end. It works on copies of the state, which then stay in registers. There must
+// be an open container, in which a value that no rule names has no owner.
 func (s *jsonScan) skim(p []byte, i int) int {
-	if len(s.frames) == 0 || s.live && s.other >= 0 {
-		return i
-	}
 	state, frames := s.state, s.frames
 	next, live := innermost(frames)
 scan:

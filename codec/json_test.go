@@ -202,3 +202,62 @@ func TestJSONRootScalars(t *testing.T) {
 		}
 	}
 }
+
+// TestJSONHoldsValuesOnly: with every byte that comes, all but the tagged value being
+// read has left.
+func TestJSONHoldsValuesOnly(t *testing.T) {
+	sel := mustSelect(t, []Rule{{Path: "$.ssn"}})
+	for _, value := range []string{`"SECRET \"s"`, `-12.5e3`, `true`, `{"a":["SECRET",{}]}`} {
+		head := `{"pad":"long \u0041 é","ssnx":[1,-2.5e3,true],"s\u0073n" : `
+		body := head + value + `,"z":{"ssn":"other"}}`
+		end := len(head) + len(value)
+		if value[0] == '-' {
+			end++ // the byte after a number tells that it has ended
+		}
+		var out Output
+		w := newJSON(sel, keep, Limits{})
+		for i := range len(body) {
+			if err := w.Write(&out, []byte(body[i:i+1])); err != nil {
+				t.Fatal(err)
+			}
+			want := i + 1
+			if want > len(head) && want < end {
+				want = len(head)
+			}
+			if out.Len() != want {
+				t.Fatalf("%s: %d bytes have left after %d, want %d", value, out.Len(), i+1, want)
+			}
+		}
+		if err := w.Close(&out); err != nil || out.Len() != len(body) {
+			t.Errorf("%s: %d bytes have left, %v", value, out.Len(), err)
+		}
+		w.Free()
+		out.Reset()
+	}
+}
+
+// TestJSONMemoryStaysBounded streams far more than it may hold of it.
+func TestJSONMemoryStaysBounded(t *testing.T) {
+	sel := mustSelect(t, []Rule{{Path: "$..email"}, {Path: "$.n[7]"}})
+	var out Output
+	w := newJSON(sel, sealing, Limits{Fields: 1 << 30}).(*jsonWriter)
+	defer w.Free()
+	piece := []byte(jsonCorpus.many(20)[6:])
+	piece = append(piece[:len(piece)-2], ',')
+	if err := w.Write(&out, []byte(`{"a":[`)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20_000 {
+		cut := i % len(piece)
+		if err := errors.Join(w.Write(&out, piece[:cut]), w.Write(&out, piece[cut:])); err != nil {
+			t.Fatal(err)
+		}
+		out.Reset()
+	}
+	if n := cap(w.fields) + cap(w.spans) + cap(w.frames) + cap(w.outer) + cap(w.cursor.states); n > 1000 || w.count != 400_000 {
+		t.Errorf("%d entries after %d fields", n, w.count)
+	}
+	if held := w.carry.len() + w.name.len() + w.scratch.Len(); held != 0 {
+		t.Errorf("%d bytes held between values", held)
+	}
+}

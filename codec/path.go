@@ -176,7 +176,7 @@ func (p *pathParser) index() (segment, error) {
 		p.pos++
 	}
 	digits := p.path[start:p.pos]
-	n, err := strconv.ParseInt(digits, 10, 64)
+	n, err := strconv.ParseInt(digits, 10, strconv.IntSize)
 	if err != nil || n > maxIndex || len(digits) > 1 && digits[0] == '0' {
 		p.pos = start
 		return segment{}, p.fail("an index is 0 to 2^53-1 without leading zeros")
