@@ -66,6 +66,10 @@ type Config struct {
 	// NoProtocolConfig leaves protocol_config out, as Envoy before 1.34.
 	NoProtocolConfig bool
 
+	// Details, if not nil, is told why an exchange failed: Envoy's response code details,
+	// more or less. It may be called by several goroutines at once.
+	Details func(string)
+
 	Faults Faults
 }
 

@@ -48,6 +48,7 @@ type direction struct {
 	replaced bool // CONTINUE_AND_REPLACE: the original body is thrown away
 	released bool // the headers left
 	finished bool // all of it left
+	dropped  bool // the rest of it will never leave
 	out      *outlet
 	gauge    *gauge
 }
@@ -81,6 +82,7 @@ func (d *direction) onHeaders(f fields, end bool) {
 	}
 	if d.x.processing() {
 		d.freeze()
+		d.release() // before any reply: Envoy may, and usually does
 	}
 	d.advance()
 }
@@ -126,7 +128,7 @@ func (d *direction) overflow() {
 		d.x.localReply(http.StatusRequestEntityTooLarge, "Payload Too Large")
 		return
 	}
-	d.x.fail(http.StatusInternalServerError, "response_payload_too_large")
+	d.x.answer(http.StatusInternalServerError, nil, []byte("Internal Server Error"))
 }
 
 // advance takes every step that is possible with what came and what was answered.
@@ -166,8 +168,7 @@ func (d *direction) advanceBody() bool {
 		}
 		d.bodySent = true
 	case wire.ModeStreamed:
-		if d.hasData {
-			d.release()
+		if d.hasData { // the headers, if still here, wait for the reply
 			d.sendChunk()
 			return false
 		}
@@ -234,7 +235,7 @@ func (d *direction) finish() {
 
 // abandon lets nothing more go: what the peer has of a body breaks off.
 func (d *direction) abandon() {
-	d.finished = true
+	d.finished, d.dropped = true, true
 	d.awaiting = nothing
 	d.disarm()
 	d.out.end(io.ErrUnexpectedEOF)

@@ -150,9 +150,13 @@ func (x *exchange) spurious(details string) {
 	x.fail(http.StatusInternalServerError, "ext_proc_spurious_message: "+details)
 }
 
-// fail answers with an error, or resets a response that has begun. Neither is processed.
+// fail answers with an error and no text, or resets a response that has begun. Neither is
+// processed.
 func (x *exchange) fail(code int, details string) {
-	x.answer(code, nil, []byte(details))
+	if f := x.proxy.config.Details; f != nil {
+		f(details)
+	}
+	x.answer(code, nil, nil)
 }
 
 // answer ends the exchange with a response of our own.

@@ -345,3 +345,30 @@ func hanging(t *testing.T) io.ReadCloser {
 }
 
 func newRecorder() *httptest.ResponseRecorder { return httptest.NewRecorder() }
+
+// late is an upstream whose body comes when the client has the headers: begun reports the
+// response, and then how reading it ended.
+func late(gate <-chan struct{}) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.(http.Flusher).Flush()
+		select {
+		case <-gate:
+		case <-r.Context().Done():
+		}
+		_, _ = io.WriteString(w, "late")
+	}
+}
+
+// begun posts to a late upstream and returns the error that reading the response ended with.
+func (r *rig) begun(t *testing.T, gate chan struct{}) error {
+	t.Helper()
+	response, err := http.DefaultTransport.RoundTrip(r.request(t, "POST", "body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	close(gate)
+	_, err = io.ReadAll(response.Body)
+	return err
+}

@@ -42,13 +42,9 @@ func (f *fields) mutate(m *extproc.HeaderMutation, frozen bool, rejected func())
 	return nil
 }
 
-// optionText returns what a HeaderValue says to Envoy: only raw_value counts, and to give
-// both is an error.
+// optionText returns what a HeaderValue says to Envoy: only raw_value counts.
 func optionText(h *corev3.HeaderValue) (name, value string, err error) {
 	name, value = strings.ToLower(h.GetKey()), string(h.GetRawValue())
-	if len(h.GetValue()) > 0 && len(h.GetRawValue()) > 0 {
-		return "", "", errMutation
-	}
 	if !httpguts.ValidHeaderFieldName(strings.TrimPrefix(name, ":")) || !httpguts.ValidHeaderFieldValue(value) {
 		return "", "", errMutation
 	}

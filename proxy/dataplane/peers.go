@@ -121,7 +121,7 @@ func (x *exchange) forwardTrailers(r *http.Request) {
 }
 
 func (x *exchange) onUpstreamError() {
-	if !x.response.finished {
+	if !x.request.dropped {
 		x.localReply(http.StatusServiceUnavailable, "upstream connect error or disconnect/reset before headers")
 	}
 }
@@ -138,13 +138,19 @@ func (x *exchange) receive(r *http.Response) {
 	}
 	end := r.Body == http.NoBody || x.client.Method == http.MethodHead ||
 		r.StatusCode == http.StatusNoContent || r.StatusCode == http.StatusNotModified
+	wanted := make(chan bool, 1)
 	x.post(func() {
-		if !x.response.finished {
+		ok := !x.request.dropped // else there is an answer already
+		if wanted <- ok; ok {
 			x.response.onHeaders(responseFields(r), end)
 		}
 	})
-	if !end {
-		x.response.pump(r.Body, &r.Trailer)
+	select {
+	case ok := <-wanted:
+		if ok && !end {
+			x.response.pump(r.Body, &r.Trailer)
+		}
+	case <-x.ctx.Done():
 	}
 }
 
@@ -175,6 +181,9 @@ func (x *exchange) write(headers fields) error {
 	h["Content-Type"] = nil // no guessing
 	for name, values := range headers.header() {
 		h[name] = values
+	}
+	if x.response.headersEnd && x.client.Method != http.MethodHead && h["Content-Length"] == nil {
+		h.Set("Content-Length", "0") // as Envoy's codec does; net/http drops it from 204 and 304
 	}
 	status, _ := headers.get(":status")
 	code, _ := strconv.Atoi(status)

@@ -96,7 +96,6 @@ func (d *direction) onHeadersReply(r *extproc.CommonResponse, mode *filterv3.Pro
 	}
 	d.override(mode)
 	if len(d.chunks) > 0 { // send_body_without_waiting_for_header_response
-		d.release()
 		d.await(chunkReplies)
 		return
 	}
@@ -150,7 +149,7 @@ func (d *direction) onBodyReply(r *extproc.CommonResponse) {
 	case d.mode == wire.ModeFullDuplex || streamed:
 		d.x.spurious("form of a body reply")
 	case d.awaiting == chunkReplies:
-		d.onChunkReply(mutation)
+		d.onChunkReply(r.GetHeaderMutation(), mutation)
 	case d.awaiting == bodyReply:
 		d.onBufferedReply(r.GetHeaderMutation(), mutation)
 	default:
@@ -189,10 +188,14 @@ func (d *direction) onBufferedReply(headers *extproc.HeaderMutation, m *extproc.
 	d.advance()
 }
 
-func (d *direction) onChunkReply(m *extproc.BodyMutation) {
+func (d *direction) onChunkReply(headers *extproc.HeaderMutation, m *extproc.BodyMutation) {
 	d.disarm()
+	if !d.released && !d.mutate(&d.headers, headers) { // once they left, a mutation is ignored
+		return
+	}
 	c := d.chunks[0]
 	d.chunks = d.chunks[1:]
+	d.release()
 	d.emit(mutated(c.data, m))
 	if len(d.chunks) == 0 {
 		d.awaiting = nothing
