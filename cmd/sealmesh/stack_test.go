@@ -45,6 +45,8 @@ type stackOptions struct {
 	binary    string // "" for the test binary itself
 	env       []string
 	handler   http.HandlerFunc
+	h2c       bool             // the upstream speaks HTTP/2
+	discard   http.HandlerFunc // in place of handler: reads the body itself, and nothing is kept
 }
 
 // testPolicy seals on requests and opens on responses, in both body modes.
@@ -68,6 +70,10 @@ routes:
     match: {path: /streamed/**}
     request:  {seal: {$..secret: pii}, body: streamed}
     response: {open: {$..secret: pii}, body: streamed}
+  - name: streamed-seal
+    match: {path: /streamed-seal/**}
+    request:  {seal: {$..secret: pii}, body: streamed}
+    response: {seal: {$..secret: pii}, body: streamed}
   - name: seal-only
     match: {path: /seal/**}
     request:  {seal: {$..secret: pii}}
@@ -109,7 +115,7 @@ func newStack(t *testing.T, opt stackOptions) *stack {
 	if err := os.WriteFile(s.policy, []byte(opt.policy), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.upstream = startUpstream(t, opt.handler)
+	s.upstream = startUpstream(t, opt)
 	s.start(opt)
 	s.startEnvoy(opt)
 	return s
@@ -159,6 +165,7 @@ func (s *stack) startEnvoy(opt stackOptions) {
 		s.t.Fatal(err)
 	}
 	o := opt.bootstrap
+	o.HTTP2 = opt.h2c
 	o.Listen, o.Admin = envoytest.Addresses(s.t)
 	o.Upstream = s.upstream.Listener.Addr().String()
 	b, err := bootstrap.New(p, o)
@@ -264,16 +271,24 @@ type seen struct {
 	err          error
 }
 
-func startUpstream(t *testing.T, answer http.HandlerFunc) *upstream {
+func startUpstream(t *testing.T, opt stackOptions) *upstream {
 	u := new(upstream)
-	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	serve := httptest.NewServer
+	if opt.h2c {
+		serve = overH2C
+	}
+	u.Server = serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if opt.discard != nil {
+			opt.discard(w, r)
+			return
+		}
 		body, err := io.ReadAll(r.Body)
 		u.mu.Lock()
 		u.seen = append(u.seen, &seen{r.Method, r.URL.Path, r.ContentLength, len(r.TransferEncoding) > 0, r.Header.Clone(), string(body), err})
 		u.mu.Unlock()
-		if answer != nil {
+		if opt.handler != nil {
 			r.Body = io.NopCloser(bytes.NewReader(body))
-			answer(w, r)
+			opt.handler(w, r)
 			return
 		}
 		w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
