@@ -57,10 +57,8 @@ func hex4(s []byte) (r rune) {
 // it is UTF-8 at all.
 func plainText(text []byte) (plain, valid bool) {
 	plain = true
-	for i := 0; i < len(text); {
+	for i := plainRun(text, 0); i < len(text); i = plainRun(text, i) {
 		switch c := stringClass[text[i]]; c {
-		case plainByte:
-			i++
 		case quoteByte, escapeByte, controlByte:
 			plain = false
 			i++
