@@ -1,6 +1,8 @@
 package hsm
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,17 +10,14 @@ import (
 )
 
 // A Requirement states what a KEK must be, as a policy's `require:` says it. A
-// zero field requires nothing.
+// zero field requires nothing. That the KEK can be used at all, its state, is no
+// part of it: opening it refuses one that cannot.
 type Requirement struct {
-	Manager         string   // "customer" or "aws"
-	Origin          []string // any one of these, as in [Description.Origin]
-	Spec            []string // any one of these, as in [Description.Spec]
-	State           string   // "Enabled"
-	MultiRegion     *bool
-	Regions         []string // every one of these holds the key or a replica
-	Rotation        string   // "enabled" or "disabled"
-	MaxRotationDays int      // the rotation period is no longer than this
-	MinDaysToExpiry int      // imported material lasts at least this many days more
+	Manager, Origin, Spec string // as in [Description]
+	MultiRegion           *bool
+	Regions               []string // every one of these holds the key or a replica
+	Rotation              string   // "enabled" or "disabled"
+	MinDaysToExpiry       int      // imported material lasts at least this many days more
 }
 
 // A Difference is one way in which a KEK is not what it must be.
@@ -56,14 +55,11 @@ func (r Requirement) Check(d Description, now time.Time) []Difference {
 	if r.Manager != "" && r.Manager != d.Manager {
 		differs("manager", r.Manager, d.Manager, hintManager)
 	}
-	if len(r.Origin) > 0 && !slices.Contains(r.Origin, d.Origin) {
-		differs("origin", strings.Join(r.Origin, " or "), d.Origin, hintFixed)
+	if r.Origin != "" && r.Origin != d.Origin {
+		differs("origin", r.Origin, d.Origin, hintFixed)
 	}
-	if len(r.Spec) > 0 && !slices.Contains(r.Spec, d.Spec) {
-		differs("spec", strings.Join(r.Spec, " or "), d.Spec, hintFixed)
-	}
-	if r.State != "" && r.State != d.State {
-		differs("state", r.State, d.State, "bring the key into that state, unless it was left on purpose")
+	if r.Spec != "" && r.Spec != d.Spec {
+		differs("spec", r.Spec, d.Spec, hintFixed)
 	}
 	if r.MultiRegion != nil && *r.MultiRegion != d.MultiRegion {
 		differs("multi_region", fmt.Sprint(*r.MultiRegion), fmt.Sprint(d.MultiRegion), hintFixed)
@@ -73,12 +69,6 @@ func (r Requirement) Check(d Description, now time.Time) []Difference {
 			differs("regions", region, strings.Join(d.Regions, ", "), hintReplica)
 		}
 	}
-	r.checkRotation(d, differs)
-	r.checkExpiry(d, now, differs)
-	return all
-}
-
-func (r Requirement) checkRotation(d Description, differs func(field, want, got, hint string)) {
 	if r.Rotation != "" && r.Rotation != d.Rotation {
 		hint := "set the key's automatic rotation so"
 		if d.Rotation == "" {
@@ -86,27 +76,37 @@ func (r Requirement) checkRotation(d Description, differs func(field, want, got,
 		}
 		differs("rotation", r.Rotation, d.Rotation, hint)
 	}
-	if r.MaxRotationDays == 0 {
-		return
+	if r.MinDaysToExpiry > 0 && d.ExpiresUnix != 0 {
+		expires := time.Unix(d.ExpiresUnix, 0)
+		if left := expires.Sub(now); left < time.Duration(r.MinDaysToExpiry)*24*time.Hour {
+			got := fmt.Sprintf("%d (%s)", int(left.Hours()/24), expires.UTC().Format(time.DateOnly))
+			differs("min_days_to_expiry", fmt.Sprint(r.MinDaysToExpiry), got, hintMaterial)
+		}
 	}
-	want := fmt.Sprintf("at most %d", r.MaxRotationDays)
-	switch {
-	case d.Rotation != "enabled":
-		differs("max_rotation_days", want, d.Rotation, "enable the key's automatic rotation with that period")
-	case d.RotationDay == 0:
-		differs("max_rotation_days", want, "", "the back end does not tell the rotation period")
-	case d.RotationDay > r.MaxRotationDays:
-		differs("max_rotation_days", want, fmt.Sprint(d.RotationDay), "shorten the key's rotation period")
-	}
+	return all
 }
 
-func (r Requirement) checkExpiry(d Description, now time.Time, differs func(field, want, got, hint string)) {
-	if r.MinDaysToExpiry == 0 || d.ExpiresUnix == 0 {
-		return
+// Require describes k and returns nil when it is as r says, and otherwise a
+// [Misconfigured] error that names every difference. A KEK whose provider cannot
+// describe it fulfils nothing.
+func (k KEK) Require(ctx context.Context, r Requirement) error {
+	var d Description
+	if describer, ok := k.Provider.(Describer); ok {
+		var err error
+		if d, err = describer.Describe(ctx); err != nil {
+			return err
+		}
 	}
-	expires := time.Unix(d.ExpiresUnix, 0)
-	if left := expires.Sub(now); left < time.Duration(r.MinDaysToExpiry)*24*time.Hour {
-		differs("min_days_to_expiry", fmt.Sprint(r.MinDaysToExpiry),
-			fmt.Sprintf("%d (%s)", int(left.Hours()/24), expires.UTC().Format(time.DateOnly)), hintMaterial)
+	diffs := r.Check(d, time.Now())
+	if len(diffs) == 0 {
+		return nil
+	}
+	texts := make([]string, len(diffs))
+	for i, diff := range diffs {
+		texts[i] = diff.String()
+	}
+	return &Error{
+		Class: Misconfigured, Provider: k.Kind, Operation: "Require", KeyID: k.Identity,
+		Err: errors.New("the KEK is not what the policy requires: " + strings.Join(texts, "; ")),
 	}
 }

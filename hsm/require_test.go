@@ -1,6 +1,8 @@
 package hsm_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -15,8 +17,8 @@ func TestRequirement(t *testing.T) {
 		Regions: []string{"eu-central-1", "eu-west-1"}, Rotation: "enabled", RotationDay: 90, ExpiresUnix: now.AddDate(0, 0, 30).Unix(),
 	}
 	require := hsm.Requirement{
-		Manager: "customer", Origin: []string{"EXTERNAL", "AWS_CLOUDHSM"}, Spec: []string{"SYMMETRIC_DEFAULT"}, State: "Enabled",
-		MultiRegion: new(true), Regions: []string{"eu-west-1", "eu-central-1"}, Rotation: "enabled", MaxRotationDays: 90, MinDaysToExpiry: 30,
+		Manager: "customer", Origin: "EXTERNAL", Spec: "SYMMETRIC_DEFAULT",
+		MultiRegion: new(true), Regions: []string{"eu-west-1", "eu-central-1"}, Rotation: "enabled", MinDaysToExpiry: 30,
 	}
 	if diffs := require.Check(good, now); len(diffs) != 0 {
 		t.Fatalf("a KEK that is as it must be differs: %v", diffs)
@@ -31,11 +33,9 @@ func TestRequirement(t *testing.T) {
 		{"manager", "alias/aws/", func(d *hsm.Description) { d.Manager = "aws" }},
 		{"origin", "make a new key", func(d *hsm.Description) { d.Origin = "AWS_KMS" }},
 		{"spec", "make a new key", func(d *hsm.Description) { d.Spec = "RSA_2048" }},
-		{"state", "on purpose", func(d *hsm.Description) { d.State = "Disabled" }},
 		{"multi_region", "make a new key", func(d *hsm.Description) { d.MultiRegion = false }},
 		{"regions", "replicate", func(d *hsm.Description) { d.Regions = []string{"eu-west-1"} }},
-		{"max_rotation_days", "shorten", func(d *hsm.Description) { d.RotationDay = 91 }},
-		{"max_rotation_days", "does not tell", func(d *hsm.Description) { d.RotationDay = 0 }},
+		{"rotation", "automatic rotation", func(d *hsm.Description) { d.Rotation = "disabled" }},
 		{"min_days_to_expiry", "import the same", func(d *hsm.Description) { d.ExpiresUnix-- }},
 	}
 	for _, tt := range tests {
@@ -51,16 +51,48 @@ func TestRequirement(t *testing.T) {
 // TestRequirementUnknown: what a back end does not say has not been shown.
 func TestRequirementUnknown(t *testing.T) {
 	require := hsm.Requirement{
-		Manager: "customer", Origin: []string{"HSM"}, Spec: []string{"AES_256"}, State: "Enabled",
-		MultiRegion: new(true), Regions: []string{"eu-west-1"}, Rotation: "enabled", MaxRotationDays: 365,
+		Manager: "customer", Origin: "HSM", Spec: "AES_256",
+		MultiRegion: new(true), Regions: []string{"eu-west-1"}, Rotation: "enabled",
 	}
 	diffs := require.Check(hsm.Description{}, time.Time{})
-	if len(diffs) != 8 {
-		t.Fatalf("%d differences, want 8: %v", len(diffs), diffs)
+	if len(diffs) != 6 {
+		t.Fatalf("%d differences, want 6: %v", len(diffs), diffs)
 	}
 	for _, d := range diffs {
 		if d.Hint == "" || d.Got == "" || d.Want == "" {
 			t.Errorf("incomplete: %+v", d)
 		}
+	}
+}
+
+// describes is a provider that only describes.
+type describes struct {
+	hsm.Provider
+	d   hsm.Description
+	err error
+}
+
+func (p describes) Describe(context.Context) (hsm.Description, error) { return p.d, p.err }
+
+func TestKEKRequire(t *testing.T) {
+	r := hsm.Requirement{Manager: "customer", Origin: "AWS_CLOUDHSM"}
+	down := errors.New("down")
+	kek := func(p hsm.Provider) hsm.KEK { return hsm.KEK{Kind: "awskms", Identity: "arn", Provider: p} }
+
+	if err := kek(describes{d: hsm.Description{Manager: "customer", Origin: "AWS_CLOUDHSM"}}).Require(t.Context(), r); err != nil {
+		t.Error(err)
+	}
+	err := kek(describes{d: hsm.Description{Manager: "aws", Origin: "AWS_KMS"}}).Require(t.Context(), r)
+	if err == nil || hsm.ClassOf(err) != hsm.Misconfigured || !strings.Contains(err.Error(), "manager") || !strings.Contains(err.Error(), "origin") {
+		t.Errorf("got %v, want misconfigured with both differences", err)
+	}
+	if err := kek(describes{err: down}).Require(t.Context(), r); !errors.Is(err, down) {
+		t.Errorf("got %v, want what Describe returned", err)
+	}
+	if err := kek(nil).Require(t.Context(), r); err == nil || hsm.ClassOf(err) != hsm.Misconfigured {
+		t.Errorf("a provider that cannot describe: %v", err)
+	}
+	if err := kek(nil).Require(t.Context(), hsm.Requirement{}); err != nil {
+		t.Errorf("nothing required: %v", err)
 	}
 }

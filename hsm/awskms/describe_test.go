@@ -28,9 +28,9 @@ func TestDescribe(t *testing.T) {
 		d.Rotation != "enabled" || d.RotationDay != 180 || d.ExpiresUnix != 0 {
 		t.Errorf("described as %+v", d)
 	}
-	require := hsm.Requirement{Manager: "customer", Origin: []string{"AWS_CLOUDHSM"}, MultiRegion: new(true), Rotation: "enabled", MaxRotationDays: 90}
+	require := hsm.Requirement{Manager: "customer", Origin: "AWS_CLOUDHSM", MultiRegion: new(true), Regions: []string{west, "us-east-1"}, Rotation: "enabled"}
 	diffs := require.Check(d, time.Now())
-	if len(diffs) != 2 || diffs[0].Field != "origin" || diffs[1].Field != "max_rotation_days" {
+	if len(diffs) != 2 || diffs[0].Field != "origin" || diffs[1].Field != "regions" {
 		t.Errorf("differences: %v", diffs)
 	}
 

@@ -72,7 +72,7 @@ func TestConformanceLocalKMS(t *testing.T) {
 	endpoint := startLocalKMS(t)
 	for spec, gaps := range map[types.KeySpec]map[string]string{
 		types.KeySpecSymmetricDefault: localKMSGaps,
-		types.KeySpecRsa3072:          nil,
+		types.KeySpecRsa2048:          nil,
 	} {
 		t.Run(string(spec), func(t *testing.T) {
 			hsmtest.Run(t, hsmtest.Harness{

@@ -79,3 +79,29 @@ func TestRSAForeignPlaintext(t *testing.T) {
 		}
 	}
 }
+
+// TestRSASizes: each size has its own length of wrap, and no other passes.
+func TestRSASizes(t *testing.T) {
+	isolate(t)
+	s := startFake(t)
+	for spec, size := range map[string]int{"RSA_2048": 256, "RSA_3072": 384, "RSA_4096": 512} {
+		p := mustOpen(t, uri(s, s.CreateKey(kmsfake.Key{Spec: spec})))
+		_, wrapped, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
+		if err != nil || len(wrapped) != size {
+			t.Fatalf("%s: %d bytes, %v", spec, len(wrapped), err)
+		}
+		if _, err := p.UnwrapDataKey(t.Context(), wrapped, hsm.EncryptionContext{}); err != nil {
+			t.Errorf("%s: %v", spec, err)
+		}
+		s.Forget()
+		for _, n := range []int{255, 256, 257, 383, 384, 385, 511, 512, 513} {
+			_, err := p.UnwrapDataKey(t.Context(), make([]byte, n), hsm.EncryptionContext{})
+			if err == nil || hsm.ClassOf(err) != hsm.Corrupt {
+				t.Errorf("%s, %d bytes: %v, want it corrupt", spec, n, err)
+			}
+		}
+		if n := len(s.Calls()); n != 1 {
+			t.Errorf("%s: asked KMS about %d lengths, want only its own", spec, n)
+		}
+	}
+}
