@@ -18,8 +18,13 @@ import (
 // admin is an SDK client of the fake, for what operators do.
 func admin(t *testing.T, s *kmsfake.Server, region string) *kms.Client {
 	t.Helper()
-	set := settings{key: keyARN{region: region}, endpoint: s.URL(), timeout: defaultTimeout}
-	cfg, err := loadConfig(t.Context(), set, httpClient(set.timeout))
+	return adminOver(t, httpClient(defaultTimeout), s.URL(), region)
+}
+
+func adminOver(t *testing.T, over aws.HTTPClient, endpoint, region string) *kms.Client {
+	t.Helper()
+	set := settings{key: keyARN{region: region}, endpoint: endpoint, timeout: defaultTimeout}
+	cfg, err := loadConfig(t.Context(), set, over)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -98,4 +99,27 @@ func TestImportedMaterial(t *testing.T) {
 	if d = describedBy(t, p); d.ExpiresUnix != 0 {
 		t.Errorf("material that does not expire is described as %+v", d)
 	}
+}
+
+// TestMaterialExpires: at the very second, and not before.
+func TestMaterialExpires(t *testing.T) {
+	isolate(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := kmsfake.New()
+		arn := s.CreateKey(kmsfake.Key{Origin: "EXTERNAL"})
+		client := adminOver(t, direct{s}, "http://127.0.0.1:1", west)
+		if err := importMaterial(t, client, arn, []byte("thirty-two bytes of key material"), time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		p := openDirect(t, s, arn, "")
+		time.Sleep(time.Hour - time.Second)
+		if _, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{}); err != nil {
+			t.Errorf("a second before: %v", err)
+		}
+		time.Sleep(time.Second)
+		_, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
+		if err == nil || hsm.ClassOf(err) != hsm.Denied || !strings.Contains(err.Error(), "PendingImport") {
+			t.Errorf("when it expires: %v", err)
+		}
+	})
 }
