@@ -70,7 +70,11 @@ func noArgs(c *cobra.Command, args []string) error {
 		return nil
 	}
 	if c.HasSubCommands() {
-		return usageError{c, fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath())}
+		hint := ""
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = fmt.Sprintf("; did you mean %q?", near[0])
+		}
+		return usageError{c, fmt.Errorf("unknown command %q for %q%s", args[0], c.CommandPath(), hint)}
 	}
 	return usageError{c, fmt.Errorf("%s takes no arguments, but got %q", c.CommandPath(), args[0])}
 }
