@@ -56,7 +56,6 @@ func (g *grant) claim(d *dataKey, n uint64) (ok, renew bool) {
 	if bytes < n {
 		c.messages.giveBack(messages)
 		d.uses.giveBack(messages)
-		d.bytes.giveBack(bytes)
 		return false, false
 	}
 	g.d, g.c, g.uses, g.bytes = d, c, messages, bytes

@@ -57,8 +57,9 @@ type cipher struct {
 	messages budget
 }
 
-// newDataKey makes the ciphers of a data key whose commitment has been checked.
-func (k *key) newDataKey(secret *hsm.Secret, r envelope.Record) (*dataKey, error) {
+// newDataKey makes the ciphers of a data key whose commitment has been checked,
+// and for which the KMS was asked at that moment.
+func (k *key) newDataKey(secret *hsm.Secret, r envelope.Record, asked time.Duration) (*dataKey, error) {
 	d := &dataKey{key: k, id: r.KeyID(), commitment: r.Commitment, wraps: r.Wraps}
 	d.record = envelope.AppendRecord(nil, r)
 	d.sum = sha256.Sum256(d.record)
@@ -77,7 +78,7 @@ func (k *key) newDataKey(secret *hsm.Secret, r envelope.Record) (*dataKey, error
 	if err := d.makeCiphers(secret, now); err != nil {
 		return nil, err
 	}
-	d.verified(now)
+	d.verified(asked)
 	return d, nil
 }
 

@@ -17,6 +17,7 @@ func (k *key) generate(ctx context.Context, parent trace.SpanContext) (*dataKey,
 	if err := k.quorumShut(); err != nil {
 		return nil, err
 	}
+	asked := k.cache.now()
 	secret, wraps, err := k.origin(ctx, parent)
 	if err != nil {
 		return nil, err
@@ -38,7 +39,7 @@ func (k *key) generate(ctx context.Context, parent trace.SpanContext) (*dataKey,
 	if err := checkNew(secret, r); err != nil {
 		return nil, err
 	}
-	return k.newDataKey(secret, r)
+	return k.newDataKey(secret, r, asked)
 }
 
 // quorumShut saves the call to one KEK when too many others are known not to

@@ -21,21 +21,21 @@ import (
 // So a revocation takes effect within soft, an outage is survived for hard, and
 // a data key costs one call per soft bound however much it is used, none if it is not.
 
-// verified starts d's bounds anew: the KMS has just vouched for it. It reports
-// whether d still lives.
-func (d *dataKey) verified(now time.Duration) bool {
+// verified starts d's bounds anew, from the moment when the KMS was asked: what
+// it knew then, it vouched for. It reports whether d still lives.
+func (d *dataKey) verified(asked time.Duration) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.dead {
 		return false
 	}
 	soft := d.key.bounds.Soft
-	d.attempted, d.failures = now, 0
-	d.lastUse.Store(int64(now))
-	d.deadAt.Store(int64(now + d.key.bounds.Hard))
-	d.freshUntil.Store(int64(now + soft))
+	d.attempted, d.failures = asked, 0
+	d.lastUse.Store(int64(asked))
+	d.deadAt.Store(int64(asked + d.key.bounds.Hard))
+	d.freshUntil.Store(int64(asked + soft))
 	d.failing.Store(false)
-	d.schedule(now, now+time.Duration((0.8+0.15*rand.Float64())*float64(soft)))
+	d.schedule(d.key.cache.now(), asked+time.Duration((0.8+0.15*rand.Float64())*float64(soft)))
 	return true
 }
 
@@ -93,7 +93,8 @@ func (k *key) refresh(d *dataKey, parent trace.SpanContext) *flight {
 }
 
 func (k *key) verifyAgain(ctx context.Context, d *dataKey, parent trace.SpanContext) error {
-	d.attempt(k.cache.now())
+	asked := k.cache.now()
+	d.attempt(asked)
 	secret, err := k.unwrap(ctx, d.wraps, d.commitment, verifying, parent)
 	now := k.cache.now()
 	switch {
@@ -102,7 +103,7 @@ func (k *key) verifyAgain(ctx context.Context, d *dataKey, parent trace.SpanCont
 		if err := d.makeCiphers(secret, now); err != nil {
 			return err
 		}
-		if !d.verified(now) {
+		if !d.verified(asked) {
 			d.dropCiphers()
 			return errEvicted
 		}

@@ -89,10 +89,11 @@ func (k *key) load(ctx context.Context, r envelope.Record, sum [32]byte, parent 
 }
 
 func (k *key) unwrapNew(ctx context.Context, r envelope.Record, parent trace.SpanContext) (*dataKey, error) {
+	asked := k.cache.now()
 	secret, err := k.unwrap(ctx, r.Wraps, r.Commitment, unwrapping, parent)
 	if err != nil {
 		return nil, err
 	}
 	defer secret.Destroy()
-	return k.newDataKey(secret, r)
+	return k.newDataKey(secret, r, asked)
 }
