@@ -34,14 +34,29 @@ func startEnvoy(t *testing.T, processor, upstream string, list []play) []string 
 		},
 	}}
 	var urls []string
-	for _, p := range list {
-		listen, admin := envoytest.Addresses(t)
-		b.Admin = &bootstrapv3.Admin{Address: tcp(t, admin)}
-		b.StaticResources.Listeners = append(b.StaticResources.Listeners, p.listener(t, listen))
-		urls = append(urls, "http://"+listen+"/path")
+	free := freeAddresses(t, len(list)+1)
+	b.Admin = &bootstrapv3.Admin{Address: tcp(t, free[len(list)])}
+	for i, p := range list {
+		b.StaticResources.Listeners = append(b.StaticResources.Listeners, p.listener(t, free[i]))
+		urls = append(urls, "http://"+free[i]+"/path")
 	}
 	envoytest.Start(t, b)
 	return urls
+}
+
+// freeAddresses returns n different loopback addresses.
+func freeAddresses(t *testing.T, n int) []string {
+	t.Helper()
+	var list []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close() // all are held until the last is found
+		list = append(list, l.Addr().String())
+	}
+	return list
 }
 
 // listener is an Envoy listener in the mode of p, whose streams say which play they are of.

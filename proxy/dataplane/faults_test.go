@@ -32,20 +32,26 @@ func (r *rig) chunks() string {
 	return strings.Join(list, "|")
 }
 
-// ignoring answers like upper, but nothing after the end of the body.
-func ignoring() script {
-	ended := false
-	return loop(func(m *extproc.ProcessingRequest) []*extproc.ProcessingResponse {
-		b, ok := bodyOf(m)
-		if !ok {
-			return []*extproc.ProcessingResponse{answer(m, nil)}
-		}
-		if ended {
-			return nil
-		}
-		ended = b.EndOfStream
-		return []*extproc.ProcessingResponse{answer(m, common(nil, piece(string(b.Body), b.EndOfStream)))}
-	})
+// ignoring answers bodies as they are, but nothing after the end of one; seen is called
+// for each end.
+func ignoring(seen func()) script {
+	return func(c call) error {
+		ended := false
+		return loop(func(m *extproc.ProcessingRequest) []*extproc.ProcessingResponse {
+			b, ok := bodyOf(m)
+			if !ok {
+				return []*extproc.ProcessingResponse{answer(m, nil)}
+			}
+			if b.EndOfStream {
+				seen()
+			}
+			if ended {
+				return nil
+			}
+			ended = b.EndOfStream
+			return []*extproc.ProcessingResponse{answer(m, common(nil, piece(string(b.Body), b.EndOfStream)))}
+		})(c)
+	}
 }
 
 func TestFaultChunksOfADuplexBody(t *testing.T) {
@@ -59,7 +65,12 @@ func TestFaultChunksOfADuplexBody(t *testing.T) {
 		{"duplicate end", Faults{Chunks: []int{4}, DuplicateEnd: true}, "body|.|."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRig(t, Config{Mode: duplexRequest, Faults: c.faults}, ignoring(), nil)
+			var ends sync.WaitGroup // the response waits for the processor to have seen all
+			ends.Add(strings.Count(c.chunks, "."))
+			r := newRig(t, Config{Mode: duplexRequest, Faults: c.faults}, ignoring(ends.Done), func(w http.ResponseWriter, r *http.Request) {
+				ends.Wait()
+				echo(w, r)
+			})
 			if _, got := r.post(t, "body", 200); got != "body" {
 				t.Errorf("got %q", got)
 			}

@@ -189,7 +189,8 @@ func (x *exchange) write(headers fields) error {
 	code, _ := strconv.Atoi(status)
 	x.writer.WriteHeader(code)
 	control := http.NewResponseController(x.writer)
-	for flush := true; ; {
+	// Headers that are all there is have to leave with the end: gRPC wants them so.
+	for flush := !x.response.headersEnd; ; {
 		if flush {
 			if err := control.Flush(); err != nil {
 				return err
