@@ -3,7 +3,6 @@ package demo
 import (
 	"fmt"
 	"io"
-	"strings"
 )
 
 // A screen is what a person reads.
@@ -27,36 +26,17 @@ func (s screen) verified(what string) {
 	fmt.Fprintf(s.out, "  %s %s\n", s.paint("32", "verified:"), what)
 }
 
-// width is where a field is cut, so that an envelope shows what it is and no more.
-const width = 30
-
-// json prints one customer, a field a line, envelopes shortened and marked.
-func (s screen) json(what, text string) {
-	fmt.Fprintf(s.out, "  %-9s", what)
-	var b strings.Builder
-	for i, part := range strings.Split(strings.TrimSpace(text), `"`) {
-		if i > 0 {
-			b.WriteByte('"')
-		}
-		if strings.HasPrefix(part, "sm1.") {
-			part = s.paint("36", part[:width]+"…")
-		}
-		b.WriteString(part)
-	}
-	fmt.Fprintln(s.out, b.String())
-}
-
 func (t *tour) intro() {
-	by := "a real Envoy (" + t.opt.Envoy + ")"
+	by := "Envoy is a real one: " + t.opt.Envoy
 	if t.opt.Envoy == "" {
-		by = "NO Envoy was found: its part is played by sealmesh's own data plane, in Go"
+		by = "No Envoy was found: its part is played by sealmesh's own data plane, in Go."
 	}
 	fmt.Fprintf(t.out, `
   client ──▶ Envoy ──▶ legacy service (Python, SQLite)
                │
                └──▶ sealmesh (seals requests, opens responses)
 
-  With %s.
+  %s
 `, by)
 }
 

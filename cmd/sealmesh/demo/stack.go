@@ -34,6 +34,8 @@ type stack struct {
 	sealmesh *process
 	envoy    *process
 
+	standInDown func() // ends what plays Envoy's part; nil with a real Envoy
+
 	edge   string // http://host:port where clients connect
 	direct string // the legacy service itself
 	admin  *http.Client
@@ -135,6 +137,9 @@ func (s *stack) rows(ctx context.Context) ([]byte, error) {
 }
 
 func (s *stack) down() {
+	if s.standInDown != nil {
+		s.standInDown()
+	}
 	for _, p := range []*process{s.envoy, s.sealmesh, s.legacy} {
 		if p != nil {
 			p.kill()
