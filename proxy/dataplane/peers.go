@@ -136,7 +136,7 @@ func (x *exchange) receive(r *http.Response) {
 		<-x.ctx.Done() // the tunnel has the connection
 		return
 	}
-	end := r.Body == http.NoBody || x.client.Method == http.MethodHead ||
+	end := r.ContentLength == 0 || x.client.Method == http.MethodHead ||
 		r.StatusCode == http.StatusNoContent || r.StatusCode == http.StatusNotModified
 	wanted := make(chan bool, 1)
 	x.post(func() {
