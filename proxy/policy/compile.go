@@ -135,7 +135,7 @@ func (c *compiler) suite(t text, tag string, key int) suite.ID {
 		return 0
 	}
 	if s.Deterministic && key >= 0 && !c.conf.Keys[key].Value.Record.present() {
-		c.problem(t.place, "make a record with `sealmesh keys`, and name it in the key: record: ${file:path}",
+		c.problem(t.place, "make one with `sealmesh keys new --record`, and name it in the key: record: ${file:path}",
 			"tag %q is deterministic, and its key %q has no record: envelopes would change with every new data key", tag, c.conf.Keys[key].Name)
 	}
 	return s.ID

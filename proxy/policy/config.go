@@ -183,7 +183,8 @@ type matchConfig struct {
 	Methods texts `yaml:"methods"`
 	// Path template. A segment is literal, * or {name} (any one segment), or, at the end, ** (any
 	// number, also none). Literals are written decoded; /a also matches /a/. A suffix that a framework
-	// takes for a format (/a.json) is another path.
+	// takes for a format (/a.json) is another path. A path with two readings (dot or empty segments,
+	// encoded delimiters) falls under no route: it is refused.
 	Path text `yaml:"path,required"`
 	// Compare literals of the path without regard to case, for upstreams that do.
 	IgnoreCase toggle `yaml:"ignore_case"`
