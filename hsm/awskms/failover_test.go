@@ -160,6 +160,11 @@ func TestCallerGone(t *testing.T) {
 		if _, _, err := r.GenerateDataKey(ctx, hsm.EncryptionContext{}); err == nil || hsm.ClassOf(err) != hsm.Unavailable {
 			r.Fatalf("got %v", err)
 		}
+		for _, region := range r.regions {
+			if !region.health.isUp() {
+				r.Errorf("%s is held to be out", region.key.region)
+			}
+		}
 		up()
 		r.ask("west is still preferred", 1, 0)
 	})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/smithy-go"
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/awskms/kmsfake"
@@ -126,6 +127,9 @@ func TestUnreadableAnswer(t *testing.T) {
 				_, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
 				if err == nil || hsm.ClassOf(err) != hsm.Unavailable {
 					t.Fatalf("got %v, want unavailable", err)
+				}
+				if _, ok := errors.AsType[*smithy.DeserializationError](err); ok {
+					t.Error("the error carries the SDK's snapshot of the answer")
 				}
 				if strings.Contains(err.Error(), "anary") || strings.Contains(err.Error(), "Y2Fu") {
 					t.Errorf("the error repeats the answer: %v", err)
