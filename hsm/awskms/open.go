@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -51,12 +52,28 @@ func open(ctx context.Context, s settings, client aws.HTTPClient) (*Provider, er
 	if failed := usable(m); failed != nil {
 		return nil, failed
 	}
+	if err := p.checkReplicas(m); err != nil {
+		return nil, err
+	}
 	if want, ok := modulusBytes[m.KeySpec]; ok {
 		if p.public, err = p.publicKey(ctx, want); err != nil {
 			return nil, err
 		}
 	}
 	return p, nil
+}
+
+// checkReplicas finds a Region without a replica now, rather than on the day
+// that Region is needed.
+func (p *Provider) checkReplicas(m *types.KeyMetadata) error {
+	held := describe(m).Regions
+	for _, r := range p.regions {
+		if !slices.Contains(held, r.key.region) {
+			return p.fail(hsm.Misconfigured, "Open", fmt.Errorf("there is no replica of the key in %s", r.key.region),
+				"replicate the key there, or take the Region out of regions=")
+		}
+	}
+	return nil
 }
 
 // resolve asks what key an alias stands for. From then on the key counts: an

@@ -71,6 +71,18 @@ func TestOpenDuringOutage(t *testing.T) {
 	}
 }
 
+// TestMissingReplica is found at the start and not in the outage it is for.
+func TestMissingReplica(t *testing.T) {
+	isolate(t)
+	s := startFake(t)
+	multi := s.CreateKey(kmsfake.Key{MultiRegion: true})
+	s.Replicate(multi, "us-east-1")
+	_, err := Open(t.Context(), uri(s, multi, "regions", west+","+central))
+	if err == nil || hsm.ClassOf(err) != hsm.Misconfigured || !strings.Contains(err.Error(), "no replica of the key in "+central) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestCrossAccount: the ARN names the owner, and nothing else does.
 func TestCrossAccount(t *testing.T) {
 	isolate(t)
