@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -96,13 +97,20 @@ func (a *assembler) cut() {
 
 // A holder counts the large segments of a reply that the transport has not freed yet. It
 // is the pool that mem returns them to.
-type holder struct {
+type holder struct{ *pending }
+
+type pending struct {
 	left    atomic.Int32
 	release func()
 }
 
-// holders recycles holders.
-var holders = sync.Pool{New: func() any { return new(holder) }}
+// holders recycles holders. When a connection breaks, grpc-go forgets what it had queued
+// without freeing it: the collector then finds the holder, and has its release called.
+var holders = sync.Pool{New: func() any {
+	h := &holder{new(pending)}
+	runtime.AddCleanup(h, (*pending).finish, h.pending)
+	return h
+}}
 
 // holder returns the pool for n large segments; nil, which counts nothing, when nobody
 // wants to know.
@@ -123,8 +131,14 @@ func (h *holder) Put(*[]byte) {
 	if h.left.Add(-1) > 0 {
 		return
 	}
-	release := h.release
-	h.release = nil
+	h.finish()
 	holders.Put(h)
-	release()
+}
+
+// finish calls release, if it has not been called.
+func (p *pending) finish() {
+	if release := p.release; release != nil {
+		p.release = nil
+		release()
+	}
 }

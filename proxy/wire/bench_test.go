@@ -2,10 +2,16 @@ package wire
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"net"
+	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/mem"
 )
 
@@ -84,4 +90,76 @@ func BenchmarkEncode(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkExchange is one stream with four messages through a real server on a unix
+// socket, this codec against the stock one; the client, which is the stock one, is in the
+// numbers.
+func BenchmarkExchange(b *testing.B) {
+	headers := messages(b)["request headers"]
+	for _, n := range []int{2 << 10, 64 << 10} {
+		round := []*extproc.ProcessingRequest{headers, bodyRequest(n), headers, bodyRequest(n)}
+		var released atomic.Int64
+		for name, conn := range map[string]*grpc.ClientConn{"wire": serve(b, echo(&released)), "stock": serveStock(b)} {
+			b.Run(fmt.Sprintf("%dKiB/%s", n>>10, name), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					ctx, cancel := context.WithCancel(b.Context())
+					s, err := extproc.NewExternalProcessorClient(conn).Process(ctx)
+					if err != nil {
+						b.Fatal(err)
+					}
+					for _, m := range round {
+						if err := s.Send(m); err != nil {
+							b.Fatal(err)
+						}
+						if _, err := s.Recv(); err != nil {
+							b.Fatal(err)
+						}
+					}
+					cancel()
+				}
+			})
+		}
+	}
+}
+
+// stock echoes with the generated code.
+type stock struct {
+	extproc.UnimplementedExternalProcessorServer
+}
+
+func (stock) Process(s extproc.ExternalProcessor_ProcessServer) error {
+	for {
+		m, err := s.Recv()
+		if err != nil {
+			return err
+		}
+		r := &Reply{Phase: RequestHeaders}
+		if b := m.GetRequestBody(); b != nil {
+			r = &Reply{Phase: RequestBody, Body: BodyStreamed, Segments: [][]byte{b.GetBody()}, End: true}
+		}
+		if err := s.Send(generated(r)); err != nil {
+			return err
+		}
+	}
+}
+
+func serveStock(b *testing.B) *grpc.ClientConn {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := grpc.NewServer()
+	extproc.RegisterExternalProcessorServer(s, stock{})
+	go func() { _ = s.Serve(l) }()
+	b.Cleanup(s.Stop)
+	conn, err := grpc.NewClient("unix:"+path, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { conn.Close() })
+	return conn
 }

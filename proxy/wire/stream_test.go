@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -155,40 +157,54 @@ func TestHandlerErrorIsTheStatus(t *testing.T) {
 	}
 }
 
-// A peer that goes away while a reply is queued still gets its buffers released.
+// A peer that goes away while replies are queued still gets their buffers released,
+// whether its stream ends or its connection.
 func TestReleaseWhenThePeerIsGone(t *testing.T) {
-	gone, released := make(chan struct{}), make(chan struct{}, 4096)
-	ended := make(chan int, 1)
-	conn := serve(t, func(s *Stream) error {
-		r, err := s.Recv()
-		if err != nil {
-			return err
-		}
-		r.Free()
-		close(gone)
-		n := 0
-		for ; ; n++ { // until flow control or the cancellation stops us
-			err := s.Send(&Reply{
-				Phase: RequestBody, Body: BodyStreamed, Segments: segments(32<<10, 32<<10),
-				Release: func() { released <- struct{}{} },
+	for _, broken := range []bool{false, true} {
+		t.Run(fmt.Sprint("connection broken=", broken), func(t *testing.T) {
+			gone, released := make(chan struct{}), make(chan struct{}, 4096)
+			ended := make(chan int, 1)
+			conn := serve(t, func(s *Stream) error {
+				r, err := s.Recv()
+				if err != nil {
+					return err
+				}
+				r.Free()
+				close(gone)
+				for n := 1; ; n++ { // until flow control or the end stops us
+					err := s.Send(&Reply{
+						Phase: RequestBody, Body: BodyStreamed, Segments: segments(32<<10, 32<<10),
+						Release: func() { released <- struct{}{} },
+					})
+					if err != nil {
+						ended <- n
+						return err
+					}
+				}
 			})
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			s, err := extproc.NewExternalProcessorClient(conn).Process(ctx)
 			if err != nil {
-				ended <- n + 1
-				return err
+				t.Fatal(err)
 			}
-		}
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	s, err := extproc.NewExternalProcessorClient(conn).Process(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Send(messages(t)["empty"]); err != nil {
-		t.Fatal(err)
-	}
-	<-gone
-	cancel()
-	for n := <-ended; n > 0; n-- {
-		<-released
+			if err := s.Send(messages(t)["empty"]); err != nil {
+				t.Fatal(err)
+			}
+			<-gone
+			if broken {
+				conn.Close()
+			} else {
+				cancel()
+			}
+			for n := <-ended; n > 0; {
+				select {
+				case <-released:
+					n--
+				default: // what a broken connection had queued is found by the collector
+					runtime.GC()
+				}
+			}
+		})
 	}
 }
