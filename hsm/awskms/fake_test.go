@@ -22,7 +22,7 @@ func startFake(t testing.TB) *kmsfake.Server {
 
 // isolate makes the environment the same on every machine. It is apart from
 // startFake because t.Setenv rules t.Parallel out.
-func isolate(t *testing.T) {
+func isolate(t testing.TB) {
 	t.Helper()
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "an example of a secret access key")
