@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
@@ -82,6 +83,9 @@ func newPlan(p *policy.Plan, tags []*keycache.Tag) *plan {
 func (p *plan) passes(contentType string) bool {
 	media, _, _ := strings.Cut(contentType, ";")
 	media = strings.ToLower(strings.TrimSpace(media))
+	if codec.ForContentType(media) != nil {
+		return false // a codec reads it, whatever its parameters say
+	}
 	for _, t := range p.PassTypes {
 		if t == media || strings.HasSuffix(t, "/*") && strings.HasPrefix(media, t[:len(t)-1]) {
 			return true

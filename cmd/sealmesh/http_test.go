@@ -54,6 +54,8 @@ func TestEnvoyHTTP(t *testing.T) {
 		{name: "no route", method: "GET", path: "/nowhere", status: 403, want: "route_unmatched"},
 		{name: "free route", method: "POST", path: "/free/echo", body: "anything", header: []string{"Content-Type", "text/plain"}, status: 200, want: "anything"},
 		{name: "encoded slash", method: "POST", path: "/seal%2Fx", body: `{"secret":"` + canary + `"}`, status: 400},
+		{name: "dots with parameters", method: "POST", path: "/free/..;/seal/x", body: `{"secret":"` + canary + `"}`, status: 200, want: "sm1."},
+		{name: "doubly encoded dots on a free route", method: "POST", path: "/free/%252e%252e/seal/x", body: `{"secret":"` + canary + `"}`, status: 400, want: "path_ambiguous"},
 		{name: "dot segments", method: "POST", path: "/free/../seal/echo", body: `{"secret":"` + canary + `"}`, status: 200, want: "sm1."},
 		{name: "encoded letters", method: "POST", path: "/se%61l/echo", body: `{"secret":"` + canary + `"}`, status: 200, want: "sm1."},
 		{name: "double slash", method: "POST", path: "//seal//echo", body: `{"secret":"` + canary + `"}`, status: 200, want: "sm1."},

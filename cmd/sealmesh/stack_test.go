@@ -129,7 +129,7 @@ func (s *stack) start(opt stackOptions) {
 		binary = "sealmesh"
 	}
 	s.sealmesh = exec.Command(binary, "serve", "-c", s.policy)
-	s.sealmesh.Env = append(os.Environ(), "STACK_DIR="+s.dir, "OTEL_EXPORTER_OTLP_ENDPOINT="+s.collector.GRPC(),
+	s.sealmesh.Env = append(os.Environ(), "STACK_DIR="+s.dir, "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+s.collector.GRPC(),
 		"OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_BSP_SCHEDULE_DELAY=50")
 	s.sealmesh.Env = append(s.sealmesh.Env, opt.env...)
 	s.sealmesh.Stderr = s.logs

@@ -41,9 +41,12 @@ func skipsRequestHeaders(r *policy.Route, opt Options) bool {
 	return r.Request == nil || opt.Chunked && r.Request.Mode == policy.Buffered
 }
 
+// disabled reports whether the filter is off on r: no rule of it could apply.
+func disabled(r *policy.Route) bool { return r.Skip || r.Request == nil && r.Response == nil }
+
 // perRoute asks for the fewest phases that the rules of r need.
 func perRoute(r *policy.Route, opt Options) *procv3.ExtProcPerRoute {
-	if r.Skip || r.Request == nil && r.Response == nil {
+	if disabled(r) {
 		return &procv3.ExtProcPerRoute{Override: &procv3.ExtProcPerRoute_Disabled{Disabled: true}}
 	}
 	m := &procv3.ProcessingMode{

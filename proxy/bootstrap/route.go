@@ -15,7 +15,7 @@ import (
 func routes(p *policy.Policy, opt Options) []*routev3.Route {
 	var out []*routev3.Route
 	for _, r := range p.Routes {
-		m := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_SafeRegex{SafeRegex: regex(pathRegex(r.Path, r.IgnoreCase))}}
+		m := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_SafeRegex{SafeRegex: regex(pathRegex(r))}}
 		if len(r.Methods) > 0 {
 			m.Headers = append(m.Headers, headerMatch(":method", "^("+strings.Join(r.Methods, "|")+")$"))
 		}
@@ -52,23 +52,31 @@ func headerMatch(name, re string) *routev3.HeaderMatcher {
 	}}
 }
 
-// pathRegex is a path template as an expression over a path without its query.
-// Like the policy's own matcher it lets a trailing slash be there or not.
-func pathRegex(template string, ignoreCase bool) string {
+// pathRegex is a route's path template as an expression over a path without its
+// query. Like the policy's own matcher it lets a trailing slash be there or not.
+//
+// On a skipped route sealmesh never sees the request, so only plain paths may
+// take it: a server may read "/free/..;/customers" or "/free/%252e%252e/customers" as
+// another path. All others fall through to the last route, where sealmesh decides.
+func pathRegex(r *policy.Route) string {
+	segment, rest := "/[^/]+", "(/.*)?"
+	if disabled(r) {
+		segment, rest = "/[^/;%]+", "(/[^;%]*)?"
+	}
 	var b strings.Builder
-	if ignoreCase {
+	if r.IgnoreCase {
 		b.WriteString("(?i)")
 	}
 	b.WriteString("^")
-	for segment := range strings.SplitSeq(strings.Trim(template, "/"), "/") {
+	for s := range strings.SplitSeq(strings.Trim(r.Path, "/"), "/") {
 		switch {
-		case segment == "":
-		case segment == "**":
-			b.WriteString("(/.*)?")
-		case segment == "*" || strings.HasPrefix(segment, "{"):
-			b.WriteString("/[^/]+")
+		case s == "":
+		case s == "**":
+			b.WriteString(rest)
+		case s == "*" || strings.HasPrefix(s, "{"):
+			b.WriteString(segment)
 		default:
-			b.WriteString("/" + regexp.QuoteMeta(segment))
+			b.WriteString("/" + regexp.QuoteMeta(s))
 		}
 	}
 	b.WriteString("/?$")
