@@ -80,7 +80,8 @@
 // With several Regions, an outage (a time-out, a 5xx, throttling) moves on to the
 // next Region. Each but the last has a share of the caller's time, two seconds at
 // most. The failed Region is then left alone for 30 seconds, tried by one call in
-// five seconds, and preferred again after three answers running.
+// five seconds, and preferred again after three answers running. One Region that
+// answers is enough to start; a Region that has no replica is a start-up error.
 //
 // A refusal does not move on. Key policies, grants and states are per Region, so
 // asking further would let the laxest Region decide, and a key that was disabled
