@@ -1,8 +1,8 @@
 // Package dataplane plays Envoy's part in Go, for tests, benchmarks and the demo where no
 // Envoy can be had: a reverse proxy that takes every HTTP exchange through an ext_proc
-// processor. It follows Envoy 1.37 to 1.40 in what a processor can observe and in what
-// becomes of its replies, also where Envoy is unkind: a processor that closes its stream
-// with OK makes the rest pass unprocessed, and Stats counts that.
+// processor. It follows Envoy in what a processor can observe and in what becomes of its
+// replies, also where Envoy is unkind: a processor that closes its stream with OK makes the
+// rest pass unprocessed, and Stats counts that. TestLikeEnvoy holds it to a real Envoy 1.40.
 //
 // It is stricter than Envoy in one point: a FULL_DUPLEX_STREAMED reply that breaks the
 // grammar (end_of_stream before it was received, with trailers, or twice) is an error.

@@ -82,7 +82,7 @@ func (d *direction) onHeaders(f fields, end bool) {
 	}
 	if d.x.processing() {
 		d.freeze()
-		d.release() // before any reply: Envoy may, and usually does
+		d.release() // headers that are not sent do not wait for replies to the body
 	}
 	d.advance()
 }
@@ -276,34 +276,4 @@ func (d *direction) settled() bool {
 		return false
 	}
 	return d.headersEnd || d.mode == wire.ModeNone && !d.sendTrailers
-}
-
-// await arms the timer for a reply.
-func (d *direction) await(a awaiting) {
-	d.awaiting = a
-	d.arm(d.x.proxy.config.MessageTimeout)
-}
-
-func (d *direction) arm(timeout time.Duration) {
-	d.disarm()
-	if d.mode == wire.ModeFullDuplex {
-		return
-	}
-	set := d.timerSet
-	d.timer = time.AfterFunc(timeout, func() {
-		d.x.post(func() {
-			if set == d.timerSet {
-				d.x.proxy.Stats.Timeouts.Add(1)
-				d.x.fail(http.StatusGatewayTimeout, "ext_proc_error_per-message_timeout_exceeded")
-			}
-		})
-	})
-}
-
-func (d *direction) disarm() {
-	d.timerSet++
-	if d.timer != nil {
-		d.timer.Stop()
-		d.timer = nil
-	}
 }

@@ -114,7 +114,8 @@ func (d *direction) replaceBody(data []byte) {
 	d.finish()
 }
 
-// override is mode_override, which is ignored in silence wherever Envoy does so.
+// override is mode_override, which is ignored in silence wherever Envoy does so. (What is
+// DEFAULT in it falls back to the filter's mode; Envoy does not look at the route's.)
 func (d *direction) override(m *filterv3.ProcessingMode) {
 	c := &d.x.proxy.config
 	if m == nil || !c.AllowModeOverride || c.SendBodyWithoutWaiting ||
