@@ -70,6 +70,7 @@ func newGRPC(p *policy.Policy, creds credentials.TransportCredentials) *grpc.Ser
 	return grpc.NewServer(
 		grpc.Creds(creds),
 		wire.ServerOption(),
+		wire.PoolOption(),
 		grpc.MaxRecvMsgSize(size),
 		grpc.MaxSendMsgSize(4*size),
 		grpc.MaxConcurrentStreams(uint32(p.Limits.Streams)),
