@@ -32,10 +32,22 @@ type Key struct {
 	KEKs    []KEK // at least one, in order of preference
 	Quorum  int   // wraps that must succeed before a new data key seals; 1 to len(KEKs)
 
+	Use    Use
 	Rotate Rotate
 	Cache  Bounds
 	Record []byte // pinned wrapped-key record, in its text form, for keys that are made once; nil otherwise
 }
+
+// Use says what this process may do under a key. What it may not do it does not
+// try, so that the role it runs under need not be allowed to.
+type Use uint8
+
+// The uses.
+const (
+	SealAndOpen Use = iota
+	SealOnly        // never unwraps: past the soft bound a new data key is made instead
+	OpenOnly        // never makes a data key
+)
 
 // Rotate bounds the use of one data key for sealing. A zero field takes the default.
 type Rotate struct {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/codec/suite"
+	"github.com/sealmesh/sealmesh/hsm"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -158,6 +159,9 @@ func (k *key) next(ctx context.Context, old *dataKey, parent trace.SpanContext) 
 func (k *key) makeOrUnpin(ctx context.Context, parent trace.SpanContext) (*dataKey, error) {
 	if k.pinned != nil {
 		return k.unwrapNew(ctx, *k.pinned, parent)
+	}
+	if k.use == hsm.OpenOnly {
+		return nil, errOpenOnly
 	}
 	return k.generate(ctx, parent)
 }

@@ -20,6 +20,7 @@ type key struct {
 	cache   *Cache
 	name    string
 	context hsm.EncryptionContext
+	use     hsm.Use
 	keks    []*kek
 	quorum  int
 	rotate  hsm.Rotate
@@ -48,7 +49,7 @@ type failure struct {
 }
 
 func (c *Cache) newKey(cfg *hsm.Key) (*key, error) {
-	k := &key{cache: c, name: cfg.Name, context: cfg.Context, quorum: cfg.Quorum}
+	k := &key{cache: c, name: cfg.Name, context: cfg.Context, use: cfg.Use, quorum: cfg.Quorum}
 	var err error
 	if k.rotate, k.bounds, err = resolve(cfg); err != nil {
 		return nil, err
@@ -84,7 +85,7 @@ func (k *key) pin(text []byte) error {
 	return nil
 }
 
-func (k *key) use(s *suite.Suite) {
+func (k *key) serves(s *suite.Suite) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !slices.Contains(k.suites, s) {

@@ -95,6 +95,9 @@ func (k *key) refresh(d *dataKey, parent trace.SpanContext) *flight {
 func (k *key) verifyAgain(ctx context.Context, d *dataKey, parent trace.SpanContext) error {
 	asked := k.cache.now()
 	d.attempt(asked)
+	if k.use == hsm.SealOnly {
+		return k.supersede(ctx, d, parent)
+	}
 	secret, err := k.unwrap(ctx, d.wraps, d.commitment, verifying, parent)
 	now := k.cache.now()
 	switch {
@@ -108,14 +111,30 @@ func (k *key) verifyAgain(ctx context.Context, d *dataKey, parent trace.SpanCont
 			return errEvicted
 		}
 		return nil
-	case hsm.ClassOf(err) == hsm.Unavailable:
-		d.postpone(now)
-		return err
 	default:
-		k.remember(d.sum, err)
-		k.evict(d, reasonOfEviction(err))
+		return k.notVerified(d, err)
+	}
+}
+
+// notVerified does what a KMS's answer other than the key asks for.
+func (k *key) notVerified(d *dataKey, err error) error {
+	if hsm.ClassOf(err) == hsm.Unavailable {
+		d.postpone(k.cache.now())
 		return err
 	}
+	k.remember(d.sum, err)
+	k.evict(d, reasonOfEviction(err))
+	return err
+}
+
+// supersede stands in for verifying d where this process may not unwrap: a KMS that
+// makes a new data key vouches for the KEK as well. The new one seals from then on.
+func (k *key) supersede(ctx context.Context, d *dataKey, parent trace.SpanContext) error {
+	if _, err := k.succeed(d, parent).wait(ctx); err != nil {
+		return k.notVerified(d, err)
+	}
+	k.evict(d, evicted)
+	return errEvicted
 }
 
 func (d *dataKey) attempt(now time.Duration) {

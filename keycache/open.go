@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
@@ -12,6 +13,11 @@ import (
 
 // errForged marks what only a forger or a wrong key makes: not worth telling apart.
 func errForged(err error) error { return &hsm.Error{Class: hsm.Corrupt, Operation: "open", Err: err} }
+
+var (
+	errSealOnly = &hsm.Error{Class: hsm.Misconfigured, Operation: "open", Err: errors.New("the key's use is seal")}
+	errOpenOnly = &hsm.Error{Class: hsm.Misconfigured, Operation: "seal", Err: errors.New("the key's use is open")}
+)
 
 // cached returns the data key of h if it is there and h does not contradict it.
 func (k *key) cached(h *envelope.Header) (*dataKey, error) {
@@ -29,6 +35,9 @@ func (k *key) cached(h *envelope.Header) (*dataKey, error) {
 
 // fetch begins to unwrap the data key of h, or joins whoever has begun.
 func (k *key) fetch(h *envelope.Header, parent trace.SpanContext) (*flight, error) {
+	if k.use == hsm.SealOnly {
+		return nil, errSealOnly
+	}
 	r, err := k.record(h)
 	if err != nil {
 		return nil, errForged(err)

@@ -58,7 +58,7 @@ func openKey(ctx context.Context, k policy.Key, dir string) (*hsm.Key, error) {
 		return nil, err
 	}
 	key := &hsm.Key{
-		Name: k.Name, Context: ec, Quorum: k.Quorum,
+		Name: k.Name, Context: ec, Quorum: k.Quorum, Use: hsm.Use(k.Use),
 		Rotate: hsm.Rotate(k.Rotate), Cache: hsm.Bounds(k.Cache),
 	}
 	if k.Record != "" {
@@ -89,7 +89,7 @@ func closeKeys(keys []*hsm.Key) {
 // sameKeys reports whether b can go on with the data keys of a.
 func sameKeys(a, b *policy.Policy) bool {
 	return slices.EqualFunc(a.Keys, b.Keys, func(x, y policy.Key) bool {
-		return x.Name == y.Name && x.Quorum == y.Quorum && x.Record == y.Record &&
+		return x.Name == y.Name && x.Quorum == y.Quorum && x.Use == y.Use && x.Record == y.Record &&
 			x.Rotate == y.Rotate && x.Cache == y.Cache &&
 			slices.Equal(x.KEKs, y.KEKs) && maps.Equal(x.Context, y.Context)
 	})

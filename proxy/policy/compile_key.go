@@ -18,12 +18,25 @@ func (c *compiler) keys() []Key {
 		keys = append(keys, Key{
 			Name: e.Name, KEKs: k.KEK.values(), Context: c.context(k.Context), Record: c.record(k.Record),
 			Quorum:  int(c.within(k.Quorum.place, k.Quorum.Value, 1, uint64(max(1, len(k.KEK))), 1, fmt.Sprintf("quorum of key %q", e.Name))),
+			Use:     useOf(k.Use),
 			Rotate:  c.rotate(k.Rotate),
 			Cache:   c.cache(k),
 			Require: c.require(k.Require),
 		})
 	}
 	return keys
+}
+
+// useOf reads a word that the decoder has checked.
+func useOf(t text) Use {
+	switch t.Value {
+	case "seal":
+		return SealOnly
+	case "open":
+		return OpenOnly
+	default:
+		return SealAndOpen
+	}
 }
 
 func (c *compiler) keks(uris texts) {

@@ -115,10 +115,25 @@ func (c *compiler) rule(e named[text], open bool) Rule {
 	tag := c.conf.Tags.index(e.Value.Value)
 	if tag >= 0 {
 		c.tagUsed[tag] = true
+		c.mayUse(e, c.conf.Tags[tag].Value.Key, open)
 	} else if e.Value.present() {
 		c.problem(e.Value.place, didYouMean(e.Value.Value, c.conf.Tags.names()), "unknown tag %q", e.Value.Shown)
 	}
 	return Rule{Path: e.Name, Tag: tag, Open: open}
+}
+
+// mayUse checks that the key of a rule's tag is there for what the rule does.
+func (c *compiler) mayUse(e named[text], key text, open bool) {
+	i := c.conf.Keys.index(key.Value)
+	if i < 0 {
+		return
+	}
+	switch use := useOf(c.conf.Keys[i].Value.Use); {
+	case open && use == SealOnly:
+		c.problem(e.At, "", "path %q is to be opened, but the use of key %q is seal", e.Name, key.Shown)
+	case !open && use == OpenOnly:
+		c.problem(e.At, "", "path %q is to be sealed, but the use of key %q is open", e.Name, key.Shown)
+	}
 }
 
 func (c *compiler) migration(d *directionConfig, p *Plan) {

@@ -96,6 +96,10 @@ type keyConfig struct {
 	// How many of the KEKs must have wrapped a new data key before it seals. Default 1; a data key
 	// that some KEKs could not wrap is replaced soon after.
 	Quorum number `yaml:"quorum"`
+	// What this process may do under the key: both (default), seal or open. With seal it never
+	// unwraps, and makes a new data key once per cache.soft instead; with open it never makes one. So
+	// the role it runs under needs no permission for the other.
+	Use text `yaml:"use" oneof:"both|seal|open"`
 	// Encryption context bound to every data key. Not secret: a KMS logs it in clear.
 	Context table[text] `yaml:"context"`
 	// When a new data key takes over sealing. Values sealed before still open.

@@ -86,10 +86,21 @@ type Key struct {
 	Quorum  int
 	Context map[string]string
 	Record  string // pinned wrapped-key record in text form, or ""
+	Use     Use
 	Rotate  Rotate
 	Cache   CacheBounds
 	Require *Require // nil for nothing
 }
+
+// Use says what this process may do under a key.
+type Use uint8
+
+// The uses.
+const (
+	SealAndOpen Use = iota
+	SealOnly
+	OpenOnly
+)
 
 // A Require states what every KEK of a key must be, in the words of its back
 // end. A zero field states nothing.
