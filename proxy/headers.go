@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -127,6 +128,12 @@ var bodyDigests = []string{"digest", "content-digest", "repr-digest", "content-m
 // fromUpstream are removed from requests whose response will be read: the
 // upstream must answer with a whole body, uncompressed.
 var fromUpstream = []string{"accept-encoding", "range", "if-range"}
+
+// DigestHeaders and WholeBodyHeaders name what an exchange removes from requests
+// whose body it rewrites, and from requests whose response it reads: for an Envoy that
+// sends no request headers and so has to remove them itself.
+func DigestHeaders() []string    { return slices.Clone(bodyDigests) }
+func WholeBodyHeaders() []string { return slices.Clone(fromUpstream) }
 
 // weaken turns a strong entity tag into a weak one (RFC 9110 §8.8.1): the bytes
 // that a client sees are not the bytes that the upstream tagged.

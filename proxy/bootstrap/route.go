@@ -8,6 +8,7 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/sealmesh/sealmesh/proxy"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
@@ -24,10 +25,8 @@ func routes(p *policy.Policy, opt Options) []*routev3.Route {
 		}
 		route := &routev3.Route{Name: r.Name, Match: m, Action: toUpstream(),
 			TypedPerFilterConfig: map[string]*anypb.Any{filterName: pack(perRoute(r, opt))}}
-		if skipsRequestHeaders(r, opt) && r.Response != nil {
-			// sealmesh sees no request headers here, so Envoy asks the upstream for a
-			// whole body, uncompressed.
-			route.RequestHeadersToRemove = []string{"accept-encoding", "range", "if-range"}
+		if skipsRequestHeaders(r, opt) && !disabled(r) {
+			route.RequestHeadersToRemove = removed(r)
 		}
 		out = append(out, route)
 	}
@@ -36,6 +35,21 @@ func routes(p *policy.Policy, opt Options) []*routev3.Route {
 		Match:  &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
 		Action: toUpstream(),
 	})
+}
+
+// removed are the headers that Envoy takes out of a request where sealmesh does
+// not see them: the upstream is to answer with a whole body, uncompressed, and not to
+// check a digest of the body as it was. (Envoy 1.40 ignores what a body reply says of headers
+// that it did not send.)
+func removed(r *policy.Route) []string {
+	var names []string
+	if r.Response != nil {
+		names = append(names, proxy.WholeBodyHeaders()...)
+	}
+	if r.Request != nil {
+		names = append(names, proxy.DigestHeaders()...)
+	}
+	return names
 }
 
 func toUpstream() *routev3.Route_Route {
