@@ -1,0 +1,35 @@
+package transit
+
+import (
+	"context"
+	"time"
+
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// Describe reports what the key is. It needs read on the key.
+//
+// Transit has no states: a key that is there is enabled.
+func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
+	a, err := p.read(ctx)
+	if err != nil {
+		return hsm.Description{}, err
+	}
+	d := hsm.Description{
+		Kind: Kind, KeyID: p.client.keyID, Manager: "customer",
+		Origin: "TRANSIT", Spec: specs[a.Type], State: "Enabled", Rotation: "disabled",
+	}
+	if d.Spec == "" {
+		d.Spec = a.Type
+	}
+	if a.Imported {
+		d.Origin = "EXTERNAL"
+	}
+	if a.Deleted {
+		d.State = "PendingDeletion"
+	}
+	if period := time.Duration(a.Rotate) * time.Second; period > 0 {
+		d.Rotation, d.RotationDay = "enabled", max(1, int(period.Hours()/24))
+	}
+	return d, nil
+}

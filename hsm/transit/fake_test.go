@@ -1,0 +1,110 @@
+package transit
+
+import (
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/hsmtest"
+	"github.com/sealmesh/sealmesh/hsm/transit/transitfake"
+)
+
+// isolate keeps the environment of whoever runs the tests out of them.
+func isolate(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"ADDR", "TOKEN", "NAMESPACE", "CACERT", "CLIENT_CERT", "CLIENT_KEY", "TLS_SERVER_NAME", "SKIP_VERIFY"} {
+		t.Setenv("VAULT_"+name, "")
+		t.Setenv("BAO_"+name, "")
+	}
+}
+
+// A rig is a fake server, and the files by which to reach it.
+type rig struct {
+	*transitfake.Server
+	ca, token string
+}
+
+func startFake(t testing.TB) rig {
+	t.Helper()
+	s := transitfake.Start()
+	t.Cleanup(s.Close)
+	dir := t.TempDir()
+	ca, err := s.WriteCA(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rig{s, ca, filepath.Join(dir, "token")}
+	r.writeToken(t, transitfake.Root)
+	s.CreateKey("customers", transitfake.Key{})
+	return r
+}
+
+func (r rig) writeToken(t testing.TB, token string) {
+	t.Helper()
+	if err := os.WriteFile(r.token, []byte(token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// uri names a key, with more options as names and values in turn.
+func (r rig) uri(key string, options ...string) string {
+	q := url.Values{"ca-file": {r.ca}, "token-file": {r.token}}
+	for i := 0; i < len(options); i += 2 {
+		q.Set(options[i], options[i+1])
+		if options[i+1] == "" {
+			q.Del(options[i])
+		}
+	}
+	return "transit://" + r.Host() + "/transit/" + key + "?" + q.Encode()
+}
+
+func opener(uri string) func(testing.TB) hsm.Provider {
+	return func(t testing.TB) hsm.Provider { return mustOpen(t, uri) }
+}
+
+func mustOpen(t testing.TB, uri string) *Provider {
+	t.Helper()
+	p, err := Open(t.Context(), uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// wantError checks err's class and that its text holds every one of the texts.
+func wantError(t *testing.T, err error, class hsm.Class, texts ...string) *hsm.Error {
+	t.Helper()
+	e, ok := errors.AsType[*hsm.Error](err)
+	if !ok || e.Class != class {
+		t.Fatalf("got %v, want an error of class %v", err, class)
+	}
+	for _, text := range texts {
+		if !strings.Contains(e.Error(), text) {
+			t.Errorf("%q does not say %q", e, text)
+		}
+	}
+	return e
+}
+
+func wrapOne(t *testing.T, p hsm.Provider) []byte {
+	t.Helper()
+	key, wrapped, err := p.GenerateDataKey(t.Context(), hsmtest.Context(t, "service", "customers"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key.Destroy()
+	return wrapped
+}
+
+func unwrapOne(t *testing.T, p hsm.Provider, wrapped []byte) error {
+	t.Helper()
+	key, err := p.UnwrapDataKey(t.Context(), wrapped, hsmtest.Context(t, "service", "customers"))
+	if err == nil {
+		key.Destroy()
+	}
+	return err
+}
