@@ -26,6 +26,14 @@ test: envoy packages ## Run every test, with the race detector, against the real
 	go test -race -timeout 20m ./...
 	go test -run Alloc ./...
 
+.PHONY: bench
+bench: build envoy ## Measure it beside its alternatives, behind a real Envoy, into bench/results/<date> (under 15 minutes)
+	go run ./bench $(BENCH)
+
+.PHONY: bench-quick
+bench-quick: build envoy ## The same with fewer cases and rounds (under 2 minutes), into build/bench
+	go run ./bench -quick -out build/bench $(BENCH)
+
 .PHONY: fuzz
 fuzz: ## Fuzz every target for a while (FUZZTIME=30s)
 	@deploy/fuzz.sh $(or $(FUZZTIME),30s)

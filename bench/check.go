@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/sealmesh/sealmesh/bench/load"
+	"github.com/sealmesh/sealmesh/bench/rig"
+)
+
+// request is a POST of body to path, or a GET where path is one whose responses are opened.
+func request(path string, body []byte) *load.Request {
+	if strings.HasPrefix(path, "/open/") {
+		return load.NewRequest("GET", path, nil)
+	}
+	return load.NewRequest("POST", path, body)
+}
+
+var inClear = []byte(`"` + load.Member + `":"4539`)
+
+// check sends one request and makes sure that the contestant does the work that
+// it is measured at: the upstream gets no value in clear, and the client gets all back.
+func (b *bench) check(k *turn) error {
+	if strings.HasPrefix(k.path, "/open/") {
+		if err := b.prepare(k); err != nil {
+			return err
+		}
+	}
+	b.rig.Upstream.Watch(true)
+	defer b.rig.Upstream.Watch(false)
+	got, err := k.stack.Client.Do(k.request)
+	if err != nil {
+		return err
+	}
+	name := strings.Split(k.path, "/")[1]
+	works := (k.spec.Kind == rig.Straight || k.spec.Kind == rig.Sealmesh || k.spec.Kind == rig.Levers) && bytes.Contains(k.body, inClear)
+	if works && (name == "both" || name == "seal" || name == "stream") {
+		if stored := b.rig.Upstream.Last(); len(stored) == 0 || bytes.Contains(stored, inClear) {
+			return errors.New("the upstream got a value in clear")
+		}
+	}
+	if works && name == "seal" || name == "sink" {
+		return nil
+	}
+	return same(got, k.body, k.spec.Kind == rig.Straight)
+}
+
+// same reports how got differs from want. The order of members does not count when loose is set.
+func same(got, want []byte, loose bool) error {
+	if bytes.Equal(got, want) {
+		return nil
+	}
+	var a, b any
+	if loose && json.Unmarshal(got, &a) == nil && json.Unmarshal(want, &b) == nil && reflect.DeepEqual(a, b) {
+		return nil
+	}
+	return fmt.Errorf("the client got another body than it sent: %.80q", got)
+}
+
+// prepare makes the upstream answer k.path with what the contestant's own
+// sealing route stored of the body.
+func (b *bench) prepare(k *turn) error {
+	b.rig.Upstream.Watch(true)
+	defer b.rig.Upstream.Watch(false)
+	if _, err := k.stack.Client.Do(load.NewRequest("POST", "/seal/once", k.body)); err != nil {
+		return err
+	}
+	b.rig.Upstream.Serve(k.path, b.rig.Upstream.Last())
+	return nil
+}

@@ -1,0 +1,76 @@
+// Command bench measures sealmesh behind a real Envoy, beside what one would
+// use instead, and writes what it found to a folder: see README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"time"
+
+	"github.com/sealmesh/sealmesh/bench/rig"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	run := measure
+	args := os.Args[1:]
+	if len(args) > 0 && args[0] == "serve" {
+		run, args = serve, args[1:]
+	}
+	if err := run(ctx, args); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func measure(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("bench", flag.ExitOnError)
+	quick := flags.Bool("quick", false, "fewer cases and rounds: under two minutes")
+	out := flags.String("out", "", "folder for the results (default bench/results/<date>)")
+	only := flags.String("run", "", "run only the experiments whose name matches this regular expression")
+	binary := flags.String("sealmesh", "build/sealmesh", "the binary to measure: make build")
+	rounds := flags.Float64("rounds", 1, "multiply the number of rounds by this")
+	seed := flags.Uint64("seed", 1, "of the arrival times of open loops")
+	_ = flags.Parse(args)
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	match, err := regexp.Compile(*only)
+	if err != nil {
+		return err
+	}
+	envoy, err := rig.FindEnvoy()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(*binary); err != nil {
+		return errors.New("no sealmesh binary: run `make build` first")
+	}
+	dir, err := os.MkdirTemp("", "sealmesh-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	r, err := rig.New(envoy, *binary, dir)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if *out == "" {
+		*out = filepath.Join("bench", "results", time.Now().Format("2006-01-02"))
+	}
+	b := &bench{rig: r, quick: *quick, rounds: *rounds, seed: *seed, progress: newProgress(os.Stderr)}
+	b.start()
+	if err := b.all(ctx, match); err != nil {
+		return err
+	}
+	return b.write(*out)
+}

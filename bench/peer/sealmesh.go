@@ -1,0 +1,165 @@
+package peer
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"runtime/pprof"
+	"strings"
+	"syscall"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/builtin"
+	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/keycache/keyuse"
+	"github.com/sealmesh/sealmesh/proxy"
+	"github.com/sealmesh/sealmesh/proxy/policy"
+	"github.com/sealmesh/sealmesh/proxy/wire"
+)
+
+// Levers are what may be turned about sealmesh to see what it is worth. The zero
+// value is how `sealmesh serve` runs.
+type Levers struct {
+	Workers     uint   // grpc.NumStreamWorkers
+	Window      int    // static stream and connection windows, bytes
+	ReadBuffer  int    // -1: none
+	WriteBuffer int    // -1: none
+	GOGC        int    // percent
+	MemoryLimit int64  // bytes
+	Procs       int    // GOMAXPROCS
+	CPUProfile  string // file
+}
+
+func (l Levers) options() []grpc.ServerOption {
+	var opts []grpc.ServerOption
+	if l.Workers > 0 {
+		opts = append(opts, grpc.NumStreamWorkers(uint32(l.Workers)))
+	}
+	if l.Window > 0 {
+		opts = append(opts, grpc.StaticStreamWindowSize(int32(l.Window)), grpc.StaticConnWindowSize(int32(l.Window)))
+	}
+	if l.ReadBuffer != 0 {
+		opts = append(opts, grpc.ReadBufferSize(max(l.ReadBuffer, 0)))
+	}
+	if l.WriteBuffer != 0 {
+		opts = append(opts, grpc.WriteBufferSize(max(l.WriteBuffer, 0)))
+	}
+	return opts
+}
+
+func (l Levers) apply() (stop func(), err error) {
+	if l.GOGC != 0 {
+		debug.SetGCPercent(l.GOGC)
+	}
+	if l.MemoryLimit != 0 {
+		debug.SetMemoryLimit(l.MemoryLimit)
+	}
+	if l.Procs != 0 {
+		runtime.GOMAXPROCS(l.Procs)
+	}
+	if l.CPUProfile == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(l.CPUProfile)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, err
+	}
+	return func() { pprof.StopCPUProfile(); _ = f.Close() }, nil
+}
+
+// ServeSealmesh runs sealmesh itself on the policy at path, as `sealmesh serve` does, but
+// with levers, and with /stats on admin.
+func ServeSealmesh(path, admin string, l Levers) error {
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer cancel()
+	stop, err := l.apply()
+	if err != nil {
+		return err
+	}
+	defer stop()
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	p, err := policy.Load(path, src, os.LookupEnv, os.ReadFile)
+	if err != nil {
+		return err
+	}
+	recorder, err := keyuse.Open(keyuse.Options{Required: p.Audit.Required})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		end, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = recorder.Close(end)
+	}()
+	server, err := newServer(ctx, p, filepath.Dir(path), recorder)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	size := int(max(p.Limits.BufferedBytes, 16<<20)) + 1<<20
+	g := grpc.NewServer(append(l.options(), wire.ServerOption(), wire.PoolOption(),
+		grpc.MaxRecvMsgSize(size), grpc.MaxSendMsgSize(4*size), grpc.MaxConcurrentStreams(uint32(p.Limits.Streams)))...)
+	server.Register(g)
+	listener, err := net.Listen("unix", strings.TrimPrefix(p.Listen, "unix://"))
+	if err != nil {
+		return err
+	}
+	stopStats, err := ServeStats(admin, func() uint64 { return recorder.Stats().Recorded })
+	if err != nil {
+		return err
+	}
+	defer stopStats()
+	context.AfterFunc(ctx, g.Stop)
+	return g.Serve(listener)
+}
+
+func newServer(ctx context.Context, p *policy.Policy, dir string, recorder *keyuse.Recorder) (*proxy.Server, error) {
+	var keys []*hsm.Key
+	for _, k := range p.Keys {
+		ec, err := hsm.NewEncryptionContext(k.Context)
+		if err != nil {
+			return nil, err
+		}
+		key := &hsm.Key{Name: k.Name, Context: ec, Quorum: k.Quorum, Rotate: hsm.Rotate(k.Rotate), Cache: hsm.Bounds(k.Cache)}
+		for _, uri := range k.KEKs {
+			kek, err := builtin.Open(ctx, uri, builtin.Options{Dir: dir})
+			if err != nil {
+				return nil, fmt.Errorf("key %s: %w", k.Name, err)
+			}
+			key.KEKs = append(key.KEKs, kek)
+		}
+		keys = append(keys, key)
+	}
+	ring, err := hsm.NewKeyring(keys...)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := keycache.New(ring, keycache.Options{Recorder: recorder})
+	if err != nil {
+		return nil, err
+	}
+	metrics := new(proxy.Metrics)
+	rt, err := proxy.NewRuntime(p, cache, metrics, func() { _ = cache.Close() })
+	if err != nil {
+		return nil, err
+	}
+	if err := cache.Verify(ctx); err != nil {
+		return nil, err
+	}
+	return proxy.NewServer(rt, metrics, slog.New(slog.NewTextHandler(os.Stderr, nil)), nil), nil
+}

@@ -1,0 +1,223 @@
+// Package rig starts what the bench measures: a real Envoy for each contestant,
+// the contestant's processor in a process of its own, one upstream and one collector for all.
+package rig
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sealmesh/sealmesh/bench/load"
+	"github.com/sealmesh/sealmesh/bench/peer"
+	"github.com/sealmesh/sealmesh/hsm/local"
+	"github.com/sealmesh/sealmesh/proxy/bootstrap"
+	"github.com/sealmesh/sealmesh/proxy/policy"
+)
+
+//go:embed policy.yaml
+var policySource []byte
+
+// A Rig is what all contestants share.
+type Rig struct {
+	Envoy    string // binary
+	Sealmesh string // binary
+	Self     string // this binary, which runs the peers
+	Dir      string
+	Upstream *load.Upstream
+
+	sinks  []*sink
+	stacks []*Stack
+}
+
+// New starts the upstream, and keeps its files in dir.
+func New(envoy, sealmesh, dir string) (*Rig, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	up, err := load.StartUpstream()
+	if err != nil {
+		return nil, err
+	}
+	return &Rig{Envoy: envoy, Sealmesh: sealmesh, Self: self, Dir: dir, Upstream: up}, nil
+}
+
+// Close ends everything that the rig started.
+func (r *Rig) Close() {
+	for _, s := range r.stacks {
+		s.Stop()
+	}
+	for _, s := range r.sinks {
+		s.server.Stop()
+	}
+	_ = r.Upstream.Close()
+}
+
+// A Kind is what runs behind Envoy.
+type Kind string
+
+// The contestants.
+const (
+	None     Kind = "none"     // no ext_proc filter
+	Noop     Kind = "noop"     // stock grpc-go, answers "continue"
+	Straight Kind = "straight" // encoding/json, Tink, OTel SDK, stock grpc-go
+	Sealmesh Kind = "sealmesh" // the binary
+	Levers   Kind = "levers"   // sealmesh, wired by the bench
+)
+
+// Spec is a stack to start.
+type Spec struct {
+	Name    string
+	Kind    Kind
+	Chunked bool     // request headers travel as attributes
+	Spans   bool     // request spans of the OTel SDK too, besides key uses
+	Env     []string // more of the processor's environment
+	Args    []string // more of its arguments
+}
+
+// A Stack is one contestant: an Envoy, and what it asks.
+type Stack struct {
+	Spec
+	Dir       string
+	Addr      string // host:port where clients connect
+	Client    *load.Client
+	Envoy     *Process
+	Processor *Process // nil for None
+	Ready     time.Duration
+	sink      *sink
+	admin     *http.Client
+}
+
+// Start starts a stack and waits until it serves.
+func (r *Rig) Start(ctx context.Context, spec Spec) (*Stack, error) {
+	s := &Stack{Spec: spec, Dir: filepath.Join(r.Dir, spec.Name)}
+	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	r.stacks = append(r.stacks, s)
+	if err := local.Create(filepath.Join(s.Dir, "kek")); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, err
+	}
+	file := filepath.Join(s.Dir, "policy.yaml")
+	if err := os.WriteFile(file, policySource, 0o600); err != nil {
+		return nil, err
+	}
+	env := append([]string{"BENCH_DIR=" + s.Dir}, spec.Env...)
+	p, err := policy.Load(file, policySource, lookup(env), os.ReadFile)
+	if err != nil {
+		return nil, err
+	}
+	if spec.Kind != None {
+		if err := r.startProcessor(ctx, s, file, env); err != nil {
+			return nil, err
+		}
+	}
+	s.Envoy, s.Addr, err = r.startEnvoy(ctx, s.Dir, p, bootstrap.Options{Chunked: spec.Chunked}, spec.Kind != None)
+	if err != nil {
+		return nil, err
+	}
+	s.Client = load.NewClient(s.Addr)
+	return s, nil
+}
+
+// lookup finds variables in env, of which the last wins.
+func lookup(env []string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		for i := len(env) - 1; i >= 0; i-- {
+			if n := len(name); len(env[i]) > n && env[i][:n] == name && env[i][n] == '=' {
+				return env[i][n+1:], true
+			}
+		}
+		return "", false
+	}
+}
+
+func (r *Rig) startProcessor(ctx context.Context, s *Stack, file string, env []string) (err error) {
+	if s.sink, err = startSink(); err != nil {
+		return err
+	}
+	r.sinks = append(r.sinks, s.sink)
+	admin := filepath.Join(s.Dir, "admin.sock")
+	s.admin = overSocket(admin)
+	env = append(env, "OTEL_EXPORTER_OTLP_ENDPOINT="+s.sink.url, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_BSP_SCHEDULE_DELAY=100")
+	path, args := r.Self, []string{"serve", string(s.Kind), "-listen", "unix://" + s.Dir + "/ext_proc.sock", "-admin", "unix://" + admin, "-config", file}
+	if s.Kind == Sealmesh {
+		path, args = r.Sealmesh, []string{"serve", "--config", file}
+		if !s.Spans {
+			// Request spans off; key uses do not depend on the sampler.
+			env = append(env, "OTEL_TRACES_SAMPLER=always_off")
+		}
+	}
+	began := time.Now()
+	if s.Processor, err = start(s.Dir, "processor", env, path, append(args, s.Args...)...); err != nil {
+		return err
+	}
+	err = s.Processor.until(ctx, answers(s.admin, "http://admin/readyz"))
+	s.Ready = time.Since(began)
+	return err
+}
+
+// Stop ends the stack's processes.
+func (s *Stack) Stop() {
+	if s.Client != nil {
+		s.Client.Close()
+	}
+	for _, p := range []*Process{s.Envoy, s.Processor} {
+		if p != nil {
+			p.Stop()
+		}
+	}
+	s.Envoy, s.Processor = nil, nil
+}
+
+// Usage is what the processes of a stack have used so far.
+type Usage struct {
+	Processor, Envoy, Self time.Duration // CPU
+	Spans                  uint64        // that reached the collector
+}
+
+// Usage reads the clocks.
+func (s *Stack) Usage() (u Usage, err error) {
+	if u.Envoy, err = cpuOf(s.Envoy.PID()); err != nil {
+		return u, err
+	}
+	if s.Processor != nil {
+		if u.Processor, err = cpuOf(s.Processor.PID()); err != nil {
+			return u, err
+		}
+		u.Spans = s.sink.spans.Load()
+	}
+	u.Self, err = cpuOf(os.Getpid())
+	return u, err
+}
+
+// Memory is the resident set of the processor and of Envoy, in bytes.
+type Memory struct{ Processor, ProcessorPeak, Envoy, EnvoyPeak int64 }
+
+// Memory reads it.
+func (s *Stack) Memory() (m Memory, err error) {
+	if m.Envoy, m.EnvoyPeak, err = memoryOf(s.Envoy.PID()); err != nil || s.Processor == nil {
+		return m, err
+	}
+	m.Processor, m.ProcessorPeak, err = memoryOf(s.Processor.PID())
+	return m, err
+}
+
+// Stats asks a processor that the bench itself runs for its allocations.
+func (s *Stack) Stats() (st peer.Stats, err error) {
+	resp, err := s.admin.Get("http://admin/stats")
+	if err != nil {
+		return st, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return st, fmt.Errorf("%s: stats: %s", s.Name, resp.Status)
+	}
+	return st, json.NewDecoder(resp.Body).Decode(&st)
+}

@@ -1,0 +1,73 @@
+package stats
+
+// A Sample is one contestant's turn in one round of a case. Times are microseconds.
+type Sample struct {
+	Case       string  `json:"case"`
+	Contestant string  `json:"contestant"`
+	Round      int     `json:"round"`
+	Requests   int64   `json:"requests"`
+	Failed     int64   `json:"failed,omitempty"`
+	Seconds    float64 `json:"seconds"`
+	P50        int64   `json:"p50"`
+	P90        int64   `json:"p90"`
+	P99        int64   `json:"p99"`
+	P999       int64   `json:"p99_9"`
+	// CPU time of the turn.
+	Processor float64 `json:"cpu_processor"`
+	Envoy     float64 `json:"cpu_envoy"`
+	Self      float64 `json:"cpu_load"` // load generator, upstream and collector
+	// Of processors that the bench runs itself: heap objects allocated.
+	Mallocs uint64 `json:"mallocs,omitempty"`
+	Spans   uint64 `json:"spans,omitempty"` // that reached the collector
+}
+
+// A Metric is a figure of a sample.
+type Metric func(Sample) float64
+
+// The metrics, per request where that makes sense.
+var (
+	PerSecond    Metric = func(s Sample) float64 { return float64(s.Requests) / s.Seconds }
+	ProcessorCPU Metric = func(s Sample) float64 { return s.Processor / float64(s.Requests) }
+	EnvoyCPU     Metric = func(s Sample) float64 { return s.Envoy / float64(s.Requests) }
+	SelfCPU      Metric = func(s Sample) float64 { return s.Self / float64(s.Requests) }
+	Allocations  Metric = func(s Sample) float64 { return float64(s.Mallocs) / float64(s.Requests) }
+	P50          Metric = func(s Sample) float64 { return float64(s.P50) }
+	P99          Metric = func(s Sample) float64 { return float64(s.P99) }
+)
+
+// Samples are samples in the order in which they were taken.
+type Samples []Sample
+
+// Of returns a contestant's figures in a case, by round.
+func (all Samples) Of(id, contestant string, m Metric) []float64 {
+	var out []float64
+	for _, s := range all {
+		if s.Case == id && s.Contestant == contestant && s.Requests > 0 {
+			out = append(out, m(s))
+		}
+	}
+	return out
+}
+
+// Spread is what a contestant's figures in a case come to.
+func (all Samples) Spread(id, contestant string, m Metric) Spread {
+	return Of(all.Of(id, contestant, m))
+}
+
+// Ratio compares a contestant with base, round by round.
+func (all Samples) Ratio(id, contestant, base string, m Metric) Spread {
+	return Ratios(all.Of(id, contestant, m), all.Of(id, base, m))
+}
+
+// Added compares what a contestant adds to floor with what base adds, round by round.
+func (all Samples) Added(id, contestant, base, floor string, m Metric) Spread {
+	a, b, f := all.Of(id, contestant, m), all.Of(id, base, m), all.Of(id, floor, m)
+	n := min(len(a), len(b), len(f))
+	out := make([]float64, 0, n)
+	for i := range n {
+		if added := b[i] - f[i]; added > 0 {
+			out = append(out, (a[i]-f[i])/added)
+		}
+	}
+	return Of(out)
+}

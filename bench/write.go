@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/sealmesh/sealmesh/bench/report"
+	"github.com/sealmesh/sealmesh/bench/rig"
+)
+
+// write puts the results into dir.
+func (b *bench) write(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	r := &report.Report{Title: "sealmesh: measured", Facts: b.facts(), Figures: b.figures, Sections: b.sections}
+	var md, page bytes.Buffer
+	raw, err := b.raw(r.Facts)
+	err = errors.Join(err, r.Markdown(&md), r.HTML(&page))
+	files := map[string][]byte{"table.md": md.Bytes(), "index.html": page.Bytes(), "raw.json": raw}
+	for _, s := range b.sections {
+		for _, p := range s.Plots {
+			files[p.Name+".svg"] = []byte(p.SVG())
+		}
+	}
+	for name, data := range files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), data, 0o644))
+	}
+	b.say("results in %s", dir)
+	return err
+}
+
+// raw is every turn of every round, one a line.
+func (b *bench) raw(facts []report.Fact) ([]byte, error) {
+	var out bytes.Buffer
+	head, err := json.Marshal(map[string]any{"facts": facts, "notes": b.notes, "figures": b.figures})
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(&out, "{\"run\": %s,\n\"samples\": [\n", head)
+	for i, s := range b.samples {
+		line, err := json.Marshal(s)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			out.WriteString(",\n")
+		}
+		out.Write(line)
+	}
+	out.WriteString("\n]}\n")
+	return out.Bytes(), nil
+}
+
+// facts say what ran, where.
+func (b *bench) facts() []report.Fact {
+	kind := "full"
+	if b.quick {
+		kind = "quick: few rounds, so wide spreads"
+	}
+	return []report.Fact{
+		{Name: "run", Value: fmt.Sprintf("%s, %s, took %v, seed %d", b.began.UTC().Format(time.RFC3339), kind, time.Since(b.began).Round(time.Second), b.seed)},
+		{Name: "machine", Value: machine()},
+		{Name: "Envoy", Value: rig.EnvoyVersion(b.rig.Envoy) + ", --concurrency 1"},
+		{Name: "sealmesh", Value: firstLine(b.rig.Sealmesh, "version")},
+		{Name: "Go", Value: runtime.Version()},
+		{Name: "modules", Value: modules("google.golang.org/grpc", "google.golang.org/protobuf", "github.com/tink-crypto/tink-go/v2", "go.opentelemetry.io/otel/sdk", "github.com/envoyproxy/go-control-plane/envoy")},
+	}
+}
+
+func machine() string {
+	model, memory, kernel := "unknown processor", "", ""
+	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(b)) {
+			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+				model = strings.TrimSpace(value)
+			}
+		}
+	}
+	if b, err := os.ReadFile("/proc/meminfo"); err == nil {
+		var n int
+		if _, err := fmt.Sscanf(string(b), "MemTotal: %d kB", &n); err == nil {
+			memory = fmt.Sprintf(", %d GiB", n>>20)
+		}
+	}
+	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		version, _, _ := strings.Cut(strings.TrimSpace(string(b)), "-")
+		kernel = ", Linux " + version
+	}
+	return fmt.Sprintf("%d × %s%s%s, shared by load generator, upstream, Envoy and processor", runtime.NumCPU(), model, memory, kernel)
+}
+
+func firstLine(path string, args ...string) string {
+	out, err := exec.Command(path, args...).Output()
+	if err != nil {
+		return "unknown version"
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return line
+}
+
+// modules gives the versions that this binary was built with.
+func modules(paths ...string) string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	var out []string
+	for _, want := range paths {
+		for _, d := range info.Deps {
+			if d.Path == want {
+				out = append(out, strings.TrimPrefix(want, "google.golang.org/")+" "+d.Version)
+			}
+		}
+	}
+	return strings.Join(out, ", ")
+}
