@@ -17,11 +17,11 @@ func routes(p *policy.Policy, opt Options) []*routev3.Route {
 	var out []*routev3.Route
 	for _, r := range p.Routes {
 		m := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_SafeRegex{SafeRegex: regex(pathRegex(r))}}
-		if len(r.Methods) > 0 {
-			m.Headers = append(m.Headers, headerMatch(":method", "^("+strings.Join(r.Methods, "|")+")$"))
+		if len(r.Methods) > 0 || disabled(r) {
+			m.Headers = append(m.Headers, headerMatch(":method", methodRegex(r)))
 		}
-		if len(r.Hosts) > 0 {
-			m.Headers = append(m.Headers, headerMatch(":authority", hostRegex(r.Hosts)))
+		if len(r.Hosts) > 0 || disabled(r) {
+			m.Headers = append(m.Headers, headerMatch(":authority", hostRegex(r)))
 		}
 		route := &routev3.Route{Name: r.Name, Match: m, Action: toUpstream(),
 			TypedPerFilterConfig: map[string]*anypb.Any{filterName: pack(perRoute(r, opt))}}
@@ -69,8 +69,8 @@ func headerMatch(name, re string) *routev3.HeaderMatcher {
 // pathRegex is a route's path template as an expression over a path without its
 // query. Like the policy's own matcher it lets a trailing slash be there or not.
 //
-// On a skipped route sealmesh never sees the request, so only plain paths may
-// take it: a server may read "/free/..;/customers" or "/free/%252e%252e/customers" as
+// On a skipped route sealmesh never sees the request, so only plain paths (and plain
+// methods and hosts) may take it: a server may read "/free/..;/customers" or "/free/%252e%252e/customers" as
 // another path. All others fall through to the last route, where sealmesh decides.
 func pathRegex(r *policy.Route) string {
 	segment, rest := "/[^/]+", "(/.*)?"
@@ -97,15 +97,42 @@ func pathRegex(r *policy.Route) string {
 	return b.String()
 }
 
-// hostRegex matches the :authority of any of hosts, with or without a port.
-func hostRegex(hosts []string) string {
-	var parts []string
-	for _, h := range hosts {
-		if suffix, ok := strings.CutPrefix(h, "*."); ok {
-			parts = append(parts, `[^:]+\.`+regexp.QuoteMeta(suffix))
-			continue
-		}
-		parts = append(parts, regexp.QuoteMeta(h))
+// methodRegex matches the methods of r. Like the policy's own matcher it disregards
+// case, since HTTP/2 lets "post" in, which some frameworks take for POST. On a skipped route only
+// plain spellings match.
+func methodRegex(r *policy.Route) string {
+	switch {
+	case len(r.Methods) == 0:
+		return "^[A-Z_-]+$"
+	case disabled(r):
+		return "^(" + strings.Join(r.Methods, "|") + ")$"
 	}
-	return "(?i)^(" + strings.Join(parts, "|") + ")(:[0-9]+)?$"
+	return "(?i)^(" + strings.Join(r.Methods, "|") + ")$"
+}
+
+// hostRegex matches the :authority of the hosts of r, with or without a port. Like the
+// policy's own matcher it lets a trailing dot be there or not, and a colon without a
+// port; on a skipped route only plain spellings match, of any host where r names none.
+func hostRegex(r *policy.Route) string {
+	const plain = `[0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*`
+	var parts []string
+	for _, h := range r.Hosts {
+		suffix, all := strings.CutPrefix(h, "*.")
+		switch {
+		case !all:
+			parts = append(parts, regexp.QuoteMeta(h))
+		case disabled(r):
+			parts = append(parts, plain+`\.`+regexp.QuoteMeta(suffix))
+		default:
+			parts = append(parts, `[^:]+\.`+regexp.QuoteMeta(suffix))
+		}
+	}
+	if len(parts) == 0 {
+		parts = []string{plain, `\[[0-9A-Fa-f:.]+\]`}
+	}
+	end := `\.?(:[0-9]*)?$`
+	if disabled(r) {
+		end = "(:[0-9]+)?$"
+	}
+	return "(?i)^(" + strings.Join(parts, "|") + ")" + end
 }
