@@ -20,6 +20,7 @@ routes:
   - {name: method, match: {methods: [POST, PUT], path: /posted/**}, request: {seal: {$..ssn: pii}}}
   - {name: path, match: {path: /customers/**}, request: {seal: {$..ssn: pii}}}
   - {name: folded, match: {path: "/folded/{id}/x", ignore_case: true}, request: {seal: {$..ssn: pii}}}
+  - {name: spelled, match: {path: "/users/@me/ä:b"}, request: {seal: {$..ssn: pii}}}
   - {name: public, match: {hosts: ["*.example.org"], methods: [GET], path: /**}, skip: true}
   - {name: rest, match: {path: /**}, skip: true}
 `
@@ -39,7 +40,8 @@ func TestEnvoySkipsOnlyWhatThePolicySkips(t *testing.T) {
 			"b,api.example.com", "[::1]", "[::1]:", "[::2]", "[api.example.com]", "api%2eexample.com", "api.example.com:8x", "", "a.example.org",
 			"u@a.example.org", "api.example.com:@a.example.org", "a.example.org."} {
 			for _, path := range []string{"/", "/free", "/posted", "/posted/", "/posted/1", "/customers", "/customers/", "/customers/1/", "/Customers",
-				"/folded/1/x", "/FOLDED/1/X/", "/customers;a", "/;a/customers", "/c%75stomers", "/free/..;/customers", "/free/%2e%2e/customers"} {
+				"/folded/1/x", "/FOLDED/1/X/", "/customers;a", "/;a/customers", "/c%75stomers", "/free/..;/customers", "/free/%2e%2e/customers",
+				"/users/@me/%C3%A4:b", "/users/%40me/%c3%a4%3Ab", "/users/@me/\u00e4:b"} {
 				name := take(t, table, method, host, path)
 				want, err := p.Match(method, host, path)
 				switch {
@@ -68,6 +70,8 @@ func TestEnvoyFindsTheProtectedRoute(t *testing.T) {
 		{"POST", "A.api.example.com.:443", "/a", "host"},
 		{"POST", "api.example.com:", "/a", "host"},
 		{"post", "other", "/posted/1", "method"},
+		{"GET", "other", "/users/@me/%C3%A4:b", "spelled"},
+		{"GET", "other", "/users/%40me/%c3%a4%3ab/", "spelled"},
 		{"GET", "other", "/posted/1", "rest"},
 		{"GET", "a.example.org", "/posted/1", "public"},
 	} {

@@ -1,8 +1,10 @@
 package bootstrap
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
@@ -75,7 +77,8 @@ func headerMatch(name, re string) *routev3.HeaderMatcher {
 func pathRegex(r *policy.Route) string {
 	segment, rest := "/[^/]+", "(/.*)?"
 	if disabled(r) {
-		segment, rest = "/[^/;%]+", "(/[^;%]*)?"
+		const plain = `!-$&-.0-:<-\[\]-~` // printable ASCII less % ; \ and /
+		segment, rest = "/["+plain+"]+", "(/["+plain+"/]*)?"
 	}
 	var b strings.Builder
 	if r.IgnoreCase {
@@ -90,11 +93,34 @@ func pathRegex(r *policy.Route) string {
 		case s == "*" || strings.HasPrefix(s, "{"):
 			b.WriteString(segment)
 		default:
-			b.WriteString("/" + regexp.QuoteMeta(s))
+			b.WriteString("/" + literalRegex(s, disabled(r)))
 		}
 	}
 	b.WriteString("/?$")
 	return b.String()
+}
+
+// literalRegex matches a literal segment. A client may percent-encode any byte of it; Envoy
+// has decoded the unreserved ones by then (RFC 3986 section 6.2.2.2), so the others are matched
+// both ways, unless only plain is asked for.
+func literalRegex(s string, plain bool) string {
+	var b strings.Builder
+	for i := range len(s) {
+		c, raw := s[i], regexp.QuoteMeta(s[i:i+1])
+		switch {
+		case c >= utf8.RuneSelf:
+			fmt.Fprintf(&b, "(?i:%%%02X)", c)
+		case plain || unreserved(c):
+			b.WriteString(raw)
+		default:
+			fmt.Fprintf(&b, "(?i:%s|%%%02X)", raw, c)
+		}
+	}
+	return b.String()
+}
+
+func unreserved(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || strings.IndexByte("-._~", c) >= 0
 }
 
 // methodRegex matches the methods of r. Like the policy's own matcher it disregards
