@@ -1,0 +1,99 @@
+package gcpkms
+
+import (
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/gcpkms/gcpfake"
+	"github.com/sealmesh/sealmesh/hsm/hsmtest"
+)
+
+// isolate keeps the environment of whoever runs the tests out of them, and
+// Application Default Credentials from being looked for on the network.
+func isolate(t *testing.T) {
+	t.Helper()
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("GOOGLE_CLOUD_QUOTA_PROJECT", "")
+}
+
+// A rig is a fake, a key in it, and the credentials of one who may do all.
+type rig struct {
+	*gcpfake.Server
+	key, all string
+}
+
+func startFake(t testing.TB) rig {
+	t.Helper()
+	s := gcpfake.Start()
+	t.Cleanup(s.Close)
+	r := rig{Server: s, key: s.CreateKey(gcpfake.Key{})}
+	r.all = r.account(t, gcpfake.Get, gcpfake.Encrypt, gcpfake.Decrypt)
+	return r
+}
+
+// account returns the file of a service account's credentials.
+func (r rig) account(t testing.TB, permissions ...string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "credentials.json")
+	if err := os.WriteFile(file, r.CreateAccount(permissions...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func (r rig) uri(key, credentials string) string {
+	q := url.Values{"endpoint": {r.URL()}, "credentials-file": {credentials}}
+	return "gcpkms:///" + key + "?" + q.Encode()
+}
+
+func opener(uri string) func(testing.TB) hsm.Provider {
+	return func(t testing.TB) hsm.Provider { return mustOpen(t, uri) }
+}
+
+func mustOpen(t testing.TB, uri string) *Provider {
+	t.Helper()
+	p, err := Open(t.Context(), uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// wantError checks err's class and that its text holds every one of the texts.
+func wantError(t *testing.T, err error, class hsm.Class, texts ...string) *hsm.Error {
+	t.Helper()
+	e, ok := errors.AsType[*hsm.Error](err)
+	if !ok || e.Class != class {
+		t.Fatalf("got %v, want an error of class %v", err, class)
+	}
+	for _, text := range texts {
+		if !strings.Contains(e.Error(), text) {
+			t.Errorf("%q does not say %q", e, text)
+		}
+	}
+	return e
+}
+
+func wrapOne(t *testing.T, p hsm.Provider) []byte {
+	t.Helper()
+	key, wrapped, err := p.GenerateDataKey(t.Context(), hsmtest.Context(t, "service", "customers"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key.Destroy()
+	return wrapped
+}
+
+func unwrapOne(t *testing.T, p hsm.Provider, wrapped []byte) error {
+	t.Helper()
+	key, err := p.UnwrapDataKey(t.Context(), wrapped, hsmtest.Context(t, "service", "customers"))
+	if err == nil {
+		key.Destroy()
+	}
+	return err
+}

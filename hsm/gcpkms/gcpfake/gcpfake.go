@@ -1,0 +1,175 @@
+// Package gcpfake is a server that speaks the part of Google's APIs that
+// sealmesh uses: Cloud KMS version 1's cryptoKeys.get, encrypt and decrypt, and the
+// token endpoint of service accounts (RFC 7523). It wraps and unwraps for real,
+// with versions that have states, and checks and gives every CRC32C. It is for
+// tests: everything is in memory.
+package gcpfake
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// A Server is safe for concurrent use.
+type Server struct {
+	mu       sync.Mutex
+	http     *httptest.Server
+	keys     map[string]*key
+	accounts map[string]*account // by e-mail address
+	tokens   map[string]*account
+	faults   []Fault
+	log      []Request
+}
+
+// A Request is what a client asked, for tests to look at.
+type Request struct {
+	Method, Path, Token, QuotaProject, Body string
+}
+
+// A Fault is what happens to the next request to Cloud KMS.
+type Fault struct {
+	Status int // 0 closes the connection
+	Body   string
+	Header map[string]string
+	Echo   bool                 // the body is what was sent, as no server should
+	Tamper func(map[string]any) // the answer is the real one, after this
+}
+
+// Start starts a server on 127.0.0.1, without TLS.
+func Start() *Server {
+	s := &Server{keys: map[string]*key{}, accounts: map[string]*account{}, tokens: map[string]*account{}}
+	s.http = httptest.NewServer(s)
+	return s
+}
+
+// Close ends every connection.
+func (s *Server) Close() {
+	s.http.CloseClientConnections()
+	s.http.Close()
+}
+
+// URL is the server's address.
+func (s *Server) URL() string { return s.http.URL }
+
+// Fail has the next requests to Cloud KMS meet faults, in order.
+func (s *Server) Fail(faults ...Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, faults...)
+}
+
+// Requests returns what was asked since it was called last, and forgets what
+// faults are left.
+func (s *Server) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	log := s.log
+	s.log, s.faults = nil, nil
+	return log
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	text, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil {
+		return // the client went away
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	s.log = append(s.log, Request{r.Method, r.URL.Path, token, r.Header.Get("X-Goog-User-Project"), string(text)})
+	if r.URL.Path == "/token" {
+		s.issue(w, text)
+		return
+	}
+	var f Fault
+	if len(s.faults) > 0 {
+		f, s.faults = s.faults[0], s.faults[1:]
+		if f.Tamper == nil {
+			f.serve(w, text)
+			return
+		}
+	}
+	out, failed := s.answer(r, token, text)
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	if failed != nil {
+		w.WriteHeader(failed.Code)
+		_ = json.NewEncoder(w).Encode(map[string]any{"error": failed})
+		return
+	}
+	if f.Tamper != nil {
+		f.Tamper(out)
+	}
+	_ = json.NewEncoder(w).Encode(out)
+}
+
+func (f Fault) serve(w http.ResponseWriter, sent []byte) {
+	if f.Status == 0 {
+		panic(http.ErrAbortHandler)
+	}
+	for name, value := range f.Header {
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(f.Status)
+	if f.Echo {
+		f.Body = string(sent)
+	}
+	_, _ = io.WriteString(w, f.Body)
+}
+
+// A refusal is google.rpc.Status, as the API writes it.
+type refusal struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+	Status  string `json:"status"`
+	Details []any  `json:"details,omitempty"`
+}
+
+func (s *Server) answer(r *http.Request, token string, text []byte) (map[string]any, *refusal) {
+	who := s.tokens[token]
+	if who == nil {
+		return nil, &refusal{Code: 401, Status: "UNAUTHENTICATED", Message: "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential."}
+	}
+	name, verb, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v1/"), ":")
+	permission := map[string]string{"": "cryptoKeys.get", "encrypt": "cryptoKeyVersions.useToEncrypt", "decrypt": "cryptoKeyVersions.useToDecrypt"}[verb]
+	if permission == "" || (r.Method == http.MethodPost) != (verb != "") {
+		return nil, &refusal{Code: 404, Status: "NOT_FOUND", Message: "Method not found."}
+	}
+	k := s.keys[name]
+	if !slices.Contains(who.permissions, permission) {
+		return nil, denied(permission, name)
+	}
+	if k == nil {
+		return nil, &refusal{Code: 404, Status: "NOT_FOUND", Message: "CryptoKey " + name + " not found."}
+	}
+	if verb == "" {
+		return k.describe(), nil
+	}
+	var in input
+	if err := json.Unmarshal(text, &in); err != nil {
+		return nil, invalid("Invalid JSON payload received.")
+	}
+	if k.Purpose != "ENCRYPT_DECRYPT" {
+		return nil, &refusal{Code: 400, Status: "FAILED_PRECONDITION", Message: "The request cannot be fulfilled. Resource projects is of purpose " + k.Purpose + "."}
+	}
+	if verb == "encrypt" {
+		return k.encrypt(in)
+	}
+	return k.decrypt(in)
+}
+
+func denied(permission, name string) *refusal {
+	return &refusal{
+		Code: 403, Status: "PERMISSION_DENIED",
+		Message: "Permission 'cloudkms." + permission + "' denied on resource '" + name + "' (or it may not exist).",
+		Details: []any{map[string]any{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "IAM_PERMISSION_DENIED", "domain": "cloudkms.googleapis.com"}},
+	}
+}
+
+func invalid(message string) *refusal {
+	return &refusal{Code: 400, Status: "INVALID_ARGUMENT", Message: message}
+}
