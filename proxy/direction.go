@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -43,6 +44,17 @@ func (d *direction) index() int {
 	return 0
 }
 
+// announced checks that Envoy will show this direction's bodies whole. It is asked
+// before either direction begins: of a body that Envoy does not show, no message would
+// ever tell, and it would pass in clear.
+func (d *direction) announced() error {
+	switch {
+	case d.plan == nil, d.mode == wire.ModeBuffered, d.mode == wire.ModeStreamed, d.mode == wire.ModeFullDuplex:
+		return nil
+	}
+	return refuse(codeMode, fmt.Errorf("the %s body mode of the route is %d", d.name(), d.mode))
+}
+
 // begin checks, at the headers, that the body to come can be protected, and
 // starts to fetch the keys that it will need.
 func (d *direction) begin() error {
@@ -54,11 +66,6 @@ func (d *direction) begin() error {
 	}
 	if d.response && d.head.status == 206 {
 		return refuse(codePartial, nil)
-	}
-	switch d.mode {
-	case wire.ModeBuffered, wire.ModeStreamed, wire.ModeFullDuplex:
-	default:
-		return refuse(codeMode, nil)
 	}
 	if d.head.contentType != "" && !d.head.empty {
 		if err := d.checkBody(); err != nil {

@@ -139,7 +139,10 @@ func (x *exchange) match() error {
 		x.route = ready
 		x.request.plan, x.response.plan = ready.request, ready.response
 	}
-	return nil
+	if err := x.request.announced(); err != nil {
+		return err
+	}
+	return x.response.announced()
 }
 
 func (x *exchange) routeName() string {

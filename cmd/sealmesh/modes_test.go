@@ -121,6 +121,22 @@ func (s *stack) roundTrip(t *testing.T, path, body string, chunked, buffered boo
 	}
 }
 
+// A direction that Envoy does not show is refused before the other one passes: no
+// message would ever tell of its body.
+func TestEnvoyHiddenDirection(t *testing.T) {
+	s := newStack(t, stackOptions{handler: specials, mutate: func(b *bootstrapv3.Bootstrap) {
+		setMode(t, b, func(m *procv3.ProcessingMode) {
+			m.RequestHeaderMode, m.ResponseHeaderMode = procv3.ProcessingMode_SEND, procv3.ProcessingMode_SKIP
+			m.ResponseBodyMode, m.ResponseTrailerMode = procv3.ProcessingMode_NONE, procv3.ProcessingMode_SKIP
+		})
+	}})
+	for _, path := range []string{"/seal-response/echo", "/buffered/echo", "/streamed/echo"} {
+		if got := s.do(http.MethodGet, path, ""); !strings.Contains(got.body, "mode_unsafe") {
+			t.Errorf("%s: %v, status %d: %s", path, got.err, got.status, got.body)
+		}
+	}
+}
+
 // A mode that would pass values in clear is refused before any byte leaves.
 func TestEnvoyUnsafeModes(t *testing.T) {
 	for name, mode := range map[string]procv3.ProcessingMode_BodySendMode{
