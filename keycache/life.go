@@ -84,7 +84,20 @@ func (d *dataKey) due(now time.Duration) bool {
 
 // refresh has the KMS vouch for d again.
 func (k *key) refresh(d *dataKey, parent trace.SpanContext) *flight {
+	return k.ask(d, parent, func() bool { return false })
+}
+
+// freshen is refresh for a d past its soft bound. Between the look that found it
+// so and here, another flight may have landed: it is not asked for twice.
+func (k *key) freshen(d *dataKey, parent trace.SpanContext) *flight {
+	return k.ask(d, parent, func() bool { return d.fresh(k.cache.now()) })
+}
+
+func (k *key) ask(d *dataKey, parent trace.SpanContext, enough func() bool) *flight {
 	return k.cache.join(&k.flights, d.sum, func(ctx context.Context) (*dataKey, error) {
+		if enough() {
+			return d, nil
+		}
 		if err := k.verifyAgain(ctx, d, parent); err != nil {
 			return nil, err
 		}

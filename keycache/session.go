@@ -68,7 +68,7 @@ func (s *Session) Warm(t *Tag) {
 	case d == nil || !d.maySeal(now):
 		t.key.succeed(d, s.parent)
 	case !d.serves(now):
-		t.key.refresh(d, s.parent)
+		t.key.freshen(d, s.parent)
 	}
 }
 
@@ -87,7 +87,7 @@ func (s *Session) Prefetch(t *Tag, text []byte) {
 	switch {
 	case err != nil || d != nil && d.serves(s.st.now):
 	case d != nil && d.usable(s.st.now):
-		t.key.refresh(d, s.parent)
+		t.key.freshen(d, s.parent)
 	default:
 		_, _ = t.key.fetch(&h, s.parent) // Open will meet the error and record it
 	}

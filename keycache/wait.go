@@ -37,7 +37,7 @@ func (s *Session) settle(d *dataKey) (cacheState, error) {
 	d.key.stats.misses[idle].Add(1)
 	ctx, cancel := context.WithTimeout(s.ctx, staleWait)
 	defer cancel()
-	_, err := d.key.refresh(d, s.parent).wait(ctx)
+	_, err := d.key.freshen(d, s.parent).wait(ctx)
 	s.tick()
 	switch {
 	case err == nil:

@@ -111,10 +111,10 @@ func (r *Recorder) acknowledge(b *batch, a answer, clean bool) {
 		r.refused.Add(rejected)
 		r.log.Error("the collector refused key-use spans of a batch", "refused", rejected, "batch", b.spans, "message", a.message)
 	}
-	r.finish(b, clean)
 	if r.down.Swap(false) {
 		r.log.Info("the collector takes key-use spans again")
 	}
+	r.finish(b, clean) // last: who waits for it then finds all the rest done
 }
 
 // lose gives a batch up, loudly.
