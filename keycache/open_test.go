@@ -120,6 +120,45 @@ func TestOneBodyUnwrapsItsKeysTogether(t *testing.T) {
 	})
 }
 
+// OnMiss is the moment to prefetch: it comes with the first miss, and with no hit.
+func TestOnMiss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		texts := foreign(t, 40, "value", m)
+		r := newRig(t, keyOf(m), Options{})
+		m.answer(50*time.Millisecond, 0)
+		start := time.Now()
+		s := r.session()
+		calls := 0
+		s.OnMiss(func() {
+			if calls++; calls > 1 {
+				return
+			}
+			for _, text := range texts[1:] {
+				s.Prefetch(r.tag, text)
+			}
+		})
+		for range 2 {
+			for _, text := range texts {
+				got, _, err := s.Open(nil, r.tag, text)
+				if err != nil || string(got) != "value" {
+					t.Fatalf("%s, %v", got, err)
+				}
+			}
+		}
+		if took := time.Since(start); took != 50*time.Millisecond {
+			t.Errorf("took %v, want 50ms", took)
+		}
+		if calls > len(texts) {
+			t.Errorf("%d calls for %d misses: a hit is no miss", calls, len(texts))
+		}
+		if err := s.Close(nil); err != nil {
+			t.Fatal(err)
+		}
+		r.end()
+	})
+}
+
 func TestCallsInFlightAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newKMS("a")

@@ -20,6 +20,7 @@ type Session struct {
 	parent   trace.SpanContext
 	st       *state // nil once closed
 	result   error  // of Close
+	onMiss   func()
 }
 
 // A state is what a session works with, and the next one uses again.
@@ -30,6 +31,7 @@ type state struct {
 	grants   []grant
 	account  account
 	buf      []byte // a parsed envelope: ciphertext, nothing secret
+	spare    []byte // another, for those that are looked at while that one waits
 	reserved keyuse.Reservation
 	admitted int // uses that reserved has room for
 }
@@ -69,6 +71,19 @@ func (s *Session) Warm(t *Tag) {
 		t.key.succeed(d, s.parent)
 	case !d.serves(now):
 		t.key.freshen(d, s.parent)
+	}
+}
+
+// OnMiss has f called each time before Open waits for a data key: the moment to
+// Prefetch those that come next, so that they are waited for together. Where all keys
+// are there, f is never called.
+func (s *Session) OnMiss(f func()) { s.onMiss = f }
+
+func (s *Session) missed() {
+	if s.onMiss != nil {
+		s.st.buf, s.st.spare = s.st.spare, s.st.buf
+		s.onMiss()
+		s.st.buf, s.st.spare = s.st.spare, s.st.buf
 	}
 }
 
@@ -182,6 +197,7 @@ func (s *Session) find(k *key, h *envelope.Header) (*dataKey, *cipher, cacheStat
 }
 
 func (s *Session) findSlowly(k *key, h *envelope.Header, d *dataKey) (*dataKey, *cipher, cacheState, error) {
+	s.missed()
 	for {
 		var err error
 		state := miss

@@ -25,9 +25,10 @@ type direction struct {
 
 	session *keycache.Session
 	writer  codec.Writer
-	ahead   int  // fields of the present batch still to come, to see when a new one begins
-	fields  int  // replaced so far
-	pass    bool // the body passes unread, explicitly
+	batch   []codec.Field // what Open is asked for now, and what comes after it
+	looked  bool          // the keys of what comes after are being fetched
+	fields  int           // replaced so far
+	pass    bool          // the body passes unread, explicitly
 }
 
 func (d *direction) name() string {
@@ -73,6 +74,7 @@ func (d *direction) begin() error {
 		}
 	}
 	d.session = d.x.rt.cache.Session(d.x.ctx, d.x.keyUse(d))
+	d.session.OnMiss(d.prefetch)
 	for _, t := range d.plan.warm {
 		d.session.Warm(t)
 	}
@@ -116,10 +118,10 @@ func (d *direction) open() error {
 
 // transform is the codec.Transform of this direction.
 func (d *direction) transform(dst []byte, batch []codec.Field) ([]byte, codec.Kind, error) {
-	if len(batch) > d.ahead && len(batch) > 1 {
-		d.prefetch(batch)
+	if len(batch) != len(d.batch)-1 {
+		d.looked = false // the first of a new batch
 	}
-	d.ahead = len(batch) - 1
+	d.batch = batch
 	f := &batch[0]
 	tag := d.plan.tags[f.Rule]
 	if !d.plan.Rules[f.Rule].Open {
@@ -147,11 +149,15 @@ func (d *direction) count(c counter, err error) {
 	}
 }
 
-// prefetch starts to unwrap the keys of all envelopes of a batch, so that they
-// are waited for together.
-func (d *direction) prefetch(batch []codec.Field) {
-	for i := range batch {
-		if f := &batch[i]; f.Kind == codec.Text && d.plan.Rules[f.Rule].Open {
+// prefetch starts to unwrap the keys of the envelopes that follow one whose key is
+// not there, so that all are waited for together.
+func (d *direction) prefetch() {
+	if d.looked {
+		return
+	}
+	d.looked = true
+	for i := range d.batch[1:] {
+		if f := &d.batch[1+i]; f.Kind == codec.Text && d.plan.Rules[f.Rule].Open {
 			d.session.Prefetch(d.plan.tags[f.Rule], f.Value)
 		}
 	}

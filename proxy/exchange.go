@@ -26,6 +26,7 @@ type exchange struct {
 	span   trace.Span        // nil without a tracer
 	parent trace.SpanContext // of the key uses
 
+	busy     bool // one more than limits.streams
 	started  bool // the first message has come
 	matched  bool
 	route    *route // nil: skipped, or passed as unmatched
@@ -34,6 +35,9 @@ type exchange struct {
 	request  direction
 	response direction
 	left     bool // response headers have left for the client: only a reset can refuse now
+
+	inbox chan received // nil until something must be waited for with a bound; see receive.go
+	done  chan struct{}
 }
 
 // run takes messages until Envoy ends the stream. It never returns nil while a
@@ -42,7 +46,10 @@ type exchange struct {
 func (x *exchange) run() error {
 	defer x.end()
 	for {
-		req, err := x.stream.Recv()
+		req, err := x.receive()
+		if err == errIdle {
+			return x.refuse(refuse(codeIdle, err))
+		}
 		if err != nil {
 			return x.stopped(err)
 		}
@@ -86,6 +93,9 @@ func (x *exchange) start(req *wire.Request) error {
 		return nil
 	}
 	x.started = true
+	if x.busy {
+		return refuse(codeBusy, nil)
+	}
 	if req.Observability {
 		return refuse(codeMode, errors.New("observability_mode: replies would be ignored"))
 	}
@@ -231,6 +241,9 @@ func (x *exchange) stopped(err error) error {
 
 // end releases everything. Bodies that were still under way count as aborted.
 func (x *exchange) end() {
+	if x.done != nil {
+		close(x.done)
+	}
 	for _, d := range []*direction{&x.request, &x.response} {
 		if !d.ended {
 			_ = d.close(errAborted)
@@ -272,13 +285,6 @@ func (x *exchange) refuse(cause error) error {
 	if err := x.stream.Send(&wire.Reply{Immediate: immediate(code, at.response, x.request.head.grpc())}); err != nil {
 		return err
 	}
-	// Envoy ends the stream itself. To end it first, even with an error, could
-	// overtake the reply.
-	for {
-		req, err := x.stream.Recv()
-		if err != nil {
-			return failed
-		}
-		req.Free()
-	}
+	x.drain()
+	return failed
 }

@@ -28,6 +28,8 @@ const (
 	codePlain      = "value_not_sealed"     // on open: a value in clear where an envelope must be
 	codeOpenFailed = "value_not_opened"     // forged, changed, another tag's or another key's
 	codeAudit      = "audit_unavailable"    // the key use could not be recorded
+	codeIdle       = "body_stalled"         // a streamed body stood still for longer than limits.exchange
+	codeBusy       = "overloaded"           // more exchanges at once than limits.streams
 )
 
 // A refusal is how an exchange ends without forwarding.
@@ -96,6 +98,8 @@ var answers = map[string]answer{
 	codePlain:                {422, 3, "A value is not sealed."},
 	codeOpenFailed:           {422, 3, "A value cannot be opened."},
 	codeAudit:                {503, 14, "The use of a key cannot be recorded now."},
+	codeIdle:                 {408, 4, "The body stands still."},
+	codeBusy:                 {503, 14, "Too many exchanges at once."},
 	codeInternal:             {500, 13, "The exchange failed."},
 	string(codec.Malformed):  {400, 3, "The body is malformed."},
 	string(codec.Truncated):  {400, 3, "The body is incomplete."},

@@ -52,10 +52,11 @@ func (s *Server) process(stream *wire.Stream) error {
 	for !rt.acquire() {
 		rt = s.runtime.Load()
 	}
-	s.metrics.Active.Add(1)
+	busy := s.metrics.Active.Add(1) > int64(rt.policy.Limits.Streams) && rt.policy.Limits.Streams > 0
 	x := &exchange{srv: s, rt: rt, stream: stream, ctx: stream.Context()}
 	x.request.x, x.response.x = x, x
 	x.response.response = true
+	x.busy = busy
 	return x.run()
 }
 
@@ -64,7 +65,7 @@ func attr(key, value string) slog.Attr { return slog.String(key, value) }
 // levelOf separates what a client did wrong from what an operator must see.
 func levelOf(code string) slog.Level {
 	switch code {
-	case codeKey, codeAudit, codeMode, codeProtocol, codeInternal:
+	case codeKey, codeAudit, codeBusy, codeMode, codeProtocol, codeInternal:
 		return slog.LevelError
 	}
 	return slog.LevelWarn
