@@ -1,5 +1,7 @@
 package codec
 
+import "cmp"
+
 // Fixed words of errors that several places give.
 const (
 	valueDetail = "a tagged value is longer than the limit"
@@ -155,6 +157,11 @@ func (s *jsonScan) keepName(piece []byte, t token) bool {
 	return true
 }
 
+// longest returns the bound of a value that rule owns, in bytes.
+func (s *jsonMatch) longest(rule int) int {
+	return cmp.Or(s.sel.longest[rule], s.limits.ValueBytes)
+}
+
 // found is called where a value ends, before chunk[end], that a rule might have owned.
 func (s *jsonScan) found(end int) bool {
 	if s.tag < 0 {
@@ -163,7 +170,7 @@ func (s *jsonScan) found(end int) bool {
 	start := int(s.tagStart - s.base)
 	f := Field{Rule: s.tag, Kind: Literal}
 	s.tag = -1
-	if end-start > s.limits.ValueBytes {
+	if end-start > s.longest(f.Rule) {
 		s.fail(ValueLimit, start, valueDetail)
 		return false
 	}

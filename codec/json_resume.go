@@ -92,7 +92,7 @@ func (s *jsonScan) malformed(i int, detail string) int { return s.fail(Malformed
 func (s *jsonScan) fail(code Code, i int, detail string) int {
 	at := s.base + int64(i)
 	switch {
-	case s.tag >= 0 && at-s.tagStart > int64(s.limits.ValueBytes):
+	case s.tag >= 0 && at-s.tagStart > int64(s.longest(s.tag)):
 		code, at, detail = ValueLimit, s.tagStart, valueDetail
 	case s.nameStart >= 0 && at-s.nameStart > int64(s.limits.NameBytes):
 		code, at, detail = NameLimit, s.nameStart, nameDetail

@@ -95,7 +95,7 @@ func (s *jsonScan) scan(p []byte) error {
 	s.chunk = nil
 	if s.err == nil {
 		s.base += int64(len(p))
-		if s.tag >= 0 && s.base-s.tagStart > int64(s.limits.ValueBytes) {
+		if s.tag >= 0 && s.base-s.tagStart > int64(s.longest(s.tag)) {
 			s.fail(ValueLimit, int(s.tagStart-s.base), valueDetail)
 		}
 	}

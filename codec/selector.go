@@ -11,6 +11,7 @@ import (
 type Rule struct {
 	Path     string // RFC 9535 subset: $ followed by .name ['name'] [n] [*] .* ..name ..['name'] ..[n] ..*
 	Unescape bool   // give every string as Text, however it was escaped (deterministic suite)
+	Longest  int    // bound of the value, as it stands in the body, in place of Limits.ValueBytes; 0 for that one
 }
 
 // maxSegments is how many steps a path may have: its states fit one word.
@@ -38,6 +39,7 @@ type Selector struct {
 	index    []int     // element indexes that rules name, sorted
 	masks    []uint64  // rows of words: row 0 for any step, then names, then indexes
 	unescape []bool    // by rule
+	longest  []int     // by rule
 }
 
 // NewSelector compiles rules; Field.Rule is an index into them. A path outside
@@ -60,9 +62,9 @@ func NewSelector(rules []Rule) (*Selector, error) {
 		seen[paths[i].key] = i
 	}
 	slices.SortFunc(paths, compiledPath.compare)
-	s := &Selector{unescape: make([]bool, len(rules))}
+	s := &Selector{unescape: make([]bool, len(rules)), longest: make([]int, len(rules))}
 	for i, r := range rules {
-		s.unescape[i] = r.Unescape
+		s.unescape[i], s.longest[i] = r.Unescape, r.Longest
 	}
 	s.build(paths)
 	return s, nil

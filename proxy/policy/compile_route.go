@@ -1,11 +1,14 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 
 	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
@@ -161,6 +164,9 @@ func (c *compiler) selector(rules []Rule, at []named[text]) *codec.Selector {
 	in := make([]codec.Rule, len(rules))
 	for i, r := range rules {
 		in[i] = codec.Rule{Path: r.Path, Unescape: r.Open || c.deterministic(r.Tag)}
+		if r.Open {
+			in[i].Longest = longestSealed(c.limits.ValueBytes)
+		}
 	}
 	for {
 		s, err := codec.NewSelector(in)
@@ -179,6 +185,13 @@ func (c *compiler) selector(rules []Rule, at []named[text]) *codec.Selector {
 		c.problem(c.inside(at[i].At, at[i].Name, bad.Offset), "", "path %q: %s", bad.Path, bad.Detail)
 		in, at = slices.Delete(in, i, i+1), slices.Delete(at, i, i+1)
 	}
+}
+
+// longestSealed returns how long a value of n bytes may be once it is sealed and in
+// quotes: what may be sealed must open again.
+func longestSealed(n int) int {
+	const overhead, quotes = 64, 2 // of every suite; in JSON
+	return envelope.EncodedLen(math.MaxUint16, cmp.Or(n, codec.DefaultValueBytes)+overhead) + quotes
 }
 
 func lastPath(rules []codec.Rule, path string) int {

@@ -69,7 +69,7 @@ type spoolConfig struct {
 
 // limitsConfig bounds what one exchange and the process as a whole may cost.
 type limitsConfig struct {
-	// Longest tagged value. Default 1MiB.
+	// Longest tagged value to be sealed. On open its envelope may be as much longer as it is. Default 1MiB.
 	ValueBytes size `yaml:"value_bytes"`
 	// Deepest nesting of arrays and objects. Default 256.
 	Depth number `yaml:"depth"`
