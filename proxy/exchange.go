@@ -87,12 +87,12 @@ func (x *exchange) direction(response bool) *direction {
 	return &x.request
 }
 
-// start reads what only the first message has.
+// start reads what only the first message has. One without a `request` may come
+// before it, and may be the one that has protocol_config.
 func (x *exchange) start(req *wire.Request) error {
 	if x.started {
 		return nil
 	}
-	x.started = true
 	if x.busy {
 		return refuse(codeBusy, nil)
 	}
@@ -102,8 +102,11 @@ func (x *exchange) start(req *wire.Request) error {
 	if req.Protocol != nil {
 		x.request.mode, x.response.mode = req.Protocol.Request, req.Protocol.Response
 	}
-	x.caller = caller(req)
-	if req.Phase == wire.RequestHeaders || req.Phase == wire.None {
+	if req.Phase == wire.None {
+		return nil
+	}
+	x.started, x.caller = true, caller(req)
+	if req.Phase == wire.RequestHeaders {
 		return nil
 	}
 	// Without request headers the attributes tell what is asked for.
