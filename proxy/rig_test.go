@@ -66,6 +66,9 @@ routes:
   - name: migrated
     match: {path: /migrated/**}
     response: {open: {$..secret: pii}, migration: {accept_plaintext_until: 2001-01-01}}
+  - name: root
+    match: {path: /root/**}
+    request: {seal: {$: pii}}
   - name: skip
     match: {path: /skip/**}
     skip: true
@@ -83,7 +86,7 @@ type rig struct {
 }
 
 type rigOptions struct {
-	policy   string                       // "" for rigPolicy
+	policy   string                          // "" for rigPolicy
 	provider func(hsm.Provider) hsm.Provider // wraps the KEK
 	recorder keyuse.Options
 }

@@ -78,7 +78,7 @@ func (c *compiler) plan(d *directionConfig) *Plan {
 		c.problem(d.At, "", "no values to seal or open")
 	}
 	c.migration(d, p)
-	p.Selector = c.selector(p.Rules, at)
+	p.Selector = c.selector(p.Rules, at, d.IgnoreCase.Value)
 	return p
 }
 
@@ -160,7 +160,11 @@ func (c *compiler) migration(d *directionConfig, p *Plan) {
 
 // selector compiles the paths. It drops a path that does not compile and tries
 // again, so that every bad path is reported.
-func (c *compiler) selector(rules []Rule, at []named[text]) *codec.Selector {
+func (c *compiler) selector(rules []Rule, at []named[text], fold bool) *codec.Selector {
+	compile := codec.NewSelector
+	if fold {
+		compile = codec.NewFoldingSelector
+	}
 	in := make([]codec.Rule, len(rules))
 	for i, r := range rules {
 		in[i] = codec.Rule{Path: r.Path, Unescape: r.Open || c.deterministic(r.Tag)}
@@ -169,7 +173,7 @@ func (c *compiler) selector(rules []Rule, at []named[text]) *codec.Selector {
 		}
 	}
 	for {
-		s, err := codec.NewSelector(in)
+		s, err := compile(in)
 		if err == nil {
 			return s
 		}

@@ -202,6 +202,9 @@ type directionConfig struct {
 	Seal table[text] `yaml:"seal"`
 	// Values to open: path to tag. A value that is no envelope of that tag is refused.
 	Open table[text] `yaml:"open"`
+	// Compare the names in paths without regard to case: for applications that take SSN for ssn, as
+	// Go's encoding/json, ASP.NET and Newtonsoft.Json do.
+	IgnoreCase toggle `yaml:"ignore_case"`
 	// How Envoy hands over the body: buffered (default) keeps content-length and lets Envoy retry;
 	// streamed is for bodies past the buffer limit, gRPC and server-sent events.
 	Body text `yaml:"body" oneof:"buffered|streamed"`

@@ -1,0 +1,278 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	procfilter "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+	pb "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/structpb"
+)
+
+// The messages of a stream, as Envoy would send them.
+type msg = pb.ProcessingRequest
+
+type mode = procfilter.ProcessingMode_BodySendMode
+
+const (
+	none     = procfilter.ProcessingMode_NONE
+	buffered = procfilter.ProcessingMode_BUFFERED
+	partial  = procfilter.ProcessingMode_BUFFERED_PARTIAL
+	streamed = procfilter.ProcessingMode_STREAMED
+	duplex   = procfilter.ProcessingMode_FULL_DUPLEX_STREAMED
+	grpcMode = procfilter.ProcessingMode_GRPC
+)
+
+func headersOf(kv ...string) *corev3.HeaderMap {
+	m := new(corev3.HeaderMap)
+	for i := 0; i < len(kv); i += 2 {
+		m.Headers = append(m.Headers, &corev3.HeaderValue{Key: kv[i], RawValue: []byte(kv[i+1])})
+	}
+	return m
+}
+
+func reqHead(path string, end bool, kv ...string) *msg {
+	kv = append([]string{":method", "POST", ":path", path, ":authority", "h"}, kv...)
+	return &msg{Request: &pb.ProcessingRequest_RequestHeaders{RequestHeaders: &pb.HttpHeaders{Headers: headersOf(kv...), EndOfStream: end}}}
+}
+
+func respHead(code string, end bool, kv ...string) *msg {
+	kv = append([]string{":status", code}, kv...)
+	return &msg{Request: &pb.ProcessingRequest_ResponseHeaders{ResponseHeaders: &pb.HttpHeaders{Headers: headersOf(kv...), EndOfStream: end}}}
+}
+
+func reqBody(b string, end bool) *msg {
+	return &msg{Request: &pb.ProcessingRequest_RequestBody{RequestBody: &pb.HttpBody{Body: []byte(b), EndOfStream: end}}}
+}
+
+func respBody(b string, end bool) *msg {
+	return &msg{Request: &pb.ProcessingRequest_ResponseBody{ResponseBody: &pb.HttpBody{Body: []byte(b), EndOfStream: end}}}
+}
+
+func reqTrailers() *msg {
+	return &msg{Request: &pb.ProcessingRequest_RequestTrailers{RequestTrailers: new(pb.HttpTrailers)}}
+}
+
+// first makes m the first message of a stream that announces both body modes.
+func first(m *msg, request, response mode) *msg {
+	m.ProtocolConfig = &pb.ProtocolConfiguration{RequestBodyMode: request, ResponseBodyMode: response}
+	return m
+}
+
+func withPath(m *msg, path string) *msg {
+	s, err := structpb.NewStruct(map[string]any{attrPath: path, attrMethod: "POST", attrHost: "h", attrType: "application/json"})
+	if err != nil {
+		panic(err)
+	}
+	m.Attributes = map[string]*structpb.Struct{"envoy.filters.http.ext_proc": s}
+	return m
+}
+
+const jsonType = "application/json"
+
+var secretBody = `{"secret":"` + canary + `"}`
+
+// play sends messages one by one, each after the replies to the one before, and
+// then ends the stream as end says. It returns all replies and how the stream ended.
+func (r *rig) play(t *testing.T, msgs []*msg, replies []int, halfClose bool) ([]*pb.ProcessingResponse, error) {
+	t.Helper()
+	conn, err := grpc.NewClient("unix:"+r.socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	must(t, err)
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	s, err := pb.NewExternalProcessorClient(conn).Process(ctx)
+	must(t, err)
+	var got []*pb.ProcessingResponse
+	for i, m := range msgs {
+		if err := s.Send(m); err != nil {
+			break // Recv says why
+		}
+		for range replies[i] {
+			resp, err := s.Recv()
+			if err != nil {
+				return got, err
+			}
+			got = append(got, resp)
+			if resp.GetImmediateResponse() != nil {
+				return over(s, got)
+			}
+		}
+	}
+	if !halfClose {
+		return got, nil
+	}
+	return over(s, got)
+}
+
+// over half-closes, and adds what still comes to got.
+func over(s pb.ExternalProcessor_ProcessClient, got []*pb.ProcessingResponse) ([]*pb.ProcessingResponse, error) {
+	_ = s.CloseSend()
+	for {
+		resp, err := s.Recv()
+		if err != nil {
+			return got, err
+		}
+		got = append(got, resp)
+	}
+}
+
+func n(replies ...int) []int { return replies }
+
+// What is refused ends with an immediate response of that code, and then with an
+// error, and nothing that was sent before has a value in clear.
+func TestRefusedSequences(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	observed := first(reqHead("/seal/x", false, "content-type", jsonType), buffered, none)
+	observed.ObservabilityMode = true
+	for _, c := range []struct {
+		name    string
+		msgs    []*msg
+		replies []int
+		code    string
+	}{
+		{"no protocol_config", []*msg{reqHead("/seal/x", false, "content-type", jsonType)}, n(1), codeMode},
+		{"NONE", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), none, none)}, n(1), codeMode},
+		{"NONE, without a body", []*msg{first(reqHead("/seal/x", true), none, none)}, n(1), codeMode},
+		{"NONE the other way", []*msg{first(reqHead("/both/x", true), buffered, none)}, n(1), codeMode},
+		{"BUFFERED_PARTIAL", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), partial, none)}, n(1), codeMode},
+		{"GRPC", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), grpcMode, none)}, n(1), codeMode},
+		{"observability", []*msg{observed}, n(1), codeMode},
+		{"unmatched", []*msg{first(reqHead("/nowhere", false), buffered, none)}, n(1), codeUnmatched},
+		{"ambiguous path", []*msg{first(reqHead("/seal/../x", false), buffered, none)}, n(1), codePath},
+		{"upgrade", []*msg{first(reqHead("/seal/x", false, "upgrade", "websocket"), buffered, none)}, n(1), codeUpgrade},
+		{"headers twice", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), buffered, none), reqHead("/seal/x", false)}, n(1, 1), codeProtocol},
+		{"body before all", []*msg{first(reqBody(secretBody, true), buffered, none)}, n(1), codeProtocol},
+		{"type twice", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType, "content-type", "text/plain"), buffered, none)}, n(1), codeType},
+		{"encoding", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType, "content-encoding", "gzip"), buffered, none)}, n(1), codeEncoding},
+		{"no type", []*msg{first(reqHead("/seal/x", false), buffered, none), reqBody(secretBody, true)}, n(1, 1), codeType},
+		{"malformed", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), buffered, none), reqBody(secretBody+"]", true)}, n(1, 1), "body_malformed"},
+		{"too long", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), buffered, none), reqBody(`"`+strings.Repeat("x", 256<<10)+`"`, true)}, n(1, 1), codeLarge},
+		{"streamed, malformed later", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), duplex, none), reqBody(`{"secret":"`+canary+`",`, false), reqBody(`}`, true)}, n(1, 1, 1), "body_malformed"},
+		{"cut by trailers", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), duplex, none), reqBody(`{"secret":`, false), reqTrailers()}, n(1, 1, 1), "body_truncated"},
+		{"held back at trailers", []*msg{first(reqHead("/root/x", false, "content-type", jsonType), streamed, none), reqBody(`17`, false), reqTrailers()}, n(1, 1, 1), codeMode},
+		{"206", []*msg{first(reqHead("/open/x", true), none, buffered), respHead("206", false, "content-type", jsonType)}, n(1, 1), codePartial},
+		{"response body without headers", []*msg{first(reqHead("/open/x", true), none, buffered), respBody(secretBody, true)}, n(1, 1), codeProtocol},
+		{"plaintext", []*msg{first(reqHead("/open/x", true), none, buffered), respHead("200", false, "content-type", jsonType), respBody(secretBody, true)}, n(1, 1, 1), codePlain},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := r.play(t, c.msgs, c.replies, true)
+			if status.Code(err) == codes.OK || err == io.EOF {
+				t.Errorf("the stream ended well: Envoy would go on without us")
+			}
+			if len(got) == 0 {
+				t.Fatalf("no reply, but %v", err)
+			}
+			last := got[len(got)-1].GetImmediateResponse()
+			if last == nil || !strings.Contains(string(last.Body), `"code":"`+c.code+`"`) {
+				t.Fatalf("the last reply is %v", got[len(got)-1])
+			}
+			for _, g := range got {
+				if strings.Contains(g.String(), canary) {
+					t.Errorf("a value left in clear: %v", g)
+				}
+			}
+		})
+	}
+}
+
+// Sequences that are odd, but right.
+func TestOddSequences(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	empty := new(msg)
+	for _, c := range []struct {
+		name    string
+		msgs    []*msg
+		replies []int
+	}{
+		{"nothing at all", nil, nil},
+		{"message without a request first", []*msg{first(empty, buffered, none), reqHead("/seal/x", false, "content-type", jsonType), reqBody(secretBody, true)}, n(0, 1, 1)},
+		{"no body", []*msg{first(reqHead("/both/x", true), buffered, buffered), respHead("204", true)}, n(1, 1)},
+		{"empty body", []*msg{first(reqHead("/seal/x", false), buffered, none), reqBody("", true)}, n(1, 1)},
+		{"body then trailers", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), buffered, none), reqBody(secretBody, false), reqTrailers()}, n(1, 1, 1)},
+		{"trailers in full duplex", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), duplex, none), reqBody(secretBody, false), reqTrailers()}, n(1, 1, 1)},
+		{"end twice", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), duplex, none), reqBody(secretBody, true), reqBody("", true), reqBody("", true)}, n(1, 1, 0, 0)},
+		{"local reply first", []*msg{first(respHead("403", false, "content-type", "text/plain"), buffered, buffered), respBody("no", true)}, n(1, 1)},
+		{"response known by attributes", []*msg{first(withPath(respHead("200", false, "content-type", jsonType), "/open/x"), none, buffered), respBody("{}", true)}, n(1, 1)},
+		{"request known by attributes", []*msg{first(withPath(reqBody(secretBody, true), "/seal/x"), buffered, none)}, n(1)},
+		{"skipped, and shown all the same", []*msg{first(reqHead("/skip/x", false), duplex, streamed), reqBody("a", false), reqBody("b", true), reqBody("", true), respHead("200", false), respBody("c", true)}, n(1, 1, 1, 0, 1, 1)},
+		{"response before the request has ended", []*msg{first(reqHead("/both/x", false, "content-type", jsonType), duplex, duplex), reqBody(`{"secret":`, false), respHead("200", false, "content-type", jsonType), respBody("{", false), reqBody(`1}`, true), respBody("}", true)}, n(1, 1, 1, 1, 1, 1)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := r.play(t, c.msgs, c.replies, true)
+			if err != io.EOF {
+				t.Errorf("ended with %v, after %v", err, got)
+			}
+			for _, g := range got {
+				if g.GetImmediateResponse() != nil {
+					t.Errorf("refused: %v", g)
+				}
+				if strings.Contains(g.String(), canary) {
+					t.Errorf("a value left in clear: %v", g)
+				}
+			}
+		})
+	}
+}
+
+// A skipped body is given back as it came, also where no copy of it stays with Envoy.
+func TestSkippedBodyIsEchoed(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	big := strings.Repeat("0123456789", 30_000)
+	got, err := r.play(t, []*msg{first(reqHead("/skip/x", false), duplex, none), reqBody(big, true)}, n(1, 5), true)
+	if err != io.EOF {
+		t.Fatal(err)
+	}
+	var echoed strings.Builder
+	for _, g := range got[1:] {
+		s := g.GetRequestBody().GetResponse().GetBodyMutation().GetStreamedResponse()
+		if len(s.GetBody()) > maxChunk {
+			t.Errorf("a chunk of %d bytes", len(s.GetBody()))
+		}
+		echoed.Write(s.GetBody())
+	}
+	if echoed.String() != big {
+		t.Errorf("%d bytes came back of %d", echoed.Len(), len(big))
+	}
+}
+
+// An early end in the middle of a body never ends well.
+func TestHalfCloseInABody(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	for _, m := range []mode{streamed, duplex} {
+		_, err := r.play(t, []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), m, none), reqBody(`{"secret":"`, false)}, n(1, map[mode]int{streamed: 1, duplex: 1}[m]), true)
+		if err == io.EOF || status.Code(err) == codes.OK {
+			t.Errorf("%v: ended with %v", m, err)
+		}
+	}
+}
+
+// Every code has an answer in every shape, and no answer says more than its code.
+func TestAnswers(t *testing.T) {
+	for code := range answers {
+		for _, response := range []bool{false, true} {
+			im := immediate(code, response, false)
+			if response && im.Status != 502 && im.Status != 503 {
+				t.Errorf("%s: a refused response is %d", code, im.Status)
+			}
+			if im.Status < 400 || !strings.Contains(string(im.Body), `"code":"`+code+`"`) {
+				t.Errorf("%s: %d %s", code, im.Status, im.Body)
+			}
+			if !slices.ContainsFunc(im.Headers, func(h header) bool { return h.Name == "content-type" && h.Value == "application/problem+json" }) {
+				t.Errorf("%s: %v", code, im.Headers)
+			}
+			if im := immediate(code, response, true); im.GRPCStatus <= 0 || string(im.Body) != code {
+				t.Errorf("%s: gRPC status %d, message %q", code, im.GRPCStatus, im.Body)
+			}
+		}
+	}
+}
