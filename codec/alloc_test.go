@@ -19,7 +19,12 @@ func TestNoAllocations(t *testing.T) {
 		{"kept", document(2<<10, 5), 1 << 20, keep},
 		{"chunks", document(20<<10, 50), 999, seal},
 		{"single bytes", document(2<<10, 5), 1, seal},
+		{"ignoring case", document(2<<10, 5), 1 << 20, seal},
 	} {
+		sel := sel
+		if tc.name == "ignoring case" {
+			sel = mustFold(t, []Rule{{Path: "$.Users[*].PII.ssn"}, {Path: "$..Note", Unescape: true}})
+		}
 		var out Output
 		run := func() {
 			w := newJSON(sel, tc.tr, Limits{})

@@ -44,13 +44,22 @@ type Selector struct {
 
 // NewSelector compiles rules; Field.Rule is an index into them. A path outside
 // the subset is a *PathError, and so is one that says the same as an earlier one.
-func NewSelector(rules []Rule) (*Selector, error) {
+func NewSelector(rules []Rule) (*Selector, error) { return newSelector(rules, false) }
+
+// NewFoldingSelector is NewSelector for applications that take "SSN" for "ssn": names are
+// compared without regard to case, by Unicode simple folding.
+func NewFoldingSelector(rules []Rule) (*Selector, error) { return newSelector(rules, true) }
+
+func newSelector(rules []Rule, fold bool) (*Selector, error) {
 	paths := make([]compiledPath, len(rules))
 	seen := make(map[string]int, len(rules))
 	for i, r := range rules {
 		segs, err := parsePath(r.Path)
 		if err != nil {
 			return nil, err
+		}
+		if fold {
+			foldSegments(segs)
 		}
 		if len(segs) > maxSegments {
 			return nil, &PathError{Path: r.Path, Detail: fmt.Sprintf("more than %d segments", maxSegments)}
@@ -62,7 +71,7 @@ func NewSelector(rules []Rule) (*Selector, error) {
 		seen[paths[i].key] = i
 	}
 	slices.SortFunc(paths, compiledPath.compare)
-	s := &Selector{unescape: make([]bool, len(rules)), longest: make([]int, len(rules))}
+	s := &Selector{names: nameTable{fold: fold}, unescape: make([]bool, len(rules)), longest: make([]int, len(rules))}
 	for i, r := range rules {
 		s.unescape[i], s.longest[i] = r.Unescape, r.Longest
 	}

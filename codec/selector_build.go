@@ -36,7 +36,7 @@ func (s *Selector) build(paths []compiledPath) {
 			}
 		}
 	}
-	s.names = newNameTable(names)
+	s.names.build(names)
 	slices.Sort(s.index)
 	s.index = slices.Compact(s.index)
 	s.fill(paths)
@@ -88,10 +88,11 @@ func (s *Selector) indexRow(index int) int {
 type nameTable struct {
 	bucket  [257]uint32 // where each bucket starts in entries
 	entries []string    // by bucket
+	fold    bool        // entries are folded, and names are before they are compared
+	longest int         // entry, in bytes
 }
 
-func newNameTable(names []string) nameTable {
-	var t nameTable
+func (t *nameTable) build(names []string) {
 	names = slices.Clone(names)
 	slices.Sort(names)
 	t.entries = slices.Compact(names)
@@ -104,7 +105,9 @@ func newNameTable(names []string) nameTable {
 	for i := 1; i < len(t.bucket); i++ {
 		t.bucket[i] += t.bucket[i-1]
 	}
-	return t
+	for _, n := range names {
+		t.longest = max(t.longest, len(n))
+	}
 }
 
 func nameBucket(name []byte) int {
@@ -117,6 +120,14 @@ func nameBucket(name []byte) int {
 
 // find returns the row of masks for name: 0 when no rule uses it.
 func (t *nameTable) find(name []byte) int {
+	if t.fold {
+		// A folded character takes at least a third of the bytes that it took.
+		if len(name) > 3*t.longest {
+			return 0
+		}
+		var room [64]byte
+		name = appendFold(room[:0], name)
+	}
 	b := nameBucket(name)
 	for i := int(t.bucket[b]); i < int(t.bucket[b+1]); i++ {
 		if t.entries[i] == string(name) {
