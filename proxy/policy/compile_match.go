@@ -2,7 +2,9 @@ package policy
 
 import "strings"
 
-// match compiles what a route takes.
+// match compiles what a route takes. A route with rules takes its path in any case unless
+// told otherwise: if the service knows /Customers and /customers apart, more is sealed than
+// had to be, and if it does not, nothing gets around the rules. A skip takes just what it names.
 func (c *compiler) match(r *Route, m *matchConfig) {
 	for _, h := range m.Hosts {
 		if detail := checkHost(h.Value); detail != "" {
@@ -13,11 +15,12 @@ func (c *compiler) match(r *Route, m *matchConfig) {
 	for _, t := range m.Methods {
 		c.method(r, t)
 	}
-	t, offset, detail := parseTemplate(m.Path.Value, m.IgnoreCase.Value)
+	r.IgnoreCase = m.IgnoreCase.Value || !m.IgnoreCase.present() && !r.Skip
+	t, offset, detail := parseTemplate(m.Path.Value, r.IgnoreCase)
 	if m.Path.present() && detail != "" {
 		c.problem(c.inside(m.Path.place, m.Path.Value, offset), "", "path %q: %s", m.Path.Shown, detail)
 	}
-	r.template, r.IgnoreCase = t, m.IgnoreCase.Value
+	r.template = t
 	r.Path = m.Path.Value
 	if len(r.Path) > 1 {
 		r.Path = strings.TrimSuffix(r.Path, "/")

@@ -34,7 +34,9 @@ func (c *compiler) routes() []*Route {
 // shadowed reports a route that no request reaches. It is only a warning unless
 // rules are lost to a skip: then bodies would go in clear that the file protects.
 func (c *compiler) shadowed(r routeConfig, route *Route, earlier []*Route, lines []int) {
-	i := slices.IndexFunc(earlier, func(e *Route) bool { return e.covers(route) })
+	plain := *route // as the file spells it: whoever takes that leaves nothing worth having
+	plain.template.fold = false
+	i := slices.IndexFunc(earlier, func(e *Route) bool { return e.covers(&plain) })
 	if i < 0 || r.Match == nil || !r.Match.Path.present() {
 		return
 	}

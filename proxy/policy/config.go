@@ -190,7 +190,8 @@ type matchConfig struct {
 	// takes for a format (/a.json) is another path. A path with two readings (dot or empty segments,
 	// encoded delimiters) falls under no route: it is refused.
 	Path text `yaml:"path,required"`
-	// Compare literals of the path without regard to case, for upstreams that do.
+	// Compare literals of the path without regard to case. Default true on a route with rules, since
+	// many servers do, and false on one with skip.
 	IgnoreCase toggle `yaml:"ignore_case"`
 }
 

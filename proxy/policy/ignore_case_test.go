@@ -49,3 +49,50 @@ routes:
 		t.Error(err)
 	}
 }
+
+// A path in another case does not get around the rules for it, unless the file
+// says that it is another path. A skip takes only what it names.
+func TestIgnoreCaseOfPaths(t *testing.T) {
+	p, err := load(t, `version: 1
+keys: {k: {kek: "local:kek"}}
+tags: {pii: {key: k}}
+routes:
+  - {name: free, match: {path: /free}, skip: true}
+  - {name: exact, match: {path: /exact, ignore_case: false}, request: {seal: {$.a: pii}}}
+  - {name: folded, match: {path: "/customers/{id}/Notes"}, request: {seal: {$.a: pii}}}
+  - {name: public, match: {path: /public, ignore_case: true}, skip: true}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"/free": "free", "/Free": "",
+		"/exact": "exact", "/EXACT": "",
+		"/customers/1/Notes": "folded", "/Customers/1/notes/": "folded", "/CUSTOMERS/1/NOTES": "folded", "/cu%C5%BFtomers/1/notes": "folded",
+		"/public": "public", "/Public": "public",
+	} {
+		r, err := p.Match("POST", "x", path)
+		got := ""
+		if r != nil {
+			got = r.Name
+		}
+		if err != nil || got != want {
+			t.Errorf("%s: %q, %v, want %q", path, got, err, want)
+		}
+	}
+}
+
+// That a protected route takes more spellings does not hide that a skip before it takes
+// the one that matters.
+func TestSkipBeforeFoldedRoute(t *testing.T) {
+	_, err := load(t, `version: 1
+keys: {k: {kek: "local:kek"}}
+tags: {pii: {key: k}}
+routes:
+  - {name: free, match: {path: /customers/**}, skip: true}
+  - {name: rules, match: {path: /customers/**}, request: {seal: {$.a: pii}}}
+`)
+	if err == nil || !strings.Contains(err.Error(), "never reached") {
+		t.Error(err)
+	}
+}
