@@ -61,7 +61,10 @@ type Writer interface {
 type Format struct {
 	Name       string   // "json"
 	MediaTypes []string // lower case, without parameters; "+json" matches a structured suffix
-	New        func(*Selector, Transform, Limits) Writer
+	// Except are types that MediaTypes cover and that are not read all the same. A JSON Patch
+	// (RFC 6902) names in one member where the value of another goes: no rule for that place finds it.
+	Except []string
+	New    func(*Selector, Transform, Limits) Writer
 }
 
 // Limits bound what one body may cost. The zero value of a field means the

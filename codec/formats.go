@@ -1,10 +1,13 @@
 package codec
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // formats is the table: a format is added by a line here.
 var formats = [...]Format{
-	{Name: "json", MediaTypes: []string{"application/json", "+json"}, New: newJSON},
+	{Name: "json", MediaTypes: []string{"application/json", "text/json", "+json"}, Except: []string{"application/json-patch+json"}, New: newJSON},
 }
 
 // Formats returns the table of formats.
@@ -24,6 +27,9 @@ func ForContentType(value string) *Format {
 		return nil
 	}
 	for i := range formats {
+		if formats[i].excepts(mediaType) {
+			continue
+		}
 		for _, m := range formats[i].MediaTypes {
 			if strings.EqualFold(m, mediaType) || m[0] == '+' && hasSuffixFold(minor, m) {
 				return &formats[i]
@@ -31,6 +37,10 @@ func ForContentType(value string) *Format {
 		}
 	}
 	return nil
+}
+
+func (f *Format) excepts(mediaType string) bool {
+	return slices.ContainsFunc(f.Except, func(e string) bool { return strings.EqualFold(e, mediaType) })
 }
 
 // hasSuffixFold reports whether s is something before suffix, in any case.
