@@ -67,7 +67,7 @@ func apply(ctx context.Context, config string, body proxy.Body, in io.Reader, ou
 		err = errors.Join(err, recorder.Close(end))
 	}()
 	log := slog.New(slog.DiscardHandler)
-	r := &reloader{config: config, log: log, recorder: recorder, metrics: new(proxy.Metrics)}
+	r := &reloader{config: config, log: log, recorder: recorder, metrics: new(proxy.Metrics), unproven: true}
 	rt, err := r.build(ctx, p)
 	if err != nil {
 		return err

@@ -30,13 +30,9 @@ func listen(addr string) (net.Listener, error) {
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("unix", path)
+	l, err := listenUnix(path)
 	if err != nil {
 		return nil, fmt.Errorf("%w (does the folder exist, and may this user write to it?)", err)
-	}
-	if err := os.Chmod(path, socketMode); err != nil {
-		_ = l.Close()
-		return nil, err
 	}
 	return l, nil
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 
 	"github.com/sealmesh/sealmesh/hsm"
@@ -70,6 +71,12 @@ func openKey(ctx context.Context, k policy.Key, dir string) (*hsm.Key, error) {
 			return key, err
 		}
 		key.KEKs = append(key.KEKs, kek)
+		if k.Require == nil {
+			continue
+		}
+		if err := kek.Require(ctx, hsm.Requirement(*k.Require)); err != nil {
+			return key, err
+		}
 	}
 	return key, nil
 }
@@ -90,7 +97,7 @@ func closeKeys(keys []*hsm.Key) {
 func sameKeys(a, b *policy.Policy) bool {
 	return slices.EqualFunc(a.Keys, b.Keys, func(x, y policy.Key) bool {
 		return x.Name == y.Name && x.Quorum == y.Quorum && x.Use == y.Use && x.Record == y.Record &&
-			x.Rotate == y.Rotate && x.Cache == y.Cache &&
+			x.Rotate == y.Rotate && x.Cache == y.Cache && reflect.DeepEqual(x.Require, y.Require) &&
 			slices.Equal(x.KEKs, y.KEKs) && maps.Equal(x.Context, y.Context)
 	})
 }

@@ -34,7 +34,7 @@ type collector struct {
 	hits, stale, misses, evictions, rotations, degraded         metric
 	entries                                                     metric
 	audited, auditLost, auditBytes, auditDown                   metric
-	reloadOK, reloadTime, build                                 metric
+	reloadOK, reloadTime, build, differing                      metric
 }
 
 func newCollector(a *admin) *collector {
@@ -63,6 +63,7 @@ func newCollector(a *admin) *collector {
 		auditDown:   gauge("audit_collector_down", "1 when the last export of key-use spans failed."),
 		reloadOK:    gauge("config_last_reload_successful", "1 when the last reload of the policy took effect."),
 		reloadTime:  gauge("config_last_reload_success_timestamp_seconds", "When the policy in force was loaded."),
+		differing:   gauge("keks_not_as_required", "KEKs that were not what require: says when last asked."),
 		build:       gauge("build_info", "Version of the binary and of the policy in force.", "version", "goversion", "policy"),
 	}
 }
@@ -88,6 +89,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		ok = 0
 	}
 	put(c.reloadOK, ok)
+	put(c.differing, float64(c.a.reload.differing.Load()))
 	put(c.reloadTime, float64(c.a.reload.lastGood.Load()))
 	put(c.build, 1, version, runtime.Version(), rt.Policy().Hash)
 }

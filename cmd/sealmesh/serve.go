@@ -68,6 +68,7 @@ func serve(ctx context.Context, config string, log *slog.Logger) (err error) {
 	recorder, err := keyuse.Open(keyuse.Options{
 		Required: p.Audit.Required, SpoolDir: p.Audit.SpoolDir, SpoolBytes: p.Audit.SpoolBytes,
 		Resource: map[string]string{"service.name": "sealmesh", "service.version": version},
+		Log:      log,
 	})
 	if err != nil {
 		return fmt.Errorf("key-use record: %w", err)
@@ -103,6 +104,7 @@ func serve(ctx context.Context, config string, log *slog.Logger) (err error) {
 	}
 	defer stopAdmin()
 	go reload.watch(ctx)
+	go reload.watchRequirements(ctx)
 	context.AfterFunc(ctx, func() {
 		log.Info("draining", "in_flight", reload.metrics.Active.Load())
 		ready.Shutdown()
