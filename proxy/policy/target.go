@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"net/netip"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -60,7 +61,7 @@ func split(dst []string, target string) (segments []string, params bool, err err
 
 // checkSegment refuses a decoded segment that has no single reading.
 func checkSegment(s string) error {
-	if s == "" || s == "." || s == ".." || s[0] == ' ' || s[len(s)-1] == ' ' {
+	if s == "" || s == "." || s == ".." || s != strings.TrimSpace(s) {
 		return ErrAmbiguousPath
 	}
 	return checkBytes(s)
@@ -108,12 +109,20 @@ func hostname(authority string) (string, error) {
 	host, port := cutPort(authority)
 	name := host
 	if strings.HasPrefix(host, "[") {
-		name = host[1 : len(host)-1]
+		// Go and others read [name] as name.
+		if name = host[1 : len(host)-1]; !isIPv6(name) {
+			return "", ErrAmbiguousHost
+		}
 	}
 	if !isPort(port) || strings.Contains(name, "..") || strings.ContainsAny(name, "[]") {
 		return "", ErrAmbiguousHost
 	}
 	return strings.TrimSuffix(host, "."), nil
+}
+
+func isIPv6(s string) bool {
+	a, err := netip.ParseAddr(s)
+	return err == nil && a.Is6()
 }
 
 // cutPort cuts an authority behind its host. A host that begins with a bracket
