@@ -134,6 +134,9 @@ func (x *exchange) match() error {
 	x.trace()
 	x.matched, x.counts = true, x.srv.metrics.Route(Unrouted)
 	head := &x.request.head
+	if head.named != seenAll {
+		return refuse(codeProtocol, errors.New("Envoy does not show the method, the path and the host of the request"))
+	}
 	r, err := x.rt.policy.Match(head.method, head.host, head.path)
 	if err != nil {
 		return refuse(codePath, err)
@@ -177,6 +180,9 @@ func (x *exchange) headers(d *direction, req *wire.Request) error {
 		}
 	}
 	reply := &wire.Reply{Phase: req.Phase}
+	if !d.response && d.head.override && x.rt.byMethod {
+		reply.Remove = append(reply.Remove, methodOverrides...)
+	}
 	switch {
 	case !x.matched:
 		return refuse(codeProtocol, errors.New("response before request"))

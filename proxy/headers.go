@@ -22,8 +22,21 @@ type message struct {
 	hasLength          bool // content-length is there
 	empty              bool // content-length: 0
 	upgrade            bool
+	override           bool // a header that some frameworks take for the method
 	headers            bool // from headers; false: from attributes
+	named              seen // what says which request this is
 }
+
+// seen is a set of what names a request. All of it is needed: a route that
+// matches by host is silently another route where Envoy shows no host.
+type seen uint8
+
+const (
+	seenMethod seen = 1 << iota
+	seenPath
+	seenHost
+	seenAll = seenMethod | seenPath | seenHost
+)
 
 // readHeaders picks what matters.
 func readHeaders(req *wire.Request) (m message) {
@@ -31,15 +44,17 @@ func readHeaders(req *wire.Request) (m message) {
 	req.Headers(func(name, value []byte) bool {
 		switch string(name) {
 		case ":method":
-			m.method = string(value)
+			m.method, m.named = string(value), m.named|seenMethod
 		case ":path":
-			m.path = string(value)
+			m.path, m.named = string(value), m.named|seenPath
 		case ":authority":
-			m.host = string(value)
+			m.host, m.named = string(value), m.named|seenHost
 		case ":status":
 			m.status, _ = strconv.Atoi(string(value))
 		case ":protocol", "upgrade":
 			m.upgrade = true
+		case "x-http-method-override", "x-http-method", "x-method-override":
+			m.override = true
 		case "content-type":
 			// Two content types are none: the upstream might believe the other one.
 			m.contentType = join(m.contentType, value)
@@ -91,13 +106,20 @@ var RequestAttributes = []string{attrPath, attrMethod, attrHost, attrType, attrE
 var ResponseAttributes = []string{attrPath, attrMethod, attrHost, attrTrace}
 
 // readAttributes is readHeaders for a first message without headers. ok is false
-// when the path did not come, so that nothing can be matched.
+// when none of those came that name the request, as in a local reply.
 func readAttributes(req *wire.Request) (m message, ok bool) {
-	if m.path, ok = req.Attribute(attrPath); !ok {
+	for _, a := range []struct {
+		name string
+		to   *string
+		bit  seen
+	}{{attrPath, &m.path, seenPath}, {attrMethod, &m.method, seenMethod}, {attrHost, &m.host, seenHost}} {
+		if *a.to, ok = req.Attribute(a.name); ok {
+			m.named |= a.bit
+		}
+	}
+	if m.named == 0 {
 		return m, false
 	}
-	m.method, _ = req.Attribute(attrMethod)
-	m.host, _ = req.Attribute(attrHost)
 	m.contentType, _ = req.Attribute(attrType)
 	m.contentEncoding, _ = req.Attribute(attrEncoding)
 	m.traceparent, _ = req.Attribute(attrTrace)
@@ -129,9 +151,14 @@ var bodyDigests = []string{"digest", "content-digest", "repr-digest", "content-m
 // upstream must answer with a whole body, uncompressed.
 var fromUpstream = []string{"accept-encoding", "range", "if-range"}
 
-// DigestHeaders and WholeBodyHeaders name what an exchange removes from requests
-// whose body it rewrites, and from requests whose response it reads: for an Envoy that
+// methodOverrides are what some frameworks take for the method. Where routes match by method
+// they are removed, or a request could be one thing to the policy and another to the upstream.
+var methodOverrides = []string{"x-http-method-override", "x-http-method", "x-method-override"}
+
+// MethodOverrides, DigestHeaders and WholeBodyHeaders name what an exchange removes from requests
+// of a policy that matches by method, from those whose body it rewrites, and from requests whose response it reads: for an Envoy that
 // sends no request headers and so has to remove them itself.
+func MethodOverrides() []string  { return slices.Clone(methodOverrides) }
 func DigestHeaders() []string    { return slices.Clone(bodyDigests) }
 func WholeBodyHeaders() []string { return slices.Clone(fromUpstream) }
 

@@ -18,6 +18,7 @@ type Runtime struct {
 	cache         *keycache.Cache
 	routes        map[*policy.Route]*route
 	sealsResponse bool // some plan seals values of a response
+	byMethod      bool // some route with rules matches by method
 
 	refs    atomic.Int64 // exchanges in flight, and one for the server
 	retired func()
@@ -54,6 +55,7 @@ func NewRuntime(p *policy.Policy, c *keycache.Cache, m *Metrics, retired func())
 	for _, r := range p.Routes {
 		ready := &route{Route: r, request: newPlan(r.Request, tags), response: newPlan(r.Response, tags), counts: m.Route(r.Name)}
 		rt.routes[r] = ready
+		rt.byMethod = rt.byMethod || !r.Skip && len(r.Methods) > 0
 		rt.sealsResponse = rt.sealsResponse || ready.response != nil && ready.response.seals
 	}
 	return rt, nil

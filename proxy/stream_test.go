@@ -160,6 +160,7 @@ func TestRefusedSequences(t *testing.T) {
 		{"streamed, malformed later", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), duplex, none), reqBody(`{"secret":"`+canary+`",`, false), reqBody(`}`, true)}, n(1, 1, 1), "body_malformed"},
 		{"cut by trailers", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), duplex, none), reqBody(`{"secret":`, false), reqTrailers()}, n(1, 1, 1), "body_truncated"},
 		{"held back at trailers", []*msg{first(reqHead("/root/x", false, "content-type", jsonType), streamed, none), reqBody(`17`, false), reqTrailers()}, n(1, 1, 1), codeMode},
+		{"no host", []*msg{first(&msg{Request: &pb.ProcessingRequest_RequestHeaders{RequestHeaders: &pb.HttpHeaders{Headers: headersOf(":method", "POST", ":path", "/seal/x")}}}, buffered, none)}, n(1), codeProtocol},
 		{"206", []*msg{first(reqHead("/open/x", true), none, buffered), respHead("206", false, "content-type", jsonType)}, n(1, 1), codePartial},
 		{"response body without headers", []*msg{first(reqHead("/open/x", true), none, buffered), respBody(secretBody, true)}, n(1, 1), codeProtocol},
 		{"plaintext", []*msg{first(reqHead("/open/x", true), none, buffered), respHead("200", false, "content-type", jsonType), respBody(secretBody, true)}, n(1, 1, 1), codePlain},

@@ -1,6 +1,8 @@
 package bootstrap
 
 import (
+	"slices"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -8,16 +10,21 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/sealmesh/sealmesh/proxy"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
 func listener(p *policy.Policy, opt Options, a *corev3.Address, buffer uint32) (*listenerv3.Listener, error) {
+	table := &routev3.RouteConfiguration{
+		Name:         "sealmesh",
+		VirtualHosts: []*routev3.VirtualHost{{Name: "all", Domains: []string{"*"}, Routes: routes(p, opt)}},
+	}
+	if slices.ContainsFunc(p.Routes, func(r *policy.Route) bool { return !r.Skip && len(r.Methods) > 0 }) {
+		table.RequestHeadersToRemove = proxy.MethodOverrides()
+	}
 	manager := &hcmv3.HttpConnectionManager{
-		StatPrefix: "ingress",
-		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
-			Name:         "sealmesh",
-			VirtualHosts: []*routev3.VirtualHost{{Name: "all", Domains: []string{"*"}, Routes: routes(p, opt)}},
-		}},
+		StatPrefix:     "ingress",
+		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: table},
 		HttpFilters: []*hcmv3.HttpFilter{
 			{Name: filterName, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: pack(filter(p, opt))}},
 			{Name: "envoy.filters.http.router", ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: pack(&routerv3.Router{})}},
