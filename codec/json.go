@@ -12,7 +12,8 @@ const keptFields = 4096
 // characters and UTF-8 that the grammar does not have. Member names are compared
 // after unescaping, so that no spelling of a name gets around a rule. A member that comes twice
 // is two members, each with its value tagged. Half a surrogate pair (\ud800) is legal in RFC 8259 and
-// passes, except where it would have to be compared or sealed as text.
+// passes, except where it would have to be compared or sealed as text. So does NUL (\u0000),
+// except after a name that rules use: programs in C take what is before it for the name.
 //
 // All of a chunk is read before the first Transform of a value that ends in it
 // is called: a body that came whole is known to be well-formed by then.

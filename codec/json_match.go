@@ -1,6 +1,9 @@
 package codec
 
-import "cmp"
+import (
+	"bytes"
+	"cmp"
+)
 
 // Fixed words of errors that several places give.
 const (
@@ -8,6 +11,7 @@ const (
 	nameDetail  = "a member name is longer than the limit"
 	fieldDetail = "more tagged values than the limit"
 	loneDetail  = "half a surrogate pair"
+	nulDetail   = "NUL ends the name that a rule looks for"
 )
 
 // A span is where in the chunk being read a tagged value lies.
@@ -135,6 +139,10 @@ func (s *jsonScan) matchName(name []byte) bool {
 		plain, ok := unescape(s.scratch.tail(len(name)), name)
 		if !ok {
 			s.malformed(at, loneDetail)
+			return false
+		}
+		if k := bytes.IndexByte(plain, 0); k >= 0 && s.sel.names.find(plain[:k]) != 0 {
+			s.malformed(at, nulDetail)
 			return false
 		}
 		name = plain
