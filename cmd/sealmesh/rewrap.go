@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/keycache/keyuse"
+	"github.com/sealmesh/sealmesh/proxy"
+	"github.com/sealmesh/sealmesh/proxy/policy"
+)
+
+type rewrapOptions struct {
+	config, key, reseal, in, out string
+	drop                         []string
+	dryRun, keepGoing            bool
+}
+
+func newRewrap() *cobra.Command {
+	var opt rewrapOptions
+	c := &cobra.Command{
+		Use:   "rewrap --config FILE [--in FILE --out FILE]",
+		Short: "Move stored envelopes to the KEKs that a key names now",
+		Long: `Read any text (NDJSON, CSV, JSON, an SQL dump), and give each envelope in it a
+wrapped-key record by the KEKs that its key names in the policy now. No value is
+opened, no ciphertext changes, and each data key costs one call of its old KEK and one
+of each new one. With --reseal TAG values are opened and sealed again under the
+current data key of the tag.
+
+A KEK that is to go stays in the policy until this has run, and is named by --drop:
+
+  sealmesh rewrap -c policy.yaml --drop awskms:///arn:…:key/old < dump.ndjson > new.ndjson
+
+With --in and --out a job that was stopped, even killed, goes on where it was.
+--dry-run counts what would be done and calls no KEK.
+
+Exit codes: 0 done, 5 done but for envelopes that could not be (--keep-going).`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if (opt.in == "") != (opt.out == "") && !opt.dryRun {
+				return usageError{c, errors.New("--in and --out go together")}
+			}
+			return rewrap(c.Context(), opt, c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	configFlag(c, &opt.config)
+	f := c.Flags()
+	f.StringVar(&opt.key, "key", "", "key of the policy (default: its only one)")
+	f.StringArrayVar(&opt.drop, "drop", nil, "KEK URI that unwraps, but is not to wrap any more")
+	f.StringVar(&opt.reseal, "reseal", "", "tag under which values are opened and sealed again")
+	f.StringVar(&opt.in, "in", "", "read this file (default: standard input)")
+	f.StringVar(&opt.out, "out", "", "write this file (default: standard output)")
+	f.BoolVar(&opt.dryRun, "dry-run", false, "count, and change nothing")
+	f.BoolVar(&opt.keepGoing, "keep-going", false, "leave envelopes that fail as they are, and go on")
+	return c
+}
+
+// counts are what a job has met so far.
+type counts struct {
+	Envelopes int `json:"envelopes"`
+	Changed   int `json:"changed"` // or would be
+	Current   int `json:"current"` // nothing to do
+	Unrelated int `json:"unrelated"`
+	Lookalike int `json:"lookalike"` // text that begins like an envelope, and is none
+	Failed    int `json:"failed"`
+}
+
+func (c counts) String() string {
+	return fmt.Sprintf("%d envelopes: %d changed, %d current, %d of other keys, %d failed; %d that only look like one",
+		c.Envelopes, c.Changed, c.Current, c.Unrelated, c.Failed, c.Lookalike)
+}
+
+func rewrap(ctx context.Context, opt rewrapOptions, stdin io.Reader, stdout, stderr io.Writer) (err error) {
+	p, err := readPolicy(opt.config)
+	if err != nil {
+		return err
+	}
+	recorder, err := commandRecorder(p, stderr)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		err = errors.Join(err, recorder.Close(end))
+	}()
+	r := &reloader{config: opt.config, log: slog.New(slog.DiscardHandler), recorder: recorder, metrics: new(proxy.Metrics), unproven: true}
+	rt, err := r.build(ctx, p)
+	if err != nil {
+		return err
+	}
+	server := proxy.NewServer(rt, r.metrics, r.log, nil)
+	defer server.Close()
+	change, err := changer(opt, p, rt.Cache())
+	if err != nil {
+		return err
+	}
+	job := &rewrapJob{opt: opt, change: change, report: newProgress(stderr)}
+	return job.run(ctx, stdin, stdout)
+}
+
+// A change appends what becomes of one envelope to dst.
+type change func(ctx context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error)
+
+func changer(opt rewrapOptions, p *policy.Policy, c *keycache.Cache) (change, error) {
+	if opt.reseal != "" {
+		return resealer(opt, p, c)
+	}
+	name := opt.key
+	if name == "" {
+		if len(p.Keys) != 1 {
+			return nil, fmt.Errorf("rewrap: the policy has %s: name one with --key", count(len(p.Keys), "key"))
+		}
+		name = p.Keys[0].Name
+	}
+	w, err := c.Rewrapper(name, opt.drop)
+	if err != nil {
+		return nil, err
+	}
+	if opt.dryRun {
+		return func(_ context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error) {
+			what, err := w.Look(text)
+			return dst, what, err
+		}, nil
+	}
+	return w.Rewrap, nil
+}
+
+// resealer opens and seals under one tag. Each envelope is a session of its own, so
+// that its key uses are recorded before it is written.
+func resealer(opt rewrapOptions, p *policy.Policy, c *keycache.Cache) (change, error) {
+	for _, t := range p.Tags {
+		if t.Name != opt.reseal {
+			continue
+		}
+		tag, err := c.Tag(t.Name, t.Key, t.Suite, t.Context)
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error) {
+			if _, _, _, err := envelope.Parse(nil, text); err != nil || opt.dryRun {
+				return dst, keycache.Outdated, err
+			}
+			out, err := reseal(c.Session(ctx, keyuse.Exchange{Route: "sealmesh.rewrap", Direction: "sealmesh.rewrap"}), tag, dst, text)
+			return out, keycache.Outdated, err
+		}, nil
+	}
+	return nil, fmt.Errorf("rewrap: the policy has no tag %q", opt.reseal)
+}
+
+func reseal(s *keycache.Session, tag *keycache.Tag, dst, text []byte) ([]byte, error) {
+	value, kind, err := s.Open(nil, tag, text)
+	defer clear(value)
+	out := dst
+	if err == nil {
+		out, err = s.Seal(dst, tag, kind, value)
+	}
+	if err := errors.Join(err, s.Close(err)); err != nil {
+		return dst, err
+	}
+	return out, nil
+}
+
+// progress says on a terminal, or in a log, how a long job goes.
+type progress struct {
+	w    io.Writer
+	last time.Time
+}
+
+func newProgress(w io.Writer) *progress { return &progress{w: w, last: time.Now()} }
+
+// every is how often a long job says where it is.
+const every = 3 * time.Second
+
+func (p *progress) show(c counts, read, size int64) {
+	if time.Since(p.last) < every {
+		return
+	}
+	p.last = time.Now()
+	done := fmt.Sprintf("%d MiB", read>>20)
+	if size > 0 {
+		done = fmt.Sprintf("%d%% of %d MiB", 100*read/size, size>>20)
+	}
+	fmt.Fprintf(p.w, "%s: %s\n", done, c)
+}
+
+func (p *progress) end(opt rewrapOptions, c counts) {
+	text := c.String()
+	if opt.dryRun {
+		text = strings.Replace(text, "changed", "would change", 1)
+	}
+	fmt.Fprintln(p.w, text)
+}
+
+func fileSize(f *os.File) int64 {
+	if info, err := f.Stat(); err == nil {
+		return info.Size()
+	}
+	return 0
+}

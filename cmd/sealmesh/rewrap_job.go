@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/keycache"
+)
+
+// saveEvery is how much input, in bytes, a job that is killed does over again at most.
+const saveEvery = 8 << 20
+
+// A rewrapJob is one run of "rewrap".
+type rewrapJob struct {
+	opt    rewrapOptions
+	change change
+	report *progress
+	counts counts
+	out    []byte
+}
+
+func (j *rewrapJob) run(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
+	var err error
+	switch {
+	case j.opt.dryRun:
+		err = j.count(ctx, stdin)
+	case j.opt.in != "":
+		err = j.files(ctx)
+	default:
+		w := bufio.NewWriterSize(stdout, 64<<10)
+		err = j.stream(ctx, newTokenScanner(stdin), w, nil, 0)
+		err = errors.Join(err, w.Flush())
+	}
+	if err != nil {
+		return err
+	}
+	j.report.end(j.opt, j.counts)
+	if j.counts.Failed > 0 {
+		return fmt.Errorf("rewrap: %w: %s failed and stay as they were", errFindings, count(j.counts.Failed, "envelope"))
+	}
+	return nil
+}
+
+func (j *rewrapJob) count(ctx context.Context, stdin io.Reader) error {
+	if j.opt.in == "" {
+		return j.stream(ctx, newTokenScanner(stdin), io.Discard, nil, 0)
+	}
+	f, err := os.Open(j.opt.in)
+	if err != nil {
+		return fmt.Errorf("rewrap: %w", err)
+	}
+	defer f.Close()
+	return j.stream(ctx, newTokenScanner(f), io.Discard, nil, fileSize(f))
+}
+
+func (j *rewrapJob) files(ctx context.Context) error {
+	f, err := openFileJob(j.opt.in, j.opt.out)
+	if err != nil {
+		return err
+	}
+	j.counts = f.state.Counts
+	s := newTokenScanner(f.in)
+	s.at = f.state.Read
+	w := bufio.NewWriterSize(f.out, 64<<10)
+	saved := s.at
+	save := func() error {
+		if s.at-saved < saveEvery {
+			return nil
+		}
+		saved = s.at
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		return f.save(s.at, j.counts)
+	}
+	err = j.stream(ctx, s, w, save, fileSize(f.in))
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = f.finish()
+	}
+	return errors.Join(err, f.close())
+}
+
+// stream passes text on and changes envelopes. save, when not nil, is called
+// wherever all that was read has been written.
+func (j *rewrapJob) stream(ctx context.Context, s *tokenScanner, w io.Writer, save func() error, size int64) error {
+	for {
+		text, token, err := s.next()
+		if err != nil && err != io.EOF {
+			return err
+		}
+		end := err == io.EOF
+		if _, err := w.Write(text); err != nil {
+			return fmt.Errorf("rewrap: %w", err)
+		}
+		if len(token) > 0 {
+			if err := j.envelope(ctx, w, token, s.at-int64(len(token))); err != nil {
+				return err
+			}
+		}
+		if end {
+			return nil
+		}
+		if save != nil {
+			if err := save(); err != nil {
+				return fmt.Errorf("rewrap: %w", err)
+			}
+		}
+		j.report.show(j.counts, s.at, size)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// envelope writes what becomes of the candidate at offset.
+func (j *rewrapJob) envelope(ctx context.Context, w io.Writer, token []byte, offset int64) error {
+	out, what, err := j.change(ctx, j.out[:0], token)
+	j.out = out
+	switch {
+	case notEnvelope(err):
+		j.counts.Lookalike++
+		out = token
+	case err != nil && !j.opt.keepGoing:
+		return fmt.Errorf("rewrap: the envelope at byte %d: %w (--keep-going leaves it as it is)", offset, err)
+	case err != nil:
+		j.counts.Envelopes++
+		j.counts.Failed++
+		fmt.Fprintf(j.report.w, "byte %d: %v\n", offset, err)
+		out = token
+	default:
+		j.counts.Envelopes++
+		j.tally(what)
+	}
+	if j.opt.dryRun {
+		return nil
+	}
+	if _, err := w.Write(out); err != nil {
+		return fmt.Errorf("rewrap: %w", err)
+	}
+	return nil
+}
+
+func (j *rewrapJob) tally(what keycache.Wrapping) {
+	switch what {
+	case keycache.Outdated:
+		j.counts.Changed++
+	case keycache.Unrelated:
+		j.counts.Unrelated++
+	default:
+		j.counts.Current++
+	}
+}
+
+// notEnvelope reports whether a candidate is text that only looks like an envelope.
+func notEnvelope(err error) bool {
+	return errors.Is(err, envelope.ErrNotEnvelope) || errors.Is(err, envelope.ErrMalformed) ||
+		errors.Is(err, envelope.ErrUnknownSuite) || errors.Is(err, envelope.ErrFutureVersion)
+}

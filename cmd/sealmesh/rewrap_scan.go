@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/sealmesh/sealmesh/codec/envelope"
+)
+
+// maxToken is the longest envelope that is looked for: a value of 1 MiB, sealed.
+// What is longer passes as the text that it is.
+const maxToken = 4 << 20
+
+// A tokenScanner reads any text and finds the envelopes in it: their text needs no
+// escaping in JSON, CSV, SQL or anything else, so that a run of their alphabet after
+// the prefix is all there is to find.
+type tokenScanner struct {
+	r    io.Reader
+	buf  []byte
+	at   int64 // offset of buf in the input
+	done bool
+}
+
+func newTokenScanner(r io.Reader) *tokenScanner {
+	return &tokenScanner{r: r, buf: make([]byte, 0, 256<<10)}
+}
+
+// next returns the text up to the next candidate, and the candidate; both are
+// valid until the next call. At the end of the input token is empty and err is io.EOF.
+func (s *tokenScanner) next() (text, token []byte, err error) {
+	prefix := []byte(envelope.Prefix)
+	for {
+		i := bytes.Index(s.buf, prefix)
+		if i < 0 && s.done {
+			text, s.buf = s.buf, nil
+			return text, nil, io.EOF
+		}
+		if i < 0 && len(s.buf) > 64<<10 { // no prefix: all but what may be half of one
+			return s.take(len(s.buf)-len(prefix), 0)
+		}
+		if i >= 0 {
+			if end := tokenEnd(s.buf, i+len(prefix)); end < len(s.buf) || s.done || end-i > maxToken {
+				return s.take(i, end-i)
+			}
+		}
+		if err := s.fill(); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// take hands out text bytes and the token after them.
+func (s *tokenScanner) take(text, token int) ([]byte, []byte, error) {
+	a, b := s.buf[:text], s.buf[text:text+token]
+	s.buf = s.buf[text+token:]
+	s.at += int64(text + token)
+	return a, b, nil
+}
+
+// fill reads more, after moving what is left to the front.
+func (s *tokenScanner) fill() error {
+	if len(s.buf) == cap(s.buf) || cap(s.buf)-len(s.buf) < 4<<10 {
+		s.buf = append(make([]byte, 0, max(256<<10, 2*len(s.buf))), s.buf...)
+	}
+	n, err := s.r.Read(s.buf[len(s.buf):cap(s.buf)])
+	s.buf = s.buf[:len(s.buf)+n]
+	if errors.Is(err, io.EOF) {
+		s.done = true
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("rewrap: %w", err)
+	}
+	return nil
+}
+
+// tokenEnd returns the index after the run of base64url characters from i.
+func tokenEnd(b []byte, i int) int {
+	for i < len(b) && (b[i]|0x20 >= 'a' && b[i]|0x20 <= 'z' || b[i] >= '0' && b[i] <= '9' || b[i] == '-' || b[i] == '_') {
+		i++
+	}
+	return i
+}

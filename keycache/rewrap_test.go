@@ -1,0 +1,99 @@
+package keycache
+
+import (
+	"testing"
+
+	"github.com/sealmesh/sealmesh/codec/envelope"
+)
+
+// A KEK joins, another leaves: envelopes change their record and nothing else, each
+// data key costs its calls once, and what was sealed before opens under either.
+func TestRewrap(t *testing.T) {
+	old, fresh := newKMS("old"), newKMS("new")
+	texts := foreign(t, 3, "v", old)
+	r := newRig(t, keyOf(fresh, old), Options{})
+	w, err := r.Rewrapper("k", []string{"mem:old"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for _, text := range texts {
+			if what, err := w.Look(text); what != Outdated || err != nil {
+				t.Fatalf("%v, %v", what, err)
+			}
+			got, _, err := w.Rewrap(t.Context(), nil, text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if what, err := w.Look(got); what != Current || err != nil {
+				t.Errorf("rewrapped: %v, %v", what, err)
+			}
+			sameButRecord(t, text, got)
+			again, what, err := w.Rewrap(t.Context(), nil, got)
+			if err != nil || what != Current || string(again) != string(got) {
+				t.Errorf("again: %v, %v", what, err)
+			}
+			after := newRig(t, keyOf(fresh), Options{}) // the old KEK is gone
+			after.mustOpen(got, "v")
+			after.end()
+		}
+	}
+	wantCount(t, "unwraps by the old KEK", old.unwraps.Load(), 3)
+	wantCount(t, "wraps by the new KEK", fresh.wraps.Load(), 3)
+	uses := r.end()
+	if len(uses) != 3 {
+		t.Errorf("%d key uses, want one for each data key: %v", len(uses), uses)
+	}
+}
+
+func sameButRecord(t *testing.T, a, b []byte) {
+	t.Helper()
+	ha, pa, _, errA := envelope.Parse(nil, a)
+	hb, pb, _, errB := envelope.Parse(nil, b)
+	if errA != nil || errB != nil || ha.Suite != hb.Suite || ha.Kind != hb.Kind || ha.KeyID != hb.KeyID || string(pa) != string(pb) {
+		t.Errorf("more than the record changed: %v %v", errA, errB)
+	}
+}
+
+func TestRewrapRefuses(t *testing.T) {
+	m, stranger := newKMS("a"), newKMS("b")
+	r := newRig(t, keyOf(m), Options{})
+	defer r.end()
+	for name, drop := range map[string][]string{"nope": nil, "k": {"mem:a"}} {
+		if _, err := r.Rewrapper(name, drop); err == nil {
+			t.Errorf("%s %v: no error", name, drop)
+		}
+	}
+	if _, err := r.Rewrapper("k", []string{"mem:x"}); err == nil {
+		t.Error("a KEK that is not there: no error")
+	}
+	w, err := r.Rewrapper("k", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.Rewrap(t.Context(), nil, []byte("sm1.AAAA")); err == nil {
+		t.Error("malformed: no error")
+	}
+	text := foreign(t, 1, "v", stranger)[0]
+	got, what, err := w.Rewrap(t.Context(), nil, text)
+	if err != nil || what != Unrelated || string(got) != string(text) {
+		t.Errorf("of another key: %v, %v", what, err)
+	}
+}
+
+// An old KEK that no longer unwraps leaves the envelope as it is, and one use of the failure.
+func TestRewrapDenied(t *testing.T) {
+	old, fresh := newKMS("old"), newKMS("new")
+	text := foreign(t, 1, "v", old)[0]
+	r := newRig(t, keyOf(fresh, old), Options{})
+	w, err := r.Rewrapper("k", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.answer(0, 2) // hsm.Denied
+	_, _, err = w.Rewrap(t.Context(), nil, text)
+	r.wantReason(err, KeyDenied)
+	if uses := r.end(); len(uses) != 1 {
+		t.Errorf("uses %v", uses)
+	}
+}
