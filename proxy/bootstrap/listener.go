@@ -14,13 +14,18 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
+// pathOverrides are what some frameworks take for the path (CVE-2018-14773): a request of a
+// skipped route could be one of a protected route to the upstream.
+var pathOverrides = []string{"x-original-url", "x-rewrite-url"}
+
 func listener(p *policy.Policy, opt Options, a *corev3.Address, buffer uint32) (*listenerv3.Listener, error) {
 	table := &routev3.RouteConfiguration{
-		Name:         "sealmesh",
-		VirtualHosts: []*routev3.VirtualHost{{Name: "all", Domains: []string{"*"}, Routes: routes(p, opt)}},
+		Name:                   "sealmesh",
+		VirtualHosts:           []*routev3.VirtualHost{{Name: "all", Domains: []string{"*"}, Routes: routes(p, opt)}},
+		RequestHeadersToRemove: pathOverrides,
 	}
 	if slices.ContainsFunc(p.Routes, func(r *policy.Route) bool { return !r.Skip && len(r.Methods) > 0 }) {
-		table.RequestHeadersToRemove = proxy.MethodOverrides()
+		table.RequestHeadersToRemove = append(proxy.MethodOverrides(), pathOverrides...)
 	}
 	manager := &hcmv3.HttpConnectionManager{
 		StatPrefix:     "ingress",
@@ -30,6 +35,8 @@ func listener(p *policy.Policy, opt Options, a *corev3.Address, buffer uint32) (
 			{Name: "envoy.filters.http.router", ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: pack(&routerv3.Router{})}},
 		},
 		UseRemoteAddress: wrapperspb.Bool(true),
+		// A gateway interface (CGI, WSGI, PHP) cannot tell content_encoding from content-encoding.
+		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_DROP_HEADER},
 		// One reading of a path for Envoy, sealmesh and the upstream.
 		NormalizePath:                wrapperspb.Bool(true),
 		MergeSlashes:                 true,
