@@ -86,9 +86,10 @@ func TestRewrapSurvivesKills(t *testing.T) {
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		must(t, cmd.Start())
-		stop := time.AfterFunc(time.Duration(20+rand.IntN(150))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		ended := make(chan struct{})
+		go killLater(cmd.Process, file("out.csv.state"), kills, ended)
 		err := cmd.Wait()
-		stop.Stop()
+		close(ended)
 		if err == nil {
 			if want := fmt.Sprintf("%d envelopes: %d changed", lines, lines); !strings.Contains(stderr.String(), want) {
 				t.Errorf("after %d kills: %s", kills, stderr.String())
@@ -111,5 +112,26 @@ func TestRewrapSurvivesKills(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), fmt.Sprintf("%d current", lines)) {
 		t.Errorf("%v: %s", err, text)
 	}
-	t.Logf("killed %d times", kills)
+	if kills == 0 {
+		t.Error("never killed: the job must be longer")
+	}
+}
+
+// killLater kills p: the first time as soon as it has saved its state, then at random.
+func killLater(p *os.Process, state string, kills int, ended <-chan struct{}) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	at := time.Now().Add(time.Duration(20+rand.IntN(300)) * time.Millisecond)
+	for {
+		select {
+		case <-ended:
+			return
+		case now := <-tick.C:
+			_, err := os.Stat(state)
+			if kills == 0 && err == nil || kills > 0 && now.After(at) {
+				_ = p.Kill()
+				return
+			}
+		}
+	}
 }
