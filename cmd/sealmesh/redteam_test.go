@@ -61,7 +61,7 @@ func TestSpellingsAreNoWayAround(t *testing.T) {
 	for _, host := range []string{"api.example.com.", "API.Example.com", "api.example.com:", "api.example.com.:443"} {
 		send(edge, "POST", host, "/x", "application/json", 200)
 	}
-	for _, host := range []string{"u@api.example.com", "api.example.com,b", "[api.example.com]", "api.example.com:8x"} {
+	for _, host := range []string{"api.example.com,b", "[api.example.com]", "api.example.com:8x"} {
 		send(edge, "POST", host, "/x", "application/json", 400)
 	}
 	for _, method := range []string{"post", "Put"} {
