@@ -117,14 +117,16 @@ func TestClientReset(t *testing.T) {
 
 // A streamed body that stands still ends after limits.exchange.
 func TestStalledBody(t *testing.T) {
-	r := newRig(t, rigOptions{})
-	front := r.front(dataplane.Config{Mode: bothWays(wire.ModeFullDuplex)}, nil)
-	body, w := io.Pipe()
-	go func() { _, _ = io.WriteString(w, `{"secret": "`+canary) }()
-	defer w.Close()
-	status, got, err := front.post("/both/x", "application/json", body)
-	if err == nil && (status != http.StatusRequestTimeout || !strings.Contains(got, codeIdle)) {
-		t.Errorf("status %d: %s", status, got)
+	for _, sent := range []string{`{"secret": "` + canary, ""} { // "": the headers came, and no byte more
+		r := newRig(t, rigOptions{})
+		front := r.front(dataplane.Config{Mode: bothWays(wire.ModeFullDuplex)}, nil)
+		body, w := io.Pipe()
+		go func() { _, _ = io.WriteString(w, sent) }()
+		status, got, err := front.post("/both/x", "application/json", body)
+		if err == nil && (status != http.StatusRequestTimeout || !strings.Contains(got, codeIdle)) {
+			t.Errorf("after %q: status %d: %s", sent, status, got)
+		}
+		_ = w.Close()
 	}
 }
 

@@ -45,10 +45,11 @@ func (x *exchange) receive() (*wire.Request, error) {
 	}
 }
 
-// streaming reports whether a body in a streamed mode is under way.
+// streaming reports whether a body in a streamed mode is under way, from its headers
+// on. One that passes unread may stand still: such are event streams.
 func (x *exchange) streaming() bool {
 	for _, d := range []*direction{&x.request, &x.response} {
-		if d.writer != nil && d.mode != wire.ModeBuffered {
+		if d.session != nil && !d.ended && !d.pass && d.mode != wire.ModeBuffered {
 			return true
 		}
 	}
