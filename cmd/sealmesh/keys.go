@@ -29,7 +29,7 @@ func newKeys() *cobra.Command {
 		Args:  noArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newKeysNew(), newKeysVerify(), newKeysPolicy())
+	c.AddCommand(newKeysNew(), newKeysVerify(), newKeysPolicy(), newKeysImport())
 	return c
 }
 

@@ -9,17 +9,21 @@ import (
 	"time"
 )
 
-// getParametersForImport offers RSA_2048 with RSAES_OAEP_SHA_256 and no other way.
+// wrappingBits are the wrapping keys on offer.
+var wrappingBits = map[string]int{"RSA_2048": 2048, "RSA_3072": 3072, "RSA_4096": 4096}
+
+// getParametersForImport offers RSAES_OAEP_SHA_256 and no other way.
 func (r *request) getParametersForImport(in struct{ KeyId, WrappingAlgorithm, WrappingKeySpec string }) (any, *Exception) {
 	k, failed := r.external(in.KeyId)
 	if failed != nil {
 		return nil, failed
 	}
-	if in.WrappingAlgorithm != oaep || in.WrappingKeySpec != "RSA_2048" {
-		return nil, exception("UnsupportedOperationException", "this fake wraps by %s under RSA_2048", oaep)
+	bits := wrappingBits[in.WrappingKeySpec]
+	if in.WrappingAlgorithm != oaep || bits == 0 {
+		return nil, exception("UnsupportedOperationException", "this fake wraps by %s under RSA", oaep)
 	}
 	var err error
-	if k.importing, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+	if k.importing, err = rsa.GenerateKey(rand.Reader, bits); err != nil {
 		return nil, exception("KMSInternalException", "%v", err)
 	}
 	k.token = make([]byte, 64)

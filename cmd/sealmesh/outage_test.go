@@ -1,0 +1,234 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	toxiproxy "github.com/Shopify/toxiproxy/v2"
+	toxics "github.com/Shopify/toxiproxy/v2/client"
+	"github.com/rs/zerolog"
+
+	"github.com/sealmesh/sealmesh/hsm/awskms/kmsfake"
+)
+
+// awsEnv lets a process reach the fake KMS and nothing else.
+var awsEnv = []string{
+	"AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=an example of a secret access key", "AWS_EC2_METADATA_DISABLED=true",
+	"AWS_CONFIG_FILE=/nonexistent", "AWS_SHARED_CREDENTIALS_FILE=/nonexistent", "AWS_PROFILE=",
+}
+
+// A rough network: a fake KMS behind a toxiproxy.
+type roughKMS struct {
+	*kmsfake.Server
+	proxy *toxics.Proxy
+	arn   string
+	uri   string
+}
+
+func newRoughKMS(t *testing.T) *roughKMS {
+	t.Helper()
+	s, err := kmsfake.Start()
+	must(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	control := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	addr := l.Addr().String()
+	must(t, l.Close())
+	go func() { _ = control.Listen(addr) }()
+	t.Cleanup(func() { _ = control.Shutdown() })
+	target, err := url.Parse(s.URL())
+	must(t, err)
+	k := &roughKMS{Server: s, arn: s.CreateKey(kmsfake.Key{})}
+	for range 100 {
+		if k.proxy, err = toxics.NewClient(addr).CreateProxy("kms", "127.0.0.1:0", target.Host); err == nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	must(t, err)
+	k.uri = "awskms:///" + k.arn + "?endpoint=" + url.QueryEscape("http://"+k.proxy.Listen)
+	return k
+}
+
+const (
+	testSoft = time.Second
+	testHard = 4 * time.Second
+	slack    = time.Second // of a busy machine
+)
+
+func (k *roughKMS) stack(t *testing.T) *stack {
+	return newStack(t, stackOptions{env: awsEnv, policy: fmt.Sprintf(`version: 1
+listen: unix://${STACK_DIR}/ext_proc.sock
+admin: unix://${STACK_DIR}/admin.sock
+keys: {main: {kek: %q, context: {service: test}, cache: {soft: %v, hard: %v}}}
+tags: {pii: {key: main}}
+routes:
+  - {name: seal, match: {path: /seal/**}, request: {seal: {$..secret: pii}}}
+  - {name: open, match: {path: /open/**}, response: {open: {$..secret: pii}}}
+`, k.uri, testSoft, testHard)})
+}
+
+// opens tries to open a value now, and how long that took.
+func (s *stack) opens(sealed string) (bool, time.Duration) {
+	start := time.Now()
+	got := s.do(http.MethodPost, "/open/x", sealed)
+	return got.status == http.StatusOK && strings.Contains(got.body, canary), time.Since(start)
+}
+
+// lasts opens the value again and again, and returns when that worked last, at most limit.
+func (s *stack) lasts(sealed string, limit time.Duration) (last time.Duration) {
+	for start := time.Now(); time.Since(start) < limit; time.Sleep(20 * time.Millisecond) {
+		if ok, _ := s.opens(sealed); !ok {
+			return last
+		}
+		last = time.Since(start)
+	}
+	return limit
+}
+
+// An outage is survived up to the hard bound and no longer, however the network fails;
+// then all is well again.
+func TestOutage(t *testing.T) {
+	k := newRoughKMS(t)
+	s := k.stack(t)
+	sealed := s.sealed(t, `{"secret":"`+canary+`"}`)
+	for name, fail := range map[string]func() (undo func()){
+		"cut": func() func() {
+			must(t, k.proxy.Disable())
+			return func() { must(t, k.proxy.Enable()) }
+		},
+		"reset":     k.toxic(t, "reset_peer", "downstream", toxics.Attributes{"timeout": 0}),
+		"half open": k.toxic(t, "timeout", "downstream", toxics.Attributes{"timeout": 0}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if ok, _ := s.opens(sealed); !ok {
+				t.Fatal("does not open before")
+			}
+			undo := fail()
+			lasted := s.lasts(sealed, 2*testHard)
+			undo()
+			if lasted < testHard-testSoft-slack/2 || lasted > testHard+slack {
+				t.Errorf("opened for %v of the outage; the hard bound is %v", lasted, testHard)
+			}
+			s.wait("recovery", func() error {
+				if ok, _ := s.opens(sealed); !ok {
+					return fmt.Errorf("does not open")
+				}
+				return nil
+			})
+		})
+	}
+}
+
+func (k *roughKMS) toxic(t *testing.T, kind, stream string, a toxics.Attributes) func() func() {
+	return func() func() {
+		_, err := k.proxy.AddToxic(kind, kind, stream, 1, a)
+		must(t, err)
+		return func() { must(t, k.proxy.RemoveToxic(kind)) }
+	}
+}
+
+// A KMS that takes its time delays nobody whose keys are there.
+func TestSlowKMS(t *testing.T) {
+	k := newRoughKMS(t)
+	s := k.stack(t)
+	sealed := s.sealed(t, `{"secret":"`+canary+`"}`)
+	undo := k.toxic(t, "latency", "downstream", toxics.Attributes{"latency": 100})()
+	defer undo()
+	slow := 0
+	for start := time.Now(); time.Since(start) < 3*testSoft; time.Sleep(10 * time.Millisecond) {
+		ok, took := s.opens(sealed)
+		if !ok {
+			t.Fatal("does not open")
+		}
+		if took > 90*time.Millisecond {
+			slow++
+		}
+	}
+	if slow > 3 {
+		t.Errorf("%d opens waited", slow)
+	}
+}
+
+// A key that is disabled stops opening and sealing within the soft bound, and comes
+// back when it is enabled.
+func TestRevocation(t *testing.T) {
+	k := newRoughKMS(t)
+	s := k.stack(t)
+	sealed := s.sealed(t, `{"secret":"`+canary+`"}`)
+	k.SetState(k.arn, kmsfake.Disabled)
+	if lasted := s.lasts(sealed, testHard); lasted > testSoft+slack {
+		t.Errorf("opened for %v after the key was disabled; the soft bound is %v", lasted, testSoft)
+	}
+	before := s.upstream.count()
+	for range 5 {
+		if got := s.do(http.MethodPost, "/seal/x", `{"secret":"`+canary+`"}`); got.status != http.StatusServiceUnavailable {
+			t.Errorf("sealed under a disabled key: status %d", got.status)
+		}
+	}
+	if n := s.upstream.count() - before; n != 0 {
+		t.Errorf("%d requests reached the upstream", n)
+	}
+	k.SetState(k.arn, kmsfake.Enabled)
+	s.wait("recovery", func() error {
+		if ok, _ := s.opens(sealed); !ok {
+			return fmt.Errorf("does not open")
+		}
+		return nil
+	})
+}
+
+// A KMS that is away at the start is an exit with a reason, and a code of its own.
+func TestUnreachableAtStart(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "policy.yaml")
+	must(t, os.WriteFile(file, []byte(`version: 1
+listen: unix://`+dir+`/s
+keys: {main: {kek: "awskms:///arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab?endpoint=http%3A%2F%2F127.0.0.1%3A1"}}
+tags: {pii: {key: main}}
+routes: [{name: r, match: {path: /r}, request: {seal: {$.a: pii}}}]
+`), 0o600))
+	cmd := exec.Command("sealmesh", "serve", "-c", file)
+	cmd.Env = append(os.Environ(), awsEnv...)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != exitKey || !strings.Contains(string(out), "awskms") || !strings.Contains(string(out), "unavailable") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestKeysImport(t *testing.T) {
+	k, err := kmsfake.Start()
+	must(t, err)
+	defer k.Close()
+	arn := k.CreateKey(kmsfake.Key{Origin: "EXTERNAL"})
+	uri := "awskms:///" + arn + "?endpoint=" + url.QueryEscape(k.URL())
+	run := func(args ...string) (string, int) {
+		cmd := exec.Command("sealmesh", append([]string{"keys", "import", "--kek", uri}, args...)...)
+		cmd.Env = append(os.Environ(), awsEnv...)
+		out, _ := cmd.CombinedOutput()
+		return string(out), cmd.ProcessState.ExitCode()
+	}
+	file, day := filepath.Join(t.TempDir(), "material"), time.Now().AddDate(0, 1, 0).UTC().Format(time.DateOnly)
+	if out, code := run("--material", file); code != exitFailure || !strings.Contains(out, "no such file") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	if out, code := run("--material", file, "--expires", "2001-01-01"); code != exitUsage {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	if out, code := run("--material", file, "--generate", "--expires", day); code != exitOK || !strings.Contains(out, "imported and proven; the material expires on "+day) {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	must(t, os.Chmod(file, 0o644))
+	if out, code := run("--material", file); code != exitFailure || !strings.Contains(out, "chmod 600") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+}
