@@ -27,12 +27,10 @@ func (carrier) Keys() []string     { return []string{"traceparent", "tracestate"
 // gRPC metadata, comes first: a request header is the client's word only.
 func (x *exchange) trace() {
 	c := carrier{x.request.head.traceparent, x.request.head.tracestate}
-	if md, ok := metadata.FromIncomingContext(x.ctx); ok {
-		if v := md["traceparent"]; len(v) > 0 {
-			c = carrier{parent: v[0]}
-			if v := md["tracestate"]; len(v) > 0 {
-				c.state = v[0]
-			}
+	if v := metadata.ValueFromIncomingContext(x.ctx, "traceparent"); len(v) > 0 {
+		c = carrier{parent: v[0]}
+		if v := metadata.ValueFromIncomingContext(x.ctx, "tracestate"); len(v) > 0 {
+			c.state = v[0]
 		}
 	}
 	if c.parent != "" {
