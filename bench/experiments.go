@@ -20,6 +20,7 @@ func (b *bench) experiments() []experiment {
 	list := []experiment{
 		{"forms", b.forms, 40 * time.Second},
 		{"sizes", b.sizes, 30 * time.Second},
+		{"levers", b.levers, 60 * time.Second},
 	}
 	return list
 }

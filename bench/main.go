@@ -38,6 +38,7 @@ func measure(ctx context.Context, args []string) error {
 	only := flags.String("run", "", "run only the experiments whose name matches this regular expression")
 	binary := flags.String("sealmesh", "build/sealmesh", "the binary to measure: make build")
 	rounds := flags.Float64("rounds", 1, "multiply the number of rounds by this")
+	profile := flags.String("profile", "", "write CPU profiles of sealmesh to this folder, and do nothing else")
 	seed := flags.Uint64("seed", 1, "of the arrival times of open loops")
 	_ = flags.Parse(args)
 	if flags.NArg() > 0 {
@@ -69,6 +70,9 @@ func measure(ctx context.Context, args []string) error {
 	}
 	b := &bench{rig: r, quick: *quick, rounds: *rounds, seed: *seed, progress: newProgress(os.Stderr)}
 	b.start()
+	if *profile != "" {
+		return b.profile(ctx, *profile)
+	}
 	if err := b.all(ctx, match); err != nil {
 		return err
 	}

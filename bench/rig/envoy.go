@@ -17,10 +17,11 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// FindEnvoy returns SEALMESH_ENVOY, or the one on PATH.
+// FindEnvoy returns SEALMESH_ENVOY, else what `make envoy` put under build, else
+// the one on PATH.
 func FindEnvoy() (string, error) {
-	if p := os.Getenv("SEALMESH_ENVOY"); p != "" {
-		if _, err := os.Stat(p); err == nil {
+	for _, p := range []string{os.Getenv("SEALMESH_ENVOY"), "build/envoy/bin/envoy"} {
+		if _, err := os.Stat(p); p != "" && err == nil {
 			return p, nil
 		}
 	}
