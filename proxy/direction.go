@@ -26,7 +26,8 @@ type direction struct {
 	session *keycache.Session
 	writer  codec.Writer
 	batch   []codec.Field // what Open is asked for now, and what comes after it
-	looked  bool          // the keys of what comes after are being fetched
+	covered int           // fields of batch, from now on, whose keys are being fetched
+	reach   int           // how far to fetch ahead next time
 	fields  int           // replaced so far
 	pass    bool          // the body passes unread, explicitly
 }
@@ -119,8 +120,9 @@ func (d *direction) open() error {
 // transform is the codec.Transform of this direction.
 func (d *direction) transform(dst []byte, batch []codec.Field) ([]byte, codec.Kind, error) {
 	if len(batch) != len(d.batch)-1 {
-		d.looked = false // the first of a new batch
+		d.covered = 0 // the first of a new batch
 	}
+	d.covered--
 	d.batch = batch
 	f := &batch[0]
 	tag := d.plan.tags[f.Rule]
@@ -149,15 +151,25 @@ func (d *direction) count(c counter, err error) {
 	}
 }
 
+// How far prefetch looks ahead: a body of forged envelopes, which ends with its
+// first value, costs few calls of a KMS, and one whose keys do open soon looks as far
+// as the KMS is asked at once.
+const (
+	firstReach = 8
+	lastReach  = 1024
+)
+
 // prefetch starts to unwrap the keys of the envelopes that follow one whose key is
 // not there, so that all are waited for together.
 func (d *direction) prefetch() {
-	if d.looked {
+	if d.covered > 0 {
 		return
 	}
-	d.looked = true
-	for i := range d.batch[1:] {
-		if f := &d.batch[1+i]; f.Kind == codec.Text && d.plan.Rules[f.Rule].Open {
+	d.reach = min(max(2*d.reach, firstReach), lastReach)
+	rest := d.batch[1:min(len(d.batch), 1+d.reach)]
+	d.covered = len(rest) + 1
+	for i := range rest {
+		if f := &rest[i]; f.Kind == codec.Text && d.plan.Rules[f.Rule].Open {
 			d.session.Prefetch(d.plan.tags[f.Rule], f.Value)
 		}
 	}
