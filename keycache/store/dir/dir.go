@@ -1,0 +1,187 @@
+// Package dir keeps wrapped-key records in a folder: the embedded store, for the
+// processes of one host. Network file systems that do not honour exclusive links
+// and fsync are not for it.
+//
+//	DIR/keys/<id>      one record: its text form, and a line with its SHA-256
+//	DIR/slots/<slot>   the same file, linked: what writers share
+//
+// A file is written, synced and linked, never changed and never replaced, so that
+// a crash at any moment leaves whole records and nothing else but a temporary file. A record is in
+// keys before it is in a slot. Files are 0600 and folders 0700, although what they
+// hold is wrapped and opens nothing without its KEK.
+package dir
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/keycache/store"
+)
+
+const (
+	keysDir  = "keys"
+	slotsDir = "slots"
+	// temporary starts the names of files that are being written. One that is older than
+	// abandoned was left by a process that died.
+	temporary = ".new-"
+	abandoned = time.Hour
+)
+
+// A Dir is a [store.Store] in a folder.
+type Dir struct{ path string }
+
+var _ store.Store = (*Dir)(nil)
+
+// Open opens the store in the folder path, and makes the folder if need be. Its
+// parent must be there.
+func Open(path string) (*Dir, error) {
+	d := &Dir{path: path}
+	for _, p := range []string{path, filepath.Join(path, keysDir), filepath.Join(path, slotsDir)} {
+		if err := makeDir(p); err != nil {
+			return nil, classify("open", err)
+		}
+	}
+	if err := d.sweep(); err != nil {
+		return nil, classify("open", err)
+	}
+	return d, nil
+}
+
+func makeDir(path string) error {
+	if err := os.Mkdir(path, 0o700); err == nil {
+		return syncDir(filepath.Dir(path))
+	} else if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is no folder: %w", path, store.ErrMisconfigured)
+	case info.Mode().Perm()&0o022 != 0:
+		return fmt.Errorf("%s can be written by others: run chmod 700 on it: %w", path, store.ErrMisconfigured)
+	}
+	return nil
+}
+
+// sweep removes what processes that died left half written.
+func (d *Dir) sweep() error {
+	keys := filepath.Join(d.path, keysDir)
+	left, err := filepath.Glob(filepath.Join(keys, temporary+"*"))
+	if err != nil {
+		return err
+	}
+	for _, name := range left {
+		info, err := os.Lstat(name)
+		if err != nil || time.Since(info.ModTime()) < abandoned {
+			continue // gone meanwhile, or not abandoned
+		}
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Claim implements [store.Store].
+func (d *Dir) Claim(ctx context.Context, slot store.Slot, r envelope.Record) (envelope.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return envelope.Record{}, fmt.Errorf("dir store: claim: %w", err)
+	}
+	if got, err := d.Find(ctx, slot); !errors.Is(err, store.ErrNotFound) {
+		return got, err
+	}
+	key := d.keyPath(r.KeyID())
+	ours, err := d.write(key, r)
+	if err != nil {
+		return envelope.Record{}, classify("claim", err)
+	}
+	err = os.Link(key, d.slotPath(slot))
+	if errors.Is(err, fs.ErrExist) {
+		return d.lost(ctx, slot, key, ours)
+	}
+	if err == nil {
+		err = syncDir(filepath.Join(d.path, slotsDir))
+	}
+	if err != nil {
+		return envelope.Record{}, classify("claim", err)
+	}
+	return r, nil
+}
+
+// lost returns the winner's record, and takes back the loser's, if this claim is
+// what brought it: nothing was sealed under it yet.
+func (d *Dir) lost(ctx context.Context, slot store.Slot, key string, ours bool) (envelope.Record, error) {
+	winner, err := d.Find(ctx, slot)
+	if err == nil && ours {
+		err = classify("claim", os.Remove(key))
+	}
+	return winner, err
+}
+
+// Find implements [store.Store].
+func (d *Dir) Find(ctx context.Context, slot store.Slot) (envelope.Record, error) {
+	b, err := read(ctx, d.slotPath(slot))
+	if err != nil {
+		return envelope.Record{}, classify("find", err)
+	}
+	r, err := decode(b)
+	return r, classify("find", err)
+}
+
+// Get implements [store.Store].
+func (d *Dir) Get(ctx context.Context, id envelope.KeyID) (envelope.Record, error) {
+	b, err := read(ctx, d.keyPath(id))
+	if err != nil {
+		return envelope.Record{}, classify("get", err)
+	}
+	r, err := decode(b)
+	if err == nil && r.KeyID() != id {
+		err = fmt.Errorf("%w: the record of another data key", store.ErrCorrupt)
+	}
+	if err != nil {
+		return envelope.Record{}, classify("get", err)
+	}
+	return r, nil
+}
+
+// Close implements [store.Store]. There is nothing to close.
+func (d *Dir) Close() error { return nil }
+
+func (d *Dir) keyPath(id envelope.KeyID) string {
+	return filepath.Join(d.path, keysDir, hex.EncodeToString(id[:]))
+}
+
+func (d *Dir) slotPath(slot store.Slot) string {
+	return filepath.Join(d.path, slotsDir, hex.EncodeToString(slot[:]))
+}
+
+// classify says what a failure of the file system is to a caller. It names no
+// file: those are named after data keys.
+func classify(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	} else if e, ok := errors.AsType[*os.LinkError](err); ok {
+		err = e.Err
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && operation != "find" && operation != "get":
+		err = fmt.Errorf("%w: %w: make the folder that the store is in", store.ErrMisconfigured, err)
+	case errors.Is(err, fs.ErrNotExist):
+		err = store.ErrNotFound
+	case errors.Is(err, fs.ErrPermission):
+		err = fmt.Errorf("%w: %w: give the process the store's folder", store.ErrMisconfigured, err)
+	}
+	return fmt.Errorf("dir store: %s: %w", operation, err)
+}

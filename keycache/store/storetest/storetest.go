@@ -1,0 +1,263 @@
+// Package storetest is what every key store has to pass.
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/keycache/store"
+)
+
+// A Rig is one back end under test.
+type Rig struct {
+	// Open opens the back end once more, as another process would. The test closes it.
+	Open func(t *testing.T) store.Store
+	// Damage replaces what the back end holds for a data key, and for the slot it is in, by
+	// other bytes. nil truncates what is there by one byte.
+	Damage func(t *testing.T, id envelope.KeyID, slot store.Slot, b []byte)
+}
+
+// Run proves a back end.
+func Run(t *testing.T, rig Rig) {
+	for name, f := range map[string]func(*testing.T, Rig){
+		"FirstWriterWins": firstWriterWins,
+		"Durable":         durable,
+		"NotFound":        notFound,
+		"Sizes":           sizes,
+		"Refuses":         refuses,
+		"Damaged":         damaged,
+		"Cancelled":       cancelled,
+		"Concurrent":      concurrent,
+		"ClaimTwice":      claimTwice,
+	} {
+		t.Run(name, func(t *testing.T) { f(t, rig) })
+	}
+}
+
+// NewRecord returns a record of that many wraps of size bytes. It is nobody's data key.
+func NewRecord(t testing.TB, wraps, size int) envelope.Record {
+	t.Helper()
+	var r envelope.Record
+	rand.Read(r.Commitment[:])
+	for i := range wraps {
+		b := make([]byte, size)
+		rand.Read(b)
+		r.Wraps = append(r.Wraps, envelope.Wrap{Kind: 200, KEK: [4]byte{0, 0, 0, byte(i)}, Wrapped: b})
+	}
+	return r
+}
+
+// NewSlot returns a slot that nobody has claimed.
+func NewSlot() (s store.Slot) {
+	rand.Read(s[:])
+	return s
+}
+
+func open(t *testing.T, rig Rig) store.Store {
+	t.Helper()
+	s := rig.Open(t)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func same(a, b envelope.Record) bool {
+	return a.Commitment == b.Commitment && slices.EqualFunc(a.Wraps, b.Wraps, func(x, y envelope.Wrap) bool {
+		return x.Kind == y.Kind && x.KEK == y.KEK && slices.Equal(x.Wrapped, y.Wrapped)
+	})
+}
+
+func want(t *testing.T, what string, r envelope.Record, got envelope.Record, err error) {
+	t.Helper()
+	if err != nil || !same(r, got) {
+		t.Fatalf("%s: %v, the same record: %t", what, err, same(r, got))
+	}
+}
+
+func wantError(t *testing.T, what string, r envelope.Record, err, class error) {
+	t.Helper()
+	if !errors.Is(err, class) || len(r.Wraps) != 0 {
+		t.Fatalf("%s: %d wraps, error %v; want %v", what, len(r.Wraps), err, class)
+	}
+}
+
+const claimers = 50
+
+// firstWriterWins has many processes claim one slot at once: all are told of one
+// record, and it is found at once, by id too.
+func firstWriterWins(t *testing.T, rig Rig) {
+	stores := []store.Store{open(t, rig), open(t, rig), open(t, rig)}
+	slot := NewSlot()
+	var mine, won [claimers]envelope.Record
+	var errs [claimers]error
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range claimers {
+		mine[i] = NewRecord(t, 1, 184)
+		wg.Go(func() {
+			<-start
+			s := stores[i%len(stores)]
+			if won[i], errs[i] = s.Claim(t.Context(), slot, mine[i]); errs[i] != nil {
+				return
+			}
+			var got envelope.Record
+			if got, errs[i] = s.Get(t.Context(), won[i].KeyID()); errs[i] == nil && !same(got, won[i]) {
+				errs[i] = errors.New("found by id: another record")
+			}
+		})
+	}
+	close(start)
+	wg.Wait()
+	winners := 0
+	for i := range claimers {
+		if errs[i] != nil {
+			t.Fatal(errs[i])
+		}
+		if !same(won[i], won[0]) {
+			t.Fatal("two claims of one slot were told of two records")
+		}
+		if same(won[i], mine[i]) {
+			winners++
+		}
+	}
+	if winners != 1 {
+		t.Errorf("%d winners, want 1", winners)
+	}
+}
+
+// durable finds what another opening of the back end was told is there.
+func durable(t *testing.T, rig Rig) {
+	r, slot := NewRecord(t, 2, 184), NewSlot()
+	s := rig.Open(t)
+	won, err := s.Claim(t.Context(), slot, r)
+	want(t, "claim", r, won, err)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, rig)
+	got, err := again.Get(t.Context(), r.KeyID())
+	want(t, "get", r, got, err)
+	got, err = again.Find(t.Context(), slot)
+	want(t, "find", r, got, err)
+	got, err = again.Claim(t.Context(), slot, NewRecord(t, 1, 184))
+	want(t, "a late claim", r, got, err)
+}
+
+func notFound(t *testing.T, rig Rig) {
+	s := open(t, rig)
+	r, err := s.Get(t.Context(), NewRecord(t, 1, 1).KeyID())
+	wantError(t, "get", r, err, store.ErrNotFound)
+	r, err = s.Find(t.Context(), NewSlot())
+	wantError(t, "find", r, err, store.ErrNotFound)
+}
+
+// sizes stores the smallest and the largest record there is.
+func sizes(t *testing.T, rig Rig) {
+	s := open(t, rig)
+	for _, size := range [][2]int{{1, 1}, {envelope.MaxWraps, envelope.MaxWrapped}} {
+		r, slot := NewRecord(t, size[0], size[1]), NewSlot()
+		won, err := s.Claim(t.Context(), slot, r)
+		want(t, "claim", r, won, err)
+		got, err := s.Get(t.Context(), r.KeyID())
+		want(t, "get", r, got, err)
+	}
+}
+
+// refuses holds that a record without a binary form takes no slot.
+func refuses(t *testing.T, rig Rig) {
+	s := open(t, rig)
+	for _, size := range [][2]int{{0, 0}, {1, 0}, {1, envelope.MaxWrapped + 1}, {envelope.MaxWraps + 1, 1}} {
+		r, slot := NewRecord(t, size[0], size[1]), NewSlot()
+		if got, err := s.Claim(t.Context(), slot, r); err == nil {
+			t.Errorf("%d wraps of %d bytes were stored: %v", size[0], size[1], got)
+		}
+		got, err := s.Find(t.Context(), slot)
+		wantError(t, "find", got, err, store.ErrNotFound)
+	}
+}
+
+// damaged holds that other bytes in a record's place are an error.
+func damaged(t *testing.T, rig Rig) {
+	s := open(t, rig)
+	other, err := store.Encode(NewRecord(t, 1, 184))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{
+		"empty": {}, "noise": []byte("\x01no record at all"), "oversize": make([]byte, store.MaxRecord+1), "truncated": nil, "another key's": other,
+	} {
+		r, slot := NewRecord(t, 1, 184), NewSlot()
+		_, err := s.Claim(t.Context(), slot, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rig.Damage(t, r.KeyID(), slot, b)
+		got, err := s.Get(t.Context(), r.KeyID())
+		wantError(t, name+": get", got, err, store.ErrCorrupt)
+		if name == "another key's" {
+			continue // to whoever asks by slot, it is as good as any
+		}
+		got, err = s.Find(t.Context(), slot)
+		wantError(t, name+": find", got, err, store.ErrCorrupt)
+		got, err = s.Claim(t.Context(), slot, NewRecord(t, 1, 184))
+		wantError(t, name+": claim", got, err, store.ErrCorrupt)
+	}
+}
+
+func cancelled(t *testing.T, rig Rig) {
+	s := open(t, rig)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	slot := NewSlot()
+	r, err := s.Claim(ctx, slot, NewRecord(t, 1, 184))
+	wantError(t, "claim", r, err, context.Canceled)
+	r, err = s.Get(ctx, envelope.KeyID{})
+	wantError(t, "get", r, err, context.Canceled)
+	r, err = s.Find(ctx, slot)
+	wantError(t, "find", r, err, context.Canceled)
+	r, err = s.Find(t.Context(), slot)
+	wantError(t, "find after a cancelled claim", r, err, store.ErrNotFound)
+}
+
+// concurrent has readers and writers of many slots at once.
+func concurrent(t *testing.T, rig Rig) {
+	s := open(t, rig)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 10 {
+				r, slot := NewRecord(t, 1, 184), NewSlot()
+				if won, err := s.Claim(t.Context(), slot, r); err != nil || !same(won, r) {
+					t.Errorf("claim: %v", err)
+					return
+				}
+				if got, err := s.Get(t.Context(), r.KeyID()); err != nil || !same(got, r) {
+					t.Errorf("get: %v", err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// claimTwice holds that a claim that is sent again, because its answer was lost,
+// wins as before.
+func claimTwice(t *testing.T, rig Rig) {
+	s := open(t, rig)
+	r, slot := NewRecord(t, 1, 184), NewSlot()
+	for range 2 {
+		won, err := s.Claim(t.Context(), slot, r)
+		want(t, "claim", r, won, err)
+	}
+	got, err := s.Get(t.Context(), r.KeyID())
+	want(t, "get", r, got, err)
+}
