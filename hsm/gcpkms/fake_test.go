@@ -2,6 +2,8 @@ package gcpkms
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -49,6 +51,20 @@ func (r rig) account(t testing.TB, permissions ...string) string {
 func (r rig) uri(key, credentials string) string {
 	q := url.Values{"endpoint": {r.URL()}, "credentials-file": {credentials}}
 	return "gcpkms:///" + key + "?" + q.Encode()
+}
+
+// direct calls a server without a network, so that the time of back-offs can be virtual.
+type direct struct{ http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	return w.Result(), r.Body.Close()
+}
+
+func inProcess(r rig, p *Provider) *Provider {
+	p.client.http = &http.Client{Transport: direct{r.Server}, CheckRedirect: p.client.http.CheckRedirect}
+	return p
 }
 
 func opener(uri string) func(testing.TB) hsm.Provider {

@@ -115,8 +115,16 @@ func (t *tokens) classify(err error) *hsm.Error {
 	if refused.Response != nil {
 		failed.Code = "HTTP " + cmp.Or(refused.Response.Status, "error")
 	}
-	if hint, ok := refusals[refused.ErrorCode]; ok {
-		failed.Class, failed.Code, failed.Hint = hsm.Denied, refused.ErrorCode, hint
+	code := refused.ErrorCode
+	if code == "" { // the flow of service accounts does not read it
+		var body struct {
+			Error string `json:"error"`
+		}
+		_ = json.Unmarshal(refused.Body, &body)
+		code = body.Error
+	}
+	if hint, ok := refusals[code]; ok {
+		failed.Class, failed.Code, failed.Hint = hsm.Denied, code, hint
 	}
 	return failed
 }

@@ -46,7 +46,7 @@ func parse(uri string) (settings, error) {
 	if err != nil {
 		return settings{}, errors.New("not a URI")
 	}
-	if u.Scheme != Kind || u.Opaque != "" || u.Host != "" || u.User != nil || u.Fragment != "" || u.RawPath != "" {
+	if !strings.HasPrefix(uri, Kind+":///") || u.Fragment != "" || u.RawPath != "" {
 		return settings{}, errors.New("a key's URI begins with gcpkms:/// and its name")
 	}
 	s := settings{key: strings.TrimPrefix(u.Path, "/"), timeout: defaultTimeout}

@@ -64,7 +64,7 @@ func parse(uri string) (settings, error) {
 	if err != nil {
 		return settings{}, errors.New("not a URI")
 	}
-	if u.Scheme != Kind || u.Opaque != "" || u.Fragment != "" {
+	if !strings.HasPrefix(uri, Kind+"://") || u.Fragment != "" {
 		return settings{}, errors.New("a key's URI begins with transit://")
 	}
 	if u.User != nil {

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -59,14 +60,16 @@ type Fault struct {
 }
 
 // Start starts a server with TLS on 127.0.0.1, whose engine is mounted at "transit".
-func Start() *Server { return start(httptest.NewTLSServer) }
+func Start() *Server { return start((*httptest.Server).StartTLS) }
 
 // StartPlain starts one without TLS.
-func StartPlain() *Server { return start(httptest.NewServer) }
+func StartPlain() *Server { return start((*httptest.Server).Start) }
 
-func start(serve func(http.Handler) *httptest.Server) *Server {
+func start(serve func(*httptest.Server)) *Server {
 	s := &Server{Mount: "transit", keys: map[string]*key{}, tokens: map[string][]string{Root: {"*"}}, logins: map[string]Login{}}
-	s.http = serve(s)
+	s.http = httptest.NewUnstartedServer(s)
+	s.http.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that do not trust it are what some tests want
+	serve(s.http)
 	return s
 }
 
@@ -111,9 +114,10 @@ func (s *Server) Fail(faults ...Fault) {
 	s.Do(func() { s.faults = append(s.faults, faults...) })
 }
 
-// Requests returns what was asked since it was called last.
+// Requests returns what was asked since it was called last, and forgets what
+// faults are left.
 func (s *Server) Requests() (log []Request) {
-	s.Do(func() { log, s.log = s.log, nil })
+	s.Do(func() { log, s.log, s.faults = s.log, nil, nil })
 	return log
 }
 

@@ -1,0 +1,156 @@
+package gcpkms
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/gcpkms/gcpfake"
+)
+
+func rpcError(t *testing.T, code int, status, message, reason string) []byte {
+	t.Helper()
+	e := map[string]any{"code": code, "status": status, "message": message}
+	if reason != "" {
+		e["details"] = []any{map[string]any{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "googleapis.com"}}
+	}
+	text, err := json.Marshal(map[string]any{"error": e})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// TestVerdicts: every status, reason and state, alone and in an answer.
+func TestVerdicts(t *testing.T) {
+	c := &client{key: "projects/p/locations/l/keyRings/r/cryptoKeys/k"}
+	for status, v := range verdicts {
+		failed := c.classify("Encrypt", 400, rpcError(t, 400, status, "", ""))
+		if failed.Class != v.class || failed.Hint == "" || failed.Code != status || strings.HasSuffix(failed.Hint, ".") {
+			t.Errorf("%s: %+v", status, failed)
+		}
+	}
+	for reason, v := range reasons {
+		failed := c.classify("Encrypt", 403, rpcError(t, 403, "PERMISSION_DENIED", "", reason))
+		if failed.Class != v.class || failed.Hint != v.hint || !strings.Contains(failed.Error(), reason) {
+			t.Errorf("%s: %v", reason, failed)
+		}
+	}
+	for state, v := range states {
+		message := c.key + "/cryptoKeyVersions/7 is not enabled, current state is: " + state + "."
+		failed := c.classify("Decrypt", 400, rpcError(t, 400, "FAILED_PRECONDITION", message, ""))
+		if failed.Class != v.class || failed.Hint != v.hint || !strings.Contains(failed.Error(), "version 7 is "+state) {
+			t.Errorf("%s: %v", state, failed)
+		}
+	}
+}
+
+func TestVerdictsElsewhere(t *testing.T) {
+	c := &client{key: "projects/p/locations/l/keyRings/r/cryptoKeys/k"}
+	tests := []struct {
+		operation string
+		status    int
+		body      string
+		class     hsm.Class
+	}{
+		{"Decrypt", 400, string(rpcError(t, 400, "INVALID_ARGUMENT", "Decryption failed: the ciphertext is invalid.", "")), hsm.Corrupt},
+		{"Encrypt", 400, string(rpcError(t, 400, "INVALID_ARGUMENT", "too long", "")), hsm.Misconfigured},
+		{"Decrypt", 400, string(rpcError(t, 400, "INVALID_ARGUMENT", "The checksum in field ciphertext_crc32c did not match the data in field ciphertext.", "")), hsm.Unavailable},
+		{"Encrypt", 400, string(rpcError(t, 400, "FAILED_PRECONDITION", "x does not have a primary version.", "")), hsm.Denied},
+		{"Decrypt", 403, "<html>blocked by the proxy</html>", hsm.Unavailable},
+		{"Decrypt", 302, "", hsm.Unavailable},
+		{"Decrypt", 502, "<html>bad gateway</html>", hsm.Unavailable},
+		{"Decrypt", 418, `{"error":{"status":"TEAPOT"}}`, hsm.Unavailable},
+	}
+	for _, tt := range tests {
+		if failed := c.classify(tt.operation, tt.status, []byte(tt.body)); failed.Class != tt.class {
+			t.Errorf("%s %d %s: %v, want %v", tt.operation, tt.status, tt.body, failed, tt.class)
+		}
+	}
+}
+
+// TestDamage: an answer whose checksums, flags or names are not right is asked
+// for again, and no key comes of it.
+func TestDamage(t *testing.T) {
+	isolate(t)
+	r := startFake(t)
+	p := mustOpen(t, r.uri(r.key, r.all))
+	synctest.Test(t, func(t *testing.T) { damage(t, r, inProcess(r, p)) })
+}
+
+func damage(t *testing.T, r rig, p *Provider) {
+	wrapped := wrapOne(t, p)
+	set := func(field string, value any) func(map[string]any) {
+		return func(out map[string]any) { out[field] = value }
+	}
+	tests := []struct {
+		name   string
+		tamper func(map[string]any)
+		text   string
+	}{
+		{"wrapped key", set("ciphertext", "AAAA"), "checksum"},
+		{"its checksum", set("ciphertextCrc32c", "1"), "checksum"},
+		{"no checksum", func(out map[string]any) { delete(out, "ciphertextCrc32c") }, "checksum"},
+		{"plaintext not verified", func(out map[string]any) { delete(out, "verifiedPlaintextCrc32c") }, "arrived whole"},
+		{"context not verified", set("verifiedAdditionalAuthenticatedDataCrc32c", false), "arrived whole"},
+		{"another key", set("name", r.key+"2/cryptoKeyVersions/1"), "another key"},
+		{"no version", set("name", r.key+"/cryptoKeyVersions/"), "another key"},
+		{"not base64", set("ciphertext", "*"), "not one of Cloud KMS's"},
+	}
+	for _, tt := range tests {
+		f := gcpfake.Fault{Tamper: tt.tamper}
+		r.Requests()
+		r.Fail(f, f, f)
+		_, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
+		wantError(t, err, hsm.Unavailable, tt.text)
+		if n := len(r.Requests()); n != 3 {
+			t.Errorf("%s: %d tries, want 3", tt.name, n)
+		}
+		r.Fail(f, f)
+		if err := unwrapOne(t, p, wrapOne(t, p)); err != nil {
+			t.Errorf("%s, twice: %v", tt.name, err)
+		}
+	}
+	for _, tamper := range []func(map[string]any){set("plaintext", "AAAA"), set("plaintextCrc32c", "1"), func(out map[string]any) { delete(out, "plaintext") }} {
+		f := gcpfake.Fault{Tamper: tamper}
+		r.Fail(f, f, f)
+		wantError(t, unwrapOne(t, p, wrapped), hsm.Unavailable, "checksum")
+	}
+	// What was encrypted by somebody else is no data key, however whole it is.
+	r.Fail(gcpfake.Fault{Tamper: func(out map[string]any) {
+		out["plaintext"], out["plaintextCrc32c"] = "AAAA", strconv.FormatUint(uint64(checksum(make([]byte, 3))), 10)
+	}})
+	wantError(t, unwrapOne(t, p, wrapped), hsm.Corrupt, "no data key")
+}
+
+// TestSilentErrors: a server that repeats what it was sent, in any answer, finds
+// no way into an error.
+func TestSilentErrors(t *testing.T) {
+	isolate(t)
+	r := startFake(t)
+	p := mustOpen(t, r.uri(r.key, r.all))
+	synctest.Test(t, func(t *testing.T) { silent(t, r, inProcess(r, p)) })
+}
+
+func silent(t *testing.T, r rig, p *Provider) {
+	secret := []byte(strings.Repeat("K", hsm.DataKeySize))
+	for _, status := range []int{200, 302, 400, 401, 403, 404, 429, 500, 503} {
+		for _, body := range []string{"", string(rpcError(t, status, "PERMISSION_DENIED", "S0tLS0tL ya29.", "S0tLS0tL")), string(rpcError(t, status, "FAILED_PRECONDITION", "S0tLS0tL/cryptoKeyVersions/1 is not enabled, current state is: S0tLS0tL", ""))} {
+			f := gcpfake.Fault{Status: status, Body: body, Echo: body == ""}
+			r.Fail(f, f, f)
+			_, err := p.WrapDataKey(t.Context(), hsm.NewSecret(secret), hsm.EncryptionContext{})
+			if err == nil {
+				t.Fatalf("status %d: no error", status)
+			}
+			for _, canary := range []string{"S0tLS0tL", "KKKK", "ya29", "plaintext"} {
+				if strings.Contains(err.Error(), canary) {
+					t.Errorf("status %d: %q holds %q", status, err, canary)
+				}
+			}
+			r.Requests()
+		}
+	}
+}
