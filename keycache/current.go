@@ -84,7 +84,7 @@ func (s *Session) acquire(g *grant, n uint64) error {
 	g.state = hit
 	for {
 		done, err := s.tryAcquire(g, n)
-		if err != nil && err != errEvicted {
+		if err != nil && err != errEvicted && err != errKeep {
 			return err
 		}
 		if done {
@@ -116,6 +116,8 @@ func (s *Session) tryAcquire(g *grant, n uint64) (done bool, err error) {
 	next := k.succeed
 	if renew {
 		next = k.refresh // which replaces the cipher
+	} else {
+		d.spent.Store(true)
 	}
 	_, err = s.wait(next(d, s.parent))
 	return false, err
@@ -144,7 +146,7 @@ func (k *key) next(ctx context.Context, old *dataKey, parent trace.SpanContext) 
 	}
 	for {
 		epoch := k.epoch.Load()
-		d, err := k.makeOrUnpin(ctx, parent)
+		d, err := k.makeOrUnpin(ctx, old, parent)
 		if err != nil {
 			k.remember(makingFlight, err)
 			return nil, err
@@ -156,12 +158,15 @@ func (k *key) next(ctx context.Context, old *dataKey, parent trace.SpanContext) 
 	}
 }
 
-func (k *key) makeOrUnpin(ctx context.Context, parent trace.SpanContext) (*dataKey, error) {
+func (k *key) makeOrUnpin(ctx context.Context, old *dataKey, parent trace.SpanContext) (*dataKey, error) {
 	if k.pinned != nil {
 		return k.unwrapNew(ctx, *k.pinned, parent)
 	}
 	if k.use == hsm.OpenOnly {
 		return nil, errOpenOnly
+	}
+	if k.shelf != nil {
+		return k.share(ctx, old, parent)
 	}
 	return k.generate(ctx, parent)
 }

@@ -45,6 +45,8 @@ type dataKey struct {
 	// For sealing; constant but for the budgets.
 	born, aheadAt, retireAt time.Duration
 	uses, bytes             budget
+	spent                   atomic.Bool // a claim of either failed
+	from                    place       // in the store
 
 	place    *list.Element // in the LRU; guarded by its mutex, as is placedAt
 	placedAt int64

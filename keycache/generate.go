@@ -5,41 +5,56 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"time"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
 	"go.opentelemetry.io/otel/trace"
 )
 
-// generate makes a data key: one KEK makes and wraps it, all others wrap it too,
-// at the same time. Fewer than the quorum, and it is thrown away unused.
+// generate makes a data key.
 func (k *key) generate(ctx context.Context, parent trace.SpanContext) (*dataKey, error) {
-	if err := k.quorumShut(); err != nil {
-		return nil, err
-	}
-	asked := k.cache.now()
-	secret, wraps, err := k.origin(ctx, parent)
+	secret, r, asked, err := k.mint(ctx, parent)
 	if err != nil {
 		return nil, err
 	}
 	defer secret.Destroy()
+	return k.newDataKey(secret, r, asked)
+}
+
+// mint has one KEK make and wrap a data key, and all others wrap it too, at the same
+// time. Fewer than the quorum, and it is thrown away unused. asked is when the first was asked.
+func (k *key) mint(ctx context.Context, parent trace.SpanContext) (secret *hsm.Secret, r envelope.Record, asked time.Duration, err error) {
+	if err := k.quorumShut(); err != nil {
+		return nil, r, 0, err
+	}
+	asked = k.cache.now()
+	secret, wraps, err := k.origin(ctx, parent)
+	if err != nil {
+		return nil, r, 0, err
+	}
 	began := k.cache.now()
 	err = k.wrapByOthers(ctx, secret, wraps, parent)
 	k.making.leave(began, k.cache.now(), err, rand.Float64())
-	if err != nil {
-		return nil, err
+	if err == nil {
+		r = k.recordOf(secret, wraps)
+		err = checkNew(secret, r)
 	}
-	var r envelope.Record
+	if err != nil {
+		secret.Destroy()
+		return nil, envelope.Record{}, 0, err
+	}
+	return secret, r, asked, nil
+}
+
+func (k *key) recordOf(secret *hsm.Secret, wraps [][]byte) (r envelope.Record) {
 	secret.Expose(func(b []byte) { r.Commitment = envelope.Commitment(b) })
 	for i, kk := range k.keks {
 		if wraps[i] != nil {
 			r.Wraps = append(r.Wraps, envelope.Wrap{Kind: kk.KindID, KEK: kk.ref, Wrapped: wraps[i]})
 		}
 	}
-	if err := checkNew(secret, r); err != nil {
-		return nil, err
-	}
-	return k.newDataKey(secret, r, asked)
+	return r
 }
 
 // quorumShut saves the call to one KEK when too many others are known not to

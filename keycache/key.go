@@ -12,6 +12,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/store"
 )
 
 // A key is one configured key: its KEKs, the data key that seals now, and every
@@ -26,6 +27,8 @@ type key struct {
 	rotate  hsm.Rotate
 	bounds  hsm.Bounds
 	pinned  *envelope.Record // the one data key of a key that is never rotated, or nil
+
+	shelf *shelf // where records are kept; nil when they are inline
 
 	current atomic.Pointer[dataKey] // seals; nil before the first use and after an eviction
 	making  gate                    // of the making of data keys as a whole
@@ -48,7 +51,7 @@ type failure struct {
 	until time.Duration
 }
 
-func (c *Cache) newKey(cfg *hsm.Key) (*key, error) {
+func (c *Cache) newKey(cfg *hsm.Key, stores map[string]Storing) (*key, error) {
 	k := &key{cache: c, name: cfg.Name, context: cfg.Context, use: cfg.Use, quorum: cfg.Quorum}
 	var err error
 	if k.rotate, k.bounds, err = resolve(cfg); err != nil {
@@ -69,7 +72,12 @@ func (c *Cache) newKey(cfg *hsm.Key) (*key, error) {
 	if k.failed, err = lru2.New[[32]byte, failure](rememberedRecords); err != nil {
 		return nil, err
 	}
-	k.gone, err = lru2.New[envelope.KeyID, evictionReason](rememberedRecords)
+	if k.gone, err = lru2.New[envelope.KeyID, evictionReason](rememberedRecords); err != nil {
+		return nil, err
+	}
+	if s, ok := stores[k.name]; ok {
+		k.shelf, err = k.newShelf(s)
+	}
 	return k, err
 }
 
@@ -100,10 +108,10 @@ func (k *key) remember(record [32]byte, err error) {
 		return
 	}
 	var d time.Duration
-	switch hsm.ClassOf(err) {
-	case hsm.Unavailable:
+	switch class := hsm.ClassOf(err); {
+	case class == hsm.Unavailable:
 		return
-	case hsm.Denied:
+	case class == hsm.Denied || errors.Is(err, store.ErrNotFound):
 		d = deniedFor
 	default:
 		d = corruptFor
@@ -167,6 +175,9 @@ func (k *key) flush() {
 	}
 	k.failed.Purge()
 	k.making.reset()
+	if k.shelf != nil {
+		k.shelf.gate.reset()
+	}
 	for _, kk := range k.keks {
 		kk.gate.reset()
 	}

@@ -21,11 +21,12 @@ import (
 
 // Options of a [Cache]. Zero values take the documented defaults.
 type Options struct {
-	Recorder *keyuse.Recorder // required
-	Tracer   trace.Tracer     // client spans of provider calls; nil for none
-	MaxKeys  int              // unwrapped data keys held for opening, LRU beyond; DefaultMaxKeys
-	Parallel int              // provider calls in flight at once; DefaultParallel
-	Timeout  time.Duration    // for the provider calls of one unwrapping; DefaultTimeout
+	Recorder *keyuse.Recorder   // required
+	Tracer   trace.Tracer       // client spans of provider calls; nil for none
+	Stores   map[string]Storing // by name of key; one that is not here has its records inline
+	MaxKeys  int                // unwrapped data keys held for opening, LRU beyond; DefaultMaxKeys
+	Parallel int                // provider calls in flight at once; DefaultParallel
+	Timeout  time.Duration      // for the provider calls of one unwrapping; DefaultTimeout
 }
 
 // A Cache holds the unwrapped data keys of one keyring. Safe for concurrent use.
@@ -66,7 +67,7 @@ func New(ring *hsm.Keyring, opt Options) (*Cache, error) {
 	c.states.New = func() any { return newState() }
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	for _, cfg := range ring.Keys() {
-		k, err := c.newKey(cfg)
+		k, err := c.newKey(cfg, opt.Stores)
 		if err != nil {
 			c.cancel()
 			return nil, err

@@ -38,6 +38,9 @@ func (k *key) fetch(h *envelope.Header, parent trace.SpanContext) (*flight, erro
 	if k.use == hsm.SealOnly {
 		return nil, errSealOnly
 	}
+	if h.Record == nil && k.shelf != nil {
+		return k.fetchStored(h.KeyID, parent)
+	}
 	r, err := k.record(h)
 	if err != nil {
 		return nil, errForged(err)
@@ -61,8 +64,7 @@ func (k *key) fetch(h *envelope.Header, parent trace.SpanContext) (*flight, erro
 	}), nil
 }
 
-// record returns the wrapped-key record of h. This is where a store of records
-// would be asked for those that envelopes only name.
+// record returns the wrapped-key record of h: its own, or the pinned one that it names.
 func (k *key) record(h *envelope.Header) (envelope.Record, error) {
 	if h.Record == nil {
 		if k.pinned != nil && k.pinned.KeyID() == h.KeyID {
@@ -88,6 +90,10 @@ func (k *key) load(ctx context.Context, r envelope.Record, sum [32]byte, parent 
 		if err != nil {
 			k.remember(sum, err)
 			return nil, err
+		}
+		if e := k.table.get(d.id); e != nil && e.commitment == d.commitment && e.usable(k.cache.now()) {
+			d.kill() // another flight brought it, maybe to seal
+			return e, nil
 		}
 		if !k.keep(d, epoch) {
 			continue // flushed meanwhile: ask again

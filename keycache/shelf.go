@@ -1,0 +1,178 @@
+package keycache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	lru2 "github.com/hashicorp/golang-lru/v2"
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/store"
+)
+
+// Storing says where the records of a key are kept, in place of its envelopes.
+type Storing struct {
+	Store store.Store // the caller closes it, after the cache
+	// Refuse has no data key begin to seal while the store is away. Otherwise such a
+	// one goes inline, into its envelopes, for a while: nothing is lost, and nothing stops.
+	Refuse bool
+}
+
+const (
+	// storeTimeout bounds one call of a store, storeParallel those in flight for one key. They
+	// are apart from provider calls, so that a slow store delays nothing but itself.
+	storeTimeout  = 2 * time.Second
+	storeParallel = 16
+	// fallbackAge is how long a data key seals inline because the store was away.
+	fallbackAge = 5 * time.Minute
+	// A store is asked for ids that it does not know, which anybody can make up, this
+	// often at once, and per second from then on.
+	strangersBurst = 256
+	strangersRate  = 16
+)
+
+var errStrangers = errors.New("too many unknown data keys lately: the store is not asked for more of them at once")
+
+// A shelf is the store as one key uses it.
+type shelf struct {
+	Storing
+	cache     *Cache
+	scope     store.Scope
+	gate      gate
+	slots     chan struct{}
+	strangers allowance
+	records   *lru2.Cache[envelope.KeyID, envelope.Record] // proven ones: an outage of the store does not reach them
+	last      *dataKey                                     // that came from a slot; only the making of data keys looks at it
+
+	calls   [storeOperations]callStats
+	inlined atomic.Uint64 // data keys that went inline for want of the store
+}
+
+// A storeOperation is what a store is asked to do.
+type storeOperation uint8
+
+const (
+	claiming storeOperation = iota
+	finding
+	getting
+	storeOperations
+)
+
+var storeOperationNames = [storeOperations]string{"claim", "find", "get"}
+
+func (k *key) newShelf(s Storing) (*shelf, error) {
+	if k.pinned != nil {
+		return nil, fmt.Errorf("key %q: a pinned record is not for a store", k.name)
+	}
+	h := &shelf{Storing: s, cache: k.cache, slots: make(chan struct{}, storeParallel)}
+	h.strangers = allowance{burst: strangersBurst, rate: strangersRate, left: strangersBurst}
+	h.scope = store.Scope{Key: k.name, Context: k.context.Encoded()}
+	for _, kk := range k.keks {
+		h.scope.KEKs = append(append(h.scope.KEKs, kk.KindID), kk.ref[:]...)
+	}
+	var err error
+	h.records, err = lru2.New[envelope.KeyID, envelope.Record](rememberedRecords)
+	return h, err
+}
+
+// call asks the store, unless its gate is shut.
+func (h *shelf) call(ctx context.Context, op storeOperation, ask func(context.Context) (envelope.Record, error)) (envelope.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+	case <-ctx.Done():
+		return envelope.Record{}, storeError(op, ctx.Err())
+	}
+	began := h.cache.now()
+	if err := h.gate.enter(began, storeTimeout); err != nil {
+		return envelope.Record{}, storeError(op, err)
+	}
+	r, err := ask(ctx)
+	now := h.cache.now()
+	if h.cache.ctx.Err() == nil {
+		h.gate.leave(began, now, outage(err), rand.Float64())
+	}
+	err = storeError(op, err)
+	h.calls[op].add(now-began, err)
+	return r, err
+}
+
+// outage returns err unless it is an answer of a store that is there.
+func outage(err error) error {
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) {
+		return nil
+	}
+	return err
+}
+
+// storeError gives a store's failure its class.
+func storeError(op storeOperation, err error) error {
+	class := hsm.Unavailable
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt):
+		class = hsm.Corrupt
+	case errors.Is(err, store.ErrMisconfigured):
+		class = hsm.Misconfigured
+	}
+	return &hsm.Error{Class: class, Provider: "store", Operation: storeOperationNames[op], Err: err}
+}
+
+// get returns the record of a data key: one that was proven before, or what the store has.
+func (h *shelf) get(ctx context.Context, id envelope.KeyID) (envelope.Record, error) {
+	if r, ok := h.records.Get(id); ok {
+		return r, nil
+	}
+	r, err := h.call(ctx, getting, func(ctx context.Context) (envelope.Record, error) {
+		if !h.strangers.take(h.cache.now()) {
+			return envelope.Record{}, errStrangers
+		}
+		r, err := h.Store.Get(ctx, id)
+		if !errors.Is(err, store.ErrNotFound) {
+			h.strangers.giveBack()
+		}
+		if err == nil && r.KeyID() != id {
+			err = store.ErrCorrupt
+		}
+		return r, err
+	})
+	return r, err
+}
+
+// An allowance is a number of tries that grows back with time, up to burst. Safe
+// for concurrent use.
+type allowance struct {
+	burst, rate float64 // rate per second
+
+	mu   sync.Mutex
+	left float64
+	at   time.Duration
+}
+
+func (a *allowance) take(now time.Duration) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if now > a.at {
+		a.left = min(a.burst, a.left+a.rate*(now-a.at).Seconds())
+		a.at = now
+	}
+	if a.left < 1 {
+		return false
+	}
+	a.left--
+	return true
+}
+
+func (a *allowance) giveBack() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.left = min(a.burst, a.left+1)
+}
