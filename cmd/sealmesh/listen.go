@@ -64,8 +64,8 @@ const (
 	streamWorkers = 64
 	// window is a stream's flow-control window in bytes, so that a body of usual size comes
 	// without a pause. That it is fixed spares the pings by which grpc-go estimates one.
-	window     = 1 << 20
-	connWindow = 16 << 20
+	window     = 256 << 10
+	connWindow = 4 << 20
 )
 
 // headroom is what a buffered body message may be longer than the body itself.
