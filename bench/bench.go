@@ -86,6 +86,7 @@ type trial struct {
 	rate        float64 // per second, open loop; 0 is a closed loop
 	turn        time.Duration
 	rounds      int
+	prepared    bool // the upstream knows what to answer on /open/, and responses were looked at
 }
 
 // stack returns the running stack of spec.
@@ -110,6 +111,9 @@ func (b *bench) run(ctx context.Context, t trial) error {
 			return err
 		}
 		turns[i] = turn{trial: &t, contestant: c, stack: s, request: request(c.path, t.body)}
+		if t.prepared {
+			continue
+		}
 		if err := b.check(&turns[i]); err != nil {
 			return fmt.Errorf("%s: %s: %w", t.id, c.name, err)
 		}

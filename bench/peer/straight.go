@@ -94,6 +94,13 @@ func (s *Straight) Process(stream extproc.ExternalProcessor_ProcessServer) error
 			if n > 0 {
 				resp.Response = &extproc.ProcessingResponse_RequestBody{RequestBody: &extproc.BodyResponse{Response: replace(out)}}
 			}
+		case *extproc.ProcessingRequest_ResponseHeaders:
+			// On routes without rules for requests Envoy sends the path as an attribute.
+			for _, a := range req.Attributes {
+				if path := a.GetFields()["request.path"].GetStringValue(); path != "" {
+					request, response = s.rules(path)
+				}
+			}
 		case *extproc.ProcessingRequest_ResponseBody:
 			out, n, err := s.rewrite(ctx, response, m.ResponseBody.Body)
 			if err != nil {

@@ -59,6 +59,16 @@ func (r *Rig) Close() {
 	_ = r.Upstream.Close()
 }
 
+// Collector starts another OTLP collector, and returns its URL.
+func (r *Rig) Collector() (string, error) {
+	s, err := startSink()
+	if err != nil {
+		return "", err
+	}
+	r.sinks = append(r.sinks, s)
+	return s.url, nil
+}
+
 // A Kind is what runs behind Envoy.
 type Kind string
 

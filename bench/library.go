@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/sealmesh/sealmesh/bench/library"
+	"github.com/sealmesh/sealmesh/bench/load"
+	"github.com/sealmesh/sealmesh/bench/report"
+	"github.com/sealmesh/sealmesh/bench/stats"
+	"github.com/sealmesh/sealmesh/hsm/local"
+)
+
+// library compares the work on a body alone, in this process, with what libraries do.
+func (b *bench) library(ctx context.Context) error {
+	file := filepath.Join(b.rig.Dir, "library-kek")
+	if err := local.Create(file); err != nil {
+		return err
+	}
+	ring, recorder, err := b.openKEK(ctx, file)
+	if err != nil {
+		return err
+	}
+	defer recorder.Close(ctx)
+	s := report.Section{Title: "Libraries", Text: "In one process and one goroutine, interleaved; ns per operation. “Body work” is the whole of it: validating scan, key lookup, sealing, envelopes, splice, record of the key use. The others do less: none validates and keeps bytes and binds a context."}
+	body := load.NewDocument(2*kib, 5)
+	work, stop, err := library.BodyWork(ctx, ring, recorder, body)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	seals, stopSeals := library.Seal(body)
+	defer stopSeals()
+	sets := []struct {
+		title, base string
+		list        []library.Contestant
+	}{
+		{"2 KiB, 5 fields: seal and replace", library.Bare, append([]library.Contestant{work}, seals...)},
+		{"100 KiB, no match: validate and look", library.Scan, library.Validate(load.NewDocument(100*kib, 0))},
+	}
+	for _, set := range sets {
+		b.step("library: "+set.title, 3*time.Second)
+		times, err := library.Measure(set.list, pick(b, 7, 21), 5*time.Millisecond)
+		if err != nil {
+			return fmt.Errorf("%s: %w", set.title, err)
+		}
+		t := report.Table{Title: set.title, Columns: []string{"", "ns", "× " + set.base, "allocations"}}
+		for _, c := range set.list {
+			t.Rows = append(t.Rows, []string{c.Name, stats.Of(times[c.Name]).String(), stats.Ratios(times[c.Name], times[set.base]).String(), stats.Number(library.Allocations(c))})
+		}
+		s.Tables = append(s.Tables, t)
+		b.notes["library/"+set.title] = times
+		if set.base == library.Bare {
+			b.atMost("body work, 2 KiB, 5 fields, × bare AES-GCM seal and base64 of the five values", 3.5, stats.Ratios(times[library.Work], times[library.Bare]))
+			continue
+		}
+		for _, peer := range []struct {
+			name   string
+			target float64
+		}{{library.JSONText, 2.5}, {library.JSONValid, 3}, {library.JSONParser, 1.2}} {
+			b.atLeast("validating scan, no match, 100 KiB: speed, × "+peer.name, peer.target, stats.Ratios(times[peer.name], times[library.Scan]))
+		}
+	}
+	b.section(s)
+	return nil
+}
