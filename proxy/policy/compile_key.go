@@ -22,6 +22,8 @@ func (c *compiler) keys() []Key {
 			Rotate:  c.rotate(k.Rotate),
 			Cache:   c.cache(k),
 			Require: c.require(k.Require),
+
+			Store: c.store(k), StoreRefuse: k.StoreFallback.Value == "refuse",
 		})
 	}
 	return keys
@@ -62,6 +64,37 @@ func isKEK(uri string) bool {
 	return kind != "" && rest != "" && !strings.ContainsFunc(kind, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
 	})
+}
+
+// store is opened by those who know its kind.
+func (c *compiler) store(k keyConfig) string {
+	t := k.Store
+	if !t.present() || t.Value == "inline" {
+		if at := k.StoreFallback.place; at.present() {
+			c.problem(at, "", "store_fallback without a store")
+		}
+		return ""
+	}
+	switch {
+	case !isKEK(t.Value):
+		c.problem(t.place, "write inline, dir:path, dynamodb:table or postgres://host/database", "not the URL of a store")
+	case k.Record.present():
+		c.problem(t.place, "", "a key with a record is pinned, and its envelopes carry no record: it needs no store")
+	case strings.HasPrefix(t.Value, "postgres") && hasPassword(t.Shown):
+		c.problem(t.place, "write postgres://user:${ENV}@host/database, or use a password file", "a password does not belong in this file")
+	}
+	return t.Value
+}
+
+// hasPassword leaves out a port, which stands where a password might but has no @ after it.
+func hasPassword(url string) bool {
+	for _, m := range inlinePassword.FindAllStringSubmatchIndex(url, -1) {
+		if strings.HasPrefix(url[m[0]:], "//") && !strings.Contains(url[m[1]:], "@") {
+			continue
+		}
+		return true
+	}
+	return false
 }
 
 // record is not parsed here: keycache knows its form.

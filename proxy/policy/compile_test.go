@@ -44,6 +44,7 @@ func TestCompileEverything(t *testing.T) {
 		Context: map[string]string{"service": "customers", "quoted name": "8"},
 		Rotate:  Rotate{Age: 30 * 24 * time.Hour, Uses: 1_000_000, Bytes: 1 << 40},
 		Cache:   CacheBounds{Soft: time.Minute, Hard: 36 * time.Hour},
+		Store:   "postgres://sealmesh:do-not-show-me@db.example/keys?sslmode=verify-full", StoreRefuse: true,
 		Require: &Require{
 			Manager: "customer", Origin: "AWS_CLOUDHSM", Spec: "SYMMETRIC_DEFAULT", MultiRegion: &yes,
 			Regions: []string{"eu-west-1", "us-east-1"}, Rotation: "enabled", MinDaysToExpiry: 30,

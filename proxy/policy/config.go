@@ -106,6 +106,13 @@ type keyConfig struct {
 	Rotate rotateConfig `yaml:"rotate"`
 	// How long an unwrapped data key may serve.
 	Cache cacheConfig `yaml:"cache"`
+	// Where wrapped data keys are kept: inline (default), in every envelope; or dir:path,
+	// dynamodb:table or postgres://host/database, in a store that all processes which name it share: one
+	// data key a day serves them all, and envelopes only name it.
+	Store text `yaml:"store"`
+	// What becomes of sealing when a new data key is due and the store is away: inline (default) puts
+	// that one into its envelopes for a while, refuse waits for the store.
+	StoreFallback text `yaml:"store_fallback" oneof:"inline|refuse"`
 	// What the KEKs must be. One that is not so is an error at start-up.
 	Require *requireConfig `yaml:"require"`
 	// Wrapped-key record of a pinned key, as `sealmesh keys` made it: ${file:path}. Keys of the

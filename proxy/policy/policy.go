@@ -19,6 +19,7 @@
 //	    rotate: {age: 24h, uses: 2147483648, bytes: 1TiB}
 //	    cache: {soft: 5m, hard: 1h}                 # revocation bound, outage bound
 //	    require: {manager, origin, spec, multi_region, regions, rotation, min_days_to_expiry}
+//	    store: inline                               # or dir:PATH, dynamodb:TABLE, postgres://HOST/DATABASE
 //	    record: ${file:lookup.record}               # pinned, for the deterministic suite
 //	tags:
 //	  NAME: {key: NAME, suite: xaes-256-gcm, context: {NAME: VALUE}}
@@ -89,6 +90,10 @@ type Key struct {
 	Use     Use
 	Rotate  Rotate
 	Cache   CacheBounds
+
+	Store       string // URL of the store of its records; "" for inline
+	StoreRefuse bool   // while the store is away no new data key seals; else it goes inline
+
 	Require *Require // nil for nothing
 }
 

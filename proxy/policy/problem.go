@@ -143,11 +143,17 @@ func inOrder(ps Problems) Problems {
 // rather than behind an expansion, and the default of an expansion in its place.
 var inlinePIN = regexp.MustCompile(`(pin-value=(?:\$\{[A-Za-z0-9_]*:-)?)([^$;&\s"',\]}][^;&\s"',\]}]*)`)
 
-// mask hides inline PINs behind as many characters, so that no message shows
-// one and the caret stays where it is.
+// inlinePassword does the same for that of a store's URL, in its user part or as a parameter.
+var inlinePassword = regexp.MustCompile(`(//[^/@:\s]*:(?:\$\{[A-Za-z0-9_]*:-)?|[?&]password=(?:\$\{[A-Za-z0-9_]*:-)?)([^$/&@\s"',\]}][^/&@\s"',\]}]*)`)
+
+// mask hides inline PINs and passwords behind as many characters, so that no
+// message shows one and the caret stays where it is.
 func mask(line string) string {
-	return inlinePIN.ReplaceAllStringFunc(line, func(s string) string {
-		m := inlinePIN.FindStringSubmatch(s)
-		return m[1] + strings.Repeat("*", utf8.RuneCountInString(m[2]))
-	})
+	for _, secret := range []*regexp.Regexp{inlinePIN, inlinePassword} {
+		line = secret.ReplaceAllStringFunc(line, func(s string) string {
+			m := secret.FindStringSubmatch(s)
+			return m[1] + strings.Repeat("*", utf8.RuneCountInString(m[2]))
+		})
+	}
+	return line
 }

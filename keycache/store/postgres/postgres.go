@@ -1,0 +1,149 @@
+// Package postgres keeps wrapped-key records in a table of a PostgreSQL database,
+// version 9.5 or later. [Schema] makes the table; this package never does.
+//
+// The URL is libpq's: postgres://user@host/database?sslmode=verify-full. PG* variables
+// and a password file count as usual. The role needs SELECT and INSERT on the table,
+// and nothing else: it cannot change or remove a record.
+//
+// A claim is one statement, and commits durably whatever the database's own
+// synchronous_commit says. Point it at the primary: a replica that lags would
+// deny records that are there. With asynchronous replication, a failover can lose the newest
+// records, and the values sealed under them with them: set synchronous_standby_names.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/keycache/store"
+)
+
+// Schema makes the table. Run it once, as the owner:
+//
+//	psql "$URL" -c "$(sealmesh keys store-schema)"
+//
+// and grant the role of the processes SELECT and INSERT.
+const Schema = `CREATE TABLE sealmesh_data_keys (
+  id         bytea PRIMARY KEY,
+  slot       bytea NOT NULL UNIQUE,
+  record     bytea NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+`
+
+const (
+	claim = `INSERT INTO sealmesh_data_keys (id, slot, record) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
+	find  = `SELECT record FROM sealmesh_data_keys WHERE slot = $1`
+	get   = `SELECT record FROM sealmesh_data_keys WHERE id = $1`
+)
+
+const (
+	maxConnections = 4
+	connectTimeout = 2 * time.Second
+)
+
+// A DB is a [store.Store] in a table.
+type DB struct{ pool *pgxpool.Pool }
+
+var _ store.Store = (*DB)(nil)
+
+// Open returns the store in the database of url. It connects when it is first asked.
+func Open(ctx context.Context, url string) (*DB, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("postgres store: %w: the URL is not understood", store.ErrMisconfigured) // the cause may show a password
+	}
+	cfg.MaxConns = maxConnections
+	cfg.ConnConfig.ConnectTimeout = connectTimeout
+	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements: poolers do not keep them
+	cfg.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
+	cfg.ConnConfig.RuntimeParams["application_name"] = "sealmesh"
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, classify("open", err)
+	}
+	return &DB{pool: pool}, nil
+}
+
+// Claim implements [store.Store].
+func (d *DB) Claim(ctx context.Context, slot store.Slot, r envelope.Record) (envelope.Record, error) {
+	b, err := store.Encode(r)
+	if err != nil {
+		return envelope.Record{}, err
+	}
+	id := r.KeyID()
+	tag, err := d.pool.Exec(ctx, claim, id[:], slot[:], b)
+	if err != nil {
+		return envelope.Record{}, classify("claim", err)
+	}
+	if tag.RowsAffected() == 1 {
+		return r, nil
+	}
+	return d.Find(ctx, slot)
+}
+
+// Find implements [store.Store].
+func (d *DB) Find(ctx context.Context, slot store.Slot) (envelope.Record, error) {
+	b, err := d.query(ctx, find, slot[:])
+	if err != nil {
+		return envelope.Record{}, classify("find", err)
+	}
+	r, err := store.Decode(b)
+	return r, classify("find", err)
+}
+
+// Get implements [store.Store].
+func (d *DB) Get(ctx context.Context, id envelope.KeyID) (envelope.Record, error) {
+	b, err := d.query(ctx, get, id[:])
+	if err != nil {
+		return envelope.Record{}, classify("get", err)
+	}
+	r, err := store.DecodeFor(id, b)
+	return r, classify("get", err)
+}
+
+func (d *DB) query(ctx context.Context, sql string, arg []byte) (b []byte, err error) {
+	err = d.pool.QueryRow(ctx, sql, arg).Scan(&b)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = store.ErrNotFound
+	}
+	return b, err
+}
+
+// Close implements [store.Store].
+func (d *DB) Close() error {
+	d.pool.Close()
+	return nil
+}
+
+// classify says what a failure is to a caller. The server's message is left out: it may show what it was asked.
+func classify(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case !ok:
+	case mended(e.Code):
+		err = fmt.Errorf("%w: SQLSTATE %s: make the table with Schema, and grant SELECT and INSERT on it", store.ErrMisconfigured, e.Code)
+	default:
+		err = fmt.Errorf("SQLSTATE %s", e.Code)
+	}
+	return fmt.Errorf("postgres store: %s: %w", operation, err)
+}
+
+// mended reports whether only an operator can mend what a server answers so.
+func mended(code string) bool {
+	switch code {
+	case "42P01", "42703", "42501", "28000", "28P01", "3D000", "25006": // no table, column, permission, login, database; a standby
+		return true
+	default:
+		return false
+	}
+}
