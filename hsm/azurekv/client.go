@@ -1,0 +1,184 @@
+package azurekv
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// A proxy has callers waiting: it tries little and soon, and leaves waiting out
+// a long outage to keycache, which serves from what it has.
+const (
+	apiVersion      = "7.4"
+	maxAttempts     = 3
+	baseBackoff     = 50 * time.Millisecond
+	maxBackoff      = 200 * time.Millisecond
+	maxRetryAfter   = time.Second
+	maxAnswer       = 64 << 10 // bytes; a real one has less than 8 KiB
+	dialTimeout     = time.Second
+	idleTimeout     = 90 * time.Second
+	idleConnections = 16
+)
+
+// A client asks one vault about one key. Safe for concurrent use.
+type client struct {
+	endpoint   *url.URL
+	keyID      string // for errors and calls
+	path       string // keys/name
+	timeout    time.Duration
+	http       *http.Client
+	credential *credential
+}
+
+func httpClient() *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
+			ForceAttemptHTTP2:      true,
+			MaxIdleConnsPerHost:    idleConnections,
+			IdleConnTimeout:        idleTimeout,
+			MaxResponseHeaderBytes: maxAnswer,
+		},
+		// The API redirects nowhere; who does would get a token.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// A request is sent with a copy of body each time it is tried.
+type request struct {
+	operation string // the API's own name: "UnwrapKey"
+	path      string // below the key's, with a slash in front
+	body      []byte
+	check     func() error // of the answer; nil where there is none
+}
+
+// do sends r with a token and reads the answer into out, a pointer. A token that
+// is refused is fetched anew once: it may have been revoked when its role changed.
+func (c *client) do(ctx context.Context, r request, out any) error {
+	token, failed := c.credential.get(ctx, c, "")
+	if failed != nil {
+		return failed
+	}
+	ask := func(ctx context.Context) (*http.Request, error) { return c.request(ctx, r, token) }
+	failed, _ = c.attempts(ctx, r.operation, ask, out, r.check)
+	if failed != nil && failed.Code == "Unauthorized" {
+		if newer, failedToo := c.credential.get(ctx, c, token); failedToo == nil {
+			token = newer
+			failed, _ = c.attempts(ctx, r.operation, ask, out, r.check)
+		}
+	}
+	if failed != nil {
+		return failed
+	}
+	return nil
+}
+
+func (c *client) request(ctx context.Context, r request, token string) (*http.Request, error) {
+	method, body := http.MethodGet, io.Reader(http.NoBody)
+	if r.body != nil {
+		method, body = http.MethodPost, &secretBody{rest: append([]byte(nil), r.body...)}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.endpoint.String()+"/"+c.path+r.path+"?api-version="+apiVersion, body)
+	if err != nil {
+		return nil, err
+	}
+	req.ContentLength = int64(len(r.body))
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	return req, nil
+}
+
+type asker = func(context.Context) (*http.Request, error)
+
+// attempts returns how the last try ended, and how many there were.
+func (c *client) attempts(ctx context.Context, operation string, ask asker, out any, check func() error) (*hsm.Error, int) {
+	for attempt := 1; ; attempt++ {
+		failed, wait := c.call(ctx, operation, ask, out, check)
+		if failed == nil || failed.Class != hsm.Unavailable || attempt == maxAttempts || ctx.Err() != nil || wait > maxRetryAfter {
+			return failed, attempt
+		}
+		timer := time.NewTimer(max(rand.N(min(baseBackoff<<attempt, maxBackoff)), wait))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return c.classifyTransport(ctx, operation, ctx.Err()), attempt
+		}
+	}
+}
+
+// call makes one try and reports it.
+func (c *client) call(ctx context.Context, operation string, ask asker, out any, check func() error) (*hsm.Error, time.Duration) {
+	call := hsm.Call{Provider: Kind, Operation: operation, KeyID: c.keyID, Start: time.Now()}
+	failed, id, wait := c.try(ctx, operation, ask, out)
+	if failed == nil && check != nil {
+		if e, ok := errors.AsType[*hsm.Error](check()); ok {
+			failed = e
+		}
+	}
+	if call.RequestID = id; failed != nil {
+		failed.RequestID, call.Err = id, failed
+	}
+	call.End = time.Now()
+	hsm.Observe(ctx, call)
+	return failed, wait
+}
+
+func (c *client) try(ctx context.Context, operation string, ask asker, out any) (failed *hsm.Error, requestID string, wait time.Duration) {
+	bounded, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	req, err := ask(bounded)
+	if err != nil {
+		return c.fail(hsm.Unavailable, operation, err, hintCredentials), "", 0
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.classifyTransport(ctx, operation, err), "", 0
+	}
+	defer resp.Body.Close()
+	requestID, wait = safeID(resp.Header.Get("X-Ms-Request-Id")), retryAfter(resp.Header)
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	defer clear(text)
+	switch {
+	case err != nil:
+		return c.classifyTransport(ctx, operation, err), requestID, 0
+	case resp.StatusCode != http.StatusOK && operation == "GetToken":
+		return c.classifyLogin(resp.StatusCode, text), requestID, wait
+	case resp.StatusCode != http.StatusOK:
+		return c.classify(operation, resp.StatusCode, text), requestID, wait
+	case len(text) > maxAnswer || json.Unmarshal(text, out) != nil:
+		return c.fail(hsm.Unavailable, operation, errors.New("the answer is not one of Azure's"), hintBetween), requestID, 0
+	}
+	return nil, requestID, 0
+}
+
+func (c *client) fail(class hsm.Class, operation string, err error, hint string) *hsm.Error {
+	return &hsm.Error{Class: class, Provider: Kind, Operation: operation, KeyID: c.keyID, Err: err, Hint: hint}
+}
+
+// safeID passes on what looks like a request id, a UUID, and nothing else.
+func safeID(id string) string {
+	if uuidForm.MatchString(id) {
+		return id
+	}
+	return ""
+}
+
+// retryAfter reads seconds; Key Vault sends no dates.
+func retryAfter(h http.Header) time.Duration {
+	seconds, err := strconv.ParseUint(h.Get("Retry-After"), 10, 31)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}

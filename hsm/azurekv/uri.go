@@ -1,0 +1,106 @@
+package azurekv
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+const (
+	defaultTimeout = 2 * time.Second // one try, from dialling to the last byte
+	minTimeout     = 10 * time.Millisecond
+	maxTimeout     = time.Minute
+)
+
+// uriForm is a vault of one of Azure's clouds, and a key in it.
+var uriForm = regexp.MustCompile(`^azurekv://([a-z0-9-]{3,24}\.((?:vault|managedhsm)\.(?:azure\.net|azure\.cn|usgovcloudapi\.net)))/keys/([A-Za-z0-9-]{1,127})(?:\?(.*))?$`)
+
+var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// settings is a URI, understood.
+type settings struct {
+	host, resource string // contoso.vault.azure.net, https://vault.azure.net
+	name           string
+	endpoint       *url.URL
+	timeout        time.Duration
+	text           map[string]string // the other options
+}
+
+func parseURI(uri string) (settings, error) {
+	s, err := parse(uri)
+	if err != nil {
+		return settings{}, misconfigured("ParseURI", "", err, "write azurekv://name.vault.azure.net/keys/name, then options as ?name=value&…")
+	}
+	return s, nil
+}
+
+// parse never puts a value into an error where a secret might stand.
+func parse(uri string) (settings, error) {
+	m := uriForm.FindStringSubmatch(uri)
+	if m == nil {
+		return settings{}, errors.New("that is not the URI of a key in a vault, or names one of its versions")
+	}
+	s := settings{host: m[1], resource: "https://" + m[2], name: m[3], timeout: defaultTimeout, text: map[string]string{}}
+	s.endpoint = &url.URL{Scheme: "https", Host: s.host}
+	query, err := url.ParseQuery(m[4])
+	if err != nil {
+		return settings{}, errors.New("the options after ? are not name=value pairs")
+	}
+	for name, values := range query {
+		if len(values) != 1 || values[0] == "" {
+			return settings{}, fmt.Errorf("option %q is empty or given twice", name)
+		}
+		if err := s.set(name, values[0]); err != nil {
+			return settings{}, err
+		}
+	}
+	return s, nil
+}
+
+func (s *settings) set(name, value string) (err error) {
+	ok := true
+	switch name {
+	case "credential":
+		ok = value == "workload" || value == "secret" || value == "managed"
+	case "tenant-id", "client-id":
+		ok = uuidForm.MatchString(value)
+	case "client-secret-file":
+		ok = strings.HasPrefix(value, "/")
+	case "timeout":
+		s.timeout, err = time.ParseDuration(value)
+		ok = err == nil && s.timeout >= minTimeout && s.timeout <= maxTimeout
+	case "endpoint":
+		s.endpoint, err = url.Parse(value)
+		ok = err == nil && isTestServer(s.endpoint)
+	case "client-secret":
+		return errors.New("option client-secret: secrets are not written in a URI: name a file")
+	default:
+		return fmt.Errorf("unknown option %q", name)
+	}
+	if !ok {
+		return fmt.Errorf("option %s: its value is not understood", name)
+	}
+	s.text[name] = value
+	return nil
+}
+
+// isTestServer allows loopback only: a vault's own name is what its certificate
+// and its tokens are bound to.
+func isTestServer(u *url.URL) bool {
+	return (u.Scheme == "http" || u.Scheme == "https") && isLoopback(u.Hostname()) && u.User == nil && u.Path == "" && u.RawQuery == "" && u.Fragment == ""
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func misconfigured(operation, keyID string, err error, hint string) *hsm.Error {
+	return &hsm.Error{Class: hsm.Misconfigured, Provider: Kind, Operation: operation, KeyID: keyID, Err: err, Hint: hint}
+}
