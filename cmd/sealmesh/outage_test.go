@@ -137,25 +137,27 @@ func (k *roughKMS) toxic(t *testing.T, kind, stream string, a toxics.Attributes)
 	}
 }
 
-// A KMS that takes its time delays nobody whose keys are there.
+// A KMS that takes its time delays nobody whose keys are there: each look at the
+// key takes longer than the soft bound, and values open meanwhile as ever.
 func TestSlowKMS(t *testing.T) {
+	const latency = 3 * testSoft / 2
 	k := newRoughKMS(t)
 	s := k.stack(t)
 	sealed := s.sealed(t, `{"secret":"`+canary+`"}`)
-	undo := k.toxic(t, "latency", "downstream", toxics.Attributes{"latency": 100})()
+	undo := k.toxic(t, "latency", "downstream", toxics.Attributes{"latency": latency.Milliseconds()})()
 	defer undo()
-	slow := 0
-	for start := time.Now(); time.Since(start) < 3*testSoft; time.Sleep(10 * time.Millisecond) {
+	waited := 0
+	for start := time.Now(); time.Since(start) < 3*latency; time.Sleep(10 * time.Millisecond) {
 		ok, took := s.opens(sealed)
 		if !ok {
 			t.Fatal("does not open")
 		}
-		if took > 90*time.Millisecond {
-			slow++
+		if took > latency/2 {
+			waited++
 		}
 	}
-	if slow > 3 {
-		t.Errorf("%d opens waited", slow)
+	if waited > 1 { // one may be a busy machine's
+		t.Errorf("%d opens waited for the KMS", waited)
 	}
 }
 

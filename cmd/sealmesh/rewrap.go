@@ -104,7 +104,7 @@ func rewrap(ctx context.Context, opt rewrapOptions, stdin io.Reader, stdout, std
 	if err != nil {
 		return err
 	}
-	job := &rewrapJob{opt: opt, change: change, report: newProgress(stderr)}
+	job := &rewrapJob{opt: opt, limit: tokenLimit(p), change: change, report: newProgress(stderr)}
 	return job.run(ctx, stdin, stdout)
 }
 

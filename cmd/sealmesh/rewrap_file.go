@@ -8,12 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // A checkpoint is how far a job on files has come. What the output holds up to
 // Written is what the input up to Read became.
 type checkpoint struct {
-	Input   string `json:"input"`
+	Job     string `json:"job"` // what is read, and what becomes of it
 	Read    int64  `json:"read"`
 	Written int64  `json:"written"`
 	Counts  counts `json:"counts"`
@@ -28,27 +29,18 @@ type fileJob struct {
 	state   checkpoint
 }
 
-func openFileJob(in, out string) (*fileJob, error) {
-	j := &fileJob{target: out, state: checkpoint{Input: in}}
-	if _, err := os.Lstat(out); err == nil {
-		return nil, fmt.Errorf("rewrap: %s exists already", out)
+func openFileJob(opt rewrapOptions) (_ *fileJob, err error) {
+	j := &fileJob{target: opt.out}
+	if _, err := os.Lstat(j.target); err == nil {
+		return nil, fmt.Errorf("rewrap: %s exists already", j.target)
 	}
-	text, err := os.ReadFile(out + ".state")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if j.in, err = os.Open(opt.in); err != nil {
 		return nil, fmt.Errorf("rewrap: %w", err)
 	}
-	if err == nil {
-		if err := json.Unmarshal(text, &j.state); err != nil {
-			return nil, fmt.Errorf("rewrap: %s.state: %w", out, err)
-		}
-		if j.state.Input != in {
-			return nil, fmt.Errorf("rewrap: %s.state is of a job on %s: finish that, or remove it and %s.partial", out, j.state.Input, out)
-		}
+	if err := j.load(opt); err != nil {
+		return nil, errors.Join(err, j.in.Close())
 	}
-	if j.in, err = os.Open(in); err != nil {
-		return nil, fmt.Errorf("rewrap: %w", err)
-	}
-	if j.out, err = os.OpenFile(out+".partial", os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+	if j.out, err = os.OpenFile(j.target+".partial", os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("rewrap: %w", err), j.in.Close())
 	}
 	if err := j.resume(); err != nil {
@@ -57,12 +49,45 @@ func openFileJob(in, out string) (*fileJob, error) {
 	return j, nil
 }
 
+// load reads the state of a job that was stopped, if there is one. A job on another
+// input, on this one as it was, or to another end cannot be gone on with.
+func (j *fileJob) load(opt rewrapOptions) error {
+	info, err := j.in.Stat()
+	if err != nil {
+		return fmt.Errorf("rewrap: %w", err)
+	}
+	job := fmt.Sprintf("%s, %d bytes of %s, key %q, reseal %q, drop %q",
+		opt.in, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano), opt.key, opt.reseal, opt.drop)
+	text, err := os.ReadFile(j.target + ".state")
+	if errors.Is(err, fs.ErrNotExist) {
+		j.state.Job = job
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("rewrap: %w", err)
+	}
+	if err := json.Unmarshal(text, &j.state); err != nil {
+		return fmt.Errorf("rewrap: %s.state: %w", j.target, err)
+	}
+	if j.state.Job != job {
+		return fmt.Errorf("rewrap: %s.state is of another job (%s): finish that, or remove it and %s.partial", j.target, j.state.Job, j.target)
+	}
+	return nil
+}
+
 // resume cuts off what was written after the last checkpoint.
 func (j *fileJob) resume() error {
+	info, err := j.out.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() < j.state.Written { // to make it longer would put zeros in the place of data
+		return fmt.Errorf("rewrap: %s.partial is shorter than %s.state says: remove both to start again", j.target, j.target)
+	}
 	if err := j.out.Truncate(j.state.Written); err != nil {
 		return err
 	}
-	_, err := j.out.Seek(j.state.Written, io.SeekStart)
+	_, err = j.out.Seek(j.state.Written, io.SeekStart)
 	if err == nil {
 		_, err = j.in.Seek(j.state.Read, io.SeekStart)
 	}
@@ -83,7 +108,10 @@ func (j *fileJob) save(read int64, c counts) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(j.target+".state", text)
+	if err := replaceFile(j.target+".state", text); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(j.target))
 }
 
 // finish gives the complete output its name.
@@ -104,7 +132,7 @@ func (j *fileJob) close() error { return errors.Join(j.in.Close(), j.out.Close()
 
 // replaceFile writes a file whole or not at all.
 func replaceFile(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}

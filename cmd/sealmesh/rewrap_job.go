@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ const saveEvery = 8 << 20
 // A rewrapJob is one run of "rewrap".
 type rewrapJob struct {
 	opt    rewrapOptions
+	limit  int // length of an envelope, in bytes
 	change change
 	report *progress
 	counts counts
@@ -33,7 +35,7 @@ func (j *rewrapJob) run(ctx context.Context, stdin io.Reader, stdout io.Writer) 
 		err = j.files(ctx)
 	default:
 		w := bufio.NewWriterSize(stdout, 64<<10)
-		err = j.stream(ctx, newTokenScanner(stdin), w, nil, 0)
+		err = j.stream(ctx, newTokenScanner(stdin, j.limit), w, nil, 0)
 		err = errors.Join(err, w.Flush())
 	}
 	if err != nil {
@@ -48,23 +50,23 @@ func (j *rewrapJob) run(ctx context.Context, stdin io.Reader, stdout io.Writer) 
 
 func (j *rewrapJob) count(ctx context.Context, stdin io.Reader) error {
 	if j.opt.in == "" {
-		return j.stream(ctx, newTokenScanner(stdin), io.Discard, nil, 0)
+		return j.stream(ctx, newTokenScanner(stdin, j.limit), io.Discard, nil, 0)
 	}
 	f, err := os.Open(j.opt.in)
 	if err != nil {
 		return fmt.Errorf("rewrap: %w", err)
 	}
 	defer f.Close()
-	return j.stream(ctx, newTokenScanner(f), io.Discard, nil, fileSize(f))
+	return j.stream(ctx, newTokenScanner(f, j.limit), io.Discard, nil, fileSize(f))
 }
 
 func (j *rewrapJob) files(ctx context.Context) error {
-	f, err := openFileJob(j.opt.in, j.opt.out)
+	f, err := openFileJob(j.opt)
 	if err != nil {
 		return err
 	}
 	j.counts = f.state.Counts
-	s := newTokenScanner(f.in)
+	s := newTokenScanner(f.in, j.limit)
 	s.at = f.state.Read
 	w := bufio.NewWriterSize(f.out, 64<<10)
 	saved := s.at
@@ -101,7 +103,7 @@ func (j *rewrapJob) stream(ctx context.Context, s *tokenScanner, w io.Writer, sa
 			return fmt.Errorf("rewrap: %w", err)
 		}
 		if len(token) > 0 {
-			if err := j.envelope(ctx, w, token, s.at-int64(len(token))); err != nil {
+			if err := j.candidate(ctx, w, s, token); err != nil {
 				return err
 			}
 		}
@@ -120,9 +122,24 @@ func (j *rewrapJob) stream(ctx context.Context, s *tokenScanner, w io.Writer, sa
 	}
 }
 
+// candidate writes what becomes of the token that s returned last.
+func (j *rewrapJob) candidate(ctx context.Context, w io.Writer, s *tokenScanner, token []byte) error {
+	if next := len(envelope.Prefix) - 1; len(token) <= s.max && bytes.HasSuffix(token, []byte(envelope.Prefix[:next])) {
+		// The end may be the begin of the next one: "sm1.sm1.…".
+		if _, _, _, err := envelope.Parse(nil, token); notEnvelope(err) && len(token) > next+1 {
+			s.unread(token, next)
+			token = token[:len(token)-next]
+		}
+	}
+	return j.envelope(ctx, w, token, s.at-int64(len(token)))
+}
+
 // envelope writes what becomes of the candidate at offset.
 func (j *rewrapJob) envelope(ctx context.Context, w io.Writer, token []byte, offset int64) error {
-	out, what, err := j.change(ctx, j.out[:0], token)
+	out, what, err := j.out[:0], keycache.Current, error(errLong)
+	if len(token) <= j.limit { // else it is cut off: to change it would damage the rest
+		out, what, err = j.change(ctx, out, token)
+	}
 	j.out = out
 	switch {
 	case notEnvelope(err):
@@ -158,6 +175,9 @@ func (j *rewrapJob) tally(what keycache.Wrapping) {
 		j.counts.Current++
 	}
 }
+
+// errLong: nothing so long can be sealed under the policy, but perhaps under one before it.
+var errLong = errors.New("longer than any envelope under this policy: raise limits.value_bytes if it is one")
 
 // notEnvelope reports whether a candidate is text that only looks like an envelope.
 func notEnvelope(err error) bool {

@@ -6,12 +6,25 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// maxToken is the longest envelope that is looked for: a value of 1 MiB, sealed.
-// What is longer passes as the text that it is.
-const maxToken = 4 << 20
+// tokenLimit returns the length in bytes of the longest envelope that a policy
+// lets be sealed.
+func tokenLimit(p *policy.Policy) int {
+	const overhead = 64 // of every suite
+	value := codec.DefaultValueBytes
+	for _, r := range p.Routes {
+		for _, plan := range []*policy.Plan{r.Request, r.Response} {
+			if plan != nil {
+				value = max(value, plan.Limits.ValueBytes)
+			}
+		}
+	}
+	return envelope.EncodedLen(envelope.MaxInline, value+overhead)
+}
 
 // A tokenScanner reads any text and finds the envelopes in it: their text needs no
 // escaping in JSON, CSV, SQL or anything else, so that a run of their alphabet after
@@ -20,15 +33,17 @@ type tokenScanner struct {
 	r    io.Reader
 	buf  []byte
 	at   int64 // offset of buf in the input
+	max  int   // length of a candidate, in bytes
 	done bool
 }
 
-func newTokenScanner(r io.Reader) *tokenScanner {
-	return &tokenScanner{r: r, buf: make([]byte, 0, 256<<10)}
+func newTokenScanner(r io.Reader, limit int) *tokenScanner {
+	return &tokenScanner{r: r, buf: make([]byte, 0, 256<<10), max: limit}
 }
 
 // next returns the text up to the next candidate, and the candidate; both are
 // valid until the next call. At the end of the input token is empty and err is io.EOF.
+// A token longer than s.max is only the begin of one: the rest comes as text.
 func (s *tokenScanner) next() (text, token []byte, err error) {
 	prefix := []byte(envelope.Prefix)
 	for {
@@ -41,7 +56,7 @@ func (s *tokenScanner) next() (text, token []byte, err error) {
 			return s.take(len(s.buf)-len(prefix), 0)
 		}
 		if i >= 0 {
-			if end := tokenEnd(s.buf, i+len(prefix)); end < len(s.buf) || s.done || end-i > maxToken {
+			if end := tokenEnd(s.buf, i+len(prefix)); end < len(s.buf) || s.done || end-i > s.max {
 				return s.take(i, end-i)
 			}
 		}
@@ -57,6 +72,12 @@ func (s *tokenScanner) take(text, token int) ([]byte, []byte, error) {
 	s.buf = s.buf[text+token:]
 	s.at += int64(text + token)
 	return a, b, nil
+}
+
+// unread gives back the last n bytes of the token that next returned.
+func (s *tokenScanner) unread(token []byte, n int) {
+	s.buf = token[len(token)-n : len(token)+len(s.buf)]
+	s.at -= int64(n)
 }
 
 // fill reads more, after moving what is left to the front.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,10 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/codec/suite"
+	"github.com/sealmesh/sealmesh/keycache"
 )
 
 // Candidates are found wherever the text is cut, and nothing of it is lost.
@@ -23,7 +28,7 @@ func TestTokenScanner(t *testing.T) {
 	for name, r := range map[string]io.Reader{
 		"whole": strings.NewReader(text), "halves": iotest.HalfReader(strings.NewReader(text)), "end with data": iotest.DataErrReader(strings.NewReader(text)),
 	} {
-		s := newTokenScanner(r)
+		s := newTokenScanner(r, 1<<20)
 		var all bytes.Buffer
 		var tokens []string
 		for {
@@ -45,9 +50,95 @@ func TestTokenScanner(t *testing.T) {
 			t.Errorf("%s: %d tokens: %.100q", name, len(tokens), tokens)
 		}
 	}
-	if _, _, err := newTokenScanner(iotest.ErrReader(errors.New("disk"))).next(); err == nil {
+	if _, _, err := newTokenScanner(iotest.ErrReader(errors.New("disk")), 1<<20).next(); err == nil {
 		t.Error("a failing reader: no error")
 	}
+}
+
+// An envelope longer than the policy lets any be is left whole and counted as
+// failed: to change the part of it that was read would damage the rest.
+func TestRewrapLeavesLongOnes(t *testing.T) {
+	var changed [][]byte
+	job := func(keepGoing bool) *rewrapJob {
+		return &rewrapJob{
+			opt: rewrapOptions{keepGoing: keepGoing}, limit: 100, report: newProgress(io.Discard),
+			change: func(_ context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error) {
+				changed = append(changed, bytes.Clone(text))
+				return append(dst, "changed"...), keycache.Outdated, nil
+			},
+		}
+	}
+	long := "sm1." + strings.Repeat("A", 600_000)
+	text := "a " + long + " b sm1." + strings.Repeat("A", 96) + " c"
+	if err := job(false).stream(t.Context(), newTokenScanner(strings.NewReader(text), 100), io.Discard, nil, 0); !errors.Is(err, errLong) {
+		t.Errorf("%v, want %v", err, errLong)
+	}
+	var out bytes.Buffer
+	j := job(true)
+	must(t, j.stream(t.Context(), newTokenScanner(strings.NewReader(text), 100), &out, nil, 0))
+	if want := "a " + long + " b changed c"; out.String() != want {
+		t.Errorf("%.80q", out.String())
+	}
+	if len(changed) != 1 || j.counts.Failed != 1 || j.counts.Changed != 1 {
+		t.Errorf("%d changed: %v", len(changed), j.counts)
+	}
+}
+
+// A prefix before an envelope does not hide it.
+func TestRewrapAfterPrefix(t *testing.T) {
+	real := string(envelope.Append(nil, envelope.Header{Suite: suite.XAES256GCM}, make([]byte, 64)))
+	var out bytes.Buffer
+	j := &rewrapJob{limit: 1 << 10, report: newProgress(io.Discard), change: func(_ context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error) {
+		if _, _, _, err := envelope.Parse(nil, text); err != nil {
+			return dst, keycache.Current, err
+		}
+		return append(dst, "changed"...), keycache.Outdated, nil
+	}}
+	text := "sm1.sm1.xsm1." + real + ",sm1." + real + " sm1.sm1"
+	must(t, j.stream(t.Context(), newTokenScanner(iotest.OneByteReader(strings.NewReader(text)), 1<<10), &out, nil, 0))
+	if want := "sm1.sm1.xsm1.changed,sm1.changed sm1.sm1"; out.String() != want {
+		t.Errorf("%q", out.String())
+	}
+}
+
+// What is no continuation of the same job is refused, and nothing is written.
+func TestRewrapStateOfAnotherJob(t *testing.T) {
+	dir := t.TempDir()
+	opt := rewrapOptions{in: filepath.Join(dir, "in"), out: filepath.Join(dir, "out"), key: "k"}
+	must(t, os.WriteFile(opt.in, []byte("input"), 0o600))
+	begin := func() {
+		t.Helper()
+		f, err := openFileJob(opt)
+		must(t, err)
+		_, err = f.out.WriteString("inp")
+		must(t, errors.Join(err, f.save(3, counts{}), f.close()))
+	}
+	refused := func(opt rewrapOptions, want string) {
+		t.Helper()
+		if f, err := openFileJob(opt); err == nil {
+			t.Errorf("went on, want %q", want)
+			_ = f.close()
+		} else if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	begin()
+	f, err := openFileJob(opt)
+	must(t, err)
+	if f.state.Read != 3 || f.state.Written != 3 {
+		t.Errorf("resumed at %+v", f.state)
+	}
+	must(t, f.close())
+	other := opt
+	other.drop = []string{"local:old"}
+	refused(other, "another job")
+	must(t, os.Remove(opt.out+".partial"))
+	refused(opt, "shorter")
+	must(t, os.Remove(opt.out+".state"))
+	must(t, os.Remove(opt.out+".partial"))
+	begin()
+	must(t, os.WriteFile(opt.in, []byte("another input"), 0o600))
+	refused(opt, "another job")
 }
 
 // A job that is killed again and again ends with every envelope moved, once, and
