@@ -9,8 +9,11 @@ import (
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/awskms"
+	"github.com/sealmesh/sealmesh/hsm/azurekv"
+	"github.com/sealmesh/sealmesh/hsm/gcpkms"
 	"github.com/sealmesh/sealmesh/hsm/local"
 	"github.com/sealmesh/sealmesh/hsm/pkcs11"
+	"github.com/sealmesh/sealmesh/hsm/transit"
 )
 
 // Options is what opening a KEK needs beyond its URI.
@@ -28,13 +31,15 @@ type backend struct {
 	open func(ctx context.Context, uri string, opt Options) (p hsm.Provider, identity string, err error)
 }
 
-// backends returns the table. Ids taken by back ends that are not in this
-// binary: 4 transit, 5 gcpkms, 6 azurekv.
+// backends returns the table.
 func backends() []backend {
 	return []backend{
 		{local.Kind, 1, openLocal},
-		{awskms.Kind, 2, openAWSKMS},
+		{awskms.Kind, 2, named(awskms.Open)},
 		{pkcs11.Kind, 3, openPKCS11},
+		{transit.Kind, 4, named(transit.Open)},
+		{gcpkms.Kind, 5, named(gcpkms.Open)},
+		{azurekv.Kind, 6, named(azurekv.Open)},
 	}
 }
 
@@ -91,12 +96,18 @@ func openLocal(_ context.Context, uri string, opt Options) (hsm.Provider, string
 	return p, p.Identity(), nil
 }
 
-func openAWSKMS(ctx context.Context, uri string, _ Options) (hsm.Provider, string, error) {
-	p, err := awskms.Open(ctx, uri)
-	if err != nil {
-		return nil, "", err
+// named adapts a back end whose provider knows its own identity.
+func named[P interface {
+	hsm.Provider
+	Identity() string
+}](open func(ctx context.Context, uri string) (P, error)) func(context.Context, string, Options) (hsm.Provider, string, error) {
+	return func(ctx context.Context, uri string, _ Options) (hsm.Provider, string, error) {
+		p, err := open(ctx, uri)
+		if err != nil {
+			return nil, "", err
+		}
+		return p, p.Identity(), nil
 	}
-	return p, p.Identity(), nil
 }
 
 func openPKCS11(ctx context.Context, uri string, _ Options) (hsm.Provider, string, error) {

@@ -2,14 +2,18 @@ package builtin_test
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/awskms/kmsfake"
+	"github.com/sealmesh/sealmesh/hsm/azurekv/azurefake"
 	"github.com/sealmesh/sealmesh/hsm/builtin"
+	"github.com/sealmesh/sealmesh/hsm/gcpkms/gcpfake"
 	"github.com/sealmesh/sealmesh/hsm/local"
+	"github.com/sealmesh/sealmesh/hsm/transit/transitfake"
 )
 
 func TestOpenLocal(t *testing.T) {
@@ -84,9 +88,73 @@ func TestOpenAWSKMS(t *testing.T) {
 	}
 }
 
+// opens makes sure that uri opens a KEK of that kind, id and identity, which works.
+func opens(t *testing.T, uri, kind string, id uint8, identity string) {
+	t.Helper()
+	kek, err := builtin.Open(t.Context(), uri, builtin.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kek.URI != uri || kek.Kind != kind || kek.KindID != id || kek.Identity != identity {
+		t.Errorf("opened %+v", kek)
+	}
+	secret, wrapped, err := kek.Provider.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret.Destroy()
+	again, err := kek.Provider.UnwrapDataKey(t.Context(), wrapped, hsm.EncryptionContext{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Destroy()
+}
+
+func secretFile(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestOpenTransit(t *testing.T) {
+	s := transitfake.Start()
+	t.Cleanup(s.Close)
+	s.CreateKey("customers", transitfake.Key{})
+	ca, err := s.WriteCA(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("VAULT_NAMESPACE", "")
+	t.Setenv("BAO_NAMESPACE", "")
+	uri := "transit://" + s.Host() + "/transit/customers?ca-file=" + ca + "&token-file=" + secretFile(t, transitfake.Root)
+	opens(t, uri, "transit", 4, "transit/customers")
+}
+
+func TestOpenGCPKMS(t *testing.T) {
+	s := gcpfake.Start()
+	t.Cleanup(s.Close)
+	key := s.CreateKey(gcpfake.Key{})
+	credentials := s.CreateAccount(gcpfake.Get, gcpfake.Encrypt, gcpfake.Decrypt)
+	opens(t, "gcpkms:///"+key+"?endpoint="+s.URL()+"&credentials-file="+secretFile(t, string(credentials)), "gcpkms", 5, key)
+}
+
+func TestOpenAzureKV(t *testing.T) {
+	s := azurefake.Start()
+	t.Cleanup(s.Close)
+	s.CreateKey("customers", azurefake.Key{})
+	s.SetSecret("a client's secret")
+	t.Setenv("AZURE_AUTHORITY_HOST", s.URL())
+	uri := "azurekv://" + azurefake.Host + "/keys/customers?endpoint=" + s.URL() + "&credential=secret&tenant-id=" + azurefake.Tenant +
+		"&client-id=" + azurefake.Client + "&client-secret-file=" + secretFile(t, "a client's secret")
+	opens(t, uri, "azurekv", 6, azurefake.Host+"/keys/customers")
+}
+
 // TestOpenErrorsAreTyped: whoever opens a KEK can tell a mistake from an outage.
 func TestOpenErrorsAreTyped(t *testing.T) {
-	for _, uri := range []string{"local:", "local:absent", "awskms:x", "pkcs11:"} {
+	for _, uri := range []string{"local:", "local:absent", "awskms:x", "pkcs11:", "transit:", "gcpkms:", "azurekv:"} {
 		kek, err := builtin.Open(t.Context(), uri, builtin.Options{Dir: t.TempDir()})
 		e, ok := errors.AsType[*hsm.Error](err)
 		if !ok || kek.Provider != nil || e.Class != hsm.Misconfigured && e.Class != hsm.Unsupported {
