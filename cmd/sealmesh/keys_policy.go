@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -93,20 +94,35 @@ var (
 		"kms:UpdateKeyDescription", "kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias", "kms:ReplicateKey",
 	}
 	lookActions = []string{"kms:DescribeKey", "kms:GetKeyRotationStatus"}
-	openActions = []string{"kms:Decrypt"}
 )
 
-// sealActions: the first KEK of a key makes its data keys, the others wrap them.
-func sealActions(first, several bool) []string {
-	switch {
-	case !several:
-		return []string{"kms:GenerateDataKey"}
-	case first:
-		return []string{"kms:GenerateDataKey", "kms:Encrypt"}
-	default: // it makes them when the first is away
-		return []string{"kms:Encrypt", "kms:GenerateDataKey"}
-	}
+// uses are the actions of those who seal and of those who open, and their condition.
+type uses struct {
+	seal, open []string
+	condition  map[string]map[string]any
+	context    map[string]string // that grants are bound to
 }
+
+// usesOf: the first KEK of a key makes its data keys, the others wrap them. What
+// an RSA key wraps is wrapped here, by its public key, and KMS takes no context with it.
+func usesOf(k policy.Key, first bool) uses {
+	if rsaKEK(k) {
+		return uses{
+			seal: []string{"kms:GetPublicKey"}, open: []string{"kms:GetPublicKey", "kms:Decrypt"},
+		}
+	}
+	u := uses{[]string{"kms:GenerateDataKey"}, []string{"kms:Decrypt"}, contextCondition(k.Context), k.Context}
+	switch several := len(k.KEKs) > 1; {
+	case several && first:
+		u.seal = []string{"kms:GenerateDataKey", "kms:Encrypt"}
+	case several: // it makes them when the first is away
+		u.seal = []string{"kms:Encrypt", "kms:GenerateDataKey"}
+	}
+	return u
+}
+
+// rsaKEK: only what the policy requires tells, without a call of KMS.
+func rsaKEK(k policy.Key) bool { return k.Require != nil && strings.HasPrefix(k.Require.Spec, "RSA_") }
 
 func printKeyPolicies(p *policy.Policy, only string, who roles, w, warn io.Writer) error {
 	var out []accessDocument
@@ -115,23 +131,24 @@ func printKeyPolicies(p *policy.Policy, only string, who roles, w, warn io.Write
 			continue
 		}
 		for i, uri := range k.KEKs {
-			arn, ok := kmsARN(uri)
-			if !ok {
-				continue
+			for _, arn := range kmsARNs(uri) {
+				if strings.Contains(arn, ":alias/") {
+					fmt.Fprintf(warn, "warning: key %s: IAM statements need the key's ARN in place of %s; 'sealmesh keys verify' shows it\n", k.Name, arn)
+				}
+				out = append(out, access(k, arn, who, usesOf(k, i == 0)))
 			}
-			if strings.Contains(arn, ":alias/") {
-				fmt.Fprintf(warn, "warning: key %s: IAM statements need the key's ARN in place of %s; 'sealmesh keys verify' shows it\n", k.Name, arn)
-			}
-			out = append(out, access(k, arn, who, sealActions(i == 0, len(k.KEKs) > 1)))
 		}
 	}
 	if len(out) == 0 {
 		return fmt.Errorf("keys policy: the policy names no AWS KMS key%s", map[bool]string{true: " of that name"}[only != ""])
 	}
-	if len(who.seal) > 0 {
+	if len(who.admin) == 0 {
+		fmt.Fprintln(warn, "warning: no --admin: KMS refuses a key policy that lets nobody change it; these key policies are to be added to one that does")
+	}
+	if len(who.seal) > 0 && slices.ContainsFunc(p.Keys, func(k policy.Key) bool { return (only == "" || k.Name == only) && !rsaKEK(k) }) {
 		fmt.Fprintln(warn, "note: who seals under a symmetric KEK sees the data keys that it seals with, and could open what was sealed under those.\n"+
 			"      With `use: seal` it needs no kms:Decrypt; under an RSA KEK (RSAES_OAEP_SHA_256) it needs kms:GetPublicKey in place of kms:GenerateDataKey,\n"+
-			"      and encryption contexts, which KMS does not know for RSA keys, are checked by sealmesh.")
+			"      and encryption contexts, which KMS does not know for RSA keys, are checked by sealmesh: write require: {spec: RSA_4096} for a policy of that form.")
 	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
@@ -139,16 +156,29 @@ func printKeyPolicies(p *policy.Policy, only string, who roles, w, warn io.Write
 	return e.Encode(out)
 }
 
-// kmsARN returns the key of an awskms URI, without its options.
-func kmsARN(uri string) (string, bool) {
+// kmsARNs returns the keys of an awskms URI: one for each Region, since each replica
+// of a multi-Region key has a policy of its own. It is nil for another provider's.
+func kmsARNs(uri string) []string {
 	rest, ok := strings.CutPrefix(uri, "awskms:///")
-	arn, _, _ := strings.Cut(rest, "?")
-	return arn, ok
+	if !ok {
+		return nil
+	}
+	arn, options, _ := strings.Cut(rest, "?")
+	values, err := url.ParseQuery(options)
+	part := strings.Split(arn, ":")
+	if err != nil || !values.Has("regions") || len(part) < 6 {
+		return []string{arn}
+	}
+	var arns []string
+	for _, region := range strings.Split(values.Get("regions"), ",") {
+		part[3] = region
+		arns = append(arns, strings.Join(part, ":"))
+	}
+	return arns
 }
 
-func access(k policy.Key, arn string, who roles, seal []string) accessDocument {
+func access(k policy.Key, arn string, who roles, u uses) accessDocument {
 	users := slices.Concat(who.seal, who.open, who.both)
-	condition := contextCondition(k.Context)
 	d := accessDocument{Key: k.Name, KEK: arn, KeyPolicy: iamDocument{Version: "2012-10-17"}, IAM: map[string]*iamDocument{}, Grants: []grantRequest{}}
 	allow := func(sid string, to []string, actions []string, c map[string]map[string]any) {
 		if len(to) > 0 {
@@ -157,22 +187,28 @@ func access(k policy.Key, arn string, who roles, seal []string) accessDocument {
 	}
 	allow("Administer", who.admin, adminActions, nil)
 	allow("Look", users, lookActions, nil)
-	allow("Seal", slices.Concat(who.seal, who.both), seal, condition)
-	allow("Open", slices.Concat(who.open, who.both), openActions, condition)
+	allow("Seal", slices.Concat(who.seal, who.both), u.seal, u.condition)
+	allow("Open", slices.Concat(who.open, who.both), u.open, u.condition)
+	both := slices.Clone(u.seal)
+	for _, a := range u.open {
+		if !slices.Contains(both, a) {
+			both = append(both, a)
+		}
+	}
 	for _, r := range []struct {
 		name    string
 		to      []string
 		actions []string
-	}{{"seal", who.seal, seal}, {"open", who.open, openActions}, {"both", who.both, slices.Concat(seal, openActions)}} {
+	}{{"seal", who.seal, u.seal}, {"open", who.open, u.open}, {"both", who.both, both}} {
 		if len(r.to) == 0 {
 			continue
 		}
 		d.IAM[r.name] = &iamDocument{"2012-10-17", []statement{
 			{Sid: "Look", Effect: "Allow", Action: lookActions, Resource: arn},
-			{Sid: "Use", Effect: "Allow", Action: r.actions, Resource: arn, Condition: condition},
+			{Sid: "Use", Effect: "Allow", Action: r.actions, Resource: arn, Condition: u.condition},
 		}}
 		for i, to := range r.to {
-			d.Grants = append(d.Grants, grantOf(k, arn, fmt.Sprintf("sealmesh-%s-%s-%d", k.Name, r.name, i+1), to, r.actions))
+			d.Grants = append(d.Grants, grantOf(u.context, arn, fmt.Sprintf("sealmesh-%s-%s-%d", k.Name, r.name, i+1), to, r.actions))
 		}
 	}
 	return d
@@ -194,13 +230,13 @@ func contextCondition(pairs map[string]string) map[string]map[string]any {
 	}
 }
 
-func grantOf(k policy.Key, arn, name, to string, actions []string) grantRequest {
+func grantOf(pairs map[string]string, arn, name, to string, actions []string) grantRequest {
 	g := grantRequest{Name: name, KeyID: arn, GranteePrincipal: to, Operations: []string{"DescribeKey"}}
 	for _, a := range actions {
 		g.Operations = append(g.Operations, strings.TrimPrefix(a, "kms:"))
 	}
-	if len(k.Context) > 0 {
-		g.Constraints = &grantConstraints{k.Context}
+	if len(pairs) > 0 {
+		g.Constraints = &grantConstraints{pairs}
 	}
 	return g
 }
