@@ -10,8 +10,11 @@ import (
 func (x *exchange) body(d *direction, req *wire.Request) error {
 	j := newJob(req)
 	defer j.free()
-	if !x.matched {
-		return refuse(codeProtocol, errors.New("body before anything that names the request"))
+	if err := x.covered(d); err != nil {
+		return err
+	}
+	if err := d.late(j); err != nil {
+		return err
 	}
 	switch d.mode {
 	case wire.ModeFullDuplex, wire.ModeGRPC:
@@ -28,7 +31,7 @@ func (x *exchange) body(d *direction, req *wire.Request) error {
 func (x *exchange) buffered(d *direction, j *job) error {
 	reply := &wire.Reply{Phase: j.req.Phase}
 	if d.plan == nil || d.ended {
-		return x.stream.Send(reply)
+		return x.send(reply)
 	}
 	if max := x.rt.policy.Limits.BufferedBytes; max > 0 && int64(size(j.body)) > max {
 		return refuse(codeLarge, nil)
@@ -42,7 +45,7 @@ func (x *exchange) buffered(d *direction, j *job) error {
 		reply.Body, reply.Segments, reply.Release = wire.BodyReplaced, j.out.Segments(), j.keep()
 	}
 	x.left = x.left || d.response
-	return x.stream.Send(reply)
+	return x.send(reply)
 }
 
 // streamed answers one chunk with one chunk. Bytes that a chunk leaves open are
@@ -50,7 +53,7 @@ func (x *exchange) buffered(d *direction, j *job) error {
 func (x *exchange) streamed(d *direction, j *job) error {
 	reply := &wire.Reply{Phase: j.req.Phase}
 	if d.plan == nil || d.ended || d.pass {
-		return x.stream.Send(reply)
+		return x.send(reply)
 	}
 	if err := d.rewrite(j, j.req.EndOfStream); err != nil {
 		return err
@@ -61,7 +64,7 @@ func (x *exchange) streamed(d *direction, j *job) error {
 	if !d.pass {
 		reply.Body, reply.Segments, reply.Release = wire.BodyReplaced, j.out.Segments(), j.keep()
 	}
-	return x.stream.Send(reply)
+	return x.send(reply)
 }
 
 // duplex answers a chunk with whatever can leave, which may be nothing. After
@@ -98,7 +101,7 @@ func (x *exchange) emit(j *job, phase wire.Phase, segs [][]byte, end bool) error
 			return nil
 		}
 		reply := &wire.Reply{Phase: phase, Body: wire.BodyStreamed, Segments: head, End: last && end, Release: j.keep()}
-		if err := x.stream.Send(reply); err != nil || last {
+		if err := x.send(reply); err != nil || last {
 			return err
 		}
 	}
@@ -114,13 +117,16 @@ func size(segs [][]byte) (n int) {
 // trailers ends a direction whose peer sent trailers: no body message said that
 // it was the last.
 func (x *exchange) trailers(d *direction, phase wire.Phase) error {
+	if err := x.covered(d); err != nil {
+		return err
+	}
 	if d.plan != nil && !d.ended {
 		if err := x.flush(d, phase); err != nil {
 			return err
 		}
 	}
 	d.ended = true
-	return x.stream.Send(&wire.Reply{Phase: phase})
+	return x.send(&wire.Reply{Phase: phase})
 }
 
 // flush sends what the writer still held when the trailers came.

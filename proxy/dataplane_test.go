@@ -51,7 +51,7 @@ func TestRoundTripUnderFaults(t *testing.T) {
 			t.Run(mode+"/"+fault, func(t *testing.T) {
 				front := r.front(dataplane.Config{Mode: bothWays(m), Faults: f}, nil)
 				for name, body := range shapes() {
-					if len(body) > 10_000 && fault == "single bytes" {
+					if len(body) > 5_000 && fault == "single bytes" {
 						continue // one message a byte
 					}
 					status, got, err := front.post("/both/x", "application/json", strings.NewReader(body))
@@ -118,7 +118,7 @@ func TestClientReset(t *testing.T) {
 // A streamed body that stands still ends after limits.exchange.
 func TestStalledBody(t *testing.T) {
 	for _, sent := range []string{`{"secret": "` + canary, ""} { // "": the headers came, and no byte more
-		r := newRig(t, rigOptions{})
+		r := newRig(t, rigOptions{policy: strings.Replace(rigPolicy, "limits: {", "limits: {exchange: 100ms, ", 1)})
 		front := r.front(dataplane.Config{Mode: bothWays(wire.ModeFullDuplex)}, nil)
 		body, w := io.Pipe()
 		go func() { _, _ = io.WriteString(w, sent) }()

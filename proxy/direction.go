@@ -102,6 +102,19 @@ func (d *direction) checkBody() error {
 	return nil
 }
 
+// underway reports whether a body that is to be rewritten may still come: from its
+// headers on. One that passes unread may stand still: such are event streams.
+func (d *direction) underway() bool { return d.session != nil && !d.ended && !d.pass }
+
+// late refuses what comes of a body that has ended: to answer it as if it had no rules
+// would let it pass in clear.
+func (d *direction) late(j *job) error {
+	if d.plan != nil && d.ended && size(j.body) > 0 {
+		return refuse(codeProtocol, errors.New("a body after its end"))
+	}
+	return nil
+}
+
 // open readies the writer at the first byte of the body.
 func (d *direction) open() error {
 	if d.writer != nil || d.pass {

@@ -3,13 +3,9 @@ package proxy
 import (
 	"context"
 	"errors"
-	"io"
+	"fmt"
 
-	"go.opentelemetry.io/otel/attribute"
-	otelcodes "go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/sealmesh/sealmesh/proxy/policy"
 	"github.com/sealmesh/sealmesh/proxy/wire"
@@ -26,9 +22,10 @@ type exchange struct {
 	span   trace.Span        // nil without a tracer
 	parent trace.SpanContext // of the key uses
 
-	busy     bool // one more than limits.streams
-	started  bool // the first message has come
-	matched  bool
+	busy     bool   // one more than limits.streams
+	started  bool   // the first message has come
+	matched  bool   // the request was shown, and is known to be covered by route
+	local    bool   // only a response was shown: a local reply
 	route    *route // nil: skipped, or passed as unmatched
 	counts   *Counts
 	caller   string
@@ -48,19 +45,23 @@ func (x *exchange) run() error {
 	for {
 		req, err := x.receive()
 		if err == errIdle {
-			return x.refuse(refuse(codeIdle, err))
+			return x.refuse(x.streaming(), refuse(codeIdle, err))
 		}
 		if err != nil {
 			return x.stopped(err)
 		}
-		if err := x.take(req); err != nil {
-			return x.refuse(err)
+		d := x.direction(req.Phase)
+		if err := x.take(d, req); err != nil {
+			if x.gone(err) {
+				return x.stopped(err)
+			}
+			return x.refuse(d, err)
 		}
 	}
 }
 
-// take handles one message, which it owns from here on.
-func (x *exchange) take(req *wire.Request) error {
+// take handles one message of direction d, which it owns from here on.
+func (x *exchange) take(d *direction, req *wire.Request) error {
 	if err := x.start(req); err != nil {
 		req.Free()
 		return err
@@ -68,23 +69,31 @@ func (x *exchange) take(req *wire.Request) error {
 	switch req.Phase {
 	case wire.RequestHeaders, wire.ResponseHeaders:
 		defer req.Free()
-		return x.headers(x.direction(req.Phase == wire.ResponseHeaders), req)
+		return x.headers(d, req)
 	case wire.RequestBody, wire.ResponseBody:
-		return x.body(x.direction(req.Phase == wire.ResponseBody), req)
+		return x.body(d, req)
 	case wire.RequestTrailers, wire.ResponseTrailers:
 		defer req.Free()
-		return x.trailers(x.direction(req.Phase == wire.ResponseTrailers), req.Phase)
+		return x.trailers(d, req.Phase)
 	default:
 		req.Free() // no `request`: flow control, or something newer
 		return nil
 	}
 }
 
-func (x *exchange) direction(response bool) *direction {
-	if response {
+func (x *exchange) direction(p wire.Phase) *direction {
+	if p >= wire.ResponseHeaders {
 		return &x.response
 	}
 	return &x.request
+}
+
+// send sends reply. That Envoy is gone is no refusal, so it is told apart.
+func (x *exchange) send(reply *wire.Reply) error {
+	if err := x.stream.Send(reply); err != nil {
+		return fmt.Errorf("%w: %w", errSend, err)
+	}
+	return nil
 }
 
 // start reads what only the first message has. One without a `request` may come
@@ -120,12 +129,12 @@ func (x *exchange) start(req *wire.Request) error {
 		}
 		return nil
 	}
-	if req.Phase == wire.RequestBody || x.rt.sealsResponse {
+	if x.direction(req.Phase) == &x.request || x.rt.sealsResponse {
 		return refuse(codeProtocol, errors.New("neither request headers nor the request.path attribute came first"))
 	}
 	// A local reply of a filter before us: the request never reached the
-	// upstream, so there is nothing to open.
-	x.matched, x.counts = true, x.srv.metrics.Route(Unrouted)
+	// upstream, so there is nothing to open, and nothing of it may come now.
+	x.local, x.counts = true, x.srv.metrics.Route(Unrouted)
 	return nil
 }
 
@@ -139,7 +148,7 @@ func (x *exchange) match() error {
 	}
 	r, err := x.rt.policy.Match(head.method, head.host, head.path)
 	if err != nil {
-		return refuse(codePath, err)
+		return err
 	}
 	if r == nil {
 		x.counts.Exchanges.Add(1)
@@ -161,6 +170,14 @@ func (x *exchange) match() error {
 	return x.response.announced()
 }
 
+// covered checks that it is known which plan, if any, covers direction d.
+func (x *exchange) covered(d *direction) error {
+	if x.matched || x.local && d.response {
+		return nil
+	}
+	return refuse(codeProtocol, errors.New("a message came before any that names the request"))
+}
+
 func (x *exchange) routeName() string {
 	if x.route == nil {
 		return ""
@@ -170,28 +187,25 @@ func (x *exchange) routeName() string {
 
 // headers answers a header message of direction d.
 func (x *exchange) headers(d *direction, req *wire.Request) error {
-	if d.headers {
-		return refuse(codeProtocol, errors.New("headers twice"))
+	if d.headers || !d.response && (x.matched || x.local) {
+		return refuse(codeProtocol, errors.New("headers twice, or after what follows them"))
 	}
 	d.headers, d.head = true, readHeaders(req)
 	if !d.response {
 		if err := x.match(); err != nil {
 			return err
 		}
+	} else if err := x.covered(d); err != nil {
+		return err
 	}
 	reply := &wire.Reply{Phase: req.Phase}
 	if !d.response && d.head.override && x.rt.byMethod {
 		reply.Remove = append(reply.Remove, methodOverrides...)
 	}
-	switch {
-	case !x.matched:
-		return refuse(codeProtocol, errors.New("response before request"))
-	case x.route == nil:
+	if x.route == nil {
 		reply.Mode = &wire.Protocol{Request: wire.ModeNone, Response: wire.ModeNone}
-	default:
-		if err := x.edit(d, req.EndOfStream, reply); err != nil {
-			return err
-		}
+	} else if err := x.edit(d, req.EndOfStream, reply); err != nil {
+		return err
 	}
 	if req.EndOfStream {
 		if err := d.close(nil); err != nil {
@@ -201,7 +215,7 @@ func (x *exchange) headers(d *direction, req *wire.Request) error {
 	if d.response && (d.plan == nil || req.EndOfStream || d.mode != wire.ModeBuffered) {
 		x.left = true
 	}
-	return x.stream.Send(reply)
+	return x.send(reply)
 }
 
 // edit puts the headers of a protected route right, and readies the body.
@@ -235,65 +249,4 @@ func (x *exchange) edit(d *direction, noBody bool, reply *wire.Reply) error {
 		bodyEdits(&d.head, reply)
 	}
 	return nil
-}
-
-// stopped says how a stream ends that Envoy ended.
-func (x *exchange) stopped(err error) error {
-	if errors.Is(err, io.EOF) {
-		if x.request.writer == nil && x.response.writer == nil {
-			return nil
-		}
-		return status.Error(codes.Canceled, "ended in the middle of a body")
-	}
-	return err
-}
-
-// end releases everything. Bodies that were still under way count as aborted.
-func (x *exchange) end() {
-	if x.done != nil {
-		close(x.done)
-	}
-	for _, d := range []*direction{&x.request, &x.response} {
-		if !d.ended {
-			_ = d.close(errAborted)
-		}
-	}
-	if x.span != nil {
-		x.span.SetAttributes(attribute.String("sealmesh.route", x.routeName()))
-		x.span.End()
-	}
-	x.rt.release()
-	x.srv.metrics.Active.Add(-1)
-}
-
-var errAborted = errors.New("exchange aborted")
-
-// refuse ends the exchange without forwarding: with an immediate response while
-// the client has seen nothing, else with a reset. The stream then ends with an error.
-func (x *exchange) refuse(cause error) error {
-	code := codeOf(cause)
-	at := &x.request
-	if x.response.headers || x.response.writer != nil {
-		at = &x.response
-	}
-	_ = x.request.close(cause)
-	_ = x.response.close(cause)
-	if x.counts == nil {
-		x.counts = x.srv.metrics.Route(Unrouted)
-	}
-	x.counts.refuse(at.name(), code)
-	x.srv.log.LogAttrs(x.ctx, levelOf(code), "refused",
-		attr("route", x.routeName()), attr("direction", at.name()), attr("code", code), attr("cause", cause.Error()))
-	if x.span != nil {
-		x.span.SetStatus(otelcodes.Error, code)
-	}
-	failed := status.Error(codes.Aborted, code)
-	if x.left || x.stream.Context().Err() != nil {
-		return failed
-	}
-	if err := x.stream.Send(&wire.Reply{Immediate: immediate(code, at.response, x.request.head.grpc())}); err != nil {
-		return err
-	}
-	x.drain()
-	return failed
 }

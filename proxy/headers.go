@@ -41,6 +41,7 @@ const (
 // readHeaders picks what matters.
 func readHeaders(req *wire.Request) (m message) {
 	m.headers = true
+	var types, encodings int
 	req.Headers(func(name, value []byte) bool {
 		switch string(name) {
 		case ":method":
@@ -57,9 +58,9 @@ func readHeaders(req *wire.Request) (m message) {
 			m.override = true
 		case "content-type":
 			// Two content types are none: the upstream might believe the other one.
-			m.contentType = join(m.contentType, value)
+			m.contentType = join(m.contentType, value, &types)
 		case "content-encoding":
-			m.contentEncoding = join(m.contentEncoding, value)
+			m.contentEncoding = join(m.contentEncoding, value, &encodings)
 		case "content-length":
 			m.hasLength, m.empty = true, string(value) == "0"
 		case "traceparent":
@@ -77,8 +78,9 @@ func readHeaders(req *wire.Request) (m message) {
 	return m
 }
 
-func join(have string, value []byte) string {
-	if have == "" {
+// join appends the n-th value of a header to those before, of which one may be empty.
+func join(have string, value []byte, n *int) string {
+	if *n++; *n == 1 {
 		return string(value)
 	}
 	return have + ", " + string(value)

@@ -24,7 +24,7 @@ type received struct {
 // for with a bound, so from the first streamed body on a goroutine reads ahead by one message.
 func (x *exchange) receive() (*wire.Request, error) {
 	limit := x.rt.policy.Limits.Exchange
-	if !x.streaming() || limit <= 0 {
+	if x.streaming() == nil || limit <= 0 {
 		if x.inbox == nil {
 			return x.stream.Recv()
 		}
@@ -45,15 +45,14 @@ func (x *exchange) receive() (*wire.Request, error) {
 	}
 }
 
-// streaming reports whether a body in a streamed mode is under way, from its headers
-// on. One that passes unread may stand still: such are event streams.
-func (x *exchange) streaming() bool {
+// streaming returns a direction in which a body in a streamed mode is under way, or nil.
+func (x *exchange) streaming() *direction {
 	for _, d := range []*direction{&x.request, &x.response} {
-		if d.session != nil && !d.ended && !d.pass && d.mode != wire.ModeBuffered {
-			return true
+		if d.underway() && d.mode != wire.ModeBuffered {
+			return d
 		}
 	}
-	return false
+	return nil
 }
 
 // readAhead hands messages to the exchange, until either ends. The end of the

@@ -14,7 +14,7 @@ import (
 // Codes of refusals that neither a codec nor a key causes. Like all codes they
 // are stable, and tell nothing that helps an attacker.
 const (
-	codePath       = "path_ambiguous"       // two servers could read the path differently
+	codePath       = "path_ambiguous"       // two servers could read the path or the host differently
 	codeUnmatched  = "route_unmatched"      // no route of the policy, and unmatched is refuse
 	codeType       = "type_unsupported"     // no codec for the content type
 	codeEncoding   = "encoding_unsupported" // content-encoding: the body cannot be read
@@ -69,8 +69,11 @@ func codeOf(err error) string {
 	if e, ok := errors.AsType[*codec.Error](err); ok {
 		return string(e.Code)
 	}
-	if errors.Is(err, policy.ErrAmbiguousPath) {
+	switch {
+	case errors.Is(err, policy.ErrAmbiguousPath), errors.Is(err, policy.ErrAmbiguousHost):
 		return codePath
+	case errors.Is(err, policy.ErrTunnel):
+		return codeUpgrade
 	}
 	return codeInternal
 }
@@ -85,7 +88,7 @@ type answer struct {
 // A refused response is always a 502, or a 503 where trying again may help:
 // the client did nothing wrong.
 var answers = map[string]answer{
-	codePath:                 {400, 3, "The path is ambiguous."},
+	codePath:                 {400, 3, "The path or the host is ambiguous."},
 	codeUnmatched:            {403, 7, "No route of the policy covers this request."},
 	codeType:                 {415, 3, "The content type cannot be read on this route."},
 	codeEncoding:             {415, 3, "The content encoding cannot be read on this route."},

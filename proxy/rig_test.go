@@ -11,9 +11,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -39,7 +41,7 @@ tags:
   pii: {key: main}
   pii.two: {key: main}
   tenant: {key: other}
-limits: {buffered_bytes: 256KiB, value_bytes: 32KiB, depth: 20, exchange: 200ms}
+limits: {buffered_bytes: 256KiB, value_bytes: 32KiB, depth: 20}
 routes:
   - name: both
     match: {path: /both/**}
@@ -145,6 +147,9 @@ func (r *rig) listen() {
 	r.server.Register(g)
 	go func() { _ = g.Serve(l) }()
 	r.t.Cleanup(func() {
+		if r.t.Failed() {
+			r.t.Logf("the log: %s", r.log)
+		}
 		g.Stop()
 		r.server.Close()
 		r.end()
@@ -153,6 +158,16 @@ func (r *rig) listen() {
 			r.t.Errorf("the log quotes a value: %s", r.log)
 		}
 	})
+}
+
+// idle waits until no exchange is in flight.
+func (r *rig) idle() {
+	r.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); r.metrics.Active.Load() > 0; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			r.t.Fatal("an exchange does not end")
+		}
+	}
 }
 
 // uses ends the record and returns every key use of the test.

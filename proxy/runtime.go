@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"mime"
 	"strings"
 	"sync/atomic"
 
@@ -81,11 +82,11 @@ func newPlan(p *policy.Plan, tags []*keycache.Tag) *plan {
 	return out
 }
 
-// passes reports whether the policy says that bodies of that type pass unread.
+// passes reports whether the policy says that bodies of that type pass unread. Two types
+// in one, which a client may send for two servers to read differently, are no type.
 func (p *plan) passes(contentType string) bool {
-	media, _, _ := strings.Cut(contentType, ";")
-	media = strings.ToLower(strings.TrimSpace(media))
-	if codec.ForContentType(media) != nil {
+	media, _, err := mime.ParseMediaType(contentType)
+	if err != nil || codec.ForContentType(media) != nil {
 		return false // a codec reads it, whatever its parameters say
 	}
 	for _, t := range p.PassTypes {

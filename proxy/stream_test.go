@@ -164,6 +164,20 @@ func TestRefusedSequences(t *testing.T) {
 		{"206", []*msg{first(reqHead("/open/x", true), none, buffered), respHead("206", false, "content-type", jsonType)}, n(1, 1), codePartial},
 		{"response body without headers", []*msg{first(reqHead("/open/x", true), none, buffered), respBody(secretBody, true)}, n(1, 1), codeProtocol},
 		{"plaintext", []*msg{first(reqHead("/open/x", true), none, buffered), respHead("200", false, "content-type", jsonType), respBody(secretBody, true)}, n(1, 1, 1), codePlain},
+		{"body after headers that ended", []*msg{first(reqHead("/seal/x", true, "content-type", jsonType), buffered, none), reqBody(secretBody, true)}, n(1, 1), codeProtocol},
+		{"body twice", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), buffered, none), reqBody(secretBody, true), reqBody(secretBody, true)}, n(1, 1, 1), codeProtocol},
+		{"chunk after the end", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), streamed, none), reqBody(secretBody, true), reqBody(secretBody, true)}, n(1, 1, 1), codeProtocol},
+		{"body after trailers", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), buffered, none), reqTrailers(), reqBody(secretBody, true)}, n(1, 1, 1), codeProtocol},
+		{"headers after the body", []*msg{first(withPath(reqBody(secretBody, true), "/seal/x"), buffered, none), reqHead("/skip/x", false)}, n(1, 1), codeProtocol},
+		{"trailers before all", []*msg{first(reqTrailers(), buffered, none)}, n(1), codeProtocol},
+		{"two types, one of which passes", []*msg{first(reqHead("/seal/x", false, "content-type", "image/png;a=b", "content-type", jsonType), buffered, none), reqBody(secretBody, true)}, n(1, 1), codeType},
+		{"a type that passes, after none", []*msg{first(reqHead("/seal/x", false, "content-type", "", "content-type", "image/png"), buffered, none), reqBody(secretBody, true)}, n(1, 1), codeType},
+		{"types in one line", []*msg{first(reqHead("/seal/x", false, "content-type", "image/png, application/json"), buffered, none), reqBody(secretBody, true)}, n(1, 1), codeType},
+		{"tunnel", []*msg{first(reqHead("/seal/x", false, ":method", "CONNECT"), buffered, none)}, n(1), codeUpgrade},
+		{"101", []*msg{first(reqHead("/open/x", true), none, buffered), respHead("101", false, "upgrade", "websocket")}, n(1, 1), codeUpgrade},
+		{"compressed response", []*msg{first(reqHead("/open/x", true), none, buffered), respHead("200", false, "content-type", jsonType, "content-encoding", "br")}, n(1, 1), codeEncoding},
+		{"charset", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType+"; charset=utf-16"), buffered, none)}, n(1), codeType},
+		{"request that breaks while a response is held", []*msg{first(reqHead("/both/x", false, "content-type", jsonType), duplex, buffered), respHead("200", false, "content-type", jsonType), reqBody(`]`, true)}, n(1, 1, 1), "body_malformed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := r.play(t, c.msgs, c.replies, true)
@@ -180,6 +194,36 @@ func TestRefusedSequences(t *testing.T) {
 			for _, g := range got {
 				if strings.Contains(g.String(), canary) {
 					t.Errorf("a value left in clear: %v", g)
+				}
+			}
+		})
+	}
+}
+
+// What is refused once the client has seen response headers ends with a reset: an error, and
+// no reply to that message.
+func TestResetSequences(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	for _, c := range []struct {
+		name    string
+		msgs    []*msg
+		replies []int
+	}{
+		{"headers after a local reply", []*msg{first(respHead("403", true), buffered, buffered), reqHead("/seal/x", false)}, n(1, 1)},
+		{"body after a local reply", []*msg{first(respHead("403", true), buffered, buffered), reqBody(secretBody, true)}, n(1, 1)},
+		{"trailers after a local reply", []*msg{first(respHead("403", true), buffered, buffered), reqTrailers()}, n(1, 1)},
+		{"plaintext in a streamed response", []*msg{first(reqHead("/open/x", true), none, duplex), respHead("200", false, "content-type", jsonType), respBody(secretBody, true)}, n(1, 1, 1)},
+		{"request that breaks after the response", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), duplex, none), respHead("200", true), reqBody(`{"secret":"`+canary+`"]`, true)}, n(1, 1, 1)},
+		{"response headers twice", []*msg{first(reqHead("/open/x", true), none, duplex), respHead("200", false, "content-type", jsonType), respHead("200", false)}, n(1, 1, 1)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := r.play(t, c.msgs, c.replies, true)
+			if status.Code(err) != codes.Aborted || len(got) != len(c.msgs)-1 {
+				t.Errorf("%d replies, then %v", len(got), err)
+			}
+			for _, g := range got {
+				if g.GetImmediateResponse() != nil || strings.Contains(g.String(), canary) {
+					t.Errorf("reply %v", g)
 				}
 			}
 		})
@@ -249,6 +293,12 @@ func TestSkippedBodyIsEchoed(t *testing.T) {
 // An early end in the middle of a body never ends well.
 func TestHalfCloseInABody(t *testing.T) {
 	r := newRig(t, rigOptions{})
+	for _, m := range []mode{buffered, streamed, duplex} {
+		_, err := r.play(t, []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), m, none)}, n(1), true)
+		if err == io.EOF || status.Code(err) == codes.OK {
+			t.Errorf("%v, before the first byte: ended with %v", m, err)
+		}
+	}
 	for _, m := range []mode{streamed, duplex} {
 		_, err := r.play(t, []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), m, none), reqBody(`{"secret":"`, false)}, n(1, map[mode]int{streamed: 1, duplex: 1}[m]), true)
 		if err == io.EOF || status.Code(err) == codes.OK {
