@@ -11,6 +11,7 @@ var (
 	ours      = rig.Spec{Name: "sealmesh", Kind: rig.Sealmesh}
 	traced    = rig.Spec{Name: "sealmesh-traced", Kind: rig.Sealmesh, Spans: true}
 	attribute = rig.Spec{Name: "sealmesh-attributes", Kind: rig.Sealmesh, Chunked: true}
+	single    = rig.Spec{Name: "sealmesh-single", Kind: rig.Sealmesh, Env: []string{"GOMAXPROCS=1"}}
 	// wired is sealmesh in a process of the bench's, which can tell its allocations.
 	wired = rig.Spec{Name: "sealmesh-wired", Kind: rig.Levers}
 )
@@ -46,6 +47,7 @@ func forms(quick bool) []contestant {
 		contestant{"stock no-op, request phases only", noop, "/seal/1"},
 		contestant{"straightforward server, request rules only", straight, "/seal/1"},
 		contestant{"sealmesh, request rules only, attributes", attribute, "/seal/1"},
+		contestant{"sealmesh, GOMAXPROCS=1", single, "/both/1"},
 		contestant{"sealmesh, full duplex", ours, "/stream/1"},
 		contestant{"sealmesh, request spans too", traced, "/both/1"},
 	)

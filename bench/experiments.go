@@ -256,3 +256,7 @@ func (b *bench) table(title, id string, list []contestant) report.Table {
 }
 
 func ms(us int64) string { return fmt.Sprintf("%.2f", float64(us)/1000) }
+
+func sectionOf(t report.Table) report.Section {
+	return report.Section{Title: t.Title, Tables: []report.Table{t}}
+}

@@ -20,14 +20,14 @@ func lever(name string, args ...string) contestant {
 func (b *bench) levers(ctx context.Context) error {
 	list := []contestant{
 		{nameNoop, noop, "/both/1"},
-		{"as it is", wired, "/both/1"},
+		{"as shipped", wired, "/both/1"},
+		lever("grpc-go and Go defaults", "-workers", "0", "-window", "0", "-gogc", "100"),
+		lever("no stream workers", "-workers", "0"),
+		lever("dynamic windows", "-window", "0"),
+		lever("GOGC=100", "-gogc", "100"),
 		lever("GOGC=400", "-gogc", "400"),
-		lever("stream workers 64", "-workers", "64"),
-		lever("static windows 1 MiB", "-window", "1048576"),
-		lever("buffers 128 KiB", "-read-buffer", "131072", "-write-buffer", "131072"),
+		lever("buffers of 128 KiB", "-read-buffer", "131072", "-write-buffer", "131072"),
 		lever("GOMAXPROCS=1", "-procs", "1"),
-		lever("GOGC, workers, windows", "-gogc", "400", "-workers", "64", "-window", "1048576"),
-		lever("all but GOMAXPROCS", "-gogc", "400", "-workers", "64", "-window", "1048576", "-read-buffer", "131072", "-write-buffer", "131072"),
 	}
 	s := report.Section{Title: "Levers", Text: "What settings of the runtime and of grpc-go are worth to sealmesh: 2 KiB, 5 fields, sealed and opened."}
 	for _, conns := range []int{1, 16} {

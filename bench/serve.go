@@ -17,16 +17,16 @@ func serve(ctx context.Context, args []string) error {
 		return fmt.Errorf("serve: which peer?")
 	}
 	var opt peer.Options
-	var l peer.Levers
+	l := peer.Shipped
 	flags := flag.NewFlagSet("bench serve", flag.ExitOnError)
 	flags.StringVar(&opt.Listen, "listen", "", "unix:///path of the ext_proc service")
 	flags.StringVar(&opt.Admin, "admin", "", "unix:///path of /stats")
 	config := flags.String("config", "", "policy file")
-	flags.UintVar(&l.Workers, "workers", 0, "grpc.NumStreamWorkers")
-	flags.IntVar(&l.Window, "window", 0, "static windows, bytes")
-	flags.IntVar(&l.ReadBuffer, "read-buffer", 0, "bytes, -1 for none")
-	flags.IntVar(&l.WriteBuffer, "write-buffer", 0, "bytes, -1 for none")
-	flags.IntVar(&l.GOGC, "gogc", 0, "percent")
+	flags.UintVar(&l.Workers, "workers", l.Workers, "grpc.NumStreamWorkers")
+	flags.IntVar(&l.Window, "window", l.Window, "static window of a stream, bytes; 0 is dynamic")
+	flags.IntVar(&l.ReadBuffer, "read-buffer", 0, "bytes")
+	flags.IntVar(&l.WriteBuffer, "write-buffer", 0, "bytes")
+	flags.IntVar(&l.GOGC, "gogc", l.GOGC, "percent")
 	flags.Int64Var(&l.MemoryLimit, "memory-limit", 0, "bytes")
 	flags.IntVar(&l.Procs, "procs", 0, "GOMAXPROCS")
 	flags.StringVar(&l.CPUProfile, "cpuprofile", "", "file")

@@ -26,40 +26,37 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// Levers are what may be turned about sealmesh to see what it is worth. The zero
-// value is how `sealmesh serve` runs.
+// Levers are what may be turned about sealmesh to see what it is worth.
 type Levers struct {
-	Workers     uint   // grpc.NumStreamWorkers
-	Window      int    // static stream and connection windows, bytes
-	ReadBuffer  int    // -1: none
-	WriteBuffer int    // -1: none
-	GOGC        int    // percent
-	MemoryLimit int64  // bytes
-	Procs       int    // GOMAXPROCS
-	CPUProfile  string // file
+	Workers     uint  // grpc.NumStreamWorkers; 0: a new goroutine for each exchange
+	Window      int   // static window of a stream, bytes; of a connection 16 times that; 0: dynamic
+	ReadBuffer  int   // bytes; 0 is grpc-go's default
+	WriteBuffer int   // bytes; 0 is grpc-go's default
+	GOGC        int   // percent
+	MemoryLimit int64 // bytes; 0: none
+	Procs       int   // GOMAXPROCS; 0: Go's default
+	CPUProfile  string
 }
 
+// Shipped is how `sealmesh serve` runs: what cmd/sealmesh sets.
+var Shipped = Levers{Workers: 64, Window: 256 << 10, GOGC: 200}
+
 func (l Levers) options() []grpc.ServerOption {
-	var opts []grpc.ServerOption
-	if l.Workers > 0 {
-		opts = append(opts, grpc.NumStreamWorkers(uint32(l.Workers)))
-	}
+	opts := []grpc.ServerOption{grpc.NumStreamWorkers(uint32(l.Workers))}
 	if l.Window > 0 {
-		opts = append(opts, grpc.StaticStreamWindowSize(int32(l.Window)), grpc.StaticConnWindowSize(int32(l.Window)))
+		opts = append(opts, grpc.StaticStreamWindowSize(int32(l.Window)), grpc.StaticConnWindowSize(int32(16*l.Window)))
 	}
-	if l.ReadBuffer != 0 {
-		opts = append(opts, grpc.ReadBufferSize(max(l.ReadBuffer, 0)))
+	if l.ReadBuffer > 0 {
+		opts = append(opts, grpc.ReadBufferSize(l.ReadBuffer))
 	}
-	if l.WriteBuffer != 0 {
-		opts = append(opts, grpc.WriteBufferSize(max(l.WriteBuffer, 0)))
+	if l.WriteBuffer > 0 {
+		opts = append(opts, grpc.WriteBufferSize(l.WriteBuffer))
 	}
 	return opts
 }
 
 func (l Levers) apply() (stop func(), err error) {
-	if l.GOGC != 0 {
-		debug.SetGCPercent(l.GOGC)
-	}
+	debug.SetGCPercent(l.GOGC)
 	if l.MemoryLimit != 0 {
 		debug.SetMemoryLimit(l.MemoryLimit)
 	}
