@@ -131,7 +131,7 @@ func (h *shelf) get(ctx context.Context, id envelope.KeyID) (envelope.Record, er
 	if r, ok := h.records.Get(id); ok {
 		return r, nil
 	}
-	r, err := h.call(ctx, getting, func(ctx context.Context) (envelope.Record, error) {
+	return h.call(ctx, getting, func(ctx context.Context) (envelope.Record, error) {
 		if !h.strangers.take(h.cache.now()) {
 			return envelope.Record{}, errStrangers
 		}
@@ -144,7 +144,18 @@ func (h *shelf) get(ctx context.Context, id envelope.KeyID) (envelope.Record, er
 		}
 		return r, err
 	})
-	return r, err
+}
+
+// verify asks for a slot that nobody has. A store that is away is an error only
+// where data keys would wait for it; one that is not set up always is.
+func (h *shelf) verify(ctx context.Context) error {
+	_, err := h.call(ctx, finding, func(ctx context.Context) (envelope.Record, error) {
+		return h.Store.Find(ctx, ownPlace().slot)
+	})
+	if err == nil || errors.Is(err, store.ErrNotFound) || hsm.ClassOf(err) == hsm.Unavailable && !h.Refuse {
+		return nil
+	}
+	return err
 }
 
 // An allowance is a number of tries that grows back with time, up to burst. Safe
@@ -175,4 +186,16 @@ func (a *allowance) giveBack() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.left = min(a.burst, a.left+1)
+}
+
+func (h *shelf) snapshot() *StoreStats {
+	s := &StoreStats{Inlined: h.inlined.Load()}
+	for op := range storeOperations {
+		s.Calls = append(s.Calls, StoreCallsStats{
+			Operation: storeOperationNames[op],
+			Results:   counts(h.calls[op].results[:], resultNames()),
+			Time:      time.Duration(h.calls[op].nanos.Load()),
+		})
+	}
+	return s
 }

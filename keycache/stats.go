@@ -116,6 +116,20 @@ type KeyStats struct {
 	Rotations              map[string]uint64 // by reason: initial, age, uses, bytes
 	Degraded               uint64            // data keys that not every KEK wrapped
 	Calls                  []CallStats
+	Store                  *StoreStats // nil when records are inline
+}
+
+// StoreStats are of the store of one key.
+type StoreStats struct {
+	Inlined uint64            // data keys that went inline because the store was away, or lied
+	Calls   []StoreCallsStats // of claim, find and get
+}
+
+// StoreCallsStats are of one operation. A record that is not there counts as corrupt.
+type StoreCallsStats struct {
+	Operation string
+	Results   map[string]uint64 // as in CallStats
+	Time      time.Duration     // in all
 }
 
 // CallStats are of one operation on one KEK.
@@ -143,6 +157,9 @@ func (k *key) snapshot() KeyStats {
 		Hits: s.hits.Load(), Stale: s.stale.Load(), Degraded: s.degraded.Load(),
 		Misses: counts(s.misses[:], evictionNames[:]), Evictions: counts(s.evictions[:], evictionNames[:]),
 		Rotations: counts(s.rotations[:], rotationNames[:]),
+	}
+	if k.shelf != nil {
+		out.Store = k.shelf.snapshot()
 	}
 	for _, kk := range k.keks {
 		for op := range operations {

@@ -36,6 +36,11 @@ func (c *Cache) Verify(ctx context.Context) error {
 }
 
 func (k *key) verify(ctx context.Context) error {
+	if k.shelf != nil {
+		if err := k.shelf.verify(ctx); err != nil {
+			return &Error{Reason: reasonToSeal(err), Key: k.name, Err: err}
+		}
+	}
 	if k.use == hsm.OpenOnly && k.pinned == nil {
 		return k.verifyByDescription(ctx)
 	}

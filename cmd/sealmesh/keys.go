@@ -29,7 +29,7 @@ func newKeys() *cobra.Command {
 		Args:  noArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newKeysNew(), newKeysVerify(), newKeysPolicy(), newKeysImport())
+	c.AddCommand(newKeysNew(), newKeysVerify(), newKeysPolicy(), newKeysImport(), newStoreSchema())
 	return c
 }
 
@@ -186,7 +186,12 @@ func verifyKeys(ctx context.Context, config, output string, w, errOut io.Writer)
 		return err
 	}
 	defer ring.Close()
-	cache, err := keycache.New(ring, keycache.Options{Recorder: recorder})
+	stores, err := openStores(ctx, p, filepath.Dir(config))
+	if err != nil {
+		return err
+	}
+	defer stores.Close()
+	cache, err := keycache.New(ring, keycache.Options{Recorder: recorder, Stores: stores.byName})
 	if err != nil {
 		return err
 	}

@@ -97,6 +97,7 @@ func closeKeys(keys []*hsm.Key) {
 func sameKeys(a, b *policy.Policy) bool {
 	return slices.EqualFunc(a.Keys, b.Keys, func(x, y policy.Key) bool {
 		return x.Name == y.Name && x.Quorum == y.Quorum && x.Use == y.Use && x.Record == y.Record &&
+			x.Store == y.Store && x.StoreRefuse == y.StoreRefuse &&
 			x.Rotate == y.Rotate && x.Cache == y.Cache && reflect.DeepEqual(x.Require, y.Require) &&
 			slices.Equal(x.KEKs, y.KEKs) && maps.Equal(x.Context, y.Context)
 	})

@@ -47,6 +47,7 @@ type reloader struct {
 type keys struct {
 	cache  *keycache.Cache
 	ring   *hsm.Keyring
+	stores *stores
 	shares atomic.Int32
 	log    *slog.Logger
 }
@@ -60,7 +61,7 @@ func (k *keys) drop() {
 	if k.shares.Add(-1) > 0 {
 		return
 	}
-	if err := errors.Join(k.cache.Close(), k.ring.Close()); err != nil {
+	if err := errors.Join(k.cache.Close(), k.stores.Close(), k.ring.Close()); err != nil {
 		k.log.Error("closing keys", "error", err.Error())
 	}
 }
@@ -99,11 +100,15 @@ func (r *reloader) open(ctx context.Context, p *policy.Policy) (*keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache, err := keycache.New(ring, keycache.Options{Recorder: r.recorder, Tracer: r.tracer})
+	stores, err := openStores(ctx, p, filepath.Dir(r.config))
 	if err != nil {
 		return nil, errors.Join(err, ring.Close())
 	}
-	return &keys{cache: cache, ring: ring, log: r.log}, nil
+	cache, err := keycache.New(ring, keycache.Options{Recorder: r.recorder, Tracer: r.tracer, Stores: stores.byName})
+	if err != nil {
+		return nil, errors.Join(err, stores.Close(), ring.Close())
+	}
+	return &keys{cache: cache, ring: ring, stores: stores, log: r.log}, nil
 }
 
 // reload reads the file again. A file that is not good changes nothing.
