@@ -70,11 +70,11 @@ func (c *client) do(ctx context.Context, r request, out any) error {
 		return failed
 	}
 	ask := func(ctx context.Context) (*http.Request, error) { return c.request(ctx, r, token) }
-	failed, _ = c.attempts(ctx, r.operation, ask, out, r.check)
+	failed = c.attempts(ctx, r.operation, ask, out, r.check)
 	if failed != nil && failed.Code == "Unauthorized" {
 		if newer, failedToo := c.credential.get(ctx, c, token); failedToo == nil {
 			token = newer
-			failed, _ = c.attempts(ctx, r.operation, ask, out, r.check)
+			failed = c.attempts(ctx, r.operation, ask, out, r.check)
 		}
 	}
 	if failed != nil {
@@ -100,19 +100,19 @@ func (c *client) request(ctx context.Context, r request, token string) (*http.Re
 
 type asker = func(context.Context) (*http.Request, error)
 
-// attempts returns how the last try ended, and how many there were.
-func (c *client) attempts(ctx context.Context, operation string, ask asker, out any, check func() error) (*hsm.Error, int) {
+// attempts returns how the last try ended.
+func (c *client) attempts(ctx context.Context, operation string, ask asker, out any, check func() error) *hsm.Error {
 	for attempt := 1; ; attempt++ {
 		failed, wait := c.call(ctx, operation, ask, out, check)
 		if failed == nil || failed.Class != hsm.Unavailable || attempt == maxAttempts || ctx.Err() != nil || wait > maxRetryAfter {
-			return failed, attempt
+			return failed
 		}
 		timer := time.NewTimer(max(rand.N(min(baseBackoff<<attempt, maxBackoff)), wait))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return c.classifyTransport(ctx, operation, ctx.Err()), attempt
+			return c.classifyTransport(ctx, operation, ctx.Err())
 		}
 	}
 }

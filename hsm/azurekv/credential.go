@@ -143,8 +143,7 @@ func (t *credential) get(ctx context.Context, c *client, refused string) (string
 		return t.token, nil
 	}
 	var out tokenAnswer
-	failed, _ := c.attempts(ctx, "GetToken", t.ask, &out, nil)
-	if failed != nil {
+	if failed := c.attempts(ctx, "GetToken", t.ask, &out, nil); failed != nil {
 		return "", failed
 	}
 	lifetime, err := out.lifetime(now)
