@@ -56,7 +56,7 @@ func fiveFields() string {
 	return s.String() + `"end":true}`
 }
 
-func encode(b *testing.B, body, sealed string) [][]byte {
+func encode(b testing.TB, body, sealed string) [][]byte {
 	b.Helper()
 	var out [][]byte
 	for _, m := range []*msg{
@@ -76,7 +76,7 @@ func encode(b *testing.B, body, sealed string) [][]byte {
 
 var processDesc = grpc.StreamDesc{StreamName: "Process", ClientStreams: true, ServerStreams: true}
 
-func exchangeOnce(b *testing.B, conn *grpc.ClientConn, msgs [][]byte) (last []byte) {
+func exchangeOnce(b testing.TB, conn *grpc.ClientConn, msgs [][]byte) (last []byte) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	s, err := conn.NewStream(ctx, &processDesc, "/envoy.service.ext_proc.v3.ExternalProcessor/Process", grpc.ForceCodec(raw{}))
@@ -94,7 +94,7 @@ func exchangeOnce(b *testing.B, conn *grpc.ClientConn, msgs [][]byte) (last []by
 	return last
 }
 
-func sealOnce(b *testing.B, conn *grpc.ClientConn, body string) string {
+func sealOnce(b testing.TB, conn *grpc.ClientConn, body string) string {
 	b.Helper()
 	reply := exchangeOnce(b, conn, encode(b, body, "{}")[:2])
 	var r pb.ProcessingResponse
@@ -108,7 +108,7 @@ func sealOnce(b *testing.B, conn *grpc.ClientConn, body string) string {
 	return sealed
 }
 
-func serveBenchmark(b *testing.B) *grpc.ClientConn {
+func serveBenchmark(b testing.TB) *grpc.ClientConn {
 	b.Helper()
 	dir, err := os.MkdirTemp("", "bench")
 	must(b, err)
@@ -131,20 +131,30 @@ func serveBenchmark(b *testing.B) *grpc.ClientConn {
 	rt, err := NewRuntime(p, cache, new(Metrics), nil)
 	must(b, err)
 	server := NewServer(rt, new(Metrics), slog.New(slog.DiscardHandler), nil)
-	l, err := net.Listen("unix", filepath.Join(dir, "s"))
-	must(b, err)
-	g := grpc.NewServer(wire.ServerOption(), wire.PoolOption())
-	server.Register(g)
-	go func() { _ = g.Serve(l) }()
-	conn, err := grpc.NewClient("unix:"+filepath.Join(dir, "s"), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	must(b, err)
+	conn := serve(b, dir, server.Register)
 	b.Cleanup(func() {
-		_ = conn.Close()
-		g.Stop()
 		_ = cache.Close()
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		_ = recorder.Close(ctx)
+	})
+	return conn
+}
+
+// serve serves what register adds, with the windows that the binary has, and dials it.
+func serve(b testing.TB, dir string, register func(grpc.ServiceRegistrar)) *grpc.ClientConn {
+	b.Helper()
+	l, err := net.Listen("unix", filepath.Join(dir, "s"))
+	must(b, err)
+	g := grpc.NewServer(wire.ServerOption(), wire.PoolOption(), grpc.StaticStreamWindowSize(1<<20), grpc.StaticConnWindowSize(16<<20))
+	register(g)
+	go func() { _ = g.Serve(l) }()
+	conn, err := grpc.NewClient("unix:"+filepath.Join(dir, "s"), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithStaticStreamWindowSize(1<<20), grpc.WithStaticConnWindowSize(16<<20))
+	must(b, err)
+	b.Cleanup(func() {
+		_ = conn.Close()
+		g.Stop()
 	})
 	return conn
 }

@@ -29,7 +29,7 @@ func (x *exchange) body(d *direction, req *wire.Request) error {
 // buffered answers the one message that holds a whole body. Trailers may follow
 // it, so its end_of_stream says nothing.
 func (x *exchange) buffered(d *direction, j *job) error {
-	reply := &wire.Reply{Phase: j.req.Phase}
+	reply := x.answer(j.req.Phase)
 	if d.plan == nil || d.ended {
 		return x.send(reply)
 	}
@@ -51,7 +51,7 @@ func (x *exchange) buffered(d *direction, j *job) error {
 // streamed answers one chunk with one chunk. Bytes that a chunk leaves open are
 // sent with a later one; a complete JSON text leaves none for the trailers.
 func (x *exchange) streamed(d *direction, j *job) error {
-	reply := &wire.Reply{Phase: j.req.Phase}
+	reply := x.answer(j.req.Phase)
 	if d.plan == nil || d.ended || d.pass {
 		return x.send(reply)
 	}
@@ -100,7 +100,8 @@ func (x *exchange) emit(j *job, phase wire.Phase, segs [][]byte, end bool) error
 		if last && !end && size(head) == 0 {
 			return nil
 		}
-		reply := &wire.Reply{Phase: phase, Body: wire.BodyStreamed, Segments: head, End: last && end, Release: j.keep()}
+		reply := x.answer(phase)
+		reply.Body, reply.Segments, reply.End, reply.Release = wire.BodyStreamed, head, last && end, j.keep()
 		if err := x.send(reply); err != nil || last {
 			return err
 		}
@@ -126,7 +127,7 @@ func (x *exchange) trailers(d *direction, phase wire.Phase) error {
 		}
 	}
 	d.ended = true
-	return x.send(&wire.Reply{Phase: phase})
+	return x.send(x.answer(phase))
 }
 
 // flush sends what the writer still held when the trailers came.

@@ -75,7 +75,9 @@ func (d *direction) begin() error {
 		}
 	}
 	d.session = d.x.rt.cache.Session(d.x.ctx, d.x.keyUse(d))
-	d.session.OnMiss(d.prefetch)
+	if d.plan.opens {
+		d.session.OnMiss(d.prefetch)
+	}
 	for _, t := range d.plan.warm {
 		d.session.Warm(t)
 	}

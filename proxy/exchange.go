@@ -33,6 +33,10 @@ type exchange struct {
 	response direction
 	left     bool // response headers have left for the client: only a reset can refuse now
 
+	reply wire.Reply // one for all messages; see answer
+	set   [2]wire.Header
+	names [12]string
+
 	inbox chan received // nil until something must be waited for with a bound; see receive.go
 	done  chan struct{}
 }
@@ -86,6 +90,12 @@ func (x *exchange) direction(p wire.Phase) *direction {
 		return &x.response
 	}
 	return &x.request
+}
+
+// answer begins the reply to a message of phase p. It is good until the next one.
+func (x *exchange) answer(p wire.Phase) *wire.Reply {
+	x.reply = wire.Reply{Phase: p, Set: x.set[:0], Remove: x.names[:0]}
+	return &x.reply
 }
 
 // send sends reply. That Envoy is gone is no refusal, so it is told apart.
@@ -198,7 +208,7 @@ func (x *exchange) headers(d *direction, req *wire.Request) error {
 	} else if err := x.covered(d); err != nil {
 		return err
 	}
-	reply := &wire.Reply{Phase: req.Phase}
+	reply := x.answer(req.Phase)
 	if !d.response && d.head.override && x.rt.byMethod {
 		reply.Remove = append(reply.Remove, methodOverrides...)
 	}

@@ -38,6 +38,7 @@ type plan struct {
 	tags  []*keycache.Tag // by Field.Rule
 	warm  []*keycache.Tag // the distinct tags that seal
 	seals bool
+	opens bool
 }
 
 // NewRuntime resolves every tag of p in c, and counts in m. retired, when not nil, is called once
@@ -71,6 +72,7 @@ func newPlan(p *policy.Plan, tags []*keycache.Tag) *plan {
 	for i, r := range p.Rules {
 		out.tags[i] = tags[r.Tag]
 		if r.Open {
+			out.opens = true
 			continue
 		}
 		out.seals = true
