@@ -2,6 +2,7 @@ package keycache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -31,7 +32,8 @@ const rewrappedRecords = 100_000
 type Rewrapper struct {
 	key     *key
 	targets []*kek
-	done    *lru2.Cache[[32]byte, []byte] // new record by commitment
+	done    *lru2.Cache[[32]byte, []byte]   // new record by commitment
+	counted *lru2.Cache[[32]byte, struct{}] // whose calls Survey has counted
 	buf     []byte
 }
 
@@ -56,9 +58,10 @@ func (c *Cache) Rewrapper(name string, drop []string) (*Rewrapper, error) {
 	if len(r.targets) == 0 {
 		return nil, fmt.Errorf("rewrap: key %q would have no KEK left", name)
 	}
-	var err error
+	var err, also error
 	r.done, err = lru2.New[[32]byte, []byte](rewrappedRecords)
-	return r, err
+	r.counted, also = lru2.New[[32]byte, struct{}](rewrappedRecords)
+	return r, errors.Join(err, also)
 }
 
 // A Wrapping is what an envelope's record says, against what the key asks for.
@@ -69,16 +72,6 @@ const (
 	Outdated                  // some KEK of the key can unwrap it, and its record is to change
 	Unrelated                 // no KEK of the key wrapped it
 )
-
-// Look says what [Rewrapper.Rewrap] would do with an envelope. It asks no KEK. Its
-// error is that of envelope.Parse.
-func (r *Rewrapper) Look(text []byte) (Wrapping, error) {
-	_, _, record, err := r.parse(text)
-	if err != nil || record == nil {
-		return Current, err
-	}
-	return r.look(record.Wraps), nil
-}
 
 func (r *Rewrapper) look(wraps []envelope.Wrap) Wrapping {
 	if len(r.key.candidates(wraps)) == 0 {

@@ -18,14 +18,14 @@ func TestRewrap(t *testing.T) {
 	}
 	for range 2 {
 		for _, text := range texts {
-			if what, err := w.Look(text); what != Outdated || err != nil {
+			if what, err := w.Survey(text); what.What != Outdated || err != nil {
 				t.Fatalf("%v, %v", what, err)
 			}
 			got, _, err := w.Rewrap(t.Context(), nil, text)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if what, err := w.Look(got); what != Current || err != nil {
+			if what, err := w.Survey(got); what.What != Current || err != nil {
 				t.Errorf("rewrapped: %v, %v", what, err)
 			}
 			sameButRecord(t, text, got)
@@ -44,6 +44,41 @@ func TestRewrap(t *testing.T) {
 	if len(uses) != 3 {
 		t.Errorf("%d key uses, want one for each data key: %v", len(uses), uses)
 	}
+}
+
+// A survey counts the calls of each data key once, and makes none; what comes
+// after it is as if it had not been.
+func TestRewrapSurvey(t *testing.T) {
+	old, fresh := newKMS("old"), newKMS("new")
+	texts := foreign(t, 2, "v", old)
+	r := newRig(t, keyOf(fresh, old), Options{})
+	w, err := r.Rewrapper("k", []string{"mem:old"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	for range 2 {
+		for _, text := range texts {
+			s, err := w.Survey(text)
+			if err != nil || s.What != Outdated || s.ByID || len(s.KEKs) != 1 || s.KEKs[0] != "mem:old" || s.Other != 0 {
+				t.Errorf("%+v, %v", s, err)
+			}
+			calls += s.Calls
+		}
+	}
+	wantCount(t, "calls foreseen", int64(calls), 4)
+	wantCount(t, "calls made", old.unwraps.Load()+fresh.wraps.Load(), 0)
+	for _, text := range texts {
+		got, _, err := w.Rewrap(t.Context(), nil, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := w.Survey(got); err != nil || s.What != Current || s.KEKs[0] != "mem:new" || s.Calls != 0 {
+			t.Errorf("rewrapped: %+v, %v", s, err)
+		}
+	}
+	wantCount(t, "calls made", old.unwraps.Load()+fresh.wraps.Load(), 4)
+	r.end()
 }
 
 func sameButRecord(t *testing.T, a, b []byte) {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -100,18 +99,23 @@ func rewrap(ctx context.Context, opt rewrapOptions, stdin io.Reader, stdout, std
 	}
 	server := proxy.NewServer(rt, r.metrics, r.log, nil)
 	defer server.Close()
-	change, err := changer(opt, p, rt.Cache())
+	tally := newCensus()
+	change, err := changer(opt, p, rt.Cache(), tally)
 	if err != nil {
 		return err
 	}
 	job := &rewrapJob{opt: opt, limit: tokenLimit(p), change: change, report: newProgress(stderr)}
-	return job.run(ctx, stdin, stdout)
+	err = job.run(ctx, stdin, stdout)
+	if opt.dryRun && opt.reseal == "" {
+		tally.print(stderr)
+	}
+	return err
 }
 
 // A change appends what becomes of one envelope to dst.
 type change func(ctx context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error)
 
-func changer(opt rewrapOptions, p *policy.Policy, c *keycache.Cache) (change, error) {
+func changer(opt rewrapOptions, p *policy.Policy, c *keycache.Cache, tally *census) (change, error) {
 	if opt.reseal != "" {
 		return resealer(opt, p, c)
 	}
@@ -127,9 +131,13 @@ func changer(opt rewrapOptions, p *policy.Policy, c *keycache.Cache) (change, er
 		return nil, err
 	}
 	if opt.dryRun {
+		tally.key = name
 		return func(_ context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error) {
-			what, err := w.Look(text)
-			return dst, what, err
+			s, err := w.Survey(text)
+			if err == nil {
+				tally.add(s)
+			}
+			return dst, s.What, err
 		}, nil
 	}
 	return w.Rewrap, nil
@@ -168,37 +176,6 @@ func reseal(s *keycache.Session, tag *keycache.Tag, dst, text []byte) ([]byte, e
 		return dst, err
 	}
 	return out, nil
-}
-
-// progress says on a terminal, or in a log, how a long job goes.
-type progress struct {
-	w    io.Writer
-	last time.Time
-}
-
-func newProgress(w io.Writer) *progress { return &progress{w: w, last: time.Now()} }
-
-// every is how often a long job says where it is.
-const every = 3 * time.Second
-
-func (p *progress) show(c counts, read, size int64) {
-	if time.Since(p.last) < every {
-		return
-	}
-	p.last = time.Now()
-	done := fmt.Sprintf("%d MiB", read>>20)
-	if size > 0 {
-		done = fmt.Sprintf("%d%% of %d MiB", 100*read/size, size>>20)
-	}
-	fmt.Fprintf(p.w, "%s: %s\n", done, c)
-}
-
-func (p *progress) end(opt rewrapOptions, c counts) {
-	text := c.String()
-	if opt.dryRun {
-		text = strings.Replace(text, "changed", "would change", 1)
-	}
-	fmt.Fprintln(p.w, text)
 }
 
 func fileSize(f *os.File) int64 {

@@ -101,6 +101,24 @@ func TestRewrapAfterPrefix(t *testing.T) {
 	}
 }
 
+func TestRewrapProgress(t *testing.T) {
+	p := &progress{from: 100 << 20, envelopes: 1000}
+	got := p.line(10*time.Second, counts{Envelopes: 6000}, 200<<20, 400<<20)
+	if want := "50% of 400 MiB, 500 envelopes/s, 20s left: 6000 envelopes"; !strings.HasPrefix(got, want) {
+		t.Errorf("%s", got)
+	}
+	if got := p.line(time.Second, counts{}, 3<<20, 0); !strings.HasPrefix(got, "3 MiB, ") || strings.Contains(got, "left") {
+		t.Errorf("of unknown size: %s", got)
+	}
+	var out bytes.Buffer
+	p = &progress{w: &out, terminal: true, begin: time.Now().Add(-time.Minute)}
+	p.show(counts{}, 1, 0)
+	p.end(rewrapOptions{}, counts{})
+	if n := strings.Count(out.String(), "\r\x1b[K"); n != 2 || strings.Count(out.String(), "\n") != 1 {
+		t.Errorf("on a terminal: %q", out.String())
+	}
+}
+
 // What is no continuation of the same job is refused, and nothing is written.
 func TestRewrapStateOfAnotherJob(t *testing.T) {
 	dir := t.TempDir()
