@@ -46,8 +46,9 @@ ifeq ($(ENVOY),$(CURDIR)/build/envoy/bin/envoy)
 endif
 
 .PHONY: packages
-packages: ## Get the PKCS#11 modules that the tests meet (Debian; needs root once)
+packages: ## Get the PKCS#11 modules and the PostgreSQL that the tests meet (Debian; needs root once)
 	@sh hsm/pkcs11/testdata/install.sh
+	@sh deploy/test-packages.sh
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -54,7 +54,7 @@ func configFlag(c *cobra.Command, path *string) {
 
 func serve(ctx context.Context, config string, log *slog.Logger) (err error) {
 	harden(log)
-	tuneMemory(log)
+	tune(log)
 	if err := suite.SelfTest(); err != nil {
 		return err
 	}

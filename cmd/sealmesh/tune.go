@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"log/slog"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 )
 
 const (
-	// gcPercent collects garbage a little less often than Go's default of 100: live memory is
+	// gcPercent collects garbage less often than Go's default of 100: live memory is
 	// small, so that the rest is cheap. GOGC overrides it.
 	gcPercent = 200
 	// share of a container's memory limit, in percent, at which the collector works
@@ -20,7 +21,20 @@ const (
 // limitFiles are where cgroup v2 and v1 say what a container may use.
 var limitFiles = []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}
 
-// tuneMemory sets the collector up for a proxy, within the container's limit.
+// fewCores is where Envoy, which has more to do for every body than sealmesh,
+// needs the other core: on so few, one runs Go code, and the scheduler does not spin and
+// wake on the second. GOMAXPROCS overrides it.
+const fewCores = 2
+
+// tune sets the runtime up for a proxy beside Envoy, within the container's limits.
+func tune(log *slog.Logger) {
+	if n := runtime.GOMAXPROCS(0); os.Getenv("GOMAXPROCS") == "" && n > 1 && n <= fewCores {
+		runtime.GOMAXPROCS(1)
+	}
+	tuneMemory(log)
+}
+
+// tuneMemory has the collector run seldom, and harder as the limit comes near.
 func tuneMemory(log *slog.Logger) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
