@@ -68,9 +68,10 @@ func (c *Cache) Rewrapper(name string, drop []string) (*Rewrapper, error) {
 type Wrapping uint8
 
 const (
-	Current   Wrapping = iota // by the key's KEKs and no other, or by id: nothing to do
+	Current   Wrapping = iota // by the key's KEKs and no other: nothing to do
 	Outdated                  // some KEK of the key can unwrap it, and its record is to change
 	Unrelated                 // no KEK of the key wrapped it
+	Elsewhere                 // by id: its record is in a store or the policy, and stays under the KEKs that it has
 )
 
 func (r *Rewrapper) look(wraps []envelope.Wrap) Wrapping {
@@ -119,7 +120,7 @@ func (r *Rewrapper) Rewrap(ctx context.Context, dst, text []byte) ([]byte, Wrapp
 		return dst, Current, err
 	}
 	if record == nil {
-		return append(dst, text...), Current, nil
+		return append(dst, text...), Elsewhere, nil
 	}
 	what := r.look(record.Wraps)
 	if what != Outdated {

@@ -25,6 +25,7 @@ func (r *Rewrapper) Survey(text []byte) (Survey, error) {
 	}
 	s := Survey{Suite: h.Suite, ByID: record == nil}
 	if record == nil {
+		s.What = Elsewhere
 		return s, nil
 	}
 	for _, kk := range r.key.keks {

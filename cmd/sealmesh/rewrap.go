@@ -35,6 +35,9 @@ opened, no ciphertext changes, and each data key costs one call of its old KEK a
 of each new one. With --reseal TAG values are opened and sealed again under the
 current data key of the tag.
 
+Envelopes that name their data key by id stay as they are, and so does its record, in
+a store or the policy: the KEK that wrapped it has to stay, unless they are resealed.
+
 A KEK that is to go stays in the policy until this has run, and is named by --drop:
 
   sealmesh rewrap -c policy.yaml --drop awskms:///arn:…:key/old < dump.ndjson > new.ndjson
@@ -69,6 +72,7 @@ type counts struct {
 	Changed   int `json:"changed"` // or would be
 	Current   int `json:"current"` // nothing to do
 	Unrelated int `json:"unrelated"`
+	Elsewhere int `json:"elsewhere"` // by id: the record is not here
 	Lookalike int `json:"lookalike"` // text that begins like an envelope, and is none
 	Failed    int `json:"failed"`
 }

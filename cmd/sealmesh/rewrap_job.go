@@ -171,6 +171,8 @@ func (j *rewrapJob) tally(what keycache.Wrapping) {
 		j.counts.Changed++
 	case keycache.Unrelated:
 		j.counts.Unrelated++
+	case keycache.Elsewhere:
+		j.counts.Elsewhere++
 	default:
 		j.counts.Current++
 	}

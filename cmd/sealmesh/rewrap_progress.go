@@ -76,4 +76,7 @@ func (p *progress) end(opt rewrapOptions, c counts) {
 		text = "\r\x1b[K" + text
 	}
 	fmt.Fprintln(p.w, text)
+	if c.Elsewhere > 0 {
+		fmt.Fprintf(p.w, "warning: %s by id: their records, in a store or the policy, stay as they are, and so must the KEKs that wrapped them\n", count(c.Elsewhere, "envelope"))
+	}
 }
