@@ -3,7 +3,7 @@
 ENVOY_VERSION := 1.40.0
 ENVOY := $(shell command -v envoy 2>/dev/null || echo $(CURDIR)/build/envoy/bin/envoy)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-GO_BUILD := CGO_ENABLED=1 go build -trimpath -ldflags "-X main.version=$(VERSION)"
+GO_BUILD := CGO_ENABLED=1 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
 export SEALMESH_ENVOY := $(ENVOY)
 

@@ -12,7 +12,7 @@ import (
 const (
 	// gcPercent collects garbage less often than Go's default of 100: live memory is
 	// small, so that the rest is cheap. GOGC overrides it.
-	gcPercent = 200
+	gcPercent = 150
 	// share of a container's memory limit, in percent, at which the collector works
 	// harder instead. GOMEMLIMIT overrides it.
 	memoryShare = 80
