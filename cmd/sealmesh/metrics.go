@@ -33,38 +33,41 @@ type collector struct {
 	kmsRequests, kmsSeconds                                     metric
 	hits, stale, misses, evictions, rotations, degraded         metric
 	entries                                                     metric
+	storeRequests, storeInlined                                 metric
 	audited, auditLost, auditBytes, auditDown                   metric
 	reloadOK, reloadTime, build, differing                      metric
 }
 
 func newCollector(a *admin) *collector {
 	return &collector{
-		a:           a,
-		exchanges:   counter("exchanges_total", "HTTP exchanges that Envoy handed over.", "route"),
-		bodies:      counter("bodies_total", "Bodies rewritten.", "route", "direction"),
-		fields:      counter("fields_total", "Values sealed or opened.", "route", "operation"),
-		plaintext:   counter("plaintext_passed_total", "Values left in clear where an envelope was expected, in a migration window.", "route"),
-		null:        counter("null_passed_total", "Values that were null where an envelope was expected.", "route"),
-		passed:      counter("bodies_passed_total", "Bodies passed unread: a pass type, or an error response without a codec.", "route", "direction"),
-		refused:     counter("refused_total", "Exchanges refused, by stable code.", "route", "direction", "code"),
-		active:      gauge("exchanges_active", "Exchanges in flight."),
-		kmsRequests: counter("kms_requests_total", "Calls of a KMS or HSM.", "key", "provider", "operation", "result"),
-		kmsSeconds:  counter("kms_request_seconds_total", "Time spent in calls of a KMS or HSM.", "key", "provider", "operation"),
-		hits:        counter("data_key_cache_hits_total", "Values whose data key was unwrapped already.", "key"),
-		stale:       counter("data_key_cache_stale_total", "Values served by a data key past its soft bound.", "key"),
-		misses:      counter("data_key_cache_misses_total", "Data keys that had to be unwrapped, by why they were not there.", "key", "reason"),
-		evictions:   counter("data_key_cache_evictions_total", "Data keys that left the cache, by why.", "key", "reason"),
-		rotations:   counter("data_key_rotations_total", "New data keys for sealing, by why.", "key", "reason"),
-		degraded:    counter("data_key_degraded_total", "Data keys that not every KEK wrapped.", "key"),
-		entries:     gauge("data_key_cache_entries", "Unwrapped data keys held.", "key"),
-		audited:     counter("audit_spans_total", "Key-use spans, by how far they came.", "state"),
-		auditLost:   counter("audit_spans_dropped_total", "Key-use spans lost."),
-		auditBytes:  gauge("audit_pending_bytes", "Key-use spans waiting for a collector.", "where"),
-		auditDown:   gauge("audit_collector_down", "1 when the last export of key-use spans failed."),
-		reloadOK:    gauge("config_last_reload_successful", "1 when the last reload of the policy took effect."),
-		reloadTime:  gauge("config_last_reload_success_timestamp_seconds", "When the policy in force was loaded."),
-		differing:   gauge("keks_not_as_required", "KEKs that were not what require: says when last asked."),
-		build:       gauge("build_info", "Version of the binary and of the policy in force.", "version", "goversion", "policy"),
+		a:             a,
+		exchanges:     counter("exchanges_total", "HTTP exchanges that Envoy handed over.", "route"),
+		bodies:        counter("bodies_total", "Bodies rewritten.", "route", "direction"),
+		fields:        counter("fields_total", "Values sealed or opened.", "route", "operation"),
+		plaintext:     counter("plaintext_passed_total", "Values left in clear where an envelope was expected, in a migration window.", "route"),
+		null:          counter("null_passed_total", "Values that were null where an envelope was expected.", "route"),
+		passed:        counter("bodies_passed_total", "Bodies passed unread: a pass type, or an error response without a codec.", "route", "direction"),
+		refused:       counter("refused_total", "Exchanges refused, by stable code.", "route", "direction", "code"),
+		active:        gauge("exchanges_active", "Exchanges in flight."),
+		kmsRequests:   counter("kms_requests_total", "Calls of a KMS or HSM.", "key", "provider", "operation", "result"),
+		kmsSeconds:    counter("kms_request_seconds_total", "Time spent in calls of a KMS or HSM.", "key", "provider", "operation"),
+		hits:          counter("data_key_cache_hits_total", "Values whose data key was unwrapped already.", "key"),
+		stale:         counter("data_key_cache_stale_total", "Values served by a data key past its soft bound.", "key"),
+		misses:        counter("data_key_cache_misses_total", "Data keys that had to be unwrapped, by why they were not there.", "key", "reason"),
+		evictions:     counter("data_key_cache_evictions_total", "Data keys that left the cache, by why.", "key", "reason"),
+		rotations:     counter("data_key_rotations_total", "New data keys for sealing, by why.", "key", "reason"),
+		degraded:      counter("data_key_degraded_total", "Data keys that not every KEK wrapped.", "key"),
+		entries:       gauge("data_key_cache_entries", "Unwrapped data keys held.", "key"),
+		storeRequests: counter("store_requests_total", "Calls of a store of wrapped data keys; a record that is not there counts as corrupt.", "key", "operation", "result"),
+		storeInlined:  counter("store_inlined_total", "Data keys that went inline because the store was away.", "key"),
+		audited:       counter("audit_spans_total", "Key-use spans, by how far they came.", "state"),
+		auditLost:     counter("audit_spans_dropped_total", "Key-use spans lost."),
+		auditBytes:    gauge("audit_pending_bytes", "Key-use spans waiting for a collector.", "where"),
+		auditDown:     gauge("audit_collector_down", "1 when the last export of key-use spans failed."),
+		reloadOK:      gauge("config_last_reload_successful", "1 when the last reload of the policy took effect."),
+		reloadTime:    gauge("config_last_reload_success_timestamp_seconds", "When the policy in force was loaded."),
+		differing:     gauge("keks_not_as_required", "KEKs that were not what require: says when last asked."),
+		build:         gauge("build_info", "Version of the binary and of the policy in force.", "version", "goversion", "policy"),
 	}
 }
 
@@ -122,6 +125,15 @@ func (c *collector) key(put putter, k keycache.KeyStats) {
 		}
 	}
 	c.calls(put, k)
+	if k.Store == nil {
+		return
+	}
+	put(c.storeInlined, float64(k.Store.Inlined), k.Key)
+	for _, call := range k.Store.Calls {
+		for result, n := range call.Results {
+			put(c.storeRequests, float64(n), k.Key, call.Operation, result)
+		}
+	}
 }
 
 // calls adds up the KEKs of a key that are of one kind: a KEK's own identity is
