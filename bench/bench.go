@@ -27,7 +27,7 @@ type bench struct {
 	quick  bool
 	rounds float64
 	seed   uint64
-	began  time.Time
+	load   string // average, before the run
 
 	stacks   map[string]*rig.Stack
 	samples  stats.Samples
@@ -38,7 +38,7 @@ type bench struct {
 }
 
 func (b *bench) start() {
-	b.began = time.Now()
+	b.load = loadAverage()
 	b.stacks = map[string]*rig.Stack{}
 	b.latency = map[[2]string]*hdrhistogram.Histogram{}
 	b.notes = map[string]any{}
@@ -54,8 +54,9 @@ type experiment struct {
 // all runs the experiments that match, in order.
 func (b *bench) all(ctx context.Context, match *regexp.Regexp) error {
 	list := slices.DeleteFunc(b.experiments(), func(e experiment) bool { return !match.MatchString(e.name) })
-	for _, e := range list {
-		b.total += e.cost.Seconds()
+	for i := range list {
+		list[i].cost = time.Duration(float64(list[i].cost) * b.rounds)
+		b.total += list[i].cost.Seconds()
 	}
 	at := 0.0
 	for _, e := range list {

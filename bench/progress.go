@@ -21,7 +21,7 @@ func (p *progress) step(what string, planned time.Duration) {
 	left := "?"
 	if share := p.done / max(p.total, 1); share > 0.01 {
 		used := time.Since(p.began).Seconds()
-		left = time.Duration((used/share - used) * 1e9).Round(time.Second).String()
+		left = time.Duration(max(used/share-used, 0) * 1e9).Round(time.Second).String()
 	}
 	fmt.Fprintf(p.w, "\r\x1b[K%3.0f %%  %s left  %s", min(100*p.done/max(p.total, 1), 100), left, what)
 	p.done += planned.Seconds()

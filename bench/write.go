@@ -67,9 +67,13 @@ func (b *bench) facts() []report.Fact {
 	if b.quick {
 		kind = "quick: few rounds, so wide spreads"
 	}
+	if b.rounds != 1 {
+		kind += fmt.Sprintf(", with %g times the rounds", b.rounds)
+	}
 	return []report.Fact{
 		{Name: "run", Value: fmt.Sprintf("%s, %s, took %v, seed %d", b.began.UTC().Format(time.RFC3339), kind, time.Since(b.began).Round(time.Second), b.seed)},
 		{Name: "machine", Value: machine()},
+		{Name: "load average before the run", Value: b.load + " (what others did at the time: near 0 on a machine of its own)"},
 		{Name: "Envoy", Value: rig.EnvoyVersion(b.rig.Envoy) + ", --concurrency 1"},
 		{Name: "sealmesh", Value: firstLine(b.rig.Sealmesh, "version")},
 		{Name: "Go", Value: runtime.Version()},
@@ -97,6 +101,16 @@ func machine() string {
 		kernel = ", Linux " + version
 	}
 	return fmt.Sprintf("%d × %s%s%s, shared by load generator, upstream, Envoy and processor", runtime.NumCPU(), model, memory, kernel)
+}
+
+// loadAverage is how many threads wanted to run in the last minute.
+func loadAverage() string {
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	minute, _, _ := strings.Cut(string(b), " ")
+	return minute
 }
 
 func firstLine(path string, args ...string) string {
