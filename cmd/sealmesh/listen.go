@@ -57,7 +57,7 @@ func removeStale(path string) error {
 	return os.Remove(path)
 }
 
-// What grpc-go is tuned by, each held by bench's levers.
+// What grpc-go is tuned by; `go run ./bench -run levers` says what each is worth.
 const (
 	// streamWorkers is how many exchanges find a goroutine whose stack has grown
 	// already; those beyond get one of their own.
