@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -28,6 +29,62 @@ func document(n, tagged int) []byte {
 	}
 	b.WriteString(`]}`)
 	return []byte(b.String())
+}
+
+// records makes the body of n bytes or a few more that bench/load sends: records of which
+// every k-th has one tagged value and the others decoys.
+func records(n, k int) []byte {
+	var b strings.Builder
+	b.WriteString(`{"records":[`)
+	for i := 0; b.Len() < n; i++ {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		if k > 0 && i%k == 0 {
+			fmt.Fprintf(&b, `{"id":%d,"card":"%016d"},`, i, i*7919+4539148803436467)
+		}
+		fmt.Fprintf(&b, `{"id":%d,"name":"Jörg \"J\" Müller","city":"Zürich","active":true,"score":%d.5,`+
+			`"note":"leave at the door","tags":["a","bb"],"card_hint":null}`, i, i%97)
+	}
+	b.WriteString(`],"page":1}`)
+	return []byte(b.String())
+}
+
+// BenchmarkBody is the work on a body as a whole, and what reads the same body in its place.
+func BenchmarkBody(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		path string
+		body []byte
+	}{
+		{"2KiB/scan", "$.records[*].card", records(2<<10, 0)},
+		{"2KiB/5fields", "$.records[*].card", records(2<<10, 3)},
+		{"100KiB/scan", "$.records[*].card", records(100<<10, 0)},
+		{"100KiB/nothing", "$.nothing", records(100<<10, 0)},
+	} {
+		b.Run(c.name, func(b *testing.B) { benchmarkJSON(b, c.path, c.body) })
+	}
+	body := records(100<<10, 0)
+	b.Run("100KiB/json.Valid", func(b *testing.B) {
+		b.SetBytes(int64(len(body)))
+		for b.Loop() {
+			if !json.Valid(body) {
+				b.Fatal("not valid")
+			}
+		}
+	})
+	b.Run("100KiB/jsontext", func(b *testing.B) {
+		b.SetBytes(int64(len(body)))
+		var r bytes.Reader
+		d := jsontext.NewDecoder(&r, jsontext.AllowDuplicateNames(true))
+		for b.Loop() {
+			r.Reset(body)
+			d.Reset(&r, jsontext.AllowDuplicateNames(true))
+			if err := d.SkipValue(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 // sealedText is as long as an envelope, by reference, of 16 characters.

@@ -17,7 +17,10 @@ func (s *jsonScan) skim(p []byte, i int) int {
 scan:
 	for i < len(p) {
 		c := p[i]
-		if isSpace[c] {
+		if c <= ' ' {
+			if !isSpace[c] {
+				break
+			}
 			i++
 			continue
 		}
@@ -88,7 +91,8 @@ func (s *jsonScan) unnamed(next jsonState) bool {
 
 // mayPass is unnamed for the member called name.
 func (s *jsonScan) mayPass(name []byte) bool {
-	if len(name) > s.limits.NameBytes || s.sel.names.find(name) != 0 {
+	t := &s.sel.names
+	if len(name) > s.limits.NameBytes || !t.lacks(name) && t.find(name) != 0 {
 		return false
 	}
 	s.row = 0
@@ -144,35 +148,72 @@ func innermost(frames []frame) (next jsonState, live bool) {
 // scalarEnd returns the index after the number, true, false or null that begins at p[i],
 // or 0 when the chunk cuts it or it is malformed.
 func scalarEnd(p []byte, i int, kind class) int {
-	switch kind {
-	case numberValue:
-		if end, _, why := scanNumber(p, i, numberStart); why == stopEnd {
-			return end
-		}
-	case literalValue:
-		rest := literalRest(p[i])
-		if end := i + 1 + len(rest); end <= len(p) && string(p[i+1:end]) == rest {
-			return end
+	if kind == numberValue {
+		return numberEnd(p, i)
+	}
+	if kind != literalValue || len(p)-i < len("true") {
+		return 0
+	}
+	switch string(p[i : i+4]) {
+	case "true", "null":
+		return i + 4
+	case "fals":
+		if len(p)-i > 4 && p[i+4] == 'e' {
+			return i + 5
 		}
 	}
 	return 0
 }
 
-// stringEnd is the same for a string. With plain, one that has escapes is as good as cut.
+// numberEnd is scalarEnd for a number. Digits with a point in them it reads by itself.
+func numberEnd(p []byte, i int) int {
+	from := numberStart
+	if p[i]-'1' <= 8 {
+		i, from = digitsEnd(p, i+1), numberInt
+		if len(p)-i >= 2 && p[i] == '.' && p[i+1]-'0' <= 9 {
+			i, from = digitsEnd(p, i+2), numberFrac
+		}
+		if i < len(p) && p[i] == ',' {
+			return i
+		}
+	}
+	if end, _, why := scanNumber(p, i, from); why == stopEnd {
+		return end
+	}
+	return 0
+}
+
+func digitsEnd(p []byte, i int) int {
+	for i < len(p) && p[i]-'0' <= 9 {
+		i++
+	}
+	return i
+}
+
+// stringEnd is scalarEnd for a string. With plain, one that has escapes is as good as cut.
+// The pairs of bytes that text is full of it reads by itself: short escapes and letters.
 func stringEnd(p []byte, i int, plain bool) int {
 	if p[i] != '"' {
 		return 0
 	}
-	for i++; len(p)-i >= 8; i += 8 {
+scan:
+	for i++; len(p)-i > 8; {
 		hit := notPlain(binary.LittleEndian.Uint64(p[i:]))
 		if hit == 0 {
+			i += 8
 			continue
 		}
 		i += bits.TrailingZeros64(hit) / 8
-		if p[i] == '"' {
+		c, second := p[i], p[i+1]
+		switch {
+		case c == '"':
 			return i + 1
+		case c == '\\' && !plain && escapeMeaning[second] != 0:
+		case stringClass[c] == lead2 && second&0xC0 == 0x80:
+		default:
+			break scan
 		}
-		break
+		i += 2
 	}
 	end, escaped, why := scanString(p, i)
 	if why != stopEnd || plain && escaped {

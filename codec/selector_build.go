@@ -86,6 +86,7 @@ func (s *Selector) indexRow(index int) int {
 // buckets by length, first and last byte, which tells nearly every other name
 // apart before a byte of it is compared.
 type nameTable struct {
+	lengths [256]uint64 // by first byte: bit n for an entry of n bytes, of which the last bit is for 63 and more
 	bucket  [257]uint32 // where each bucket starts in entries
 	entries []string    // by bucket
 	fold    bool        // entries are folded, and names are before they are compared
@@ -107,7 +108,16 @@ func (t *nameTable) build(names []string) {
 	}
 	for _, n := range names {
 		t.longest = max(t.longest, len(n))
+		if len(n) > 0 {
+			t.lengths[n[0]] |= 1 << min(len(n), 63)
+		}
 	}
+}
+
+// lacks reports that no rule uses name, when a look at its first byte and length is enough
+// to know. Where names are folded it never is.
+func (t *nameTable) lacks(name []byte) bool {
+	return len(name) > 0 && !t.fold && t.lengths[name[0]]>>min(len(name), 63)&1 == 0
 }
 
 func nameBucket(name []byte) int {
