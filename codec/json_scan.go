@@ -32,7 +32,7 @@ const (
 	objectFrame frame = 1
 	liveFrame   frame = 2 // a rule may own one of its values
 	alikeFrame  frame = 4 // and the cursor did not descend, since it would stand as before
-	noFrame     frame = 8 // none: see mayOpen
+	noFrame     frame = 8 // none: see open
 )
 
 // A jsonScan validates JSON, all of RFC 8259, and finds tagged values. Its fast

@@ -6,21 +6,19 @@ import (
 )
 
 // skim reads on fast through whole tokens that no rule has an interest in, and stops
-// before any other: one that the chunk cuts, that is malformed, that a rule names,
-// that begins or ends what a rule looks into, or an empty container. It decides nothing: what it stops at is
-// read again by the methods that can, and they would have read all of it to
-// the same end. It works on copies of the state, which then stay in registers. There must
-// be an open container, in which a value that no rule names has no owner.
+// before any other: one that the chunk cuts, that is malformed, that a rule names, that ends
+// a tagged value or the body's, or an empty container. What it stops at is read again by
+// the methods that can, and they would have read all of it to the same end. It works on
+// copies of the state, which then stay in registers. There must be an open container,
+// in which a value that no rule names has no owner; it stops where one begins of which
+// that is not so. After its end it is so again: a value inside an owned one is never live.
 func (s *jsonScan) skim(p []byte, i int) int {
 	state, frames := s.state, s.frames
 	next, live := innermost(frames)
 scan:
 	for i < len(p) {
 		c := p[i]
-		if c <= ' ' {
-			if !isSpace[c] {
-				break
-			}
+		if isSpace[c] {
 			i++
 			continue
 		}
@@ -30,12 +28,11 @@ scan:
 				i, state = i+1, next
 				continue
 			}
-			if c != closer[next] || !s.mayClose(frames) {
+			if c != closer[next] || !s.close(frames) {
 				break scan
 			}
-			frames = frames[:len(frames)-1]
+			i, frames = i+1, frames[:len(frames)-1]
 			next, live = innermost(frames)
-			i++
 		case atName, atFirstName:
 			end := stringEnd(p, i, live)
 			if end == 0 || live && !s.mayPass(p[i+1:end-1]) {
@@ -50,13 +47,16 @@ scan:
 		case atValue, atFirstElement:
 			kind := valueClass[c]
 			if kind >= objectValue {
-				f := s.mayOpen(kind, live, next, len(frames))
+				f := s.open(kind, live, next, len(frames))
 				if f == noFrame {
 					break scan
 				}
 				frames = append(frames, f)
 				next, live = innermost(frames)
 				i, state = i+1, inside[f&objectFrame]
+				if live && s.other >= 0 {
+					break scan
+				}
 				continue
 			}
 			end := 0
@@ -99,9 +99,8 @@ func (s *jsonScan) mayPass(name []byte) bool {
 	return true
 }
 
-// mayOpen returns the frame of a container in which no rule has an interest, or in which
-// rules look for just what they look for around it, or noFrame.
-func (s *jsonScan) mayOpen(kind class, live bool, next jsonState, depth int) frame {
+// open returns the frame of a container that begins, or noFrame where a rule names it.
+func (s *jsonScan) open(kind class, live bool, next jsonState, depth int) frame {
 	f := arrayFrame
 	if kind == objectValue {
 		f = objectFrame
@@ -113,17 +112,22 @@ func (s *jsonScan) mayOpen(kind class, live bool, next jsonState, depth int) fra
 		return f
 	case s.alike && len(s.sel.index) == 0:
 		return f | liveFrame | alikeFrame
+	case s.enter(kind):
+		return f | liveFrame
 	}
-	return noFrame
+	return f
 }
 
-// mayClose reports whether nothing depends on the end of the innermost container.
-func (s *jsonScan) mayClose(frames []frame) bool {
+// close leaves the innermost container, unless its end is that of the body's value or of a tagged one.
+func (s *jsonScan) close(frames []frame) bool {
 	top := len(frames) - 1
-	switch f := frames[top]; {
-	case top == 0, f&(liveFrame|alikeFrame) == liveFrame:
+	if top == 0 {
 		return false
-	case f&liveFrame == 0 && frames[top-1]&liveFrame != 0 && s.tag >= 0:
+	}
+	f := frames[top]
+	if f&liveFrame != 0 {
+		s.leave(f)
+	} else if frames[top-1]&liveFrame != 0 && s.tag >= 0 {
 		return false
 	}
 	s.row = 0
@@ -148,18 +152,17 @@ func innermost(frames []frame) (next jsonState, live bool) {
 // scalarEnd returns the index after the number, true, false or null that begins at p[i],
 // or 0 when the chunk cuts it or it is malformed.
 func scalarEnd(p []byte, i int, kind class) int {
-	if kind == numberValue {
+	switch {
+	case kind == numberValue:
 		return numberEnd(p, i)
-	}
-	if kind != literalValue || len(p)-i < len("true") {
-		return 0
-	}
-	switch string(p[i : i+4]) {
-	case "true", "null":
-		return i + 4
-	case "fals":
-		if len(p)-i > 4 && p[i+4] == 'e' {
-			return i + 5
+	case kind == literalValue && len(p)-i >= len("false"):
+		switch string(p[i : i+4]) {
+		case "true", "null":
+			return i + 4
+		case "fals":
+			if p[i+4] == 'e' {
+				return i + 5
+			}
 		}
 	}
 	return 0
@@ -196,8 +199,9 @@ func stringEnd(p []byte, i int, plain bool) int {
 	if p[i] != '"' {
 		return 0
 	}
+	i++
 scan:
-	for i++; len(p)-i > 8; {
+	for len(p)-i > 8 {
 		hit := notPlain(binary.LittleEndian.Uint64(p[i:]))
 		if hit == 0 {
 			i += 8
