@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 
-	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
@@ -19,52 +19,53 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-type header = wire.Header
-
 // Exactly one key-use span per exchange, direction, key and operation, with what
-// became of it.
+// became of it, in every mode and however the body is cut.
 func TestKeyUses(t *testing.T) {
-	sealed := ""
 	two := `{"secret": "` + canary + `", "x": {"secret": 2}, "tenant": null}`
+	as := func(body string) func(string) string { return func(string) string { return body } }
 	for _, c := range []struct {
 		name, path string
-		body       func() string
+		body       func(sealed string) string
 		want       []string // route direction key operation fields outcome
 	}{
-		{"two keys, both ways", "/both/x", func() string { return two },
+		{"two keys, both ways", "/both/x", as(two),
 			[]string{"both request main seal 2 ok", "both request other seal 1 ok", "both response main open 2 ok", "both response other open 1 ok"}},
-		{"nothing tagged", "/both/x", func() string { return `{}` }, nil},
-		{"malformed before any value", "/seal/x", func() string { return `{]` }, nil},
-		{"forged", "/open-request/x", func() string { return strings.Replace(sealed, "A", "B", -1) },
+		{"nothing tagged", "/both/x", as(`{}`), nil},
+		{"malformed before any value", "/seal/x", as(`{]`), nil},
+		{"malformed after two values", "/both/x", as(`{"secret":"` + canary + `","tenant":1,"pad":"` + strings.Repeat("p", 40<<10) + `"]`),
+			[]string{"both request main seal 1 body_malformed", "both request other seal 1 body_malformed"}},
+		{"cut after a value", "/seal/x", as(`{"secret":"` + canary + `",`), []string{"seal request main seal 1 body_truncated"}},
+		{"too large a value after one", "/seal/x", as(`{"secret":1,"x":{"secret":"` + strings.Repeat("s", 40<<10) + `"}}`),
+			[]string{"seal request main seal 1 value_too_large"}},
+		{"in clear after one that is sealed", "/open-request/x", func(sealed string) string { return "[" + sealed + `,{"secret":5}]` },
+			[]string{"open-request request main open 1 value_not_sealed"}},
+		{"forged", "/open-request/x", func(sealed string) string { return strings.ReplaceAll(sealed, "A", "B") },
 			[]string{"open-request request main open 1 value_not_opened"}},
-		{"another tag's", "/open-two/x", func() string { return sealed }, []string{"open-two request main open 1 value_not_opened"}},
-		{"another key's", "/open-tenant/x", func() string { return sealed }, []string{"open-tenant request other open 1 value_not_opened"}},
+		{"another tag's", "/open-two/x", func(sealed string) string { return sealed }, []string{"open-two request main open 1 value_not_opened"}},
+		{"another key's", "/open-tenant/x", func(sealed string) string { return sealed }, []string{"open-tenant request other open 1 value_not_opened"}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			r := newRig(t, rigOptions{})
-			front := r.front(dataplane.Config{Mode: bothWays(wire.ModeBuffered)}, nil)
-			if _, _, err := front.post("/seal/x", "application/json", strings.NewReader(`{"secret":5}`)); err != nil {
-				t.Fatal(err)
-			}
-			sealed = front.upstream.everything()
-			_, _, err := front.post(c.path, "application/json", strings.NewReader(c.body()))
-			must(t, err)
-			var got []string
-			for _, s := range r.uses()[1:] { // the first is of the value that was sealed for the test
-				outcome := "ok"
-				if e, ok := s.Attrs["error.type"]; ok {
-					outcome = e.(string)
+		for mode, m := range bodyModes {
+			t.Run(c.name+"/"+mode, func(t *testing.T) {
+				r := newRig(t, rigOptions{})
+				sealed := r.seal(`{"secret":5}`)
+				front := r.front(dataplane.Config{Mode: bothWays(m), Faults: dataplane.Faults{Chunks: []int{11, 4000}}}, nil)
+				_, _, _ = front.post(c.path, "application/json", strings.NewReader(c.body(sealed))) // a streamed refusal may break the connection
+				r.idle()
+				var got []string
+				for _, s := range r.uses()[1:] { // the first is of the value that was sealed for the test
+					outcome := "ok"
+					if e, ok := s.Attrs["error.type"]; ok {
+						outcome = e.(string)
+					}
+					got = append(got, fmt.Sprint(s.Attrs["sealmesh.route"], " ", s.Attrs["sealmesh.direction"], " ", s.Attrs["sealmesh.key.name"], " ",
+						s.Attrs["sealmesh.operation"], " ", s.Attrs["sealmesh.fields"], " ", outcome))
 				}
-				got = append(got, fmt.Sprint(s.Attrs["sealmesh.route"], " ", s.Attrs["sealmesh.direction"], " ", s.Attrs["sealmesh.key.name"], " ",
-					s.Attrs["sealmesh.operation"], " ", s.Attrs["sealmesh.fields"], " ", outcome))
-				if strings.Contains(s.String(), canary) {
-					t.Errorf("a span quotes a value: %v", s)
+				if !sameElements(got, c.want) {
+					t.Errorf("got %q\nnot %q", got, c.want)
 				}
-			}
-			if !sameElements(got, c.want) {
-				t.Errorf("got %q\nnot %q", got, c.want)
-			}
-		})
+			})
+		}
 	}
 }
 
@@ -84,20 +85,32 @@ func sameElements(a, b []string) bool {
 	return true
 }
 
-// A client's trace is the key use's trace.
-func TestKeyUseIsInTheCallersTrace(t *testing.T) {
-	r := newRig(t, rigOptions{})
-	front := r.front(dataplane.Config{Mode: bothWays(wire.ModeBuffered)}, nil)
-	req, err := http.NewRequest(http.MethodPost, front.URL+"/seal/x", strings.NewReader(`{"secret":1}`))
-	must(t, err)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Traceparent", "00-0123456789abcdef0123456789abcdef-0123456789abcdef-00")
-	resp, err := front.Client().Do(req)
-	must(t, err)
-	_ = resp.Body.Close()
-	s := r.uses()[0]
-	if got := fmt.Sprintf("%x %x", s.TraceId, s.ParentSpanId); got != "0123456789abcdef0123456789abcdef 0123456789abcdef" {
-		t.Errorf("trace and parent %s", got)
+// The key use is in the caller's trace: in the one that Envoy names in the metadata,
+// whatever a header says, and else in the header's. The caller is whom Envoy vouches for.
+func TestKeyUseNamesTheCaller(t *testing.T) {
+	const header, envoys = "0123456789abcdef0123456789abcdef-0123456789abcdef", "00112233445566778899aabbccddeeff-0011223344556677"
+	for name, c := range map[string]struct {
+		metadata metadata.MD
+		want     string
+	}{
+		"header":   {nil, header},
+		"metadata": {metadata.Pairs("traceparent", "00-"+envoys+"-00"), envoys},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, rigOptions{})
+			m := first(reqHead("/seal/x", false, "content-type", jsonType, "traceparent", "00-"+header+"-00"), buffered, none)
+			m.Attributes = attributes(map[string]any{attrCaller: "spiffe://test/caller", attrSubject: "CN=other"})
+			s := r.process(t, metadata.NewOutgoingContext(t.Context(), c.metadata))
+			for _, m := range []*msg{m, reqBody(secretBody, true)} {
+				must(t, s.Send(m))
+				_, err := s.Recv()
+				must(t, err)
+			}
+			use := r.uses()[0]
+			if got := fmt.Sprintf("%x-%x", use.TraceId, use.ParentSpanId); got != c.want || use.Attrs["sealmesh.caller"] != "spiffe://test/caller" {
+				t.Errorf("trace and parent %s, caller %v", got, use.Attrs["sealmesh.caller"])
+			}
+		})
 	}
 }
 
@@ -112,6 +125,41 @@ func (b broken) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext) (
 		return nil, nil, &hsm.Error{Class: hsm.Class(c), Provider: "test", Operation: "GenerateDataKey", Err: errors.New("scripted")}
 	}
 	return b.Provider.GenerateDataKey(ctx, ec)
+}
+
+func (b broken) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.EncryptionContext) (*hsm.Secret, error) {
+	if c := b.class.Load(); c != 0 {
+		return nil, &hsm.Error{Class: hsm.Class(c), Provider: "test", Operation: "UnwrapDataKey", Err: errors.New("scripted")}
+	}
+	return b.Provider.UnwrapDataKey(ctx, wrapped, ec)
+}
+
+// The same for keys to open with. Where the KMS says that a record is not its own, the
+// envelope is as good as forged.
+func TestKeysThatFailToOpen(t *testing.T) {
+	for class, reason := range map[hsm.Class]keycache.Reason{
+		hsm.Unavailable: keycache.KeyUnavailable, hsm.Denied: keycache.KeyDenied, hsm.Misconfigured: keycache.KeyMisconfigured, hsm.Corrupt: keycache.OpenFailed,
+	} {
+		t.Run(class.String(), func(t *testing.T) {
+			fails := new(atomic.Uint32)
+			r := newRig(t, rigOptions{provider: func(p hsm.Provider) hsm.Provider { return broken{p, fails} }})
+			unknown := forge(t, r.seal(`{"secret":5}`))
+			fails.Store(uint32(class))
+			front := r.front(dataplane.Config{Mode: bothWays(wire.ModeFullDuplex)}, nil)
+			status, got, err := front.post("/open-request/x", "application/json", strings.NewReader(unknown))
+			want, code := http.StatusServiceUnavailable, codeKey
+			if reason == keycache.OpenFailed {
+				want, code = http.StatusUnprocessableEntity, codeOpenFailed
+			}
+			if err != nil || status != want || !strings.Contains(got, code) {
+				t.Errorf("%v, status %d: %s", err, status, got)
+			}
+			uses := r.uses()[1:]
+			if len(uses) != 1 || uses[0].Attrs["error.type"] != string(reason) || uses[0].Attrs["sealmesh.operation"] != "open" {
+				t.Errorf("key uses %v", uses)
+			}
+		})
+	}
 }
 
 // Outside, an outage, a denial and a mistake look alike; the span tells them apart.
@@ -134,6 +182,24 @@ func TestKeysThatFail(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Best effort, as the policy may ask for, serves on, and counts what it could not record.
+func TestBestEffortCounts(t *testing.T) {
+	r := newRig(t, rigOptions{policy: rigPolicy + "audit: {mode: best_effort}\n", recorder: keyuse.Options{QueueBytes: keyuse.MinQueueBytes}})
+	r.collector.Refuse(codes.Unavailable)
+	front := r.front(dataplane.Config{Mode: bothWays(wire.ModeBuffered)}, nil)
+	for range 2000 {
+		status, got, err := front.post("/seal/x", "application/json", strings.NewReader(`{"secret":"`+canary+`"}`))
+		if err != nil || status != http.StatusOK {
+			t.Fatalf("%v, status %d: %s", err, status, got)
+		}
+		if r.recorder.Stats().Dropped > 0 {
+			r.collector.Resume()
+			return
+		}
+	}
+	t.Error("none was lost, or none was counted")
 }
 
 // Where a key use cannot be recorded, nothing leaves; in every mode.
@@ -170,19 +236,5 @@ func TestNoRecordNoKey(t *testing.T) {
 				t.Errorf("%d values reached the upstream, %d key uses were recorded", passed, ok)
 			}
 		})
-	}
-}
-
-// Every reason and every code of the packages below has its place in the table.
-func TestCodesAreComplete(t *testing.T) {
-	for _, code := range []codec.Code{codec.Malformed, codec.TooDeep, codec.TooLarge, codec.ValueLimit, codec.FieldLimit, codec.NameLimit, codec.Truncated, codec.WrongKind} {
-		if _, ok := answers[codeOf(&codec.Error{Code: code})]; !ok {
-			t.Errorf("%s has no answer", code)
-		}
-	}
-	for _, reason := range []keycache.Reason{keycache.NotEnvelope, keycache.OpenFailed, keycache.KeyUnavailable, keycache.KeyDenied, keycache.KeyMisconfigured, keycache.AuditFull} {
-		if code := codeOf(&keycache.Error{Reason: reason}); answers[code].request == 0 || code == codeInternal {
-			t.Errorf("%s becomes %s", reason, code)
-		}
 	}
 }

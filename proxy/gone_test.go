@@ -5,10 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	pb "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
@@ -30,14 +26,10 @@ func (s stuck) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext) (*
 func TestGoneWhileAKeyIsFetched(t *testing.T) {
 	asked, letGo := make(chan struct{}, 8), make(chan struct{})
 	r := newRig(t, rigOptions{provider: func(p hsm.Provider) hsm.Provider { return stuck{p, asked, letGo} }})
-	conn, err := grpc.NewClient("unix:"+r.socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	must(t, err)
-	defer conn.Close()
 	ctx, leave := context.WithCancel(t.Context())
-	s, err := pb.NewExternalProcessorClient(conn).Process(ctx)
-	must(t, err)
+	s := r.process(t, ctx)
 	must(t, s.Send(first(reqHead("/seal/x", false, "content-type", jsonType), buffered, none)))
-	_, err = s.Recv()
+	_, err := s.Recv()
 	must(t, err)
 	must(t, s.Send(reqBody(secretBody, true)))
 	<-asked
@@ -52,5 +44,25 @@ func TestGoneWhileAKeyIsFetched(t *testing.T) {
 	}
 	if uses := r.uses(); len(uses) != 1 || uses[0].Attrs["error.type"] == nil {
 		t.Errorf("key uses %v", uses)
+	}
+}
+
+// One that leaves in the middle of a streamed body: what was sealed of it is on record, once.
+func TestGoneInABody(t *testing.T) {
+	for _, m := range []mode{streamed, duplex} {
+		r := newRig(t, rigOptions{})
+		ctx, leave := context.WithCancel(t.Context())
+		s := r.process(t, ctx)
+		for _, m := range []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), m, none), reqBody(`[{"secret":1},`, false), reqBody(`{"secret":2},`, false)} {
+			must(t, s.Send(m))
+			_, err := s.Recv()
+			must(t, err)
+		}
+		leave()
+		r.idle()
+		uses := r.uses()
+		if len(uses) != 1 || uses[0].Attrs["sealmesh.fields"] != int64(2) || uses[0].Attrs["error.type"] != "exchange_failed" {
+			t.Errorf("%v: key uses %v", m, uses)
+		}
 	}
 }

@@ -29,22 +29,13 @@ func (c counting) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Encr
 func TestForgedBodyCostsFewCalls(t *testing.T) {
 	unwraps := new(atomic.Int64)
 	r := newRig(t, rigOptions{provider: func(p hsm.Provider) hsm.Provider { return counting{p, unwraps} }})
-	front := r.front(dataplane.Config{Mode: bothWays(wire.ModeBuffered)}, nil)
-	if status, _, err := front.post("/seal/x", "application/json", strings.NewReader(`{"secret":"x"}`)); err != nil || status != http.StatusOK {
-		t.Fatal(status, err)
-	}
-	good := strings.TrimSuffix(strings.TrimPrefix(front.upstream.everything(), `{"secret":"`), `"}`)
-	h, payload, _, err := envelope.Parse(nil, []byte(good))
-	must(t, err)
-	record, err := envelope.ParseRecord(h.Record)
-	must(t, err)
+	sealed := r.seal(`{"secret":"x"}`)
 	var body strings.Builder
 	body.WriteString("[")
 	for range 200 {
-		rand.Read(record.Commitment[:])
-		h.KeyID, h.Record = record.KeyID(), envelope.AppendRecord(nil, record)
-		body.WriteString(`{"secret":"` + string(envelope.Append(nil, h, payload)) + `"},`)
+		body.WriteString(forge(t, sealed) + ",")
 	}
+	front := r.front(dataplane.Config{Mode: bothWays(wire.ModeBuffered)}, nil)
 	before := unwraps.Load()
 	status, got, err := front.post("/open-request/x", "application/json", strings.NewReader(body.String()+"{}]"))
 	if err != nil || status != http.StatusUnprocessableEntity {
@@ -53,4 +44,17 @@ func TestForgedBodyCostsFewCalls(t *testing.T) {
 	if n := unwraps.Load() - before; n > 1+firstReach {
 		t.Errorf("%d calls of the KEK", n)
 	}
+}
+
+// forge returns the body {"secret": envelope} with a record that no KEK has wrapped.
+func forge(t *testing.T, sealed string) string {
+	t.Helper()
+	good := strings.TrimSuffix(strings.TrimPrefix(sealed, `{"secret":"`), `"}`)
+	h, payload, _, err := envelope.Parse(nil, []byte(good))
+	must(t, err)
+	record, err := envelope.ParseRecord(h.Record)
+	must(t, err)
+	rand.Read(record.Commitment[:])
+	h.KeyID, h.Record = record.KeyID(), envelope.AppendRecord(nil, record)
+	return `{"secret":"` + string(envelope.Append(nil, h, payload)) + `"}`
 }

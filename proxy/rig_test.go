@@ -3,6 +3,9 @@ package proxy
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -82,6 +85,8 @@ type rig struct {
 	server    *Server
 	metrics   *Metrics
 	collector *keyusetest.Collector
+	recorder  *keyuse.Recorder
+	keys      *witness
 	socket    string
 	log       *safeBuffer
 	end       func() // ends the recorder, once
@@ -100,14 +105,14 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 	}
 	p, err := policy.Load("policy.yaml", []byte(opt.policy), os.LookupEnv, os.ReadFile)
 	must(t, err)
-	r := &rig{t: t, metrics: new(Metrics), collector: keyusetest.Start(t), log: new(safeBuffer)}
+	r := &rig{t: t, metrics: new(Metrics), collector: keyusetest.Start(t), log: new(safeBuffer), keys: new(witness)}
 	opt.recorder.Required = opt.recorder.Required || p.Audit.Required
 	opt.recorder.Getenv = r.collector.Getenv
 	opt.recorder.Log = slog.New(slog.DiscardHandler)
-	recorder, err := keyuse.Open(opt.recorder)
+	r.recorder, err = keyuse.Open(opt.recorder)
 	must(t, err)
-	r.end = sync.OnceFunc(func() { _ = recorder.Close(context.Background()) })
-	cache, err := keycache.New(ringOf(t, p, opt.provider), keycache.Options{Recorder: recorder})
+	r.end = sync.OnceFunc(func() { _ = r.recorder.Close(context.Background()) })
+	cache, err := keycache.New(ringOf(t, p, r.keys, opt.provider), keycache.Options{Recorder: r.recorder})
 	must(t, err)
 	rt, err := NewRuntime(p, cache, r.metrics, func() { _ = cache.Close() })
 	must(t, err)
@@ -116,7 +121,46 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 	return r
 }
 
-func ringOf(t *testing.T, p *policy.Policy, wrap func(hsm.Provider) hsm.Provider) *hsm.Keyring {
+// A witness remembers every data key in the clear that a KEK gave out.
+type witness struct {
+	mu   sync.Mutex
+	keys [][]byte
+}
+
+type witnessed struct {
+	hsm.Provider
+	*witness
+}
+
+func (w witnessed) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext) (*hsm.Secret, []byte, error) {
+	key, wrapped, err := w.Provider.GenerateDataKey(ctx, ec)
+	if err == nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		key.Expose(func(b []byte) { w.keys = append(w.keys, bytes.Clone(b)) })
+	}
+	return key, wrapped, err
+}
+
+// spill returns what in s nobody may see: a value of a test, or a data key in any usual
+// spelling.
+func (w *witness) spill(s string) string {
+	if strings.Contains(s, canary) {
+		return "a value"
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, k := range w.keys {
+		for _, spelled := range []string{string(k), hex.EncodeToString(k), base64.RawStdEncoding.EncodeToString(k), base64.RawURLEncoding.EncodeToString(k), fmt.Sprint(k)} {
+			if strings.Contains(s, spelled) {
+				return "a data key"
+			}
+		}
+	}
+	return ""
+}
+
+func ringOf(t *testing.T, p *policy.Policy, w *witness, wrap func(hsm.Provider) hsm.Provider) *hsm.Keyring {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kek")
 	must(t, local.Create(path))
@@ -126,9 +170,9 @@ func ringOf(t *testing.T, p *policy.Policy, wrap func(hsm.Provider) hsm.Provider
 		must(t, err)
 		ec, err := hsm.NewEncryptionContext(k.Context)
 		must(t, err)
-		kek := hsm.KEK{URI: k.KEKs[0], Kind: "local", KindID: 1, Identity: provider.Identity(), Provider: provider}
+		kek := hsm.KEK{URI: k.KEKs[0], Kind: "local", KindID: 1, Identity: provider.Identity(), Provider: witnessed{provider, w}}
 		if wrap != nil {
-			kek.Provider = wrap(provider)
+			kek.Provider = wrap(kek.Provider)
 		}
 		keys = append(keys, &hsm.Key{Name: k.Name, Context: ec, KEKs: []hsm.KEK{kek}, Quorum: 1})
 	}
@@ -154,8 +198,13 @@ func (r *rig) listen() {
 		r.server.Close()
 		r.end()
 		_ = os.RemoveAll(dir)
-		if strings.Contains(r.log.String(), canary) {
-			r.t.Errorf("the log quotes a value: %s", r.log)
+		if what := r.keys.spill(r.log.String()); what != "" {
+			r.t.Errorf("the log quotes %s: %s", what, r.log)
+		}
+		for _, s := range r.collector.Spans() {
+			if what := r.keys.spill(s.String()); what != "" {
+				r.t.Errorf("a span quotes %s: %v", what, s)
+			}
 		}
 	})
 }
@@ -175,6 +224,22 @@ func (r *rig) uses() []keyusetest.Span {
 	r.t.Helper()
 	r.end()
 	return r.collector.Spans()
+}
+
+// seal returns what becomes of a request body with values to seal.
+func (r *rig) seal(body string) string {
+	r.t.Helper()
+	ctx, cancel := context.WithCancel(r.t.Context())
+	defer cancel()
+	s := r.process(r.t, ctx)
+	var sealed string
+	for _, m := range []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), buffered, none), reqBody(body, true)} {
+		must(r.t, s.Send(m))
+		reply, err := s.Recv()
+		must(r.t, err)
+		sealed = string(reply.GetRequestBody().GetResponse().GetBodyMutation().GetBody())
+	}
+	return sealed
 }
 
 // A front is a data plane before an upstream that keeps what it got.
@@ -237,8 +302,8 @@ func (r *rig) front(c dataplane.Config, answer http.HandlerFunc) *front {
 		if n := f.proxy.Stats.Spurious.Load(); n != 0 {
 			r.t.Errorf("%d spurious replies", n)
 		}
-		if seen := f.upstream.everything(); strings.Contains(seen, canary) {
-			r.t.Errorf("the upstream saw a value in clear: %.300s", seen)
+		if what := r.keys.spill(f.upstream.everything()); what != "" {
+			r.t.Errorf("the upstream saw %s in clear: %.300s", what, f.upstream.everything())
 		}
 	})
 	return f
