@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
@@ -27,8 +27,9 @@ type admin struct {
 	ready    *health.Server
 }
 
-// startAdmin serves a until the returned function is called. An empty address serves nothing.
-func startAdmin(addr string, a *admin, log *slog.Logger) (stop func(), err error) {
+// startAdmin serves a until the returned function is called. What it does ends with
+// ctx. An empty address serves nothing.
+func startAdmin(ctx context.Context, addr string, a *admin, log *slog.Logger) (stop func(), err error) {
 	if addr == "" {
 		return func() {}, nil
 	}
@@ -39,12 +40,33 @@ func startAdmin(addr string, a *admin, log *slog.Logger) (stop func(), err error
 	if err != nil {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
-	return a.start(l, log), nil
+	srv := &http.Server{
+		// A page in a browser on this host may reach the port too: it may not post.
+		Handler:           http.NewCrossOriginProtection().Handler(a.handler(ctx)),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       5 * time.Second,
+		WriteTimeout:      time.Minute, // a reload may have to wait for a KMS
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	go func() {
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("admin", "error", err.Error())
+		}
+	}()
+	return func() {
+		end, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if srv.Shutdown(end) != nil {
+			_ = srv.Close()
+		}
+	}, nil
 }
 
-func (a *admin) start(l net.Listener, log *slog.Logger) (stop func()) {
+func (a *admin) handler(ctx context.Context) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(newCollector(a))
+	registry.MustRegister(newCollector(a), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
@@ -52,18 +74,15 @@ func (a *admin) start(l net.Listener, log *slog.Logger) (stop func()) {
 	mux.HandleFunc("GET /config", a.config)
 	mux.HandleFunc("GET /keys", a.keys)
 	mux.HandleFunc("POST /keys/flush", a.flush)
-	mux.HandleFunc("POST /reload", a.reloadNow)
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	go func() {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("admin", "error", err.Error())
+	// A client that hangs up does not take back what it asked for.
+	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, _ *http.Request) {
+		if err := a.reload.reload(ctx); err != nil {
+			http.Error(w, message(err), http.StatusUnprocessableEntity)
+			return
 		}
-	}()
-	return func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		_ = srv.Shutdown(ctx)
-	}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	return mux
 }
 
 // readyz asks what health checks ask over gRPC. It does not ask the KMS: an
@@ -104,26 +123,6 @@ func (a *admin) config(w http.ResponseWriter, _ *http.Request) {
 		out.Routes = append(out.Routes, route{r.Name, r.Path, r.Methods, r.Hosts, r.Skip, rulesOf(p, r.Request), rulesOf(p, r.Response)})
 	}
 	writeJSON(w, out)
-}
-
-func (a *admin) keys(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, a.reload.server.Runtime().Cache().Keys())
-}
-
-// flush drops unwrapped data keys, so that a revocation takes effect at once.
-func (a *admin) flush(w http.ResponseWriter, r *http.Request) {
-	name := r.URL.Query().Get("key")
-	a.reload.server.Runtime().Cache().Flush(name)
-	a.reload.log.Warn("data keys flushed", "key", name)
-	w.WriteHeader(http.StatusNoContent)
-}
-
-func (a *admin) reloadNow(w http.ResponseWriter, r *http.Request) {
-	if err := a.reload.reload(context.WithoutCancel(r.Context())); err != nil {
-		http.Error(w, message(err), http.StatusUnprocessableEntity)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

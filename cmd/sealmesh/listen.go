@@ -1,18 +1,17 @@
 package main
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"strings"
+	"syscall"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/sealmesh/sealmesh/proxy/policy"
 	"github.com/sealmesh/sealmesh/proxy/wire"
@@ -50,9 +49,15 @@ func removeStale(path string) error {
 	if info.Mode()&fs.ModeSocket == 0 {
 		return fmt.Errorf("listen %s: exists and is not a socket", path)
 	}
-	if c, err := net.Dial("unix", path); err == nil {
+	c, err := net.DialTimeout("unix", path, time.Second)
+	switch {
+	case err == nil:
 		_ = c.Close()
 		return fmt.Errorf("listen %s: another process serves there", path)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case !errors.Is(err, syscall.ECONNREFUSED): // it may be too busy to answer
+		return fmt.Errorf("listen %s: remove the socket, if no other process serves there: %w", path, err)
 	}
 	return os.Remove(path)
 }
@@ -71,9 +76,12 @@ const (
 // headroom is what a buffered body message may be longer than the body itself.
 const headroom = 1 << 20
 
+// messageBytes is the longest message that Envoy may send under p.
+func messageBytes(p *policy.Policy) int { return int(max(p.Limits.BufferedBytes, 16<<20)) + headroom }
+
 // newGRPC returns the gRPC server for p's listener.
 func newGRPC(p *policy.Policy, creds credentials.TransportCredentials) *grpc.Server {
-	size := int(max(p.Limits.BufferedBytes, 16<<20)) + headroom
+	size := messageBytes(p)
 	return grpc.NewServer(
 		grpc.Creds(creds),
 		wire.ServerOption(),
@@ -84,56 +92,6 @@ func newGRPC(p *policy.Policy, creds credentials.TransportCredentials) *grpc.Ser
 		grpc.StaticStreamWindowSize(window),
 		grpc.StaticConnWindowSize(connWindow),
 		grpc.MaxConcurrentStreams(uint32(p.Limits.Streams)),
+		grpc.WaitForHandlers(true), // what they record must be recorded before the record closes
 	)
-}
-
-// credentialsFor returns mutual TLS where the policy has it. The policy loader
-// refuses an address that others can reach without it.
-func credentialsFor(p *policy.Policy) (credentials.TransportCredentials, error) {
-	if p.TLS == nil {
-		return insecure.NewCredentials(), nil
-	}
-	cert, err := tls.LoadX509KeyPair(p.TLS.Cert, p.TLS.Key)
-	if err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
-	}
-	pem, err := os.ReadFile(p.TLS.ClientCA)
-	if err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("tls: %s holds no certificate", p.TLS.ClientCA)
-	}
-	return credentials.NewTLS(&tls.Config{
-		MinVersion:       tls.VersionTLS13,
-		Certificates:     []tls.Certificate{cert},
-		ClientAuth:       tls.RequireAndVerifyClientCert,
-		ClientCAs:        pool,
-		VerifyConnection: allowed(p.TLS.Allow),
-	}), nil
-}
-
-// allowed accepts a client whose certificate has one of names as a URI (a SPIFFE
-// id) or DNS name. An empty list accepts every certificate of the client CA.
-func allowed(names []string) func(tls.ConnectionState) error {
-	return func(s tls.ConnectionState) error {
-		if len(names) == 0 {
-			return nil
-		}
-		leaf := s.PeerCertificates[0]
-		for _, n := range names {
-			for _, u := range leaf.URIs {
-				if u.String() == n {
-					return nil
-				}
-			}
-			for _, d := range leaf.DNSNames {
-				if d == n {
-					return nil
-				}
-			}
-		}
-		return errors.New("tls: the client is not in tls.allow")
-	}
 }

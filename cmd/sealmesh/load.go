@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"os"
@@ -14,19 +15,38 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
+// A sum tells whether anything that a policy was made from has changed: its file,
+// and the files that it names by ${file:…}.
+type sum [sha256.Size]byte
+
 // readPolicy loads and compiles the policy file at path.
 func readPolicy(path string) (*policy.Policy, error) {
+	p, _, err := loadPolicy(path)
+	return p, err
+}
+
+// loadPolicy is readPolicy, with the sum of what it read, also where that is no policy.
+func loadPolicy(path string) (*policy.Policy, sum, error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("policy: %w", err)
+		return nil, sum{}, fmt.Errorf("policy: %w", err)
 	}
+	all := sha256.New()
+	add := func(b []byte) {
+		part := sha256.Sum256(b)
+		all.Write(part[:])
+	}
+	add(src)
 	dir := filepath.Dir(path)
-	return policy.Load(path, src, os.LookupEnv, func(name string) ([]byte, error) {
+	p, err := policy.Load(path, src, os.LookupEnv, func(name string) ([]byte, error) {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(dir, name)
 		}
-		return os.ReadFile(name)
+		b, err := os.ReadFile(name)
+		add(b)
+		return b, err
 	})
+	return p, sum(all.Sum(nil)), err
 }
 
 // openKeyring opens every KEK that p names. dir is the policy file's folder, which
@@ -71,12 +91,6 @@ func openKey(ctx context.Context, k policy.Key, dir string) (*hsm.Key, error) {
 			return key, err
 		}
 		key.KEKs = append(key.KEKs, kek)
-		if k.Require == nil {
-			continue
-		}
-		if err := kek.Require(ctx, hsm.Requirement(*k.Require)); err != nil {
-			return key, err
-		}
 	}
 	return key, nil
 }

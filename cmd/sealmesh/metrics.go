@@ -92,7 +92,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		ok = 0
 	}
 	put(c.reloadOK, ok)
-	put(c.differing, float64(c.a.reload.differing.Load()))
+	put(c.differing, float64((*c.a.reload.differing.Load()).count()))
 	put(c.reloadTime, float64(c.a.reload.lastGood.Load()))
 	put(c.build, 1, version, runtime.Version(), rt.Policy().Hash)
 }

@@ -222,7 +222,7 @@ func TestSocket(t *testing.T) {
 func TestAdmin(t *testing.T) {
 	s := newStack(t, stackOptions{})
 	for path, want := range map[string]string{
-		"/healthz": "ok", "/readyz": "ready", "/config": `"name": "seal-only"`, "/keys": `"Name": "main"`,
+		"/healthz": "ok", "/readyz": "ready", "/config": `"name": "seal-only"`, "/keys": `"name": "main"`,
 	} {
 		if got, err := s.admin(path); err != nil || !strings.Contains(got, want) {
 			t.Errorf("%s: %v, %s", path, err, got)

@@ -2,22 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"os/signal"
-	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/sealmesh/sealmesh/hsm"
-	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/proxy"
 	"github.com/sealmesh/sealmesh/proxy/policy"
@@ -34,36 +28,13 @@ type reloader struct {
 	unproven bool          // use keys without proving them first
 	server   *proxy.Server // nil until the first runtime is built
 	keys     *keys         // of the runtime in place
+	sum      sum           // of what the runtime in place was made from
 
-	differing atomic.Int64 // KEKs that were not as required when last asked
+	differing atomic.Pointer[differences] // KEKs that were not as required when last asked
 
 	mu       sync.Mutex   // one reload at a time
 	failed   atomic.Bool  // the last reload did not take
 	lastGood atomic.Int64 // Unix seconds
-}
-
-// keys is a cache and the providers under it. A runtime holds a share; the last
-// one to go closes both.
-type keys struct {
-	cache  *keycache.Cache
-	ring   *hsm.Keyring
-	stores *stores
-	shares atomic.Int32
-	log    *slog.Logger
-}
-
-func (k *keys) share() func() {
-	k.shares.Add(1)
-	return k.drop
-}
-
-func (k *keys) drop() {
-	if k.shares.Add(-1) > 0 {
-		return
-	}
-	if err := errors.Join(k.cache.Close(), k.stores.Close(), k.ring.Close()); err != nil {
-		k.log.Error("closing keys", "error", err.Error())
-	}
 }
 
 // build makes a runtime for p. It goes on with the present data keys where the
@@ -89,91 +60,75 @@ func (r *reloader) build(ctx context.Context, p *policy.Policy) (*proxy.Runtime,
 		drop()
 		return nil, err
 	}
+	if fresh {
+		r.differing.Store(new(differences))
+	}
 	r.keys = k
 	r.lastGood.Store(time.Now().Unix())
-	r.failed.Store(false)
 	return rt, nil
-}
-
-func (r *reloader) open(ctx context.Context, p *policy.Policy) (*keys, error) {
-	ring, err := openKeyring(ctx, p, filepath.Dir(r.config))
-	if err != nil {
-		return nil, err
-	}
-	stores, err := openStores(ctx, p, filepath.Dir(r.config))
-	if err != nil {
-		return nil, errors.Join(err, ring.Close())
-	}
-	cache, err := keycache.New(ring, keycache.Options{Recorder: r.recorder, Tracer: r.tracer, Stores: stores.byName})
-	if err != nil {
-		return nil, errors.Join(err, stores.Close(), ring.Close())
-	}
-	return &keys{cache: cache, ring: ring, stores: stores, log: r.log}, nil
 }
 
 // reload reads the file again. A file that is not good changes nothing.
 func (r *reloader) reload(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old := r.server.Runtime()
-	p, err := readPolicy(r.config)
-	if err == nil && p.Hash == old.Policy().Hash {
+	err := r.replace(ctx)
+	r.failed.Store(err != nil)
+	if err != nil {
+		r.log.Error("reload refused, the last good policy stays", "error", err.Error())
+	}
+	return err
+}
+
+// replace puts the policy of the file in place of the one that is there.
+func (r *reloader) replace(ctx context.Context) error {
+	old := r.server.Runtime().Policy()
+	p, sum, err := loadPolicy(r.config)
+	if err != nil {
+		return err
+	}
+	if sum == r.sum {
 		return nil
 	}
-	if err == nil {
-		err = fixed(old.Policy(), p)
+	if err := fixed(old, p); err != nil {
+		return err
 	}
-	var rt *proxy.Runtime
-	if err == nil {
-		rt, err = r.build(ctx, p)
-	}
+	rt, err := r.build(ctx, p)
 	if err != nil {
-		r.failed.Store(true)
-		r.log.Error("reload refused, the last good policy stays", "error", err.Error())
 		return err
 	}
 	r.server.Swap(rt)
+	r.sum = sum
+	if gone := unprotected(old, p); len(gone) > 0 {
+		r.log.Warn("the new policy protects less than the last one", "removed", gone)
+	}
 	r.log.Info("reloaded", "routes", len(p.Routes), "policy", p.Hash)
 	return nil
 }
 
 // fixed refuses changes that need a restart.
 func fixed(old, p *policy.Policy) error {
-	if old.Listen != p.Listen || old.Admin != p.Admin || old.Audit != p.Audit {
-		return fmt.Errorf("listen, admin and audit need a restart: put them back, or restart sealmesh")
-	}
-	return nil
-}
-
-// watch reloads on SIGHUP and when the file changes, until ctx ends. It watches
-// the folder, since editors and ConfigMaps replace files rather than write them.
-func (r *reloader) watch(ctx context.Context) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
-	var events chan fsnotify.Event
-	w, err := fsnotify.NewWatcher()
-	if err == nil {
-		defer w.Close()
-		err = w.Add(filepath.Dir(r.config))
-		events = w.Events
-	}
-	if err != nil {
-		r.log.Warn("the policy file is not watched; SIGHUP still reloads it", "error", err.Error())
-	}
-	// A change comes as several events: wait until they have settled.
-	settle := time.NewTimer(0)
-	settle.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hup:
-			_ = r.reload(ctx)
-		case <-events:
-			settle.Reset(200 * time.Millisecond)
-		case <-settle.C:
-			_ = r.reload(ctx)
+	var names []string
+	differs := func(name string, yes bool) {
+		if yes {
+			names = append(names, name)
 		}
 	}
+	differs("listen", old.Listen != p.Listen)
+	differs("admin", old.Admin != p.Admin)
+	differs("tls", !sameTLS(old.TLS, p.TLS))
+	differs("audit", old.Audit != p.Audit)
+	differs("limits.streams", old.Limits.Streams != p.Limits.Streams)
+	differs("limits.buffered_bytes", messageBytes(old) != messageBytes(p))
+	if len(names) == 0 {
+		return nil
+	}
+	return fmt.Errorf("reload: a change of %s takes a restart: put it back, or restart sealmesh", strings.Join(names, ", "))
+}
+
+func sameTLS(a, b *policy.TLS) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Cert == b.Cert && a.Key == b.Key && a.ClientCA == b.ClientCA && slices.Equal(a.Allow, b.Allow)
 }

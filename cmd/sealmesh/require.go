@@ -2,15 +2,68 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
 // requireEvery is how often the KEKs are held against `require:` while sealmesh
 // runs, give or take a fifth, so that a fleet does not ask in step.
 const requireEvery = 10 * time.Minute
+
+// differences are the KEKs that are not as their key requires: by key, and by URI.
+type differences map[string]map[string]error
+
+// require holds the KEKs of ring against the requirements of p. A KEK that does not
+// answer has no entry: its error is in away, the last one of several.
+func require(ctx context.Context, p *policy.Policy, ring *hsm.Keyring) (d differences, away error) {
+	d = differences{}
+	for _, k := range p.Keys {
+		key := ring.Key(k.Name)
+		if k.Require == nil || key == nil {
+			continue
+		}
+		for _, kek := range key.KEKs {
+			switch err := kek.Require(ctx, hsm.Requirement(*k.Require)); {
+			case err == nil:
+			case hsm.ClassOf(err) == hsm.Unavailable:
+				away = err
+			default:
+				if d[k.Name] == nil {
+					d[k.Name] = map[string]error{}
+				}
+				d[k.Name][kek.URI] = err
+			}
+		}
+	}
+	return d, away
+}
+
+// count is how many KEKs differ.
+func (d differences) count() int {
+	n := 0
+	for _, keks := range d {
+		n += len(keks)
+	}
+	return n
+}
+
+// err is one error that names every difference, nil for none.
+func (d differences) err() error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(d)) {
+		for _, uri := range slices.Sorted(maps.Keys(d[name])) {
+			errs = append(errs, fmt.Errorf("key %s: %w", name, d[name][uri]))
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // watchRequirements checks the requirements of the policy in place until ctx ends. A
 // KEK that is no longer as required is logged and counted; it goes on serving, since
@@ -28,21 +81,17 @@ func (r *reloader) watchRequirements(ctx context.Context) {
 }
 
 func (r *reloader) checkRequirements(ctx context.Context) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	differing := 0
-	for _, k := range r.server.Runtime().Policy().Keys {
-		key := r.keys.ring.Key(k.Name)
-		if k.Require == nil || key == nil {
-			continue
-		}
-		for _, kek := range key.KEKs {
-			err := kek.Require(ctx, hsm.Requirement(*k.Require))
-			if err != nil && hsm.ClassOf(err) != hsm.Unavailable {
-				differing++
-				r.log.Error("a KEK is not what the policy requires", "key", k.Name, "error", err.Error())
-			}
-		}
+	k, p, drop := r.hold()
+	defer drop()
+	d, away := require(ctx, p, k.ring)
+	if ctx.Err() != nil {
+		return
 	}
-	r.differing.Store(int64(differing))
+	if away != nil {
+		r.log.Warn("a KEK could not be held against its requirements", "error", away.Error())
+	}
+	if err := d.err(); err != nil {
+		r.log.Error("a KEK is not what the policy requires", "error", err.Error())
+	}
+	r.differing.Store(&d)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,11 +18,23 @@ import (
 	"github.com/sealmesh/sealmesh/proxy"
 )
 
-// drain is how long exchanges in flight may take to end after SIGTERM.
-const drain = 10 * time.Second
+const (
+	// defaultDrain is how long exchanges in flight may take to end after SIGTERM. With
+	// flush it is less than the 30 s that Kubernetes gives.
+	defaultDrain = 10 * time.Second
+	// flush is how long a collector may then take for the last key uses; a spool takes the rest.
+	flush = 5 * time.Second
+)
+
+type serveOptions struct {
+	config string
+	drain  time.Duration
+	log    *slog.Logger
+}
 
 func newServe() *cobra.Command {
-	var config, level string
+	var opt serveOptions
+	var level string
 	c := &cobra.Command{
 		Use:   "serve --config FILE",
 		Short: "Run the ext_proc service",
@@ -30,18 +43,22 @@ func newServe() *cobra.Command {
 It is ready, and says so by grpc.health.v1 and /readyz, once the policy is
 compiled, every KEK has proven itself and every algorithm suite has passed its
 self-test. SIGHUP, or a change of the file, reloads the policy: a bad file never
-replaces a good one. SIGTERM drains.`,
+replaces a good one. SIGTERM drains: not ready at once, exchanges in flight get
+--drain to end, and key uses are sent or spooled, in 5 s more. A second SIGTERM
+ends the exchanges at once: clients get errors, and nothing passes in clear.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			var l slog.Level
 			if err := l.UnmarshalText([]byte(level)); err != nil {
 				return usageError{c, fmt.Errorf("--log-level %q: use debug, info, warn or error", level)}
 			}
-			return serve(c.Context(), config, newLogger(os.Stderr, l))
+			opt.log = newLogger(os.Stderr, l)
+			return serve(c.Context(), opt)
 		},
 	}
-	configFlag(c, &config)
+	configFlag(c, &opt.config)
 	c.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	c.Flags().DurationVar(&opt.drain, "drain", defaultDrain, "how long exchanges in flight may take to end")
 	return c
 }
 
@@ -52,17 +69,18 @@ func configFlag(c *cobra.Command, path *string) {
 	}
 }
 
-func serve(ctx context.Context, config string, log *slog.Logger) (err error) {
+func serve(ctx context.Context, opt serveOptions) (err error) {
+	log := opt.log
 	harden(log)
 	tune(log)
 	if err := suite.SelfTest(); err != nil {
 		return err
 	}
-	p, err := readPolicy(config)
+	p, sum, err := loadPolicy(opt.config)
 	if err != nil {
 		return err
 	}
-	tracer, stopTracer, err := newTracer(ctx)
+	tracer, stopTracer, err := newTracer(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -75,48 +93,53 @@ func serve(ctx context.Context, config string, log *slog.Logger) (err error) {
 		return fmt.Errorf("key-use record: %w", err)
 	}
 	defer func() {
-		end, cancel := context.WithTimeout(context.Background(), drain)
+		end, cancel := context.WithTimeout(context.Background(), flush)
 		defer cancel()
 		err = errors.Join(err, recorder.Close(end), stopTracer(end))
 	}()
-	reload := &reloader{config: config, log: log, tracer: tracer, recorder: recorder, metrics: new(proxy.Metrics)}
+	reload := &reloader{config: opt.config, log: log, tracer: tracer, recorder: recorder, metrics: new(proxy.Metrics), sum: sum}
 	rt, err := reload.build(ctx, p)
 	if err != nil {
 		return err
 	}
-	server := proxy.NewServer(rt, reload.metrics, log, tracer)
-	reload.server = server
+	reload.server = proxy.NewServer(rt, reload.metrics, log, tracer)
+	defer reload.server.Close()
+	return reload.serve(ctx, opt)
+}
 
+// serve serves the policy in place until ctx ends and what was in flight has too.
+func (r *reloader) serve(ctx context.Context, opt serveOptions) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p := r.server.Runtime().Policy()
+	creds, err := credentialsFor(p, r.log)
+	if err != nil {
+		return err
+	}
 	listener, err := listen(p.Listen)
 	if err != nil {
 		return err
 	}
-	creds, err := credentialsFor(p)
-	if err != nil {
-		return err
-	}
 	g := newGRPC(p, creds)
-	server.Register(g)
+	r.server.Register(g)
 	ready := health.NewServer()
 	grpc_health_v1.RegisterHealthServer(g, ready)
-	stopAdmin, err := startAdmin(p.Admin, &admin{reload: reload, recorder: recorder, ready: ready}, log)
+	stopAdmin, err := startAdmin(ctx, p.Admin, &admin{reload: r, recorder: r.recorder, ready: ready}, r.log)
 	if err != nil {
-		return err
+		return errors.Join(err, listener.Close())
 	}
+	var background sync.WaitGroup
+	defer background.Wait()
 	defer stopAdmin()
-	go reload.watch(ctx)
-	go reload.watchRequirements(ctx)
-	context.AfterFunc(ctx, func() {
-		log.Info("draining", "in_flight", reload.metrics.Active.Load())
+	background.Go(func() { r.watch(ctx) })
+	background.Go(func() { r.watchRequirements(ctx) })
+	background.Go(func() {
+		<-ctx.Done()
+		r.log.Info("draining", "in_flight", r.metrics.Active.Load(), "for", opt.drain.String())
 		ready.Shutdown()
-		force := time.AfterFunc(drain, g.Stop)
-		g.GracefulStop()
-		force.Stop()
+		drain(g, opt.drain, r.log)
 	})
-	log.Info("serving", "listen", p.Listen, "admin", p.Admin, "routes", len(p.Routes), "policy", p.Hash, "version", version)
-	if err := g.Serve(listener); err != nil {
-		return err
-	}
-	server.Close()
-	return nil
+	r.log.Info("serving", "listen", p.Listen, "admin", p.Admin, "routes", len(p.Routes), "policy", p.Hash, "version", version)
+	defer cancel()
+	return g.Serve(listener)
 }

@@ -5,8 +5,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 
 	"go.opentelemetry.io/contrib/exporters/autoexport"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -16,7 +18,7 @@ import (
 // newTracer returns the tracer of ordinary request and provider spans, or nil
 // when no exporter is configured. It follows the standard OTEL_* variables; key
 // uses do not depend on it.
-func newTracer(ctx context.Context) (trace.Tracer, func(context.Context) error, error) {
+func newTracer(ctx context.Context, log *slog.Logger) (trace.Tracer, func(context.Context) error, error) {
 	none := func(context.Context) error { return nil }
 	if !tracing() {
 		return nil, none, nil
@@ -30,14 +32,20 @@ func newTracer(ctx context.Context) (trace.Tracer, func(context.Context) error, 
 	if err != nil {
 		return nil, none, err
 	}
-	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(res))
+	options := []sdktrace.TracerProviderOption{sdktrace.WithBatcher(exporter), sdktrace.WithResource(res)}
+	if os.Getenv("OTEL_TRACES_SAMPLER") == "" {
+		// A sidecar joins the traces that its callers begin and sample; it begins none.
+		options = append(options, sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.NeverSample())))
+	}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("request spans", "error", err.Error()) }))
+	provider := sdktrace.NewTracerProvider(options...)
 	return provider.Tracer("github.com/sealmesh/sealmesh"), provider.Shutdown, nil
 }
 
 // tracing reports whether anybody asked for traces: without a collector, spans
 // would cost every exchange and go nowhere.
 func tracing() bool {
-	if os.Getenv("OTEL_SDK_DISABLED") == "true" || os.Getenv("OTEL_TRACES_EXPORTER") == "none" {
+	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || os.Getenv("OTEL_TRACES_EXPORTER") == "none" {
 		return false
 	}
 	for _, name := range []string{"OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {

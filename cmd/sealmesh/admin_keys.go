@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/proxy/policy"
+)
+
+// keyView is a key as /keys shows it. Durations are texts such as "5m0s".
+type keyView struct {
+	Name    string       `json:"name"`
+	Pinned  bool         `json:"pinned,omitempty"`
+	Suites  []string     `json:"suites,omitempty"`
+	Quorum  int          `json:"quorum"`
+	Soft    string       `json:"soft"`
+	Hard    string       `json:"hard"`
+	Entries int          `json:"entries"`
+	DataKey *dataKeyView `json:"data_key,omitempty"`
+	KEKs    []kekView    `json:"keks"`
+}
+
+// dataKeyView is the data key that seals.
+type dataKeyView struct {
+	ID       string `json:"id"`
+	Age      string `json:"age"`
+	Wraps    int    `json:"wraps"`
+	Uses     uint64 `json:"uses"`
+	Bytes    uint64 `json:"bytes"`
+	Verified bool   `json:"verified"`
+}
+
+type kekView struct {
+	URI         string `json:"uri"`
+	Identity    string `json:"identity"`
+	Operation   string `json:"last_operation,omitempty"`
+	At          string `json:"last_at,omitempty"`
+	Result      string `json:"last_result,omitempty"` // ok, or the class of the error
+	Error       string `json:"last_error,omitempty"`
+	Shut        bool   `json:"shut,omitempty"` // not asked for a moment, because of how the last call ended
+	NotRequired string `json:"not_as_required,omitempty"`
+}
+
+func (a *admin) keys(w http.ResponseWriter, _ *http.Request) {
+	differing := *a.reload.differing.Load()
+	views := []keyView{}
+	for _, k := range a.reload.server.Runtime().Cache().Keys() {
+		views = append(views, viewOf(k, differing[k.Name]))
+	}
+	writeJSON(w, views)
+}
+
+func viewOf(k keycache.KeyStatus, differing map[string]error) keyView {
+	v := keyView{
+		Name: k.Name, Pinned: k.Pinned, Suites: k.Suites, Quorum: k.Quorum,
+		Soft: k.Soft.String(), Hard: k.Hard.String(), Entries: k.Entries,
+	}
+	if d := k.DataKey; d != nil {
+		v.DataKey = &dataKeyView{d.ID, d.Age.Round(time.Second).String(), d.Wraps, d.Uses, d.Bytes, d.Verified}
+	}
+	for _, kek := range k.KEKs {
+		one := kekView{URI: kek.URI, Identity: kek.Identity, Shut: kek.Shut}
+		if last := kek.Last; last != nil {
+			one.Operation, one.At, one.Result = last.Operation, last.At.UTC().Format(time.RFC3339), "ok"
+			if last.Err != nil {
+				one.Result, one.Error = hsm.ClassOf(last.Err).String(), last.Err.Error()
+			}
+		}
+		if err := differing[kek.URI]; err != nil {
+			one.NotRequired = err.Error()
+		}
+		v.KEKs = append(v.KEKs, one)
+	}
+	return v
+}
+
+// flush drops unwrapped data keys, so that a revocation takes effect at once.
+// Without a key, it drops those of every key.
+func (a *admin) flush(w http.ResponseWriter, r *http.Request) {
+	name := r.URL.Query().Get("key")
+	rt := a.reload.server.Runtime()
+	if r.URL.Query().Has("key") && !slices.ContainsFunc(rt.Policy().Keys, func(k policy.Key) bool { return k.Name == name }) {
+		http.Error(w, fmt.Sprintf("the policy has no key %q; GET /keys lists them", name), http.StatusNotFound)
+		return
+	}
+	rt.Cache().Flush(name)
+	a.reload.log.Warn("data keys flushed", "key", name)
+	w.WriteHeader(http.StatusNoContent)
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/builtin"
+	"github.com/sealmesh/sealmesh/hsm/local"
+	"github.com/sealmesh/sealmesh/hsm/pkcs11"
+)
+
+func newKeysNew() *cobra.Command {
+	var uris []string
+	var context map[string]string
+	var record string
+	c := &cobra.Command{
+		Use:   "new --kek URI [--record FILE]",
+		Short: "Make a KEK, or a pinned data key under KEKs that exist",
+		Long: `Without --record, make a key-encryption key: a file of mode 0600 for local:PATH; an
+AES-256 key that never leaves its token for a pkcs11: URI. Keys of a cloud KMS
+are made with its own tools.
+
+With --record, make a data key once, wrap it under every --kek, and write the
+wrapped record to FILE. A policy names it as "record: ${file:FILE}"; the
+deterministic suite needs one. --context must be the key's context in the policy.
+
+  sealmesh keys new --kek local:kek
+  sealmesh keys new --kek 'pkcs11:token=prod;object=kek?module-path=/…&pin-source=file:/…'
+  sealmesh keys new --kek local:kek --context service=customers --record lookup.key`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if record == "" {
+				return newKEK(c.Context(), c.OutOrStdout(), c, uris)
+			}
+			return newRecord(c.Context(), c.OutOrStdout(), uris, context, record)
+		},
+	}
+	f := c.Flags()
+	f.StringArrayVar(&uris, "kek", nil, "KEK URI; may be given more than once with --record")
+	f.StringToStringVar(&context, "context", nil, "encryption context of the data key, NAME=VALUE")
+	f.StringVar(&record, "record", "", "write a pinned data key's record to this file")
+	_ = c.MarkFlagRequired("kek")
+	return c
+}
+
+func newKEK(ctx context.Context, w io.Writer, c *cobra.Command, uris []string) error {
+	if len(uris) != 1 {
+		return usageError{c, errors.New("make one KEK at a time")}
+	}
+	made := uris[0]
+	switch kind, _, _ := strings.Cut(made, ":"); kind {
+	case local.Kind:
+		path, err := local.Path(made, "")
+		if err != nil {
+			return err
+		}
+		if err := local.Create(path); err != nil {
+			return err
+		}
+		made = path
+	case pkcs11.Kind:
+		identity, err := pkcs11.CreateKEK(ctx, made)
+		if err != nil {
+			return err
+		}
+		made = identity
+	default:
+		return usageError{c, fmt.Errorf("%q: sealmesh makes local: and pkcs11: KEKs; make a key of another kind with its own tools, then check it with 'sealmesh keys verify'", made)}
+	}
+	_, err := fmt.Fprintf(w, "%s: made. Keep a copy where it is safe: what is sealed under it opens with nothing else.\n", made)
+	return err
+}
+
+func newRecord(ctx context.Context, w io.Writer, uris []string, pairs map[string]string, path string) error {
+	ec, err := hsm.NewEncryptionContext(pairs)
+	if err != nil {
+		return err
+	}
+	var keks []hsm.KEK
+	defer func() {
+		for _, k := range keks {
+			if closer, ok := k.Provider.(io.Closer); ok {
+				_ = closer.Close()
+			}
+		}
+	}()
+	for _, uri := range uris {
+		kek, err := builtin.Open(ctx, uri, builtin.Options{})
+		if err != nil {
+			return err
+		}
+		keks = append(keks, kek)
+	}
+	text, err := wrapNew(ctx, keks, ec)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	_, err = f.Write(append(text, '\n'))
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s: made. It is wrapped, so it may be stored with the policy; without its KEK it opens nothing.\n", path)
+	return err
+}
+
+// wrapNew makes a data key with the first KEK, wraps it with the others, and
+// returns its record as text.
+func wrapNew(ctx context.Context, keks []hsm.KEK, ec hsm.EncryptionContext) ([]byte, error) {
+	key, first, err := keks[0].Provider.GenerateDataKey(ctx, ec)
+	if err != nil {
+		return nil, err
+	}
+	defer key.Destroy()
+	var r envelope.Record
+	key.Expose(func(b []byte) { r.Commitment = envelope.Commitment(b) })
+	for i, k := range keks {
+		wrapped := first
+		if i > 0 {
+			if wrapped, err = k.Provider.WrapDataKey(ctx, key, ec); err != nil {
+				return nil, err
+			}
+		}
+		r.Wraps = append(r.Wraps, envelope.Wrap{Kind: k.KindID, KEK: k.Ref(), Wrapped: wrapped})
+	}
+	if err := r.Check(); err != nil {
+		return nil, err
+	}
+	return envelope.AppendRecordText(nil, r), nil
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/sealmesh/sealmesh/proxy/policy"
+)
+
+// unprotected lists what old protects and p, by the same names, does not. An operator
+// who removes protection means to; one who lost it in an edit has to be told. That
+// is a warning and no refusal: a rule that moves to another route, or gives way to a
+// broader one, looks the same from here.
+func unprotected(old, p *policy.Policy) []string {
+	var gone []string
+	if old.Unmatched == policy.RefuseUnmatched && p.Unmatched != policy.RefuseUnmatched {
+		gone = append(gone, "requests without a route are no longer refused")
+	}
+	now := make(map[string]*policy.Route, len(p.Routes))
+	for _, r := range p.Routes {
+		now[r.Name] = r
+	}
+	for _, was := range old.Routes {
+		if was.Skip {
+			continue
+		}
+		is := now[was.Name]
+		if is == nil {
+			gone = append(gone, "route "+was.Name)
+			continue
+		}
+		if is.Path != was.Path || !slices.Equal(is.Methods, was.Methods) || !slices.Equal(is.Hosts, was.Hosts) || was.IgnoreCase && !is.IgnoreCase {
+			gone = append(gone, "route "+was.Name+": it matches other requests")
+		}
+		gone = append(gone, lostRules(was.Name+" request ", was.Request, is.Request)...)
+		gone = append(gone, lostRules(was.Name+" response ", was.Response, is.Response)...)
+	}
+	return gone
+}
+
+// lostRules lists the rules of was that is lacks, by operation and path.
+func lostRules(where string, was, is *policy.Plan) []string {
+	lost := operations(was)
+	for rule := range operations(is) {
+		delete(lost, rule)
+	}
+	out := slices.Sorted(maps.Keys(lost))
+	for i := range out {
+		out[i] = where + out[i]
+	}
+	return out
+}
+
+func operations(p *policy.Plan) map[string]bool {
+	all := map[string]bool{}
+	if p == nil {
+		return all
+	}
+	for _, r := range p.Rules {
+		if r.Open {
+			all["open "+r.Path] = true
+		} else {
+			all["seal "+r.Path] = true
+		}
+	}
+	return all
+}
