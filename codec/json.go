@@ -73,16 +73,11 @@ func (w *jsonWriter) Free() {
 	if cap(w.fields) > keptFields {
 		w.fields, w.spans = nil, nil
 	}
-	kept := jsonScan{frames: w.frames[:0]}
-	kept.jsonMatch = jsonMatch{
-		cursor:  Cursor{states: w.cursor.states[:0]},
-		index:   w.index[:0],
-		outer:   w.outer[:0],
-		fields:  w.fields,
-		spans:   w.spans,
-		scratch: w.scratch,
-	}
-	*w = jsonWriter{jsonScan: kept}
+	frames, states, index, outer := w.frames[:0], w.cursor.states[:0], w.index[:0], w.outer[:0]
+	fields, spans, scratch := w.fields, w.spans, w.scratch
+	*w = jsonWriter{}
+	w.frames, w.cursor.states, w.index, w.outer = frames, states, index, outer
+	w.fields, w.spans, w.scratch = fields, spans, scratch
 	jsonWriters.Put(w)
 }
 

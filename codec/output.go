@@ -33,6 +33,9 @@ func (o *Output) Len() int { return o.n }
 // Reset forgets the segments, clears the memory they used, and keeps it for the
 // next use.
 func (o *Output) Reset() {
+	if len(o.segs)+len(o.owned)+len(o.adopted) == 0 {
+		return
+	}
 	for i, b := range o.owned {
 		PutBuffer(b)
 		o.owned[i] = nil

@@ -1,0 +1,51 @@
+package codec
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+)
+
+// What the fast path reads in one go it must refuse as the slow one does: every fault stands
+// where there is a container around it and enough behind it.
+func TestSkimRefuses(t *testing.T) {
+	for _, v := range []string{
+		"\"\xc3(\"", "\"\xc3\"", "\"\xc1\x81\"", "\"J\xc3\x28rg\"", `"\x"`, `"a\"`, "\"\x1f\"",
+		"falsy", "fals,", "trye", "nul", "nulk", "1.", "1.,", "12.e1", "01", "-", "-01", "1e", "1.5.", "1.5e+",
+	} {
+		for _, sel := range []*Selector{nil, mustSelect(t, []Rule{{Path: "$.list[*].card"}}), mustSelect(t, []Rule{{Path: "$..card"}})} {
+			w, out := newJSON(sel, seal, Limits{}), new(Output)
+			err := w.Write(out, []byte(`{"list":[{"id":1,"v":`+v+`,"note":"leave at the door"}],"page":1}`))
+			if e, ok := errors.AsType[*Error](err); !ok || e.Code != Malformed {
+				t.Errorf("%q: %v", v, err)
+			}
+			w.Free()
+		}
+	}
+}
+
+// A name is told from a rule's by its length only up to 63 bytes.
+func TestSkimLongNames(t *testing.T) {
+	for _, n := range []int{1, 61, 62, 63, 64, 65, 200} {
+		name := strings.Repeat("n", n)
+		w, out := newJSON(mustSelect(t, []Rule{{Path: "$.list[*]." + name}}), seal, Limits{}), new(Output)
+		if err := w.Write(out, []byte(`{"list":[{"nn":1,"`+name+`":"4539","note":"leave at the door"}]}`)); err != nil {
+			t.Fatal(err)
+		}
+		if got := bytes.Join(out.Segments(), nil); bytes.Contains(got, []byte("4539")) {
+			t.Errorf("%d bytes: %s", n, got)
+		}
+		w.Free()
+	}
+}
+
+// Memory that was taken but in which nothing was written out is cleared too.
+func TestResetClearsWhatWasOnlyTaken(t *testing.T) {
+	var o Output
+	b := append(o.tail(8), "4539"...)
+	o.Reset()
+	if string(b) == "4539" {
+		t.Error("still there")
+	}
+}
