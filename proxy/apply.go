@@ -79,7 +79,8 @@ func (d *direction) copy(r io.Reader, w io.Writer) error {
 func (d *direction) chunk(p []byte, end bool, w io.Writer) error {
 	j := newJob(nil)
 	defer j.free()
-	j.body = append(j.pieces, p)
+	j.pieces = append(j.pieces, p)
+	j.body = j.pieces
 	if err := d.rewrite(j, end); err != nil {
 		return err
 	}

@@ -111,6 +111,7 @@ func TestClientReset(t *testing.T) {
 			if status, got, err := front.post("/both/x", "application/json", strings.NewReader(shapes()["small"])); err == nil && status < 400 {
 				t.Errorf("status %d: %s", status, got)
 			}
+			r.idle()
 		})
 	}
 }
@@ -127,6 +128,7 @@ func TestStalledBody(t *testing.T) {
 			t.Errorf("after %q: status %d: %s", sent, status, got)
 		}
 		_ = w.Close()
+		r.idle()
 	}
 }
 

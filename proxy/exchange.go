@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -39,6 +40,7 @@ type exchange struct {
 
 	inbox chan received // nil until something must be waited for with a bound; see receive.go
 	done  chan struct{}
+	idle  *time.Timer
 }
 
 // run takes messages until Envoy ends the stream. It never returns nil while a

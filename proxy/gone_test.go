@@ -4,6 +4,10 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/sealmesh/sealmesh/hsm"
 )
@@ -65,4 +69,20 @@ func TestGoneInABody(t *testing.T) {
 			t.Errorf("%v: key uses %v", m, uses)
 		}
 	}
+}
+
+// One that has been refused and does not leave is left.
+func TestRefusedAndStays(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.server.lastWord = time.Millisecond
+	s := r.process(t, t.Context())
+	must(t, s.Send(first(reqHead("/nowhere", false), buffered, none)))
+	reply, err := s.Recv()
+	if err != nil || reply.GetImmediateResponse() == nil {
+		t.Fatal(reply, err)
+	}
+	if _, err := s.Recv(); status.Code(err) != codes.Aborted {
+		t.Errorf("ended with %v", err)
+	}
+	r.idle()
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// lastWord is how long Envoy may take to end a stream whose exchange was refused.
-const lastWord = 10 * time.Second
+// DefaultLastWord is how long Envoy may take to end a stream whose exchange was refused.
+const DefaultLastWord = 10 * time.Second
 
 // errIdle: a streamed body stood still for longer than limits.exchange.
 var errIdle = errors.New("the body stands still")
@@ -35,12 +35,16 @@ func (x *exchange) receive() (*wire.Request, error) {
 		x.inbox, x.done = make(chan received), make(chan struct{})
 		go x.readAhead()
 	}
-	idle := time.NewTimer(limit)
-	defer idle.Stop()
+	if x.idle == nil {
+		x.idle = time.NewTimer(limit)
+	} else {
+		x.idle.Reset(limit)
+	}
+	defer x.idle.Stop()
 	select {
 	case r := <-x.inbox:
 		return r.req, r.err
-	case <-idle.C:
+	case <-x.idle.C:
 		return nil, errIdle
 	}
 }
@@ -81,7 +85,7 @@ func (x *exchange) drain() {
 		x.inbox, x.done = make(chan received), make(chan struct{})
 		go x.readAhead()
 	}
-	patience := time.NewTimer(lastWord)
+	patience := time.NewTimer(x.srv.lastWord)
 	defer patience.Stop()
 	for {
 		select {

@@ -10,6 +10,7 @@ package proxy
 import (
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
@@ -24,12 +25,14 @@ type Server struct {
 	metrics *Metrics
 	log     *slog.Logger
 	tracer  trace.Tracer
+
+	lastWord time.Duration // DefaultLastWord
 }
 
 // NewServer returns a server that runs rt. tracer makes the ordinary request
 // spans, and may be nil.
 func NewServer(rt *Runtime, m *Metrics, log *slog.Logger, tracer trace.Tracer) *Server {
-	s := &Server{metrics: m, log: log, tracer: tracer}
+	s := &Server{metrics: m, log: log, tracer: tracer, lastWord: DefaultLastWord}
 	s.runtime.Store(rt)
 	return s
 }

@@ -257,6 +257,14 @@ func TestOddSequences(t *testing.T) {
 		{"trailers in full duplex", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), duplex, none), reqBody(secretBody, false), reqTrailers()}, n(1, 1, 1)},
 		{"end twice", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), duplex, none), reqBody(secretBody, true), reqBody("", true), reqBody("", true)}, n(1, 1, 0, 0)},
 		{"local reply first", []*msg{first(respHead("403", false, "content-type", "text/plain"), buffered, buffered), respBody("no", true)}, n(1, 1)},
+		{"HEAD", []*msg{first(reqHead("/both/x", true), buffered, duplex), respHead("200", true, "content-length", "5", "etag", `"x"`)}, n(1, 1)},
+		{"304", []*msg{first(reqHead("/open/x", true), none, streamed), respHead("304", true, "etag", `"x"`)}, n(1, 1)},
+		{"trailers only", []*msg{first(reqHead("/open/x", true, "content-type", "application/grpc"), none, duplex), respHead("200", true, "content-type", "application/grpc", "grpc-status", "5")}, n(1, 1)},
+		{"a charset that is read", []*msg{first(reqHead("/seal/x", false, "content-type", `application/json; charset="UTF-8"`, "content-encoding", "identity"), streamed, none), reqBody(secretBody, true)}, n(1, 1)},
+		{"empty chunks", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), streamed, none), reqBody("", false), reqBody(secretBody, false), reqBody("", false), reqBody("", true)}, n(1, 1, 1, 1, 1)},
+		{"end twice, where each has a reply", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), streamed, none), reqBody(secretBody, true), reqBody("", true)}, n(1, 1, 1)},
+		{"local reply with attributes", []*msg{first(withPath(respHead("403", false, "content-type", "text/plain"), "/open/x"), none, buffered), respBody("no", true)}, n(1, 1)},
+		{"skip in BUFFERED", []*msg{first(reqHead("/skip/x", false), buffered, none), reqBody("a", true)}, n(1, 1)},
 		{"response known by attributes", []*msg{first(withPath(respHead("200", false, "content-type", jsonType), "/open/x"), none, buffered), respBody("{}", true)}, n(1, 1)},
 		{"request known by attributes", []*msg{first(withPath(reqBody(secretBody, true), "/seal/x"), buffered, none)}, n(1)},
 		{"skipped, and shown all the same", []*msg{first(reqHead("/skip/x", false), duplex, streamed), reqBody("a", false), reqBody("b", true), reqBody("", true), respHead("200", false), respBody("c", true)}, n(1, 1, 1, 0, 1, 1)},
@@ -274,6 +282,38 @@ func TestOddSequences(t *testing.T) {
 				if strings.Contains(g.String(), canary) {
 					t.Errorf("a value left in clear: %v", g)
 				}
+			}
+		})
+	}
+}
+
+// Where responses are sealed, one that no request came before is not let pass: it is
+// sealed where attributes say what it answers, and refused where they do not.
+func TestLocalRepliesWhereResponsesAreSealed(t *testing.T) {
+	r := newRig(t, rigOptions{policy: rigPolicy + "  - name: seal-response\n    match: {path: /sealed/**}\n    response: {seal: {$..secret: pii}}\n"})
+	for _, c := range []struct {
+		name    string
+		msgs    []*msg
+		replies []int
+		code    string // "" for sealed
+	}{
+		{"no attributes", []*msg{first(respHead("403", false, "content-type", jsonType), none, buffered)}, n(1), codeProtocol},
+		{"body first", []*msg{first(respBody(secretBody, true), none, buffered)}, n(1), codeProtocol},
+		{"known", []*msg{first(withPath(respHead("403", false, "content-type", jsonType), "/sealed/x"), none, buffered), respBody(secretBody, true)}, n(1, 1), ""},
+		{"known, of a type that is not read", []*msg{first(withPath(respHead("403", false, "content-type", "text/html"), "/sealed/x"), none, buffered), respBody(secretBody, true)}, n(1, 1), codeType},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := r.play(t, c.msgs, c.replies, true)
+			if (err == io.EOF) != (c.code == "") {
+				t.Errorf("ended with %v", err)
+			}
+			for _, g := range got {
+				if strings.Contains(g.String(), canary) {
+					t.Errorf("a value left in clear: %v", g)
+				}
+			}
+			if last := got[len(got)-1].GetImmediateResponse(); c.code != "" && !strings.Contains(string(last.GetBody()), c.code) {
+				t.Errorf("refused with %v", last)
 			}
 		})
 	}
