@@ -44,6 +44,7 @@ type stackOptions struct {
 	bootstrap bootstrap.Options
 	binary    string // "" for the test binary itself
 	env       []string
+	args      []string // of serve
 	handler   http.HandlerFunc
 	h2c       bool             // the upstream speaks HTTP/2
 	discard   http.HandlerFunc // in place of handler: reads the body itself, and nothing is kept
@@ -100,6 +101,18 @@ routes:
 func newStack(t *testing.T, opt stackOptions) *stack {
 	t.Helper()
 	envoytest.Path(t)
+	if opt.policy == "" {
+		opt.policy = testPolicy
+	}
+	s := serveAlone(t, opt.policy, opt)
+	s.upstream = startUpstream(t, opt)
+	s.startEnvoy(opt)
+	return s
+}
+
+// serveAlone is a stack without Envoy and upstream.
+func serveAlone(t *testing.T, policy string, opt stackOptions) *stack {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "stack") // a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
@@ -109,15 +122,10 @@ func newStack(t *testing.T, opt stackOptions) *stack {
 	if err := local.Create(filepath.Join(dir, "kek")); err != nil {
 		t.Fatal(err)
 	}
-	if opt.policy == "" {
-		opt.policy = testPolicy
-	}
-	if err := os.WriteFile(s.policy, []byte(opt.policy), 0o600); err != nil {
+	if err := os.WriteFile(s.policy, []byte(policy), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.upstream = startUpstream(t, opt)
 	s.start(opt)
-	s.startEnvoy(opt)
 	return s
 }
 
@@ -128,7 +136,7 @@ func (s *stack) start(opt stackOptions) {
 	if binary == "" {
 		binary = "sealmesh"
 	}
-	s.sealmesh = exec.Command(binary, "serve", "-c", s.policy)
+	s.sealmesh = exec.Command(binary, append([]string{"serve", "-c", s.policy}, opt.args...)...)
 	s.sealmesh.Env = append(os.Environ(), "STACK_DIR="+s.dir, "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+s.collector.GRPC(),
 		"OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_BSP_SCHEDULE_DELAY=50")
 	s.sealmesh.Env = append(s.sealmesh.Env, opt.env...)
@@ -191,20 +199,33 @@ func (s *stack) wait(what string, ready func() error) {
 }
 
 func (s *stack) admin(path string) (string, error) {
+	req, err := http.NewRequest(http.MethodGet, "http://admin"+path, nil)
+	if err != nil {
+		return "", err
+	}
+	status, body := s.ask(req)
+	if status != http.StatusOK {
+		err = fmt.Errorf("%d: %s", status, body)
+	}
+	return body, err
+}
+
+// ask asks the admin endpoint. A status of 0 is a connection that failed.
+func (s *stack) ask(req *http.Request) (status int, body string) {
 	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(s.dir, "admin.sock"))
 	}}}
 	defer client.CloseIdleConnections()
-	resp, err := client.Get("http://admin" + path)
+	resp, err := client.Do(req)
 	if err != nil {
-		return "", err
+		return 0, err.Error()
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", resp.Status, b)
+	if err != nil {
+		return 0, err.Error()
 	}
-	return string(b), err
+	return resp.StatusCode, string(b)
 }
 
 // kill9 kills sealmesh as a crash would.

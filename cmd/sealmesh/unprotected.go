@@ -29,13 +29,18 @@ func unprotected(old, p *policy.Policy) []string {
 			gone = append(gone, "route "+was.Name)
 			continue
 		}
-		if is.Path != was.Path || !slices.Equal(is.Methods, was.Methods) || !slices.Equal(is.Hosts, was.Hosts) || was.IgnoreCase && !is.IgnoreCase {
+		if !is.Skip && differentRequests(was, is) {
 			gone = append(gone, "route "+was.Name+": it matches other requests")
 		}
 		gone = append(gone, lostRules(was.Name+" request ", was.Request, is.Request)...)
 		gone = append(gone, lostRules(was.Name+" response ", was.Response, is.Response)...)
 	}
 	return gone
+}
+
+// differentRequests reports whether is may miss requests that was matches.
+func differentRequests(was, is *policy.Route) bool {
+	return is.Path != was.Path || !slices.Equal(is.Methods, was.Methods) || !slices.Equal(is.Hosts, was.Hosts) || was.IgnoreCase && !is.IgnoreCase
 }
 
 // lostRules lists the rules of was that is lacks, by operation and path.

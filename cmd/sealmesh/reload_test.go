@@ -1,0 +1,258 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sealmesh/sealmesh/hsm/local"
+	"github.com/sealmesh/sealmesh/keycache/keyuse"
+	"github.com/sealmesh/sealmesh/keycache/keyuse/keyusetest"
+	"github.com/sealmesh/sealmesh/proxy"
+	"github.com/sealmesh/sealmesh/proxy/policy"
+)
+
+// post posts to the admin endpoint, and returns status and body.
+func (s *stack) post(path string, header ...string) (int, string) {
+	s.t.Helper()
+	req, err := http.NewRequest(http.MethodPost, "http://admin"+path, nil)
+	must(s.t, err)
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	return s.ask(req)
+}
+
+// logged waits until text has been logged n times.
+func (s *stack) logged(text string, n int) {
+	s.t.Helper()
+	s.wait(text, func() error {
+		if got := strings.Count(s.logs.String(), text); got < n {
+			return fmt.Errorf("logged %d times, not %d", got, n)
+		}
+		return nil
+	})
+}
+
+func (s *stack) write(text string) {
+	s.t.Helper()
+	must(s.t, os.WriteFile(s.policy+".new", []byte(text), 0o600))
+	must(s.t, os.Rename(s.policy+".new", s.policy))
+}
+
+// A ConfigMap is a folder of links through ..data, which is swapped.
+func TestReloadConfigMap(t *testing.T) {
+	s := serveAlone(t, testPolicy, stackOptions{})
+	version := func(name, text string) {
+		must(t, os.Mkdir(filepath.Join(s.dir, name), 0o700))
+		must(t, os.WriteFile(filepath.Join(s.dir, name, "policy.yaml"), []byte(text), 0o600))
+		must(t, os.Symlink(name, filepath.Join(s.dir, "..new")))
+		must(t, os.Rename(filepath.Join(s.dir, "..new"), filepath.Join(s.dir, "..data")))
+	}
+	version("..1", testPolicy)
+	must(t, os.Symlink(filepath.Join("..data", "policy.yaml"), s.policy+".link"))
+	must(t, os.Rename(s.policy+".link", s.policy))
+	version("..2", testPolicy+"# two\n")
+	s.logged(`"msg":"reloaded"`, 1)
+	version("..3", testPolicy+"# three\n")
+	s.logged(`"msg":"reloaded"`, 2)
+}
+
+// What was bad and is put right again counts as right, though nothing had to change.
+func TestReloadRestored(t *testing.T) {
+	s := serveAlone(t, testPolicy, stackOptions{})
+	metric := func(want string) {
+		t.Helper()
+		s.wait(want, func() error {
+			text, err := s.admin("/metrics")
+			if err == nil && !strings.Contains(text, "sealmesh_config_last_reload_successful "+want+"\n") {
+				err = errors.New("not yet")
+			}
+			return err
+		})
+	}
+	s.write("version: 1\n")
+	metric("0")
+	s.write(testPolicy)
+	metric("1")
+}
+
+// A file that the policy names is part of it.
+func TestReloadNamedFile(t *testing.T) {
+	s := serveAlone(t, testPolicy, stackOptions{})
+	must(t, os.WriteFile(filepath.Join(s.dir, "service"), []byte("one"), 0o600))
+	s.write(strings.ReplaceAll(testPolicy, "service: test", `service: "${file:service}"`))
+	s.logged(`"msg":"reloaded"`, 1)
+	must(t, os.WriteFile(filepath.Join(s.dir, "service"), []byte("two"), 0o600))
+	s.logged(`"msg":"reloaded"`, 2)
+}
+
+// A folder in which something is written all the time, such as a log, does not put a reload off.
+func TestReloadNoise(t *testing.T) {
+	s := serveAlone(t, testPolicy, stackOptions{})
+	quiet := make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-quiet:
+				return
+			case <-time.After(settle / 10):
+				_ = os.WriteFile(filepath.Join(s.dir, "log"), []byte("."), 0o600)
+			}
+		}
+	}()
+	s.write(testPolicy + "# more\n")
+	s.logged(`"msg":"reloaded"`, 1)
+	s.write("version: 1\n")
+	s.logged(`"msg":"reload refused`, 1)
+	close(quiet)
+	<-done
+	if n := strings.Count(s.logs.String(), `"msg":"reload refused`); n != 1 {
+		t.Errorf("one bad file was refused %d times", n)
+	}
+}
+
+// POST /reload says what is wrong. What takes a restart is refused by name, and the
+// policy in force stays.
+func TestReloadPost(t *testing.T) {
+	s := serveAlone(t, testPolicy, stackOptions{})
+	base, err := os.ReadFile(s.policy)
+	must(t, err)
+	replace := func(old, new string) string { return strings.Replace(string(base), old, new, 1) }
+	for _, c := range []struct {
+		name, text string
+		status     int
+		want       string
+	}{
+		{"same", string(base), http.StatusNoContent, ""},
+		{"no policy", "version: 1\noops: 2\n", http.StatusUnprocessableEntity, `unknown key "oops"`},
+		{"listen", replace("ext_proc.sock", "other.sock"), http.StatusUnprocessableEntity, "a change of listen takes a restart"},
+		{"admin and audit", replace("admin.sock", "a.sock\naudit: best_effort"), http.StatusUnprocessableEntity, "a change of admin, audit takes a restart"},
+		{"streams", replace("buffered_bytes: 1MiB", "streams: 3"), http.StatusUnprocessableEntity, "a change of limits.streams takes a restart"},
+		{"longer bodies", replace("buffered_bytes: 1MiB", "buffered_bytes: 64MiB"), http.StatusUnprocessableEntity, "a change of limits.buffered_bytes takes a restart"},
+		{"no KEK", replace("local:kek", "local:absent"), http.StatusUnprocessableEntity, "absent"},
+		{"good", string(base) + "# more\n", http.StatusNoContent, ""},
+	} {
+		s.write(c.text)
+		if status, body := s.post("/reload"); status != c.status || !strings.Contains(body, c.want) {
+			t.Errorf("%s: %d %s", c.name, status, body)
+		}
+	}
+}
+
+// Removing protection is possible, and said.
+func TestReloadUnprotects(t *testing.T) {
+	s := serveAlone(t, testPolicy, stackOptions{})
+	s.write(strings.Replace(testPolicy, "request:  {seal: {$..secret: pii}}\n    response: {open: {$..secret: pii}}", "request:  {seal: {$.secret: pii}}", 1))
+	if status, body := s.post("/reload"); status != http.StatusNoContent {
+		t.Fatal(status, body)
+	}
+	s.logged(`"removed":["buffered request seal $..secret","buffered response open $..secret"]`, 1)
+}
+
+func TestUnprotected(t *testing.T) {
+	const head = "version: 1\nkeys: {k: {kek: \"local:kek\"}}\ntags: {p: {key: k}, q: {key: k}}\n"
+	const was = head + "routes:\n  - {name: a, match: {path: /a}, request: {seal: {$.x: p, $.y: p}}}\n  - {name: s, match: {path: /s}, skip: true}\n"
+	load := func(text string) *policy.Policy {
+		p, err := policy.Load("p", []byte(text), os.LookupEnv, os.ReadFile)
+		must(t, err)
+		return p
+	}
+	for name, c := range map[string]struct {
+		old, new string
+		want     []string
+	}{
+		"nothing":     {"", "", nil},
+		"another tag": {"$.x: p", "$.x: q", nil},
+		"a rule":      {"$.x: p, ", "", []string{"a request seal $.x"}},
+		"a direction": {"request:", "response:", []string{"a request seal $.x", "a request seal $.y"}},
+		"opens":       {"seal:", "open:", []string{"a request seal $.x", "a request seal $.y"}},
+		"skipped":     {"request: {seal: {$.x: p, $.y: p}}", "skip: true", []string{"a request seal $.x", "a request seal $.y"}},
+		"renamed":     {"name: a", "name: b", []string{"route a"}},
+		"matches":     {"{path: /a}", "{path: /a, methods: [POST]}", []string{"route a: it matches other requests"}},
+		"unmatched":   {"routes:", "unmatched: pass\nroutes:", []string{"requests without a route are no longer refused"}},
+		"a skip":      {"name: s", "name: t", nil},
+	} {
+		if got := unprotected(load(was), load(strings.Replace(was, c.old, c.new, 1))); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// Keys that are the same are kept; others get a cache of their own, and the old one is
+// closed when its last exchange has ended. A build that fails leaves nothing behind.
+func TestReloadKeys(t *testing.T) {
+	dir := t.TempDir()
+	must(t, local.Create(filepath.Join(dir, "kek")))
+	file := filepath.Join(dir, "policy.yaml")
+	write := func(service, kek, comment string) {
+		must(t, os.WriteFile(file, []byte(fmt.Sprintf(`version: 1
+keys: {k: {kek: "local:%s", context: {service: %s}}}
+tags: {p: {key: k}}
+routes: [{name: r, match: {path: /r}, request: {seal: {$.x: p}}}] # %s
+`, kek, service, comment)), 0o600))
+	}
+	write("one", "kek", "")
+	recorder, err := keyuse.Open(keyuse.Options{Required: true, Getenv: keyusetest.Start(t).Getenv, Log: slog.New(slog.DiscardHandler)})
+	must(t, err)
+	defer func() { must(t, recorder.Close(t.Context())) }()
+	r := &reloader{config: file, log: slog.New(slog.DiscardHandler), recorder: recorder, metrics: new(proxy.Metrics)}
+	p, now, err := loadPolicy(file)
+	must(t, err)
+	rt, err := r.build(t.Context(), p)
+	must(t, err)
+	r.server, r.sum = proxy.NewServer(rt, r.metrics, r.log, nil), now
+	first := r.keys
+	calls := func(k *keys) (n uint64) {
+		for _, c := range k.cache.Stats().Keys[0].Calls {
+			for v := range maps.Values(c.Results) {
+				n += v
+			}
+		}
+		return n
+	}
+	before := calls(first)
+
+	write("one", "kek", "another comment")
+	must(t, r.reload(t.Context()))
+	if r.keys != first || first.shares.Load() != 1 || calls(first) != before {
+		t.Errorf("the same keys: %d shares, %d calls more", first.shares.Load(), calls(first)-before)
+	}
+
+	write("one", "absent", "")
+	if err := r.reload(t.Context()); codeOf(err) != exitKey {
+		t.Errorf("a KEK that is not there: %v", err)
+	}
+	if r.keys != first || first.shares.Load() != 1 {
+		t.Errorf("after a failure: %d shares", first.shares.Load())
+	}
+
+	_, _, drop := r.hold() // an exchange in flight
+	write("two", "kek", "")
+	must(t, r.reload(t.Context()))
+	if r.keys == first || r.keys.shares.Load() != 1 {
+		t.Errorf("other keys: %d shares", r.keys.shares.Load())
+	}
+	if n := first.cache.Stats().Keys[0].Entries; n == 0 {
+		t.Error("the old cache was closed under an exchange")
+	}
+	drop()
+	if n := first.cache.Stats().Keys[0].Entries; first.shares.Load() != 0 || n != 0 {
+		t.Errorf("the old cache holds %d data keys and has %d shares", n, first.shares.Load())
+	}
+	last := r.keys
+	r.server.Close()
+	if n := last.shares.Load(); n != 0 {
+		t.Errorf("%d shares at the end", n)
+	}
+}
