@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
@@ -80,6 +81,10 @@ func serve(ctx context.Context, opt serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	creds, err := credentialsFor(p, log)
+	if err != nil {
+		return err
+	}
 	tracer, stopTracer, err := newTracer(ctx, log)
 	if err != nil {
 		return err
@@ -104,18 +109,14 @@ func serve(ctx context.Context, opt serveOptions) (err error) {
 	}
 	reload.server = proxy.NewServer(rt, reload.metrics, log, tracer)
 	defer reload.server.Close()
-	return reload.serve(ctx, opt)
+	return reload.serve(ctx, opt, creds)
 }
 
 // serve serves the policy in place until ctx ends and what was in flight has too.
-func (r *reloader) serve(ctx context.Context, opt serveOptions) error {
+func (r *reloader) serve(ctx context.Context, opt serveOptions, creds credentials.TransportCredentials) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p := r.server.Runtime().Policy()
-	creds, err := credentialsFor(p, r.log)
-	if err != nil {
-		return err
-	}
 	listener, err := listen(p.Listen)
 	if err != nil {
 		return err
