@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sealmesh/sealmesh/proxy/dataplane"
@@ -85,16 +86,19 @@ func TestBreakAtEveryMessage(t *testing.T) {
 	for mode, m := range bodyModes {
 		for at := range 8 {
 			t.Run(fmt.Sprintf("%s/%d", mode, at), func(t *testing.T) {
-				broke := false
+				var broke atomic.Bool
 				front := r.front(dataplane.Config{Mode: bothWays(m), Faults: dataplane.Faults{
 					Chunks: []int{20},
 					Kill: func(_ wire.Phase, n int) bool {
-						broke = broke || n == at
-						return n == at
+						if n != at {
+							return false
+						}
+						broke.Store(true)
+						return true
 					},
 				}}, nil)
 				status, got, err := front.post("/both/x", "application/json", strings.NewReader(shapes()["small"]))
-				if broke && err == nil && status < 500 {
+				if broke.Load() && err == nil && status < 500 {
 					t.Errorf("status %d: %s", status, got)
 				}
 			})
