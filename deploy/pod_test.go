@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,6 +27,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
+	"github.com/sealmesh/sealmesh/proxy/bootstrap"
 	"github.com/sealmesh/sealmesh/proxy/envoytest"
 )
 
@@ -207,4 +209,22 @@ func address(t *testing.T, hostport string) *corev3.Address {
 	var a corev3.Address
 	message(t, fmt.Sprintf("{socket_address: {address: %s, port_value: %d}}", host, n), &a)
 	return &a
+}
+
+// Envoy itself takes the arguments of the container, and merges the two configurations.
+func TestEnvoyTakesArguments(t *testing.T) {
+	envoy := envoytest.Path(t)
+	p := load(t, "policy.yaml", read(t, "policy.yaml"), environment)
+	b, err := bootstrap.New(p, bootstrap.Options{Listen: "0.0.0.0:10000", Upstream: "127.0.0.1:8080"})
+	must(t, err)
+	text, err := bootstrap.YAML(b)
+	must(t, err)
+	config := filepath.Join(t.TempDir(), "envoy.yaml")
+	must(t, os.WriteFile(config, text, 0o600))
+	args := slices.Clone(workload(t).Spec.Template.Spec.container(t, "envoy").Args)
+	args[slices.Index(args, "--config-path")+1] = config
+	out, err := exec.Command(envoy, append(args, "--mode", "validate", "--log-level", "info")...).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "loading 2 listener(s)") || !strings.Contains(string(out), "loading 3 cluster(s)") {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
