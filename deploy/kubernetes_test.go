@@ -198,6 +198,46 @@ func argument(t *testing.T, c container, flag string) string {
 	return c.Args[i+1]
 }
 
+type (
+	service struct {
+		APIVersion string `yaml:"apiVersion"`
+		Kind       string
+		Metadata   meta
+		Spec       struct {
+			Selector map[string]string
+			Ports    []struct {
+				Name       string
+				Port       int
+				TargetPort int `yaml:"targetPort"`
+			}
+		}
+	}
+	networkPolicy struct {
+		APIVersion string `yaml:"apiVersion"`
+		Kind       string
+		Metadata   meta
+		Spec       struct {
+			PodSelector selector `yaml:"podSelector"`
+			PolicyTypes []string `yaml:"policyTypes"`
+			Ingress     []struct {
+				Ports []struct {
+					Protocol string
+					Port     int
+				}
+			}
+		}
+	}
+	budget struct {
+		APIVersion string `yaml:"apiVersion"`
+		Kind       string
+		Metadata   meta
+		Spec       struct {
+			MinAvailable int `yaml:"minAvailable"`
+			Selector     selector
+		}
+	}
+)
+
 // Ports, probes, Service and NetworkPolicy are those of the Envoy configuration.
 func TestPortsAgree(t *testing.T) {
 	d := workload(t)
@@ -220,46 +260,12 @@ func TestPortsAgree(t *testing.T) {
 	}
 	docs := documents(t, "kubernetes/network.yaml")
 	labels := d.Spec.Template.Metadata.Labels
-	var service struct {
-		APIVersion string `yaml:"apiVersion"`
-		Kind       string
-		Metadata   meta
-		Spec       struct {
-			Selector map[string]string
-			Ports    []struct {
-				Name       string
-				Port       int
-				TargetPort int `yaml:"targetPort"`
-			}
-		}
-	}
+	var service service
 	decode(t, docs["Service"], &service)
-	var network struct {
-		APIVersion string `yaml:"apiVersion"`
-		Kind       string
-		Metadata   meta
-		Spec       struct {
-			PodSelector selector `yaml:"podSelector"`
-			PolicyTypes []string `yaml:"policyTypes"`
-			Ingress     []struct {
-				Ports []struct {
-					Protocol string
-					Port     int
-				}
-			}
-		}
-	}
+	var network networkPolicy
 	decode(t, docs["NetworkPolicy"], &network)
-	var budget struct {
-		APIVersion string `yaml:"apiVersion"`
-		Kind       string
-		Metadata   meta
-		Spec       struct {
-			MinAvailable int `yaml:"minAvailable"`
-			Selector     selector
-		}
-	}
-	decode(t, docs["PodDisruptionBudget"], &budget)
+	var b budget
+	decode(t, docs["PodDisruptionBudget"], &b)
 	if service.Spec.Ports[0].TargetPort != http {
 		t.Errorf("the Service sends to %d", service.Spec.Ports[0].TargetPort)
 	}
@@ -267,11 +273,11 @@ func TestPortsAgree(t *testing.T) {
 	if len(open) != 2 || open[0].Port != http || open[1].Port != operations || len(network.Spec.Ingress) != 1 {
 		t.Errorf("the NetworkPolicy opens %v", network.Spec.Ingress)
 	}
-	if budget.Spec.MinAvailable >= d.Spec.Replicas {
+	if b.Spec.MinAvailable >= d.Spec.Replicas {
 		t.Error("no node can be drained")
 	}
 	for kind, s := range map[string]map[string]string{"Deployment": d.Spec.Selector.MatchLabels, "Service": service.Spec.Selector,
-		"NetworkPolicy": network.Spec.PodSelector.MatchLabels, "PodDisruptionBudget": budget.Spec.Selector.MatchLabels} {
+		"NetworkPolicy": network.Spec.PodSelector.MatchLabels, "PodDisruptionBudget": b.Spec.Selector.MatchLabels} {
 		if len(s) != 1 || s["app"] != labels["app"] {
 			t.Errorf("%s selects %v, the pods have %v", kind, s, labels)
 		}
