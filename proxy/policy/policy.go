@@ -117,11 +117,13 @@ type Require struct {
 	MinDaysToExpiry       int
 }
 
-// Rotate, CacheBounds: zero fields mean keycache's defaults.
+// Rotate bounds the use of one data key for sealing. A zero field means keycache's default.
 type Rotate struct {
 	Age         time.Duration
 	Uses, Bytes uint64
 }
+
+// CacheBounds are the revocation and the outage bound. A zero field means keycache's default.
 type CacheBounds struct{ Soft, Hard time.Duration }
 
 // A Tag is a data class.
