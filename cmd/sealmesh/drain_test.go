@@ -36,13 +36,9 @@ func TestDrainLate(t *testing.T) {
 					s.wait("exchange", s.inFlight)
 					_ = s.sealmesh.Process.Signal(syscall.SIGTERM)
 					s.logged(`"msg":"draining"`, 1)
-					for c.twice { // until it listens
-						select {
-						case <-s.gone:
-							return
-						case <-time.After(10 * time.Millisecond):
-							_ = s.sealmesh.Process.Signal(syscall.SIGTERM)
-						}
+					for c.twice && !strings.Contains(s.logs.String(), c.log) { // until it listens
+						_ = s.sealmesh.Process.Signal(syscall.SIGTERM)
+						time.Sleep(10 * time.Millisecond)
 					}
 				}()
 				// Envoy answers a buffered exchange when its end has come.

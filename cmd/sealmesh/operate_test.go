@@ -11,8 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"google.golang.org/grpc/codes"
 )
 
 // A good file takes effect, however it arrives; a bad one changes nothing, says so,
@@ -166,7 +164,7 @@ func TestAuditRequired(t *testing.T) {
 	}
 	text := "{" + strings.TrimSuffix(body.String(), ",") + "}"
 	s := newStack(t, stackOptions{policy: policy.String()})
-	s.collector.Refuse(codes.Unavailable)
+	s.collector.Stall()
 	passed := 0
 	for ; passed < 20_000; passed++ {
 		got := s.do(http.MethodPost, "/r", text)
