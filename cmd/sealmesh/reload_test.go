@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -203,15 +204,7 @@ routes: [{name: r, match: {path: /r}, request: {seal: {$.x: p}}}] # %s
 `, kek, service, comment)), 0o600))
 	}
 	write("one", "kek", "")
-	recorder, err := keyuse.Open(keyuse.Options{Required: true, Getenv: keyusetest.Start(t).Getenv, Log: slog.New(slog.DiscardHandler)})
-	must(t, err)
-	defer func() { must(t, recorder.Close(t.Context())) }()
-	r := &reloader{config: file, log: slog.New(slog.DiscardHandler), recorder: recorder, metrics: new(proxy.Metrics)}
-	p, now, err := loadPolicy(file)
-	must(t, err)
-	rt, err := r.build(t.Context(), p)
-	must(t, err)
-	r.server, r.sum = proxy.NewServer(rt, r.metrics, r.log, nil), now
+	r := newReloader(t, file, slog.New(slog.DiscardHandler))
 	first := r.keys
 	calls := func(k *keys) (n uint64) {
 		for _, c := range k.cache.Stats().Keys[0].Calls {
@@ -250,9 +243,63 @@ routes: [{name: r, match: {path: /r}, request: {seal: {$.x: p}}}] # %s
 	if n := first.cache.Stats().Keys[0].Entries; first.shares.Load() != 0 || n != 0 {
 		t.Errorf("the old cache holds %d data keys and has %d shares", n, first.shares.Load())
 	}
-	last := r.keys
-	r.server.Close()
-	if n := last.shares.Load(); n != 0 {
-		t.Errorf("%d shares at the end", n)
+}
+
+// newReloader is a reloader with the policy of file in place, in this process.
+func newReloader(t *testing.T, file string, log *slog.Logger) *reloader {
+	t.Helper()
+	recorder, err := keyuse.Open(keyuse.Options{Required: true, Getenv: keyusetest.Start(t).Getenv, Log: log})
+	must(t, err)
+	r := &reloader{config: file, log: log, recorder: recorder, metrics: new(proxy.Metrics)}
+	p, now, err := loadPolicy(file)
+	must(t, err)
+	rt, err := r.build(t.Context(), p)
+	must(t, err)
+	r.server, r.sum = proxy.NewServer(rt, r.metrics, log, nil), now
+	t.Cleanup(func() {
+		r.server.Close()
+		if n := r.keys.shares.Load(); n != 0 {
+			t.Errorf("%d shares of the keys at the end", n)
+		}
+		must(t, recorder.Close(context.Background()))
+	})
+	return r
+}
+
+// A good file whose KMS is away is tried again; a bad one is not.
+func TestReloadTriesAgain(t *testing.T) {
+	k := newRoughKMS(t)
+	setenv(t, awsEnv)
+	file := requiring(t, "local:kek", "")
+	must(t, local.Create(filepath.Join(filepath.Dir(file), "kek")))
+	r := newReloader(t, file, slog.New(slog.DiscardHandler))
+	v := view{tried: r.inForce()}
+	looks := func(want ...time.Duration) {
+		t.Helper()
+		for i, w := range want {
+			if got := r.look(t.Context(), &v); got != w {
+				t.Fatalf("look %d: again in %v, want %v (failed: %t)", i, got, w, r.failed.Load())
+			}
+		}
+	}
+	looks(0)
+	good, err := os.ReadFile(file)
+	must(t, err)
+	must(t, os.WriteFile(file, []byte("version: 1\n"), 0o600))
+	looks(settle, 0, 0)
+	must(t, k.proxy.Disable())
+	must(t, os.WriteFile(file, []byte(strings.Replace(string(good), "local:kek", k.uri, 1)), 0o600))
+	looks(settle, again, again)
+	must(t, k.proxy.Enable())
+	looks(0, 0)
+	if r.failed.Load() || !strings.HasPrefix(r.keys.cache.Keys()[0].KEKs[0].URI, "awskms:") {
+		t.Error("the policy is not in force")
+	}
+}
+
+func setenv(t *testing.T, pairs []string) {
+	for _, pair := range pairs {
+		name, value, _ := strings.Cut(pair, "=")
+		t.Setenv(name, value)
 	}
 }

@@ -17,9 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"github.com/sealmesh/sealmesh/hsm/awskms/kmsfake"
-	"github.com/sealmesh/sealmesh/keycache/keyuse"
-	"github.com/sealmesh/sealmesh/keycache/keyuse/keyusetest"
-	"github.com/sealmesh/sealmesh/proxy"
 )
 
 func requiring(t *testing.T, uri, requirement string) string {
@@ -71,28 +68,16 @@ func TestRequireLater(t *testing.T) {
 	k, err := kmsfake.Start()
 	must(t, err)
 	defer k.Close()
-	for _, pair := range awsEnv {
-		name, value, _ := strings.Cut(pair, "=")
-		t.Setenv(name, value)
-	}
+	setenv(t, awsEnv)
 	arn := k.CreateKey(kmsfake.Key{})
 	file := requiring(t, "awskms:///"+arn+"?endpoint="+url.QueryEscape(k.URL()), "rotation: disabled")
 	var logs bytes.Buffer
 	log := slog.New(slog.NewJSONHandler(&logs, nil))
-	recorder, err := keyuse.Open(keyuse.Options{Getenv: keyusetest.Start(t).Getenv, Log: log})
-	must(t, err)
-	defer func() { must(t, recorder.Close(t.Context())) }()
-	r := &reloader{config: file, log: log, recorder: recorder, metrics: new(proxy.Metrics)}
-	p, err := readPolicy(file)
-	must(t, err)
-	rt, err := r.build(t.Context(), p)
-	must(t, err)
-	r.server = proxy.NewServer(rt, r.metrics, log, nil)
-	defer r.server.Close()
+	r := newReloader(t, file, log)
 	see := func(path, want string, is bool) {
 		t.Helper()
 		w := httptest.NewRecorder()
-		(&admin{reload: r, recorder: recorder}).handler(t.Context()).ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		(&admin{reload: r, recorder: r.recorder}).handler(t.Context()).ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 		if strings.Contains(w.Body.String(), want) != is {
 			t.Errorf("%s: %q is %t: %s", path, want, !is, w.Body)
 		}
