@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/builtin"
 	"github.com/sealmesh/sealmesh/hsm/local"
 	"github.com/sealmesh/sealmesh/hsm/pkcs11"
+	"github.com/sealmesh/sealmesh/keycache"
 )
 
 func newKeysNew() *cobra.Command {
@@ -99,7 +99,7 @@ func newRecord(ctx context.Context, w io.Writer, uris []string, pairs map[string
 		}
 		keks = append(keks, kek)
 	}
-	text, err := wrapNew(ctx, keks, ec)
+	text, err := keycache.NewRecord(ctx, ec, keks...)
 	if err != nil {
 		return err
 	}
@@ -113,29 +113,4 @@ func newRecord(ctx context.Context, w io.Writer, uris []string, pairs map[string
 	}
 	_, err = fmt.Fprintf(w, "%s: made. It is wrapped, so it may be stored with the policy; without its KEK it opens nothing.\n", path)
 	return err
-}
-
-// wrapNew makes a data key with the first KEK, wraps it with the others, and
-// returns its record as text.
-func wrapNew(ctx context.Context, keks []hsm.KEK, ec hsm.EncryptionContext) ([]byte, error) {
-	key, first, err := keks[0].Provider.GenerateDataKey(ctx, ec)
-	if err != nil {
-		return nil, err
-	}
-	defer key.Destroy()
-	var r envelope.Record
-	key.Expose(func(b []byte) { r.Commitment = envelope.Commitment(b) })
-	for i, k := range keks {
-		wrapped := first
-		if i > 0 {
-			if wrapped, err = k.Provider.WrapDataKey(ctx, key, ec); err != nil {
-				return nil, err
-			}
-		}
-		r.Wraps = append(r.Wraps, envelope.Wrap{Kind: k.KindID, KEK: k.Ref(), Wrapped: wrapped})
-	}
-	if err := r.Check(); err != nil {
-		return nil, err
-	}
-	return envelope.AppendRecordText(nil, r), nil
 }
