@@ -53,19 +53,11 @@ collector, and are written to standard error otherwise.
 }
 
 func apply(ctx context.Context, config string, body proxy.Body, in io.Reader, out, errOut io.Writer) (err error) {
-	p, err := readPolicy(config)
+	p, recorder, done, err := commandSetup(ctx, config, errOut)
 	if err != nil {
 		return err
 	}
-	recorder, err := commandRecorder(p, errOut)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		err = errors.Join(err, recorder.Close(end))
-	}()
+	defer func() { err = errors.Join(err, done()) }()
 	log := slog.New(slog.DiscardHandler)
 	r := &reloader{config: config, log: log, recorder: recorder, metrics: new(proxy.Metrics), unproven: true}
 	rt, err := r.build(ctx, p)
@@ -79,6 +71,22 @@ func apply(ctx context.Context, config string, body proxy.Body, in io.Reader, ou
 		return err
 	}
 	return w.Flush()
+}
+
+// commandSetup reads the policy of a command that uses keys, and opens the record of
+// their use, which done closes: what it takes has five seconds to be sent.
+func commandSetup(ctx context.Context, config string, w io.Writer) (p *policy.Policy, recorder *keyuse.Recorder, done func() error, err error) {
+	if p, err = readPolicy(config); err != nil {
+		return nil, nil, nil, err
+	}
+	if recorder, err = commandRecorder(p, w); err != nil {
+		return nil, nil, nil, err
+	}
+	return p, recorder, func() error {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		return recorder.Close(end)
+	}, nil
 }
 
 // commandRecorder records the key uses of a command: with the collector that the

@@ -8,7 +8,6 @@ import (
 	"io"
 	"path/filepath"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -42,19 +41,11 @@ unreachable or refuses, 5 all proven, but not all as required.`,
 }
 
 func verifyKeys(ctx context.Context, config, output string, w, errOut io.Writer) (err error) {
-	p, err := readPolicy(config)
+	p, recorder, done, err := commandSetup(ctx, config, errOut)
 	if err != nil {
 		return err
 	}
-	recorder, err := commandRecorder(p, errOut)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		err = errors.Join(err, recorder.Close(end))
-	}()
+	defer func() { err = errors.Join(err, done()) }()
 	ring, err := openKeyring(ctx, p, filepath.Dir(config))
 	if err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -83,19 +82,11 @@ func (c counts) String() string {
 }
 
 func rewrap(ctx context.Context, opt rewrapOptions, stdin io.Reader, stdout, stderr io.Writer) (err error) {
-	p, err := readPolicy(opt.config)
+	p, recorder, done, err := commandSetup(ctx, opt.config, stderr)
 	if err != nil {
 		return err
 	}
-	recorder, err := commandRecorder(p, stderr)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		err = errors.Join(err, recorder.Close(end))
-	}()
+	defer func() { err = errors.Join(err, done()) }()
 	r := &reloader{config: opt.config, log: slog.New(slog.DiscardHandler), recorder: recorder, metrics: new(proxy.Metrics), unproven: true}
 	rt, err := r.build(ctx, p)
 	if err != nil {
