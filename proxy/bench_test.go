@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	pb "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"google.golang.org/grpc"
@@ -20,6 +21,7 @@ import (
 	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/proxy/policy"
+	"github.com/sealmesh/sealmesh/proxy/transport"
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
@@ -146,7 +148,10 @@ func serve(b testing.TB, dir string, register func(grpc.ServiceRegistrar)) *grpc
 	b.Helper()
 	l, err := net.Listen("unix", filepath.Join(dir, "s"))
 	must(b, err)
-	g := grpc.NewServer(wire.ServerOption(), wire.PoolOption(), grpc.StaticStreamWindowSize(1<<20), grpc.StaticConnWindowSize(16<<20))
+	g := transport.New(transport.Options{
+		Codec: wire.Codec(), Pool: wire.Pool(), Metadata: TraceMetadata(), MaxMessage: 64 << 20,
+		Window: 1 << 20, ConnWindow: 16 << 20, Handshake: time.Minute,
+	})
 	register(g)
 	go func() { _ = g.Serve(l) }()
 	conn, err := grpc.NewClient("unix:"+filepath.Join(dir, "s"), grpc.WithTransportCredentials(insecure.NewCredentials()),

@@ -37,6 +37,7 @@ func TestGoneWhileAKeyIsFetched(t *testing.T) {
 	must(t, err)
 	must(t, s.Send(reqBody(secretBody, true)))
 	<-asked
+	r.reached("proxy.(*direction).transform")
 	leave()
 	r.idle()
 	close(letGo)

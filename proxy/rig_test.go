@@ -20,7 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/grpc"
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/local"
@@ -29,6 +28,7 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keyuse/keyusetest"
 	"github.com/sealmesh/sealmesh/proxy/dataplane"
 	"github.com/sealmesh/sealmesh/proxy/policy"
+	"github.com/sealmesh/sealmesh/proxy/transport"
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
@@ -187,7 +187,10 @@ func (r *rig) listen() {
 	r.socket = filepath.Join(dir, "s")
 	l, err := net.Listen("unix", r.socket)
 	must(r.t, err)
-	g := grpc.NewServer(wire.ServerOption(), wire.PoolOption(), grpc.MaxRecvMsgSize(64<<20))
+	g := transport.New(transport.Options{
+		Codec: wire.Codec(), Pool: wire.Pool(), Metadata: TraceMetadata(), MaxMessage: 64 << 20,
+		Window: 1 << 18, ConnWindow: 1 << 22, Handshake: time.Minute,
+	})
 	r.server.Register(g)
 	go func() { _ = g.Serve(l) }()
 	r.t.Cleanup(func() {
@@ -219,6 +222,17 @@ func (r *rig) idle() {
 	for deadline := time.Now().Add(20 * time.Second); left(); runtime.Gosched() {
 		if time.Now().After(deadline) {
 			r.t.Fatal("an exchange does not end")
+		}
+	}
+}
+
+// reached waits until a goroutine is in function.
+func (r *rig) reached(function string) {
+	r.t.Helper()
+	stacks := make([]byte, 4<<20)
+	for deadline := time.Now().Add(20 * time.Second); !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte(function)); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("nothing reaches %s", function)
 		}
 	}
 }

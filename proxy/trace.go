@@ -8,6 +8,9 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
+// TraceMetadata names what of the gRPC request metadata the service reads.
+func TraceMetadata() []string { return []string{"traceparent", "tracestate"} }
+
 // carrier is a trace context, from wherever it came.
 type carrier struct{ parent, state string }
 

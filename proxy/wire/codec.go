@@ -7,10 +7,14 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
+// Codec returns the gRPC codec of ext_proc messages, which leaves all others to the
+// generated code.
+func Codec() encoding.CodecV2 { return messageCodec{encoding.GetCodecV2(proto.Name)} }
+
 // ServerOption makes a grpc.Server use this package's codec for ext_proc messages and
 // the generated code for all others.
 func ServerOption() grpc.ServerOption {
-	return grpc.ForceServerCodecV2(messageCodec{encoding.GetCodecV2(proto.Name)})
+	return grpc.ForceServerCodecV2(Codec())
 }
 
 // messageCodec is an encoding.CodecV2 for *Request, *Reply and, through the embedded one, any

@@ -3,6 +3,7 @@ package wire
 import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/experimental"
+	"google.golang.org/grpc/mem"
 
 	"github.com/sealmesh/sealmesh/codec"
 )
@@ -17,6 +18,9 @@ type pool struct{}
 // bufferPool is what replies are encoded in and, with PoolOption, what the transport
 // reads into.
 var bufferPool pool
+
+// Pool returns what messages are to be received in: buffers that are cleared when they are freed.
+func Pool() mem.BufferPool { return bufferPool }
 
 // PoolOption makes a grpc.Server read messages into buffers that are cleared when they
 // are freed. (HTTP/2 frames of up to 1 KiB bypass every pool of grpc-go, as do the read

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"google.golang.org/grpc"
@@ -19,6 +20,7 @@ import (
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
+	"github.com/sealmesh/sealmesh/proxy/transport"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -30,7 +32,7 @@ func serve(t testing.TB, process func(*Stream) error, options ...grpc.DialOption
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := grpc.NewServer(ServerOption(), PoolOption(), grpc.MaxRecvMsgSize(64<<20))
+	s := transport.New(transport.Options{Codec: Codec(), Pool: Pool(), MaxMessage: 64 << 20, Window: 1 << 18, ConnWindow: 1 << 22, Handshake: time.Minute})
 	Register(s, process)
 	healthpb.RegisterHealthServer(s, health.NewServer())
 	served := make(chan error, 1)

@@ -1,0 +1,68 @@
+package transport
+
+import (
+	"encoding/base64"
+	"strconv"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+)
+
+var (
+	fieldOK   = hpack.HeaderField{Name: ":status", Value: "200"}
+	fieldGRPC = hpack.HeaderField{Name: "content-type", Value: "application/grpc"}
+)
+
+// conclude queues the trailers that say how st ended, and, where the peer may still be
+// sending, that it need not (RFC 9113 8.1). The caller holds mu.
+func (c *conn) conclude(st *stream, httpStatus int, err error) {
+	fields := make([]hpack.HeaderField, 0, 5)
+	if !st.headed {
+		fields = append(fields, hpack.HeaderField{Name: ":status", Value: strconv.Itoa(httpStatus)}, fieldGRPC)
+	}
+	c.out.headers(st.id, true, append(fields, trailers(err)...)...)
+	st.mu.Lock()
+	ended := st.ended
+	st.mu.Unlock()
+	if !ended {
+		c.out.reset(st.id, http2.ErrCodeNo)
+	}
+}
+
+// trailers returns err as gRPC has it in trailers: what a handler returns that is no
+// status is Unknown, or what the context says.
+func trailers(err error) []hpack.HeaderField {
+	s, ok := status.FromError(err)
+	if !ok {
+		s = status.FromContextError(err)
+	}
+	fields := []hpack.HeaderField{{Name: "grpc-status", Value: strconv.Itoa(int(s.Code()))}}
+	if m := s.Message(); m != "" {
+		fields = append(fields, hpack.HeaderField{Name: "grpc-message", Value: percent(m)})
+	}
+	if len(s.Proto().GetDetails()) > 0 {
+		if b, err := proto.Marshal(s.Proto()); err == nil && len(b) <= maxText {
+			fields = append(fields, hpack.HeaderField{Name: "grpc-status-details-bin", Value: base64.RawStdEncoding.EncodeToString(b)})
+		}
+	}
+	return fields
+}
+
+// maxText bounds what is said of a status, so that trailers fit a frame.
+const maxText = 2 << 10
+
+// percent encodes a status message as PROTOCOL-HTTP2.md says.
+func percent(s string) string {
+	const hex = "0123456789ABCDEF"
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s) && len(b) < maxText; i++ {
+		if c := s[i]; c >= ' ' && c <= '~' && c != '%' {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return string(b)
+}
