@@ -34,7 +34,7 @@ type dataKey struct {
 	freshUntil atomic.Int64 // the soft bound; 0 when dead
 	deadAt     atomic.Int64 // the hard bound; 0 when dead
 	lastUse    atomic.Int64
-	failing    atomic.Bool // the KMS could not verify it again: serve it as stale
+	unanswered atomic.Bool // the KMS was asked in time and has not vouched since: past soft it serves as stale
 
 	mu        sync.Mutex
 	timer     *time.Timer
@@ -80,6 +80,7 @@ func (k *key) newDataKey(secret *hsm.Secret, r envelope.Record, asked time.Durat
 	if err := d.makeCiphers(secret, now); err != nil {
 		return nil, err
 	}
+	d.lastUse.Store(int64(asked))
 	d.verified(asked)
 	return d, nil
 }
@@ -124,7 +125,7 @@ func (d *dataKey) usable(now time.Duration) bool { return int64(now) < d.deadAt.
 
 // serves reports whether d may be used now without asking anybody.
 func (d *dataKey) serves(now time.Duration) bool {
-	return d.fresh(now) || d.failing.Load() && d.usable(now)
+	return d.fresh(now) || d.unanswered.Load() && d.usable(now)
 }
 
 // touch notes a use.

@@ -2,9 +2,9 @@
 // them, unwraps them, bounds their use, and records every use: no record, no key.
 //
 // A [Cache] asks a KMS as seldom as it can and as often as it must. A data key is
-// unwrapped once, whoever waits for it, and again before its soft bound while it
-// is in use, so that a revocation takes effect within that bound; if the KMS does
-// not answer, the key serves on until its hard bound. Only what a KEK of the
+// unwrapped once, whoever waits for it, and again in the background before its soft
+// bound, so that a revocation takes effect within that bound and no use waits; if the KMS
+// does not answer, the key serves on until its hard bound. Only what a KEK of the
 // configuration unwraps, and whose commitment matches, is ever used.
 package keycache
 
@@ -38,6 +38,7 @@ type Cache struct {
 	keys     map[string]*key
 	slots    chan struct{} // provider calls in flight
 	lru      lru
+	idling   allowance // calls for data keys that nobody uses
 	states   sync.Pool // of *state, what sessions reuse
 
 	ctx    context.Context // of background work
@@ -63,6 +64,7 @@ func New(ring *hsm.Keyring, opt Options) (*Cache, error) {
 		keys:     map[string]*key{},
 		slots:    make(chan struct{}, orDefault(opt.Parallel, DefaultParallel)),
 		lru:      lru{max: orDefault(opt.MaxKeys, DefaultMaxKeys)},
+		idling:   allowance{burst: idleBurst, rate: idleRate, left: idleBurst},
 	}
 	c.states.New = func() any { return newState() }
 	c.ctx, c.cancel = context.WithCancel(context.Background())

@@ -11,18 +11,24 @@ import (
 
 // The life of an unwrapped data key, whether it seals, opens or both:
 //
-//	unwrapped ──(0.80–0.95 soft, in use)──> unwrapped again, in the background ──> …
-//	    │                                     │ unavailable: tried again with back-off;
-//	    │                                     │   past soft it is served as stale
-//	    │                                     └ denied, or any other answer: evicted at once
-//	    ├─(not in use)──> past soft the next use asks the KMS first
+//	unwrapped ──(0.80–0.95 soft)──> unwrapped again, in the background ──> …
+//	    │                             │ unavailable: tried again with back-off
+//	    │                             └ denied, or any other answer: evicted at once
+//	    ├─(not used for hard)──> evicted
 //	    └─(hard bound)──> evicted
 //
-// So a revocation takes effect within soft, an outage is survived for hard, and
-// a data key costs one call per soft bound however much it is used, none if it is not.
+// Past soft a data key is stale: the KMS was asked in time, and has not answered. It
+// serves until the KMS does, so a KMS that is slow or away keeps nobody waiting. So a
+// revocation takes effect within soft, or as soon as the KMS says so; an outage is
+// survived for hard; and a data key costs one call per soft bound however much it is
+// used, none once it has not been used for hard.
+//
+// Data keys that nobody uses in between are verified alike, within an allowance (see
+// idleRate). One that goes without lies dormant: past soft, its next use asks the KMS first.
 
 // verified starts d's bounds anew, from the moment when the KMS was asked: what
-// it knew then, it vouched for. It reports whether d still lives.
+// it knew then, it vouched for. A KMS that took longer than soft has d served as stale,
+// and is asked again. It reports whether d still lives.
 func (d *dataKey) verified(asked time.Duration) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -30,12 +36,12 @@ func (d *dataKey) verified(asked time.Duration) bool {
 		return false
 	}
 	soft := d.key.bounds.Soft
+	now := d.key.cache.now()
 	d.attempted, d.failures = asked, 0
-	d.lastUse.Store(int64(asked))
+	d.unanswered.Store(now >= asked+soft)
 	d.deadAt.Store(int64(asked + d.key.bounds.Hard))
 	d.freshUntil.Store(int64(asked + soft))
-	d.failing.Store(false)
-	d.schedule(d.key.cache.now(), asked+time.Duration((0.8+0.15*rand.Float64())*float64(soft)))
+	d.schedule(now, asked+time.Duration((0.8+0.15*rand.Float64())*float64(soft)))
 	return true
 }
 
@@ -49,37 +55,43 @@ func (d *dataKey) schedule(now, at time.Duration) {
 	d.timer.Reset(wait)
 }
 
-// tick does what is due: refresh a key in use, evict one at its hard bound, and
-// leave one that nobody uses alone.
+// tick does what is due: it has d verified, lets it lie dormant, or evicts it.
 func (d *dataKey) tick() {
 	now := d.key.cache.now()
-	if !d.usable(now) {
+	switch {
+	case !d.usable(now):
 		d.key.evict(d, expired)
-		return
-	}
-	if d.due(now) {
+	case d.due(now):
 		d.key.refresh(d, trace.SpanContext{})
+	case d.unusedFor(now) >= d.key.bounds.Hard:
+		d.key.evict(d, idle)
 	}
 }
 
-// due reports whether d lives and was used since the KMS was asked last. If not,
-// it is left alone for as long as nobody uses it.
+// due reports whether d is to be verified now. If not, it lies dormant.
 func (d *dataKey) due(now time.Duration) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.dead {
 		return false
 	}
-	if d.lastUse.Load() > int64(d.attempted) {
+	// A call that failed was paid for when d was due, and the gates bound those that follow.
+	if d.lastUse.Load() > int64(d.attempted) || d.failures > 0 || d.mayIdle(now) {
 		return true
 	}
-	d.failing.Store(false) // the next use finds out how things are
-	next := time.Duration(d.freshUntil.Load())
-	if next <= now {
-		next = time.Duration(d.deadAt.Load())
-	}
-	d.schedule(now, next)
+	d.unanswered.Store(false) // nobody will ask before the next use does
+	d.schedule(now, time.Duration(d.deadAt.Load()))
 	return false
+}
+
+// mayIdle reports whether d, which nobody used since it was verified, is verified all
+// the same. A key that only seals is not: that would make a data key which nobody wants.
+func (d *dataKey) mayIdle(now time.Duration) bool {
+	return d.key.use != hsm.SealOnly && d.unusedFor(now) < d.key.bounds.Hard && d.key.cache.idling.take(now)
+}
+
+func (d *dataKey) unusedFor(now time.Duration) time.Duration {
+	return now - time.Duration(d.lastUse.Load())
 }
 
 // refresh has the KMS vouch for d again.
@@ -117,7 +129,7 @@ func (k *key) verifyAgain(ctx context.Context, d *dataKey, parent trace.SpanCont
 	case err == nil:
 		defer secret.Destroy()
 		if err := d.makeCiphers(secret, now); err != nil {
-			return err
+			return k.notVerified(d, err)
 		}
 		if !d.verified(asked) {
 			d.dropCiphers()
@@ -150,10 +162,15 @@ func (k *key) supersede(ctx context.Context, d *dataKey, parent trace.SpanContex
 	return errEvicted
 }
 
+// attempt notes that the KMS is about to be asked. In time, before the soft bound, d
+// serves until there is an answer; past it, as long as there was none before.
 func (d *dataKey) attempt(now time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.attempted = now
+	if d.fresh(now) {
+		d.unanswered.Store(true)
+	}
 }
 
 // postpone has d tried again after a back-off.
@@ -163,7 +180,7 @@ func (d *dataKey) postpone(now time.Duration) {
 	if d.dead {
 		return
 	}
-	d.failing.Store(true)
+	d.unanswered.Store(true)
 	wait := providerBackoff.delay(d.failures, rand.Float64())
 	d.failures++
 	d.schedule(now, now+useGrain+wait) // within a grain it would pass for unused

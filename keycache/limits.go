@@ -31,9 +31,15 @@ const (
 	degradedAge = time.Hour
 	// prefixAge is how long one XAES prefix is used; see suite.Suite.MaxMessages for how often.
 	prefixAge = 24 * time.Hour
-	// staleWait is how long a use waits for a KMS that should verify a key past its
-	// soft bound. One that takes longer counts as unavailable, and the key serves as
-	// stale until the answer comes.
+	// idleBurst and idleRate bound the calls that verify data keys which nobody used since
+	// the last one: so many at once, and so many a second of one process. At the default
+	// soft bound that keeps about 260 idle data keys ready; a fleet of 10,000 with as many
+	// each stays within 10,000 calls a second, the lowest quota that AWS grants.
+	idleBurst = 256
+	idleRate  = 1
+	// staleWait is how long the first use of a dormant data key, one that went without,
+	// waits for its KMS past the soft bound. One that takes longer counts as unavailable,
+	// and the key serves as stale until the answer comes.
 	staleWait = time.Second
 	// corruptFor and deniedFor are how long a failure is remembered.
 	corruptFor = 30 * time.Second

@@ -315,12 +315,13 @@ func TestWaitersHonourTheirContext(t *testing.T) {
 	})
 }
 
-// Prefetch of a key past its soft bound has it verified, so that Open need not wait.
-func TestPrefetchVerifiesIdleKeys(t *testing.T) {
+// Prefetch of a dormant key has it verified, so that Open need not wait.
+func TestPrefetchVerifiesDormantKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newKMS("a")
 		text := foreign(t, 1, "v", m)[0]
 		r := newRig(t, keyOf(m), Options{})
+		r.idling.rate, r.idling.left = 0, 0
 		r.mustOpen(text, "v")
 		time.Sleep(2 * DefaultSoft)
 		m.answer(100*time.Millisecond, 0)

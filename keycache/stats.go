@@ -18,7 +18,7 @@ const (
 	flushed                         // an operator's wish
 	denied                          // the KMS said so
 	refused                         // the KMS had any other answer but the key
-	idle                            // of a miss: it is there, but nobody used it for a soft bound
+	idle                            // nobody used it for its hard bound; of a miss also: it is there, but lay dormant
 	evictionReasons
 )
 
@@ -112,7 +112,7 @@ type KeyStats struct {
 	Sealed, Opened, Failed uint64            // values
 	Hits, Stale            uint64            // values whose data key was there; there past its soft bound
 	Misses                 map[string]uint64 // waits for a data key that opens, by reason: first_seen, expired, evicted, flushed, denied, refused, idle
-	Evictions              map[string]uint64 // by the same reasons
+	Evictions              map[string]uint64 // by the same reasons; idle: nobody used it for its hard bound
 	Rotations              map[string]uint64 // by reason: initial, age, uses, bytes
 	Degraded               uint64            // data keys that not every KEK wrapped
 	Calls                  []CallStats

@@ -14,6 +14,7 @@ func TestStats(t *testing.T) {
 		m := newKMS("a")
 		m.answer(10*time.Millisecond, 0)
 		r := newRig(t, keyOf(m), Options{})
+		r.idling.rate, r.idling.left = 0, 0 // data keys lie dormant
 		text := r.mustSeal("v")
 		r.mustOpen(text, "v")
 		r.mustOpen(text, "v")

@@ -24,9 +24,9 @@ func (s *Session) fetch(k *key, h *envelope.Header) (*dataKey, error) {
 	return s.wait(f)
 }
 
-// settle decides whether d may serve, which it does at once within its soft
-// bound and while its KMS is known to be out. Else it asks the KMS first, and
-// takes one that does not answer soon for one that is out.
+// settle decides whether d may serve, which it does at once within its soft bound,
+// and past it while the KMS owes an answer. Only for one that lay dormant it asks the
+// KMS first, and takes a KMS that does not answer soon for one that is out.
 func (s *Session) settle(d *dataKey) (cacheState, error) {
 	if d.fresh(s.st.now) {
 		return hit, nil
@@ -47,6 +47,6 @@ func (s *Session) settle(d *dataKey) (cacheState, error) {
 	case err == errEvicted || err == errClosed || hsm.ClassOf(err) != hsm.Unavailable || !d.usable(s.st.now):
 		return miss, err
 	}
-	d.failing.Store(true)
+	d.unanswered.Store(true)
 	return stale, nil
 }

@@ -137,32 +137,20 @@ func (k *roughKMS) toxic(t *testing.T, kind, stream string, a toxics.Attributes)
 	}
 }
 
-// A KMS slower than the soft bound: nothing fails, and no open waits for as long as
-// the KMS takes. Past the soft bound one use waits a second for each look at the key,
-// since a revocation is to show; the others are served meanwhile.
+// A KMS slower than the soft bound: nothing fails, and nothing waits for it. That it is
+// nothing at all is held in virtual time: keycache's TestSlowKMSKeepsNobodyWaiting.
 func TestSlowKMS(t *testing.T) {
-	const latency, wait = 1600 * time.Millisecond, time.Second // wait: keycache's staleWait
+	const latency = 1600 * time.Millisecond
 	k := newRoughKMS(t)
 	s := k.stack(t)
 	sealed := s.sealed(t, `{"secret":"`+canary+`"}`)
 	undo := k.toxic(t, "latency", "downstream", toxics.Attributes{"latency": latency.Milliseconds()})()
 	defer undo()
-	opened, waited := 0, 0
 	for start := time.Now(); time.Since(start) < 3*latency; time.Sleep(10 * time.Millisecond) {
 		ok, took := s.opens(sealed)
-		switch {
-		case !ok:
-			t.Fatal("does not open")
-		case took >= wait+slack/2:
-			t.Errorf("an open took %v, where the KMS takes %v", took, latency)
-		case took > wait/2:
-			waited++
-		default:
-			opened++
+		if !ok || took > latency/2 {
+			t.Fatalf("opened %t, in %v, where the KMS takes %v", ok, took, latency)
 		}
-	}
-	if waited > 4 || opened < 10*waited { // one for each look, of which there is time for 4
-		t.Errorf("%d opens waited, %d did not", waited, opened)
 	}
 }
 
