@@ -14,7 +14,7 @@ import (
 func (b *bench) profile(ctx context.Context, dir string) error {
 	for _, conns := range []int{1, 16} {
 		file := fmt.Sprintf("%s/sealmesh-c%d.prof", dir, conns)
-		spec := rig.Spec{Name: fmt.Sprintf("profiled-%d", conns), Kind: rig.Levers, Args: []string{"-cpuprofile", file}}
+		spec := rig.Spec{Name: fmt.Sprintf("profiled-%d", conns), Kind: rig.Levers, Args: []string{"-procs", "1", "-cpuprofile", file}}
 		t := trial{id: fmt.Sprintf("profile/c%d", conns), contestants: []contestant{{nameOurs, spec, "/both/1"}},
 			body: load.NewDocument(2*kib, 5), conns: conns, turn: 8 * time.Second, rounds: 1}
 		if err := b.run(ctx, t); err != nil {

@@ -20,7 +20,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/local"
 	"github.com/sealmesh/sealmesh/keycache"

@@ -23,36 +23,40 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/proxy"
 	"github.com/sealmesh/sealmesh/proxy/policy"
+	"github.com/sealmesh/sealmesh/proxy/transport"
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
 // Levers are what may be turned about sealmesh to see what it is worth.
 type Levers struct {
-	Workers     uint  // grpc.NumStreamWorkers; 0: a new goroutine for each exchange
-	Window      int   // static window of a stream, bytes; of a connection 16 times that; 0: dynamic
-	ReadBuffer  int   // bytes; 0 is grpc-go's default
-	WriteBuffer int   // bytes; 0 is grpc-go's default
+	GRPC        bool  // serve by grpc-go
+	Window      int   // of a stream, bytes; of a connection 16 times that
 	GOGC        int   // percent
 	MemoryLimit int64 // bytes; 0: none
 	Procs       int   // GOMAXPROCS; 0: Go's default
 	CPUProfile  string
 }
 
-// Shipped is how `sealmesh serve` runs: what cmd/sealmesh sets.
-var Shipped = Levers{Workers: 64, Window: 256 << 10, GOGC: 200}
+// Shipped is how `sealmesh serve` runs on a machine of more than two cores: what
+// cmd/sealmesh sets.
+var Shipped = Levers{Window: 256 << 10, GOGC: 150}
 
-func (l Levers) options() []grpc.ServerOption {
-	opts := []grpc.ServerOption{grpc.NumStreamWorkers(uint32(l.Workers))}
-	if l.Window > 0 {
-		opts = append(opts, grpc.StaticStreamWindowSize(int32(l.Window)), grpc.StaticConnWindowSize(int32(16*l.Window)))
+// A server is what serves: ours or grpc-go's.
+type server interface {
+	grpc.ServiceRegistrar
+	Serve(net.Listener) error
+	Stop()
+}
+
+func (l Levers) server(p *policy.Policy) server {
+	o := proxy.Transport(p)
+	o.Window, o.ConnWindow = int32(l.Window), int32(16*l.Window)
+	if !l.GRPC {
+		return transport.New(o)
 	}
-	if l.ReadBuffer > 0 {
-		opts = append(opts, grpc.ReadBufferSize(l.ReadBuffer))
-	}
-	if l.WriteBuffer > 0 {
-		opts = append(opts, grpc.WriteBufferSize(l.WriteBuffer))
-	}
-	return opts
+	return grpc.NewServer(wire.ServerOption(), wire.PoolOption(), grpc.NumStreamWorkers(64),
+		grpc.StaticStreamWindowSize(o.Window), grpc.StaticConnWindowSize(o.ConnWindow),
+		grpc.MaxRecvMsgSize(o.MaxMessage), grpc.MaxSendMsgSize(4*o.MaxMessage), grpc.MaxConcurrentStreams(o.Streams))
 }
 
 func (l Levers) apply() (stop func(), err error) {
@@ -108,9 +112,7 @@ func ServeSealmesh(path, admin string, l Levers) error {
 		return err
 	}
 	defer server.Close()
-	size := int(max(p.Limits.BufferedBytes, 16<<20)) + 1<<20
-	g := grpc.NewServer(append(l.options(), wire.ServerOption(), wire.PoolOption(),
-		grpc.MaxRecvMsgSize(size), grpc.MaxSendMsgSize(4*size), grpc.MaxConcurrentStreams(uint32(p.Limits.Streams)))...)
+	g := l.server(p)
 	server.Register(g)
 	listener, err := net.Listen("unix", strings.TrimPrefix(p.Listen, "unix://"))
 	if err != nil {

@@ -119,7 +119,7 @@ func fixed(old, p *policy.Policy) error {
 	differs("tls", !sameTLS(old.TLS, p.TLS))
 	differs("audit", old.Audit != p.Audit)
 	differs("limits.streams", old.Limits.Streams != p.Limits.Streams)
-	differs("limits.buffered_bytes", messageBytes(old) != messageBytes(p))
+	differs("limits.buffered_bytes", proxy.Transport(old).MaxMessage != proxy.Transport(p).MaxMessage)
 	if len(names) == 0 {
 		return nil
 	}

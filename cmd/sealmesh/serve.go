@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,13 +11,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/proxy"
+	"github.com/sealmesh/sealmesh/proxy/transport"
 )
 
 const (
@@ -81,7 +82,7 @@ func serve(ctx context.Context, opt serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	creds, err := credentialsFor(p, log)
+	tlsConfig, err := serverTLSFor(p, log)
 	if err != nil {
 		return err
 	}
@@ -109,11 +110,11 @@ func serve(ctx context.Context, opt serveOptions) (err error) {
 	}
 	reload.server = proxy.NewServer(rt, reload.metrics, log, tracer)
 	defer reload.server.Close()
-	return reload.serve(ctx, opt, creds)
+	return reload.serve(ctx, opt, tlsConfig)
 }
 
 // serve serves the policy in place until ctx ends and what was in flight has too.
-func (r *reloader) serve(ctx context.Context, opt serveOptions, creds credentials.TransportCredentials) error {
+func (r *reloader) serve(ctx context.Context, opt serveOptions, tlsConfig *tls.Config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p := r.server.Runtime().Policy()
@@ -121,7 +122,9 @@ func (r *reloader) serve(ctx context.Context, opt serveOptions, creds credential
 	if err != nil {
 		return err
 	}
-	g := newGRPC(p, creds)
+	o := proxy.Transport(p)
+	o.TLS, o.Log = tlsConfig, r.log
+	g := transport.New(o)
 	r.server.Register(g)
 	ready := health.NewServer()
 	grpc_health_v1.RegisterHealthServer(g, ready)

@@ -10,17 +10,14 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
-
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// credentialsFor returns mutual TLS where the policy has it. The policy loader
+// serverTLSFor returns mutual TLS where the policy has it, else nil. The policy loader
 // refuses an address that others can reach without it.
-func credentialsFor(p *policy.Policy, log *slog.Logger) (credentials.TransportCredentials, error) {
+func serverTLSFor(p *policy.Policy, log *slog.Logger) (*tls.Config, error) {
 	if p.TLS == nil {
-		return insecure.NewCredentials(), nil
+		return nil, nil
 	}
 	s := &serverTLS{files: *p.TLS, log: log}
 	first, err := s.load()
@@ -28,7 +25,7 @@ func credentialsFor(p *policy.Policy, log *slog.Logger) (credentials.TransportCr
 		return nil, err
 	}
 	s.good.Store(first)
-	return credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS13, GetConfigForClient: s.current}), nil
+	return &tls.Config{MinVersion: tls.VersionTLS13, GetConfigForClient: s.current}, nil
 }
 
 // serverTLS reads its files for every handshake, of which Envoy makes few: so a
