@@ -132,7 +132,7 @@ func (k *key) ahead(d *dataKey, now time.Duration, parent trace.SpanContext) {
 
 // succeed makes the data key that seals after d, which is nil at first.
 func (k *key) succeed(d *dataKey, parent trace.SpanContext) *flight {
-	return k.cache.join(&k.flights, makingFlight, func(ctx context.Context) (*dataKey, error) {
+	return k.join(makingFlight, func(ctx context.Context) (*dataKey, error) {
 		if c := k.current.Load(); c != nil && c != d && c.maySeal(k.cache.now()) {
 			return c, nil // the flight before this one made it
 		}

@@ -25,7 +25,7 @@ func (f *flight) wait(ctx context.Context) (*dataKey, error) {
 	}
 }
 
-var errClosed = errors.New("the key cache is closed")
+var errClosed = errors.New("the key is closed")
 
 // flights holds what is in flight, by the hash of the record. It is by the whole
 // record and not by the data key's id, which an attacker can copy into a record
@@ -36,15 +36,16 @@ type flights struct {
 }
 
 // join returns the flight of that id, and starts run when there is none.
-func (c *Cache) join(fs *flights, id [32]byte, run func(context.Context) (*dataKey, error)) *flight {
+func (k *key) join(id [32]byte, run func(context.Context) (*dataKey, error)) *flight {
+	fs := &k.flights
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if f := fs.m[id]; f != nil {
 		return f
 	}
 	f := &flight{done: make(chan struct{})}
-	started := c.spawn(func() {
-		f.d, f.err = run(c.ctx)
+	started := k.work.spawn(func() {
+		f.d, f.err = run(k.work.ctx)
 		fs.mu.Lock()
 		delete(fs.m, id)
 		fs.mu.Unlock()

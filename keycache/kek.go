@@ -37,25 +37,25 @@ type kek struct {
 
 // call asks the KMS behind kk, unless its gate is shut. It waits for one of
 // the cache's slots first, so that no burst of misses becomes a burst of calls.
-func (c *Cache) call(ctx context.Context, kk *kek, op operation, timeout time.Duration, parent trace.SpanContext, ask func(context.Context) error) error {
-	if err := kk.shut(op, c.now()); err != nil {
+func (e *engine) call(ctx context.Context, kk *kek, op operation, timeout time.Duration, parent trace.SpanContext, ask func(context.Context) error) error {
+	if err := kk.shut(op, e.now()); err != nil {
 		return err
 	}
 	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
+	case e.slots <- struct{}{}:
+		defer func() { <-e.slots }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	began := c.now()
+	began := e.now()
 	if err := kk.enter(op, began, timeout); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(c.observe(ctx, kk.key, parent), timeout)
+	bounded, cancel := context.WithTimeout(e.observe(ctx, kk.key, parent), timeout)
 	defer cancel()
-	err := ask(ctx)
-	now := c.now()
-	if c.ctx.Err() == nil { // else it was our own end that cut it short
+	err := ask(bounded)
+	now := e.now()
+	if ctx.Err() == nil { // else it was the caller who cut it short
 		kk.gate.leave(began, now, err, rand.Float64())
 	}
 	kk.calls[op].add(now-began, err)

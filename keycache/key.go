@@ -18,7 +18,9 @@ import (
 // A key is one configured key: its KEKs, the data key that seals now, and every
 // data key that opens.
 type key struct {
-	cache   *Cache
+	cache   *engine
+	caches  atomic.Int64 // that have it
+	work    *work
 	name    string
 	context hsm.EncryptionContext
 	use     hsm.Use
@@ -52,7 +54,7 @@ type failure struct {
 }
 
 func (c *Cache) newKey(cfg *hsm.Key, stores map[string]Storing) (*key, error) {
-	k := &key{cache: c, name: cfg.Name, context: cfg.Context, use: cfg.Use, quorum: cfg.Quorum}
+	k := &key{cache: c.engine, work: newWork(), name: cfg.Name, context: cfg.Context, use: cfg.Use, quorum: cfg.Quorum}
 	var err error
 	if k.rotate, k.bounds, err = resolve(cfg); err != nil {
 		return nil, err
@@ -68,6 +70,7 @@ func (c *Cache) newKey(cfg *hsm.Key, stores map[string]Storing) (*key, error) {
 			return nil, err
 		}
 	}
+	k.caches.Store(1)
 	k.flights.m = map[[32]byte]*flight{}
 	if k.failed, err = lru2.New[[32]byte, failure](rememberedRecords); err != nil {
 		return nil, err

@@ -9,8 +9,8 @@
 package keycache
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -31,21 +31,9 @@ type Options struct {
 
 // A Cache holds the unwrapped data keys of one keyring. Safe for concurrent use.
 type Cache struct {
-	recorder *keyuse.Recorder
-	tracer   trace.Tracer
-	timeout  time.Duration
-	start    time.Time
-	keys     map[string]*key
-	slots    chan struct{} // provider calls in flight
-	lru      lru
-	idling   allowance // calls for data keys that nobody uses
-	states   sync.Pool // of *state, what sessions reuse
-
-	ctx    context.Context // of background work
-	cancel context.CancelFunc
-	mu     sync.Mutex
-	closed bool
-	work   sync.WaitGroup
+	*engine
+	keys   map[string]*key
+	closed sync.Once
 }
 
 // New returns an empty cache over ring. It asks no provider.
@@ -56,27 +44,48 @@ func New(ring *hsm.Keyring, opt Options) (*Cache, error) {
 	if opt.MaxKeys < 0 || opt.Parallel < 0 || opt.Timeout < 0 {
 		return nil, errors.New("key cache: an option is negative")
 	}
-	c := &Cache{
-		recorder: opt.Recorder,
-		tracer:   opt.Tracer,
-		timeout:  orDefault(opt.Timeout, DefaultTimeout),
-		start:    time.Now(),
-		keys:     map[string]*key{},
-		slots:    make(chan struct{}, orDefault(opt.Parallel, DefaultParallel)),
-		lru:      lru{max: orDefault(opt.MaxKeys, DefaultMaxKeys)},
-		idling:   allowance{burst: idleBurst, rate: idleRate, left: idleBurst},
+	c := &Cache{engine: newEngine(&opt), keys: map[string]*key{}}
+	if err := c.add(ring, opt.Stores); err != nil {
+		return nil, err
 	}
-	c.states.New = func() any { return newState() }
-	c.ctx, c.cancel = context.WithCancel(context.Background())
+	return c, nil
+}
+
+// Next returns a cache over ring, and over those keys of c that keep names, whose data
+// keys it goes on with: they are both caches' from then on. Both keep to the same
+// limits together. Each is to be closed; a key ends with the last cache that has it.
+// It asks no provider.
+func (c *Cache) Next(ring *hsm.Keyring, stores map[string]Storing, keep ...string) (*Cache, error) {
+	next := &Cache{engine: c.engine, keys: map[string]*key{}}
+	for _, name := range keep {
+		k := c.keys[name]
+		if k == nil {
+			return nil, fmt.Errorf("key cache: there is no key %q to keep", name)
+		}
+		next.keys[name] = k
+	}
+	if err := next.add(ring, stores); err != nil {
+		return nil, err
+	}
+	for _, name := range keep {
+		next.keys[name].caches.Add(1)
+	}
+	return next, nil
+}
+
+// add makes the keys of ring.
+func (c *Cache) add(ring *hsm.Keyring, stores map[string]Storing) error {
 	for _, cfg := range ring.Keys() {
-		k, err := c.newKey(cfg, opt.Stores)
+		if c.keys[cfg.Name] != nil {
+			return fmt.Errorf("key cache: key %q is there twice", cfg.Name)
+		}
+		k, err := c.newKey(cfg, stores)
 		if err != nil {
-			c.cancel()
-			return nil, err
+			return err
 		}
 		c.keys[k.name] = k
 	}
-	return c, nil
+	return nil
 }
 
 // Flush drops every unwrapped data key of the key of that name, or of all keys
@@ -89,36 +98,21 @@ func (c *Cache) Flush(name string) {
 	}
 }
 
-// Close drops all keys and stops background work. Sessions must have ended. It
-// may be called more than once.
+// Close drops all keys that no other cache has, and stops their background work.
+// Sessions must have ended. It may be called more than once.
 func (c *Cache) Close() error {
-	c.mu.Lock()
-	c.closed = true
-	c.mu.Unlock()
-	c.cancel()
-	c.work.Wait()
-	c.Flush("")
+	c.closed.Do(func() {
+		var ended []*key
+		for _, k := range c.keys {
+			if k.caches.Add(-1) == 0 {
+				k.work.stop()
+				ended = append(ended, k)
+			}
+		}
+		for _, k := range ended {
+			k.work.running.Wait()
+			k.flush()
+		}
+	})
 	return nil
-}
-
-// spawn runs f in the background, unless the cache is closed.
-func (c *Cache) spawn(f func()) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return false
-	}
-	c.work.Go(f)
-	return true
-}
-
-// now is the time by which all bounds go: monotonic, since the cache was made. It
-// does not count the time that a machine is suspended.
-func (c *Cache) now() time.Duration { return time.Since(c.start) }
-
-// admit makes room for d among the data keys that open.
-func (c *Cache) admit(d *dataKey) {
-	for _, leaving := range c.lru.add(d) {
-		leaving.key.evict(leaving, evicted)
-	}
 }

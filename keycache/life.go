@@ -49,7 +49,7 @@ func (d *dataKey) verified(asked time.Duration) bool {
 func (d *dataKey) schedule(now, at time.Duration) {
 	wait := min(at, time.Duration(d.deadAt.Load())) - now
 	if d.timer == nil {
-		d.timer = time.AfterFunc(wait, func() { d.key.cache.spawn(d.tick) })
+		d.timer = time.AfterFunc(wait, func() { d.key.work.spawn(d.tick) })
 		return
 	}
 	d.timer.Reset(wait)
@@ -106,7 +106,7 @@ func (k *key) freshen(d *dataKey, parent trace.SpanContext) *flight {
 }
 
 func (k *key) ask(d *dataKey, parent trace.SpanContext, enough func() bool) *flight {
-	return k.cache.join(&k.flights, d.sum, func(ctx context.Context) (*dataKey, error) {
+	return k.join(d.sum, func(ctx context.Context) (*dataKey, error) {
 		if enough() {
 			return d, nil
 		}

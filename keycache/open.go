@@ -59,7 +59,7 @@ func (k *key) fetch(h *envelope.Header, parent trace.SpanContext) (*flight, erro
 	if err := k.remembered(sum); err != nil {
 		return nil, err
 	}
-	return k.cache.join(&k.flights, sum, func(ctx context.Context) (*dataKey, error) {
+	return k.join(sum, func(ctx context.Context) (*dataKey, error) {
 		return k.load(ctx, r, sum, parent)
 	}), nil
 }

@@ -229,7 +229,7 @@ func (k *key) fetchStored(id envelope.KeyID, parent trace.SpanContext) (*flight,
 	if err := k.remembered(flight); err != nil {
 		return nil, err
 	}
-	return k.cache.join(&k.flights, flight, func(ctx context.Context) (*dataKey, error) {
+	return k.join(flight, func(ctx context.Context) (*dataKey, error) {
 		d, err := k.loadStored(ctx, id, parent)
 		if err != nil {
 			k.remember(flight, err)

@@ -41,7 +41,7 @@ var errStrangers = errors.New("too many unknown data keys lately: the store is n
 // A shelf is the store as one key uses it.
 type shelf struct {
 	Storing
-	cache     *Cache
+	cache     *engine
 	scope     store.Scope
 	gate      gate
 	slots     chan struct{}
@@ -81,8 +81,8 @@ func (k *key) newShelf(s Storing) (*shelf, error) {
 }
 
 // call asks the store, unless its gate is shut.
-func (h *shelf) call(ctx context.Context, op storeOperation, ask func(context.Context) (envelope.Record, error)) (envelope.Record, error) {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+func (h *shelf) call(caller context.Context, op storeOperation, ask func(context.Context) (envelope.Record, error)) (envelope.Record, error) {
+	ctx, cancel := context.WithTimeout(caller, storeTimeout)
 	defer cancel()
 	select {
 	case h.slots <- struct{}{}:
@@ -96,7 +96,7 @@ func (h *shelf) call(ctx context.Context, op storeOperation, ask func(context.Co
 	}
 	r, err := ask(ctx)
 	now := h.cache.now()
-	if h.cache.ctx.Err() == nil {
+	if caller.Err() == nil {
 		h.gate.leave(began, now, outage(err), rand.Float64())
 	}
 	err = storeError(op, err)

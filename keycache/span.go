@@ -38,15 +38,15 @@ func parentOf(x *keyuse.Exchange) trace.SpanContext {
 
 // observe has every request that a provider makes to its back end become a span,
 // below the exchange that was the first to need it.
-func (c *Cache) observe(ctx context.Context, keyName string, parent trace.SpanContext) context.Context {
-	if c.tracer == nil {
+func (e *engine) observe(ctx context.Context, keyName string, parent trace.SpanContext) context.Context {
+	if e.tracer == nil {
 		return ctx
 	}
 	if parent.IsValid() {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
 	}
 	return hsm.WithObserver(ctx, func(call hsm.Call) {
-		_, span := c.tracer.Start(ctx, spanName(&call), trace.WithSpanKind(trace.SpanKindClient),
+		_, span := e.tracer.Start(ctx, spanName(&call), trace.WithSpanKind(trace.SpanKindClient),
 			trace.WithTimestamp(call.Start), trace.WithAttributes(attributesOf(&call)...), trace.WithAttributes(attrKeyName.String(keyName)))
 		if call.Err != nil {
 			// The class and the back end's code, not the message: that is the back end's own, and for logs.

@@ -20,22 +20,25 @@ import (
 // the tag of the value that it seals.
 const verifyName = "sealmesh.verify"
 
-// Verify proves every key: generates or loads a data key, wraps it under each
-// KEK, unwraps it, and seals and opens one value with every suite that a tag uses.
-// Its key uses are recorded like any other. A KEK that does not answer is
-// passed over while a quorum does. The error joins one *Error for each key that fails.
-func (c *Cache) Verify(ctx context.Context) error {
+// Verify proves the keys of those names, or every key where none is named: generates
+// or loads a data key, wraps it under each KEK, unwraps it, and seals and opens one value
+// with every suite that a tag uses. Its key uses are recorded like any other. A KEK that
+// does not answer is passed over while a quorum does. The error joins one *Error for
+// each key that fails.
+func (c *Cache) Verify(ctx context.Context, names ...string) error {
 	keys := c.sorted()
 	errs := make([]error, len(keys))
 	var wg sync.WaitGroup
 	for i, k := range keys {
-		wg.Go(func() { errs[i] = k.verify(ctx) })
+		if len(names) == 0 || slices.Contains(names, k.name) {
+			wg.Go(func() { errs[i] = c.verify(ctx, k) })
+		}
 	}
 	wg.Wait()
 	return errors.Join(errs...)
 }
 
-func (k *key) verify(ctx context.Context) error {
+func (c *Cache) verify(ctx context.Context, k *key) error {
 	if k.shelf != nil {
 		if err := k.shelf.verify(ctx); err != nil {
 			return &Error{Reason: reasonToSeal(err), Key: k.name, Err: err}
@@ -54,7 +57,7 @@ func (k *key) verify(ctx context.Context) error {
 		}
 	}
 	for _, s := range k.usedSuites() {
-		if err := k.verifySuite(ctx, s); err != nil {
+		if err := c.verifySuite(ctx, k, s); err != nil {
 			return err
 		}
 	}
@@ -120,9 +123,9 @@ func (k *key) verifyKEK(ctx context.Context, kk *kek, d *dataKey) error {
 }
 
 // verifySuite goes the way of every value, through a session.
-func (k *key) verifySuite(ctx context.Context, id *suite.Suite) error {
+func (c *Cache) verifySuite(ctx context.Context, k *key, id *suite.Suite) error {
 	t := &Tag{name: verifyName, key: k, suite: id, fieldContext: []byte(verifyName)}
-	s := k.cache.Session(ctx, keyuse.Exchange{Route: verifyName, Direction: verifyName})
+	s := c.Session(ctx, keyuse.Exchange{Route: verifyName, Direction: verifyName})
 	value := []byte(time.Now().UTC().Format(time.RFC3339Nano))
 	sealed, err := s.Seal(nil, t, codec.Text, value)
 	if err == nil {

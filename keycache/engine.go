@@ -1,0 +1,83 @@
+package keycache
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sealmesh/sealmesh/keycache/keyuse"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// An engine is what the keys of a process share, and the caches that follow one
+// another: a clock, the limits, and where key uses go. Safe for concurrent use.
+type engine struct {
+	recorder *keyuse.Recorder
+	tracer   trace.Tracer
+	timeout  time.Duration
+	start    time.Time
+	slots    chan struct{} // provider calls in flight
+	lru      lru
+	idling   allowance // calls for data keys that nobody uses
+	states   sync.Pool // of *state, what sessions reuse
+}
+
+func newEngine(opt *Options) *engine {
+	e := &engine{
+		recorder: opt.Recorder,
+		tracer:   opt.Tracer,
+		timeout:  orDefault(opt.Timeout, DefaultTimeout),
+		start:    time.Now(),
+		slots:    make(chan struct{}, orDefault(opt.Parallel, DefaultParallel)),
+		lru:      lru{max: orDefault(opt.MaxKeys, DefaultMaxKeys)},
+		idling:   allowance{burst: idleBurst, rate: idleRate, left: idleBurst},
+	}
+	e.states.New = func() any { return newState() }
+	return e
+}
+
+// now is the time by which all bounds go: monotonic, since the engine was made. It
+// does not count the time that a machine is suspended.
+func (e *engine) now() time.Duration { return time.Since(e.start) }
+
+// admit makes room for d among the data keys that open.
+func (e *engine) admit(d *dataKey) {
+	for _, leaving := range e.lru.add(d) {
+		leaving.key.evict(leaving, evicted)
+	}
+}
+
+// A work is what a key does in the background, until it is stopped.
+type work struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu      sync.Mutex
+	stopped bool
+	running sync.WaitGroup
+}
+
+func newWork() *work {
+	w := new(work)
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	return w
+}
+
+// spawn runs f in the background, unless w was stopped.
+func (w *work) spawn(f func()) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped {
+		return false
+	}
+	w.running.Go(f)
+	return true
+}
+
+// stop has what runs end soon, and nothing begin any more.
+func (w *work) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = true
+	w.cancel()
+}
