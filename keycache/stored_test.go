@@ -5,7 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"iter"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,7 +23,7 @@ import (
 
 // A shop is a store in memory, that can be slow, away, or lie.
 type shop struct {
-	claims, finds, gets atomic.Int64
+	claims, finds, gets, puts, replaces atomic.Int64
 
 	mu    sync.Mutex
 	slots map[store.Slot]envelope.Record
@@ -80,6 +83,45 @@ func (s *shop) Find(ctx context.Context, slot store.Slot) (envelope.Record, erro
 
 func (s *shop) Get(ctx context.Context, id envelope.KeyID) (envelope.Record, error) {
 	return s.do(ctx, &s.gets, func() (envelope.Record, error) { return found(s.keys, id) })
+}
+
+func (s *shop) Put(ctx context.Context, r envelope.Record) (envelope.Record, error) {
+	return s.do(ctx, &s.puts, func() (envelope.Record, error) {
+		if there, ok := s.keys[r.KeyID()]; ok {
+			return there, nil
+		}
+		s.keys[r.KeyID()] = r
+		return r, nil
+	})
+}
+
+func (s *shop) Replace(ctx context.Context, old, next envelope.Record) (envelope.Record, error) {
+	return s.do(ctx, &s.replaces, func() (envelope.Record, error) {
+		there, err := found(s.keys, old.KeyID())
+		if err != nil || !bytes.Equal(envelope.AppendRecord(nil, there), envelope.AppendRecord(nil, old)) {
+			return there, err
+		}
+		s.keys[old.KeyID()] = next
+		for slot, r := range s.slots {
+			if r.Commitment == next.Commitment {
+				s.slots[slot] = next
+			}
+		}
+		return next, nil
+	})
+}
+
+func (s *shop) All(ctx context.Context) iter.Seq2[envelope.Record, error] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	records := slices.Collect(maps.Values(s.keys))
+	return func(yield func(envelope.Record, error) bool) {
+		for _, r := range records {
+			if !yield(r, ctx.Err()) || ctx.Err() != nil {
+				return
+			}
+		}
+	}
 }
 
 func found[K comparable](m map[K]envelope.Record, k K) (envelope.Record, error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 )
 
 // A Store keeps wrapped-key records: by slot, for those who seal, and by id of
-// their data key, for those who open. Records never change and are never removed.
+// their data key, for those who open. A record is never removed, and what never changes of it
+// is which data key it holds: only [Store.Replace] gives it other wraps.
 //
 // Every implementation passes storetest.Run. All methods are safe for concurrent
 // use, by many processes too, honour ctx, and return the errors below or others that
@@ -23,15 +25,31 @@ type Store interface {
 	// Claim puts r into the slot unless another record is there, and returns the one
 	// that is there then: of any number of claims of one slot, by any number of
 	// processes, the first wins and all return its record. When Claim returns, that
-	// record is durable and [Store.Get] finds it. r must pass [envelope.Record.Check].
+	// record is durable and [Store.Get] finds it. r must pass [envelope.Record.Check], and be of
+	// a data key that no other slot holds.
 	Claim(ctx context.Context, slot Slot, r envelope.Record) (envelope.Record, error)
 
-	// Find returns the record in the slot, with all that Claim promises of it.
+	// Find returns the record of the data key in the slot, as Get does.
 	Find(ctx context.Context, slot Slot) (envelope.Record, error)
 
 	// Get returns the record of the data key of that id. The caller proves, once it
 	// is unwrapped, that the data key matches the record's commitment.
 	Get(ctx context.Context, id envelope.KeyID) (envelope.Record, error)
+
+	// Put keeps r by id and in no slot, unless a record of that id is there, and
+	// returns the one that is there then, as durable as after Claim. It may be of another
+	// data key, with the same half of a commitment: the caller compares.
+	Put(ctx context.Context, r envelope.Record) (envelope.Record, error)
+
+	// Replace puts next in the place of old, which is of the same data key, if old is what is there,
+	// and returns what is there then: next, durably, or what another process put there
+	// meanwhile. Whoever reads at any moment, of a crash too, finds one of them whole.
+	Replace(ctx context.Context, old, next envelope.Record) (envelope.Record, error)
+
+	// All yields every record that was there when it began, by id and once, and maybe
+	// some that came since. One that is damaged is yielded as [ErrCorrupt], and the rest
+	// follows; after any other error nothing does.
+	All(ctx context.Context) iter.Seq2[envelope.Record, error]
 
 	io.Closer
 }
@@ -92,7 +110,19 @@ func Encode(r envelope.Record) ([]byte, error) {
 	return b, nil
 }
 
-// Decode is its inverse. The record does not alias b. Errors are [ErrCorrupt].
+// EncodeBoth is Encode for [Store.Replace].
+func EncodeBoth(old, next envelope.Record) (a, b []byte, err error) {
+	if old.Commitment != next.Commitment {
+		return nil, nil, errors.New("store: a record gives way to another of the same data key only")
+	}
+	if a, err = Encode(old); err != nil {
+		return nil, nil, err
+	}
+	b, err = Encode(next)
+	return a, b, err
+}
+
+// Decode is the inverse of Encode. The record does not alias b. Errors are [ErrCorrupt].
 func Decode(b []byte) (envelope.Record, error) {
 	if len(b) > MaxRecord {
 		return envelope.Record{}, fmt.Errorf("%w: %d bytes, at most %d", ErrCorrupt, len(b), MaxRecord)

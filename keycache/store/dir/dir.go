@@ -3,11 +3,11 @@
 // and fsync are not for it.
 //
 //	DIR/keys/<id>      one record: its text form, and a line with its SHA-256
-//	DIR/slots/<slot>   the same file, linked: what writers share
+//	DIR/slots/<slot>   a link to it as it was at first: which data key writers share
 //
-// A file is written, synced and linked, never changed and never replaced, so that
+// A file is written, synced and linked, or renamed over the one that it replaces, and never changed, so that
 // a crash at any moment leaves whole records and nothing else but a temporary file. A record is in
-// keys before it is in a slot. Files are 0600 and folders 0700, although what they
+// keys before it is in a slot, and what counts is the one in keys. Files are 0600 and folders 0700, although what they
 // hold is wrapped and opens nothing without its KEK.
 package dir
 
@@ -93,62 +93,93 @@ func (d *Dir) sweep() error {
 
 // Claim implements [store.Store].
 func (d *Dir) Claim(ctx context.Context, slot store.Slot, r envelope.Record) (envelope.Record, error) {
-	if err := ctx.Err(); err != nil {
-		return envelope.Record{}, fmt.Errorf("dir store: claim: %w", err)
-	}
-	if got, err := d.Find(ctx, slot); !errors.Is(err, store.ErrNotFound) {
-		return got, err
-	}
-	key := d.keyPath(r.KeyID())
-	ours, err := d.write(key, r)
-	if err != nil {
-		return envelope.Record{}, classify("claim", err)
-	}
-	err = os.Link(key, d.slotPath(slot))
-	if errors.Is(err, fs.ErrExist) {
-		return d.lost(ctx, slot, key, ours)
-	}
-	if err == nil {
-		err = syncDir(filepath.Join(d.path, slotsDir))
-	}
-	if err != nil {
-		return envelope.Record{}, classify("claim", err)
-	}
-	return r, nil
+	return d.do(ctx, "claim", func() (envelope.Record, error) {
+		if got, err := d.find(ctx, slot); !errors.Is(err, fs.ErrNotExist) {
+			return got, err
+		}
+		key := d.keyPath(r.KeyID())
+		ours, err := d.write(key, r)
+		if err == nil && !ours { // it was put here before, maybe with other wraps
+			r, err = d.get(ctx, r.KeyID())
+		}
+		if err != nil {
+			return envelope.Record{}, err
+		}
+		err = os.Link(key, d.slotPath(slot))
+		if errors.Is(err, fs.ErrExist) {
+			return d.lost(ctx, slot, key, ours)
+		}
+		if err == nil {
+			err = syncDir(filepath.Join(d.path, slotsDir))
+		}
+		return r, err
+	})
 }
 
 // lost returns the winner's record, and takes back the loser's, if this claim is
 // what brought it: nothing was sealed under it yet.
 func (d *Dir) lost(ctx context.Context, slot store.Slot, key string, ours bool) (envelope.Record, error) {
-	winner, err := d.Find(ctx, slot)
+	winner, err := d.find(ctx, slot)
 	if err == nil && ours {
-		err = classify("claim", os.Remove(key))
+		err = os.Remove(key)
 	}
 	return winner, err
 }
 
 // Find implements [store.Store].
 func (d *Dir) Find(ctx context.Context, slot store.Slot) (envelope.Record, error) {
-	b, err := read(ctx, d.slotPath(slot))
+	return d.do(ctx, "find", func() (envelope.Record, error) { return d.find(ctx, slot) })
+}
+
+func (d *Dir) find(ctx context.Context, slot store.Slot) (envelope.Record, error) {
+	r, err := load(ctx, d.slotPath(slot))
 	if err != nil {
-		return envelope.Record{}, classify("find", err)
+		return envelope.Record{}, err
 	}
-	r, err := decode(b)
-	return r, classify("find", err)
+	r, err = d.get(ctx, r.KeyID())
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: the slot's data key has no record any more", store.ErrCorrupt)
+	}
+	return r, err
 }
 
 // Get implements [store.Store].
 func (d *Dir) Get(ctx context.Context, id envelope.KeyID) (envelope.Record, error) {
-	b, err := read(ctx, d.keyPath(id))
-	if err != nil {
-		return envelope.Record{}, classify("get", err)
-	}
-	r, err := decode(b)
+	return d.do(ctx, "get", func() (envelope.Record, error) { return d.get(ctx, id) })
+}
+
+func (d *Dir) get(ctx context.Context, id envelope.KeyID) (envelope.Record, error) {
+	r, err := load(ctx, d.keyPath(id))
 	if err == nil && r.KeyID() != id {
 		err = fmt.Errorf("%w: the record of another data key", store.ErrCorrupt)
 	}
+	return r, err
+}
+
+// Put implements [store.Store].
+func (d *Dir) Put(ctx context.Context, r envelope.Record) (envelope.Record, error) {
+	return d.do(ctx, "put", func() (envelope.Record, error) {
+		if ours, err := d.write(d.keyPath(r.KeyID()), r); err != nil || ours {
+			return r, err
+		}
+		return d.get(ctx, r.KeyID())
+	})
+}
+
+// do reports an operation to whoever observes, and gives its failure a class.
+func (d *Dir) do(ctx context.Context, operation string, f func() (envelope.Record, error)) (r envelope.Record, err error) {
+	call := store.Call{System: "dir", Operation: operation, Collection: filepath.Base(d.path), Start: time.Now()}
+	if err = ctx.Err(); err == nil {
+		r, err = f()
+	}
+	err = classify(operation, err)
+	call.End = time.Now()
+	if !errors.Is(err, store.ErrNotFound) {
+		call.Err = err
+	}
+	store.Observe(ctx, call)
 	if err != nil {
-		return envelope.Record{}, classify("get", err)
+		return envelope.Record{}, err
 	}
 	return r, nil
 }
@@ -176,7 +207,7 @@ func classify(operation string, err error) error {
 		err = e.Err
 	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && operation != "find" && operation != "get":
+	case errors.Is(err, fs.ErrNotExist) && operation != "find" && operation != "get" && operation != "replace":
 		err = fmt.Errorf("%w: %w: make the folder that the store is in", store.ErrMisconfigured, err)
 	case errors.Is(err, fs.ErrNotExist):
 		err = store.ErrNotFound

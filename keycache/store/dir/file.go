@@ -26,25 +26,33 @@ const maxFile = store.MaxRecord/3*4 + 256
 // write puts r in a file, unless that is there, and returns when it is durable. It
 // is there whole or not at all.
 func (d *Dir) write(path string, r envelope.Record) (ours bool, err error) {
-	b, err := encode(r)
+	name, err := prepare(filepath.Dir(path), r)
 	if err != nil {
 		return false, err
 	}
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, temporary) // 0600
-	if err != nil {
-		return false, err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(b)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return false, err
-	}
-	err = os.Link(f.Name(), path)
+	defer os.Remove(name)
+	err = os.Link(name, path)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return false, err
 	}
-	return err == nil, syncDir(dir)
+	return err == nil, syncDir(filepath.Dir(path))
+}
+
+// prepare makes a temporary file of r, and returns its name once it is durable.
+func prepare(dir string, r envelope.Record) (name string, err error) {
+	b, err := encode(r)
+	if err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(dir, temporary) // 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(b)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(f.Name()))
+	}
+	return f.Name(), nil
 }
 
 func encode(r envelope.Record) ([]byte, error) {
@@ -67,6 +75,14 @@ func decode(b []byte) (envelope.Record, error) {
 		return envelope.Record{}, fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 	}
 	return r, nil
+}
+
+func load(ctx context.Context, path string) (envelope.Record, error) {
+	b, err := read(ctx, path)
+	if err != nil {
+		return envelope.Record{}, err
+	}
+	return decode(b)
 }
 
 func read(ctx context.Context, path string) ([]byte, error) {

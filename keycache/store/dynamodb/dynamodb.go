@@ -9,10 +9,12 @@
 // The URL is dynamodb:TABLE, with ?region=… and, for a stand-in, &endpoint=… if the
 // environment does not say. The role needs dynamodb:PutItem and dynamodb:GetItem on the
 // table (a transaction counts as its parts), and nothing else: it cannot delete. IAM does not
-// tell a new item from one that is overwritten, so turn point-in-time recovery on.
+// tell a new item from one that is overwritten, so turn point-in-time recovery on. Who re-wraps
+// records needs GetItem, Scan and UpdateItem.
 //
 // Partition key pk is 'k' and the data key's id, or 's' and the slot; attribute r of both is the
-// record. A claim writes both in one transaction, or neither. All reads are strongly consistent: an eventually
+// record, and that of the slot, which is never replaced, only says of which data key. A claim
+// writes both in one transaction, or neither. All reads are strongly consistent: an eventually
 // consistent one may deny a record that is there. For the same reason one Region writes:
 // a global table in its default mode takes two first writers, one in each Region, and
 // forgets one of their slots; their data keys stay readable by id, late. Use
@@ -33,7 +35,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
+	smithy "github.com/aws/smithy-go/middleware"
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/keycache/store"
 )
@@ -91,6 +93,9 @@ func Open(ctx context.Context, address string) (*Table, error) {
 		if endpoint := q.Get("endpoint"); endpoint != "" {
 			o.BaseEndpoint = aws.String(endpoint)
 		}
+		o.APIOptions = append(o.APIOptions, func(stack *smithy.Stack) error {
+			return stack.Finalize.Insert(observer{table: name, region: cfg.Region}, "Retry", smithy.After)
+		})
 	})
 	return &Table{client: client, name: name}, nil
 }
@@ -133,13 +138,18 @@ func pause(ctx context.Context) error {
 
 func (t *Table) put(kind byte, name, record []byte) types.TransactWriteItem {
 	return types.TransactWriteItem{Put: &types.Put{
-		TableName: &t.name,
-		Item: map[string]types.AttributeValue{
-			keyAttribute:    &types.AttributeValueMemberB{Value: append([]byte{kind}, name...)},
-			recordAttribute: &types.AttributeValueMemberB{Value: record},
-		},
-		ConditionExpression: aws.String(notTaken),
+		TableName: &t.name, Item: item(kind, name, record), ConditionExpression: aws.String(notTaken),
 	}}
+}
+
+func key(kind byte, name []byte) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{keyAttribute: &types.AttributeValueMemberB{Value: append([]byte{kind}, name...)}}
+}
+
+func item(kind byte, name, record []byte) map[string]types.AttributeValue {
+	i := key(kind, name)
+	i[recordAttribute] = &types.AttributeValueMemberB{Value: record}
+	return i
 }
 
 // cancelledFor reports whether a transaction was cancelled for that reason.
@@ -163,7 +173,15 @@ func (t *Table) Find(ctx context.Context, slot store.Slot) (envelope.Record, err
 		return envelope.Record{}, classify("find", err)
 	}
 	r, err := store.Decode(b)
-	return r, classify("find", err)
+	if err != nil {
+		return envelope.Record{}, classify("find", err)
+	}
+	id := r.KeyID()
+	r, err = t.Get(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		err = classify("find", store.ErrCorrupt) // the slot's data key has no record any more
+	}
+	return r, err
 }
 
 // Get implements [store.Store].
@@ -177,11 +195,7 @@ func (t *Table) Get(ctx context.Context, id envelope.KeyID) (envelope.Record, er
 }
 
 func (t *Table) get(ctx context.Context, kind byte, name []byte) ([]byte, error) {
-	out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName:      &t.name,
-		ConsistentRead: aws.Bool(true),
-		Key:            map[string]types.AttributeValue{keyAttribute: &types.AttributeValueMemberB{Value: append([]byte{kind}, name...)}},
-	})
+	out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &t.name, ConsistentRead: aws.Bool(true), Key: key(kind, name)})
 	switch {
 	case err != nil:
 		return nil, err
@@ -203,10 +217,10 @@ func classify(operation string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := errors.AsType[smithy.APIError](err); ok {
-		switch code := e.ErrorCode(); code {
+	if code := codeOf(err); code != "" {
+		switch code {
 		case "ResourceNotFoundException", "AccessDeniedException", "UnrecognizedClientException", "ValidationException", "InvalidSignatureException":
-			err = fmt.Errorf("%w: %s: make the table, and allow PutItem and GetItem on it", store.ErrMisconfigured, code)
+			err = fmt.Errorf("%w: %s: make the table, and allow PutItem and GetItem on it (to re-wrap, UpdateItem and Scan)", store.ErrMisconfigured, code)
 		default:
 			err = errors.New(code)
 		}

@@ -3,7 +3,8 @@
 //
 // The URL is libpq's: postgres://user@host/database?sslmode=verify-full. PG* variables
 // and a password file count as usual. The role needs SELECT and INSERT on the table,
-// and nothing else: it cannot change or remove a record.
+// and nothing else: it cannot change or remove a record. Who re-wraps records needs
+// SELECT and UPDATE (record).
 //
 // A claim is one statement, and commits durably whatever the database's own
 // synchronous_commit says. Point it at the primary: a replica that lags would
@@ -28,7 +29,8 @@ import (
 //
 //	psql "$URL" -c "$(sealmesh keys store-schema)"
 //
-// and grant the role of the processes SELECT and INSERT.
+// and grant the role of the processes SELECT and INSERT, and the one under which
+// "sealmesh rewrap --stores" runs SELECT and UPDATE (record).
 const Schema = `CREATE TABLE sealmesh_data_keys (
   id         bytea PRIMARY KEY,
   slot       bytea NOT NULL UNIQUE,
@@ -39,17 +41,25 @@ const Schema = `CREATE TABLE sealmesh_data_keys (
 
 const (
 	claim = `INSERT INTO sealmesh_data_keys (id, slot, record) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
-	find  = `SELECT record FROM sealmesh_data_keys WHERE slot = $1`
-	get   = `SELECT record FROM sealmesh_data_keys WHERE id = $1`
+	find  = `SELECT id, record FROM sealmesh_data_keys WHERE slot = $1`
+	get   = `SELECT id, record FROM sealmesh_data_keys WHERE id = $1`
+	// swap matches its row as of when it comes to it, other transactions' changes included.
+	swap = `UPDATE sealmesh_data_keys SET record = $3 WHERE id = $1 AND record = $2`
+	scan = `SELECT id, record FROM sealmesh_data_keys WHERE id > $1 ORDER BY id LIMIT $2`
 )
 
 const (
+	table          = "sealmesh_data_keys"
 	maxConnections = 4
 	connectTimeout = 2 * time.Second
+	page           = 500 // records of one scan
 )
 
 // A DB is a [store.Store] in a table.
-type DB struct{ pool *pgxpool.Pool }
+type DB struct {
+	pool *pgxpool.Pool
+	call store.Call // what all calls have in common
+}
 
 var _ store.Store = (*DB)(nil)
 
@@ -68,7 +78,10 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	if err != nil {
 		return nil, classify("open", err)
 	}
-	return &DB{pool: pool}, nil
+	return &DB{pool: pool, call: store.Call{
+		System: "postgresql", Namespace: cfg.ConnConfig.Database, Collection: table,
+		Server: cfg.ConnConfig.Host, Port: int(cfg.ConnConfig.Port),
+	}}, nil
 }
 
 // Claim implements [store.Store].
@@ -78,42 +91,63 @@ func (d *DB) Claim(ctx context.Context, slot store.Slot, r envelope.Record) (env
 		return envelope.Record{}, err
 	}
 	id := r.KeyID()
-	tag, err := d.pool.Exec(ctx, claim, id[:], slot[:], b)
-	if err != nil {
-		return envelope.Record{}, classify("claim", err)
-	}
-	if tag.RowsAffected() == 1 {
-		return r, nil
+	if n, err := d.exec(ctx, "INSERT", claim, id[:], slot[:], b); err != nil || n == 1 {
+		return recordIf(r, err), classify("claim", err)
 	}
 	return d.Find(ctx, slot)
 }
 
 // Find implements [store.Store].
 func (d *DB) Find(ctx context.Context, slot store.Slot) (envelope.Record, error) {
-	b, err := d.query(ctx, find, slot[:])
-	if err != nil {
-		return envelope.Record{}, classify("find", err)
-	}
-	r, err := store.Decode(b)
+	r, err := d.query(ctx, find, slot[:])
 	return r, classify("find", err)
 }
 
 // Get implements [store.Store].
 func (d *DB) Get(ctx context.Context, id envelope.KeyID) (envelope.Record, error) {
-	b, err := d.query(ctx, get, id[:])
-	if err != nil {
-		return envelope.Record{}, classify("get", err)
-	}
-	r, err := store.DecodeFor(id, b)
+	r, err := d.query(ctx, get, id[:])
 	return r, classify("get", err)
 }
 
-func (d *DB) query(ctx context.Context, sql string, arg []byte) (b []byte, err error) {
-	err = d.pool.QueryRow(ctx, sql, arg).Scan(&b)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = store.ErrNotFound
+func (d *DB) query(ctx context.Context, sql string, arg []byte) (envelope.Record, error) {
+	var found row
+	err := d.observe(ctx, "SELECT", func() error {
+		err := d.pool.QueryRow(ctx, sql, arg).Scan(&found.ID, &found.Record)
+		if errors.Is(err, pgx.ErrNoRows) {
+			err = store.ErrNotFound
+		}
+		return err
+	})
+	if err != nil {
+		return envelope.Record{}, err
 	}
-	return b, err
+	return found.record()
+}
+
+// exec returns how many rows a statement changed.
+func (d *DB) exec(ctx context.Context, verb, sql string, args ...any) (n int64, err error) {
+	err = d.observe(ctx, verb, func() error {
+		tag, err := d.pool.Exec(ctx, sql, args...)
+		n = tag.RowsAffected()
+		return err
+	})
+	return n, err
+}
+
+// observe asks, and reports that. No row is an answer.
+func (d *DB) observe(ctx context.Context, verb string, ask func() error) error {
+	c := d.call
+	c.Operation, c.Start = verb, time.Now()
+	err := ask()
+	c.End = time.Now()
+	if c.Err = err; errors.Is(err, store.ErrNotFound) {
+		c.Err = nil
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		c.Code = e.Code
+	}
+	store.Observe(ctx, c)
+	return err
 }
 
 // Close implements [store.Store].
@@ -131,7 +165,7 @@ func classify(operation string, err error) error {
 	switch {
 	case !ok:
 	case mended(e.Code):
-		err = fmt.Errorf("%w: SQLSTATE %s: make the table with Schema, and grant SELECT and INSERT on it", store.ErrMisconfigured, e.Code)
+		err = fmt.Errorf("%w: SQLSTATE %s: make the table with Schema, and grant SELECT and INSERT on it (to re-wrap, UPDATE too)", store.ErrMisconfigured, e.Code)
 	default:
 		err = fmt.Errorf("SQLSTATE %s", e.Code)
 	}

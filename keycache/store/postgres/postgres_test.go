@@ -70,7 +70,8 @@ func newServer(t *testing.T) *server {
 	}
 	s.start(t)
 	t.Cleanup(func() { s.stop(t) })
-	s.exec(t, postgres.Schema+"CREATE ROLE sealmesh LOGIN; GRANT SELECT, INSERT ON sealmesh_data_keys TO sealmesh; CREATE ROLE stranger LOGIN;")
+	s.exec(t, postgres.Schema+"CREATE ROLE sealmesh LOGIN; GRANT SELECT, INSERT ON sealmesh_data_keys TO sealmesh; CREATE ROLE stranger LOGIN; "+
+		"CREATE ROLE rewrapper LOGIN; GRANT SELECT, INSERT, UPDATE (record) ON sealmesh_data_keys TO rewrapper;")
 	return s
 }
 
@@ -139,7 +140,7 @@ func open(t *testing.T, url string) *postgres.DB {
 func TestStore(t *testing.T) {
 	s := newServer(t)
 	storetest.Run(t, storetest.Rig{
-		Open: func(t *testing.T) store.Store { return open(t, s.url("sealmesh")) },
+		Open: func(t *testing.T) store.Store { return open(t, s.url("rewrapper")) },
 		Damage: func(t *testing.T, id envelope.KeyID, _ store.Slot, b []byte) {
 			if b == nil {
 				s.exec(t, "UPDATE sealmesh_data_keys SET record = substr(record, 1, length(record) - 1) WHERE id = $1", id[:])
@@ -148,6 +149,8 @@ func TestStore(t *testing.T) {
 			s.exec(t, "UPDATE sealmesh_data_keys SET record = $2 WHERE id = $1", id[:], b)
 		},
 	})
+	t.Run("CannotReplace", func(t *testing.T) { cannotReplace(t, s) })
+	t.Run("Pages", func(t *testing.T) { pages(t, s) })
 	t.Run("Refused", func(t *testing.T) { refused(t, s) })
 	t.Run("Away", func(t *testing.T) { away(t, s) })
 }
@@ -164,6 +167,42 @@ func refused(t *testing.T, s *server) {
 	}
 	if _, err := postgres.Open(t.Context(), "postgres://me:hunter2@host:port/x"); !errors.Is(err, store.ErrMisconfigured) || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// cannotReplace: the role of the processes that seal changes no record, and its error says what is missing.
+func cannotReplace(t *testing.T, s *server) {
+	d := open(t, s.url("sealmesh"))
+	defer d.Close()
+	r := storetest.NewRecord(t, 1, 184)
+	_, err := d.Put(t.Context(), r)
+	must(t, err)
+	next := storetest.NewRecord(t, 1, 184)
+	next.Commitment = r.Commitment
+	if _, err = d.Replace(t.Context(), r, next); !errors.Is(err, store.ErrMisconfigured) || !strings.Contains(err.Error(), "UPDATE") {
+		t.Errorf("error %v", err)
+	}
+	if got, err := d.Get(t.Context(), r.KeyID()); err != nil || string(got.Wraps[0].Wrapped) != string(r.Wraps[0].Wrapped) {
+		t.Errorf("after that: %v", err)
+	}
+}
+
+// pages: a scan finds every record of many pages once.
+func pages(t *testing.T, s *server) {
+	s.exec(t, "TRUNCATE sealmesh_data_keys")
+	d := open(t, s.url("sealmesh"))
+	defer d.Close()
+	const records = 1203 // two pages and a part of one
+	s.exec(t, `INSERT INTO sealmesh_data_keys (id, slot, record)
+		SELECT c16, c16, '\x01' || c16 || c16 || '\x01c8000000000001' || '\x78'
+		FROM (SELECT decode(md5(i::text), 'hex') c16 FROM generate_series(1, $1) i) t`, records)
+	seen := map[envelope.KeyID]bool{}
+	for r, err := range d.All(t.Context()) {
+		must(t, err)
+		seen[r.KeyID()] = true
+	}
+	if len(seen) != records {
+		t.Errorf("%d records, want %d", len(seen), records)
 	}
 }
 

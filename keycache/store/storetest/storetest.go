@@ -4,8 +4,11 @@ package storetest
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -34,6 +37,13 @@ func Run(t *testing.T, rig Rig) {
 		"Cancelled":       cancelled,
 		"Concurrent":      concurrent,
 		"ClaimTwice":      claimTwice,
+		"Put":             put,
+		"PutMany":         putMany,
+		"Replace":         replace,
+		"ReplaceMany":     replaceMany,
+		"All":             all,
+		"AllEnds":         allEnds,
+		"Observed":        observed,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, rig) })
 	}
@@ -202,9 +212,6 @@ func damaged(t *testing.T, rig Rig) {
 		rig.Damage(t, r.KeyID(), slot, b)
 		got, err := s.Get(t.Context(), r.KeyID())
 		wantError(t, name+": get", got, err, store.ErrCorrupt)
-		if name == "another key's" {
-			continue // to whoever asks by slot, it is as good as any
-		}
 		got, err = s.Find(t.Context(), slot)
 		wantError(t, name+": find", got, err, store.ErrCorrupt)
 		got, err = s.Claim(t.Context(), slot, NewRecord(t, 1, 184))
@@ -223,8 +230,15 @@ func cancelled(t *testing.T, rig Rig) {
 	wantError(t, "get", r, err, context.Canceled)
 	r, err = s.Find(ctx, slot)
 	wantError(t, "find", r, err, context.Canceled)
+	mine := NewRecord(t, 1, 184)
+	r, err = s.Put(ctx, mine)
+	wantError(t, "put", r, err, context.Canceled)
+	r, err = s.Replace(ctx, mine, mine)
+	wantError(t, "replace", r, err, context.Canceled)
 	r, err = s.Find(t.Context(), slot)
 	wantError(t, "find after a cancelled claim", r, err, store.ErrNotFound)
+	r, err = s.Get(t.Context(), mine.KeyID())
+	wantError(t, "get after a cancelled put", r, err, store.ErrNotFound)
 }
 
 // concurrent has readers and writers of many slots at once.
@@ -260,4 +274,42 @@ func claimTwice(t *testing.T, rig Rig) {
 	}
 	got, err := s.Get(t.Context(), r.KeyID())
 	want(t, "get", r, got, err)
+}
+
+// observed holds that each operation reports its requests, and that they show
+// neither a data key's id nor a slot.
+func observed(t *testing.T, rig Rig) {
+	s := open(t, rig)
+	var mu sync.Mutex
+	var calls []store.Call
+	ctx := store.WithObserver(t.Context(), func(c store.Call) {
+		mu.Lock()
+		defer mu.Unlock()
+		calls = append(calls, c)
+	})
+	r, slot := NewRecord(t, 1, 184), NewSlot()
+	for name, ask := range map[string]func() error{
+		"claim":   func() error { _, err := s.Claim(ctx, slot, r); return err },
+		"find":    func() error { _, err := s.Find(ctx, NewSlot()); return err },
+		"get":     func() error { _, err := s.Get(ctx, NewRecord(t, 1, 1).KeyID()); return err },
+		"put":     func() error { _, err := s.Put(ctx, NewRecord(t, 1, 184)); return err },
+		"replace": func() error { a := NewRecord(t, 1, 184); _, err := s.Replace(ctx, a, rewrapped(t, a)); return err },
+	} {
+		calls = nil
+		if err := ask(); err != nil && !errors.Is(err, store.ErrNotFound) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if len(calls) == 0 {
+			t.Errorf("%s: no call was reported", name)
+		}
+		for _, c := range calls {
+			if c.System == "" || c.Operation == "" || c.Collection == "" || c.Start.IsZero() || c.End.Before(c.Start) {
+				t.Errorf("%s: %+v", name, c)
+			}
+			id := r.KeyID()
+			if text := fmt.Sprintf("%s %s", c.Operation, c.Collection); strings.Contains(text, hex.EncodeToString(id[:])) {
+				t.Errorf("%s: it shows an id: %s", name, text)
+			}
+		}
+	}
 }

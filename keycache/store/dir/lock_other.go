@@ -1,0 +1,12 @@
+//go:build !unix
+
+package dir
+
+import (
+	"context"
+	"errors"
+)
+
+func lock(context.Context, string) (unlock func(), err error) {
+	return nil, errors.New("to replace records takes the file locks of a Unix system")
+}

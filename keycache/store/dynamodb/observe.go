@@ -1,0 +1,41 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+	smithymiddleware "github.com/aws/smithy-go/middleware"
+	"github.com/sealmesh/sealmesh/keycache/store"
+)
+
+// An observer reports each try to store.Observe. It stands inside the SDK's retry
+// loop, so that two tries are two calls, each with its request id.
+type observer struct{ table, region string }
+
+func (observer) ID() string { return "sealmesh.Observe" }
+
+func (o observer) HandleFinalize(ctx context.Context, in smithymiddleware.FinalizeInput, next smithymiddleware.FinalizeHandler) (smithymiddleware.FinalizeOutput, smithymiddleware.Metadata, error) {
+	call := store.Call{
+		System: "aws.dynamodb", Operation: middleware.GetOperationName(ctx), Collection: o.table, Region: o.region, Start: time.Now(),
+	}
+	out, meta, err := next.HandleFinalize(ctx, in)
+	call.End, call.Err, call.Code = time.Now(), err, codeOf(err)
+	call.RequestID, _ = middleware.GetRequestIDMetadata(meta)
+	if e, ok := errors.AsType[*awshttp.ResponseError](err); ok && call.RequestID == "" {
+		call.RequestID = e.ServiceRequestID()
+	}
+	store.Observe(ctx, call)
+	return out, meta, err
+}
+
+// codeOf returns the name of the exception with which the service answered.
+func codeOf(err error) string {
+	if e, ok := errors.AsType[smithy.APIError](err); ok {
+		return e.ErrorCode()
+	}
+	return ""
+}
