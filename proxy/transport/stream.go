@@ -39,10 +39,13 @@ type stream struct {
 	credit int   // what the peer may still send
 	owed   int   // what it may send again, and has not been told
 	headed bool  // response headers have been queued
+	out    outgoing
 
 	mu      sync.Mutex
 	arrival sync.Cond         // one of the following has changed
-	queue   []mem.BufferSlice // whole messages
+	queue   []mem.BufferSlice // whole messages; those before taken have been taken
+	taken   int
+	spare   mem.BufferSlice   // empty, for the next message to be put together in
 	ended   bool              // no more will come: the peer has closed its side
 	failed  error             // the stream is over; what was queued is dropped
 	held    int               // bytes that count against the peer's window until the queue is empty
@@ -104,10 +107,10 @@ func (st *stream) drop(err error) {
 	if st.failed == nil {
 		st.failed = err
 	}
-	for _, m := range st.queue {
+	for _, m := range st.queue[st.taken:] {
 		m.Free()
 	}
-	st.queue = nil
+	st.queue, st.taken = nil, 0
 }
 
 func (st *stream) failure() error {
@@ -120,7 +123,9 @@ func (st *stream) failure() error {
 func (st *stream) fillable() bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.reading = st.failed == nil
+	if st.reading = st.failed == nil; st.reading && st.in.whole == nil {
+		st.in.whole, st.spare = st.spare, nil
+	}
 	return st.reading
 }
 
@@ -148,11 +153,14 @@ func (st *stream) filled(n int) (credit int) {
 		return 0
 	}
 	st.held += n
-	if len(st.queue) == 0 {
+	if st.waiting() == 0 {
 		credit, st.held = st.held, 0
 	}
 	return credit
 }
+
+// waiting is how many messages are queued. The caller holds mu.
+func (st *stream) waiting() int { return len(st.queue) - st.taken }
 
 // halfClose is called when the peer closes its side.
 func (st *stream) halfClose() error {
@@ -182,6 +190,7 @@ func (st *stream) RecvMsg(m any) error {
 	}
 	err = st.conn.srv.opts.Codec.Unmarshal(data, m)
 	data.Free()
+	st.recycle(data)
 	if err != nil {
 		return status.Errorf(codes.Internal, "decode message: %v", err)
 	}
@@ -192,20 +201,30 @@ func (st *stream) RecvMsg(m any) error {
 func (st *stream) next() (m mem.BufferSlice, credit int, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	for len(st.queue) == 0 && !st.ended && st.failed == nil {
+	for st.waiting() == 0 && !st.ended && st.failed == nil {
 		st.arrival.Wait()
 	}
 	switch {
 	case st.failed != nil:
 		return nil, 0, st.failed
-	case len(st.queue) == 0:
+	case st.waiting() == 0:
 		return nil, 0, io.EOF
 	}
-	m, st.queue[0] = st.queue[0], nil
-	if st.queue = st.queue[1:]; len(st.queue) == 0 {
+	m, st.queue[st.taken] = st.queue[st.taken], nil
+	st.taken++
+	if st.waiting() == 0 {
+		st.queue, st.taken = st.queue[:0], 0
 		credit, st.held = st.held, 0
 	}
 	return m, credit, nil
+}
+
+// recycle takes back the list of a message whose buffers have been freed.
+func (st *stream) recycle(m mem.BufferSlice) {
+	clear(m)
+	st.mu.Lock()
+	st.spare = m[:0]
+	st.mu.Unlock()
 }
 
 // SendMsg queues m, encoded by Codec, for the peer. It waits while the peer's window is

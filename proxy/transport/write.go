@@ -12,10 +12,9 @@ const maxQueued = 256 << 10
 
 // send queues a message of st.
 func (c *conn) send(st *stream, data mem.BufferSlice) error {
-	var m outgoing
-	left := m.init(data)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	left := st.out.init(data)
 	defer c.wakeWriter()
 	for left > 0 {
 		if err := c.wait(st); err != nil {
@@ -26,7 +25,7 @@ func (c *conn) send(st *stream, data mem.BufferSlice) error {
 			c.out.headers(st.id, false, fieldOK, fieldGRPC)
 		}
 		n := int(min(int64(min(left, c.out.maxFrame)), st.window, c.out.window))
-		c.out.data(st.id, n, &m)
+		c.out.data(st.id, n, &st.out)
 		st.window -= int64(n)
 		left -= n
 	}
