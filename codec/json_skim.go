@@ -34,6 +34,12 @@ scan:
 			i, frames = i+1, frames[:len(frames)-1]
 			next, live = innermost(frames)
 		case atName, atFirstName:
+			if c == '"' {
+				from := i
+				if i, state = s.members(p, i, live); i > from {
+					continue
+				}
+			}
 			end := stringEnd(p, i, live)
 			if end == 0 || live && !s.mayPass(p[i+1:end-1]) {
 				break scan
@@ -60,10 +66,13 @@ scan:
 				continue
 			}
 			end := 0
-			if kind == stringValue {
+			switch kind {
+			case stringValue:
 				end = stringEnd(p, i, false)
-			} else {
-				end = scalarEnd(p, i, kind)
+			case numberValue:
+				end = numberEnd(p, i)
+			case literalValue:
+				end = literalEnd(p, i)
 			}
 			if end == 0 || live && !s.unnamed(next) {
 				break scan
@@ -149,26 +158,7 @@ func innermost(frames []frame) (next jsonState, live bool) {
 	return atValue, f&liveFrame != 0
 }
 
-// scalarEnd returns the index after the number, true, false or null that begins at p[i],
-// or 0 when the chunk cuts it or it is malformed.
-func scalarEnd(p []byte, i int, kind class) int {
-	switch {
-	case kind == numberValue:
-		return numberEnd(p, i)
-	case kind == literalValue && len(p)-i >= len("false"):
-		switch string(p[i : i+4]) {
-		case "true", "null":
-			return i + 4
-		case "fals":
-			if p[i+4] == 'e' {
-				return i + 5
-			}
-		}
-	}
-	return 0
-}
-
-// numberEnd is scalarEnd for a number. Digits with a point in them it reads by itself.
+// numberEnd is literalEnd for a number. Digits with a point in them it reads by itself.
 func numberEnd(p []byte, i int) int {
 	from := numberStart
 	if p[i]-'1' <= 8 {
@@ -193,7 +183,7 @@ func digitsEnd(p []byte, i int) int {
 	return i
 }
 
-// stringEnd is scalarEnd for a string. With plain, one that has escapes is as good as cut.
+// stringEnd is literalEnd for a string. With plain, one that has escapes is as good as cut.
 // The pairs of bytes that text is full of it reads by itself: short escapes and letters.
 func stringEnd(p []byte, i int, plain bool) int {
 	if p[i] != '"' {
@@ -201,8 +191,8 @@ func stringEnd(p []byte, i int, plain bool) int {
 	}
 	i++
 scan:
-	for len(p)-i > 8 {
-		hit := notPlain(binary.LittleEndian.Uint64(p[i:]))
+	for i >= 0 && i < len(p)-8 {
+		hit := notPlain(binary.LittleEndian.Uint64(p[i : i+8]))
 		if hit == 0 {
 			i += 8
 			continue

@@ -24,8 +24,8 @@ func notPlain(x uint64) uint64 {
 
 // plainRun returns the index of the first byte from i that is not plain in a string.
 func plainRun(p []byte, i int) int {
-	for len(p)-i >= 8 {
-		if hit := notPlain(binary.LittleEndian.Uint64(p[i:])); hit != 0 {
+	for i >= 0 && i <= len(p)-8 {
+		if hit := notPlain(binary.LittleEndian.Uint64(p[i : i+8])); hit != 0 {
 			return i + bits.TrailingZeros64(hit)/8
 		}
 		i += 8

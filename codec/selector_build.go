@@ -86,7 +86,7 @@ func (s *Selector) indexRow(index int) int {
 // buckets by length, first and last byte, which tells nearly every other name
 // apart before a byte of it is compared.
 type nameTable struct {
-	lengths [256]uint64 // by first byte: bit n for an entry of n bytes, of which the last bit is for 63 and more
+	lengths [256]uint64 // by first byte, a quote for none: bit n for an entry of n bytes, the last bit for 63 and more; all of them where names are folded
 	bucket  [257]uint32 // where each bucket starts in entries
 	entries []string    // by bucket
 	fold    bool        // entries are folded, and names are before they are compared
@@ -108,8 +108,11 @@ func (t *nameTable) build(names []string) {
 	}
 	for _, n := range names {
 		t.longest = max(t.longest, len(n))
-		if len(n) > 0 {
-			t.lengths[n[0]] |= 1 << min(len(n), 63)
+		t.lengths[append([]byte(n), '"')[0]] |= 1 << min(len(n), 63)
+	}
+	if t.fold {
+		for c := range t.lengths {
+			t.lengths[c] = ^uint64(0)
 		}
 	}
 }
@@ -117,7 +120,7 @@ func (t *nameTable) build(names []string) {
 // lacks reports that no rule uses name, when a look at its first byte and length is enough
 // to know. Where names are folded it never is.
 func (t *nameTable) lacks(name []byte) bool {
-	return len(name) > 0 && !t.fold && t.lengths[name[0]]>>min(len(name), 63)&1 == 0
+	return len(name) > 0 && t.lengths[name[0]]>>min(len(name), 63)&1 == 0
 }
 
 func nameBucket(name []byte) int {
