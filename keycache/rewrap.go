@@ -5,73 +5,89 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	lru2 "github.com/hashicorp/golang-lru/v2"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
-	"github.com/sealmesh/sealmesh/hsm"
-	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
-// rewrapName is the route of the key uses that a Rewrapper makes, and opRewrap
-// their operation.
-const (
-	rewrapName = "sealmesh.rewrap"
-	opRewrap   = "rewrap"
-)
-
-// rewrappedRecords is how many new records a Rewrapper remembers, so that each data
-// key costs its KEK calls once.
+// rewrappedRecords is how many data keys a Rewrapper remembers, so that each
+// costs its calls once.
 const rewrappedRecords = 100_000
+
+// A Form is how an envelope refers to its data key.
+type Form uint8
+
+const (
+	AnyForm Form = iota // as it is
+	Inline              // by the record, in the envelope
+	ByID                // by id: the record is in the key's store
+)
 
 // A Rewrapper replaces the wrapped-key records of envelopes: their data keys are
 // unwrapped by a KEK of the key that can, and wrapped by those that the key names now.
-// No value is opened, and no ciphertext changes. Not safe for concurrent use.
+// It moves records between envelopes and the key's store too. No value is opened, and no
+// ciphertext changes. Not safe for concurrent use.
 type Rewrapper struct {
 	key     *key
 	targets []*kek
-	done    *lru2.Cache[[32]byte, []byte]   // new record by commitment
-	counted *lru2.Cache[[32]byte, struct{}] // whose calls Survey has counted
+	to      Form
+	done    *lru2.Cache[[32]byte, []byte]                 // new record by commitment
+	fetched *lru2.Cache[envelope.KeyID, *envelope.Record] // what the store has; nil where it has none
+	counted *lru2.Cache[[32]byte, struct{}]               // whose calls Survey has counted
 	buf     []byte
 }
 
-// Rewrapper returns one for the key of that name. drop names KEK URIs that still
-// unwrap, but are not to wrap any more.
-func (c *Cache) Rewrapper(name string, drop []string) (*Rewrapper, error) {
+// Rewrapper returns one for the key of that name, whose envelopes take the form to.
+// drop names KEK URIs that still unwrap, but are not to wrap any more.
+func (c *Cache) Rewrapper(name string, drop []string, to Form) (*Rewrapper, error) {
 	k := c.keys[name]
-	if k == nil {
+	switch {
+	case k == nil:
 		return nil, fmt.Errorf("rewrap: no key %q", name)
+	case to != AnyForm && k.pinned != nil:
+		return nil, fmt.Errorf("rewrap: the record of key %q is in the policy: its envelopes stay by id, since equal values must stay equal", name)
+	case to != AnyForm && k.shelf == nil:
+		return nil, fmt.Errorf("rewrap: key %q has no store: add one to the key, as store: dir:PATH", name)
 	}
-	r := &Rewrapper{key: k}
+	for _, uri := range drop {
+		if !k.names(uri) {
+			return nil, fmt.Errorf("rewrap: key %q has no KEK %s", name, uri)
+		}
+	}
+	return k.rewrapper(drop, to)
+}
+
+func (k *key) rewrapper(drop []string, to Form) (*Rewrapper, error) {
+	r := &Rewrapper{key: k, to: to}
 	for _, kk := range k.keks {
 		if !slices.Contains(drop, kk.URI) {
 			r.targets = append(r.targets, kk)
 		}
 	}
-	for _, uri := range drop {
-		if !slices.ContainsFunc(k.keks, func(kk *kek) bool { return kk.URI == uri }) {
-			return nil, fmt.Errorf("rewrap: key %q has no KEK %s", name, uri)
-		}
-	}
 	if len(r.targets) == 0 {
-		return nil, fmt.Errorf("rewrap: key %q would have no KEK left", name)
+		return nil, fmt.Errorf("rewrap: key %q would have no KEK left", k.name)
 	}
-	var err, also error
-	r.done, err = lru2.New[[32]byte, []byte](rewrappedRecords)
-	r.counted, also = lru2.New[[32]byte, struct{}](rewrappedRecords)
-	return r, errors.Join(err, also)
+	var errs [3]error
+	r.done, errs[0] = lru2.New[[32]byte, []byte](rewrappedRecords)
+	r.fetched, errs[1] = lru2.New[envelope.KeyID, *envelope.Record](rewrappedRecords)
+	r.counted, errs[2] = lru2.New[[32]byte, struct{}](rewrappedRecords)
+	return r, errors.Join(errs[:]...)
+}
+
+// names reports whether k has a KEK of that URI.
+func (k *key) names(uri string) bool {
+	return slices.ContainsFunc(k.keks, func(kk *kek) bool { return kk.URI == uri })
 }
 
 // A Wrapping is what an envelope's record says, against what the key asks for.
 type Wrapping uint8
 
 const (
-	Current   Wrapping = iota // by the key's KEKs and no other: nothing to do
-	Outdated                  // some KEK of the key can unwrap it, and its record is to change
+	Current   Wrapping = iota // by the key's KEKs and no other, and in its place: nothing to do
+	Outdated                  // some KEK of the key can unwrap it, and its record is to change, or its place
 	Unrelated                 // no KEK of the key wrapped it
-	Elsewhere                 // by id: its record is in a store or the policy, and stays under the KEKs that it has
+	Elsewhere                 // by id, and its record is not at hand: in a store or the policy, under the KEKs that it has
 )
 
 func (r *Rewrapper) look(wraps []envelope.Wrap) Wrapping {
@@ -99,90 +115,69 @@ func wrapBy(wraps []envelope.Wrap, kk *kek) *envelope.Wrap {
 	return nil
 }
 
-func (r *Rewrapper) parse(text []byte) (h envelope.Header, payload []byte, record *envelope.Record, err error) {
-	h, payload, r.buf, err = envelope.Parse(r.buf, text)
-	if err != nil || h.Record == nil {
-		return h, payload, nil, err
+// A parsed is an envelope with its record, from wherever it is.
+type parsed struct {
+	envelope.Header
+	payload []byte
+	record  *envelope.Record
+	what    Wrapping
+}
+
+// read parses an envelope, and finds out what is to become of it. The result
+// is valid until the next call.
+func (r *Rewrapper) read(ctx context.Context, text []byte) (p parsed, err error) {
+	if p.Header, p.payload, r.buf, err = envelope.Parse(r.buf, text); err != nil {
+		return p, err
 	}
-	rec, err := envelope.ParseRecord(h.Record)
-	if err == nil && rec.KeyID() != h.KeyID {
+	if p.record, err = r.recordOf(ctx, &p.Header); err != nil {
+		return p, err
+	}
+	if p.record == nil {
+		p.what = Elsewhere
+		return p, nil
+	}
+	p.what = r.look(p.record.Wraps)
+	if p.what == Current && (r.to == Inline && p.Record == nil || r.to == ByID && p.Record != nil) {
+		p.what = Outdated
+	}
+	return p, nil
+}
+
+// recordOf returns the record of h: its own, or the store's, where that is asked for.
+func (r *Rewrapper) recordOf(ctx context.Context, h *envelope.Header) (*envelope.Record, error) {
+	if h.Record == nil {
+		if r.to != Inline {
+			return nil, nil
+		}
+		return r.fetch(ctx, h.KeyID)
+	}
+	record, err := envelope.ParseRecord(h.Record)
+	if err == nil && record.KeyID() != h.KeyID {
 		err = errRecord
 	}
-	return h, payload, &rec, err
+	return &record, err
 }
 
 // Rewrap appends the envelope to dst with its new record, or as it is where there
 // is nothing to do. It records one key use for each data key. Errors are *Error, but for
 // an envelope that does not parse.
 func (r *Rewrapper) Rewrap(ctx context.Context, dst, text []byte) ([]byte, Wrapping, error) {
-	h, payload, record, err := r.parse(text)
+	p, err := r.read(ctx, text)
 	if err != nil {
 		return dst, Current, err
 	}
-	if record == nil {
-		return append(dst, text...), Elsewhere, nil
+	if p.what != Outdated {
+		return append(dst, text...), p.what, nil
 	}
-	what := r.look(record.Wraps)
-	if what != Outdated {
-		return append(dst, text...), what, nil
-	}
-	fresh, ok := r.done.Get(record.Commitment)
+	fresh, ok := r.done.Get(p.record.Commitment)
 	if !ok {
-		if fresh, err = r.wrapAnew(ctx, record); err != nil {
-			return dst, what, err
+		if fresh, err = r.use(ctx, p.record, r.place); err != nil {
+			return dst, p.what, err
 		}
-		r.done.Add(record.Commitment, fresh)
+		r.done.Add(p.record.Commitment, fresh)
 	}
-	h.Record = fresh
-	return envelope.Append(dst, h, payload), what, nil
-}
-
-// wrapAnew makes the new record of a data key, and records the use.
-func (r *Rewrapper) wrapAnew(ctx context.Context, old *envelope.Record) ([]byte, error) {
-	k, began := r.key, time.Now()
-	fresh, err := r.rewrapped(ctx, old)
-	use := keyuse.Use{
-		Start: began.UnixNano(), End: time.Now().UnixNano(), Key: k.name,
-		Operation: opRewrap, Fields: 1, Cache: "miss",
+	if p.Record = fresh; r.to == ByID {
+		p.Record = nil
 	}
-	if err != nil {
-		err = &Error{Reason: reasonToOpen(err), Key: k.name, Err: err}
-		use.ErrorType = outcome(err)
-	} else {
-		use.DataKey = old.KeyID()
-	}
-	x := keyuse.Exchange{Route: rewrapName, Direction: rewrapName}
-	if full := k.cache.recorder.Record(&x, []keyuse.Use{use}, keyuse.Reservation{}); full != nil && err == nil {
-		err = &Error{Reason: AuditFull, Key: k.name, Err: full}
-	}
-	return fresh, err
-}
-
-func (r *Rewrapper) rewrapped(ctx context.Context, old *envelope.Record) ([]byte, error) {
-	k := r.key
-	secret, err := k.unwrap(ctx, old.Wraps, old.Commitment, unwrapping, trace.SpanContext{})
-	if err != nil {
-		return nil, err
-	}
-	defer secret.Destroy()
-	fresh := envelope.Record{Commitment: old.Commitment}
-	for _, kk := range r.targets {
-		if w := wrapBy(old.Wraps, kk); w != nil {
-			fresh.Wraps = append(fresh.Wraps, *w)
-			continue
-		}
-		w := envelope.Wrap{Kind: kk.KindID, KEK: kk.ref}
-		err := k.cache.call(ctx, kk, wrapping, k.cache.timeout, trace.SpanContext{}, func(ctx context.Context) (err error) {
-			w.Wrapped, err = kk.Provider.WrapDataKey(ctx, secret, k.context)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		fresh.Wraps = append(fresh.Wraps, w)
-	}
-	if err := fresh.Check(); err != nil {
-		return nil, &hsm.Error{Class: hsm.Misconfigured, Operation: opRewrap, Err: err}
-	}
-	return envelope.AppendRecord(nil, fresh), nil
+	return envelope.Append(dst, p.Header, p.payload), p.what, nil
 }

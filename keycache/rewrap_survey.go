@@ -1,48 +1,60 @@
 package keycache
 
 import (
-	"slices"
+	"context"
 
+	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
-// A Survey is what a dry run learns of one envelope.
+// A Survey is what a dry run learns of one envelope, or of one record in a store.
 type Survey struct {
 	What  Wrapping
-	Suite suite.ID
-	ByID  bool     // it names its data key and carries no record
+	Suite suite.ID // 0 of a record in a store
+	ByID  bool     // the envelope names its data key and carries no record
 	KEKs  []string // URIs of the key's KEKs that wrapped it, in the key's order
 	Other int      // wraps by KEKs that the key does not name
 	Calls int      // of KEKs, that the first envelope of each data key costs
 }
 
-// Survey says what [Rewrapper.Rewrap] would find and do. It asks no KEK, and takes
-// each data key for one that the first of its KEKs unwraps. Its error is that of envelope.Parse.
-func (r *Rewrapper) Survey(text []byte) (Survey, error) {
-	h, _, record, err := r.parse(text)
+// Survey says what [Rewrapper.Rewrap] would find and do. It asks no KEK, and the store only for
+// what is to be put into envelopes; it takes each data key for one that the first of its KEKs
+// unwraps, and whose wraps are all good. Errors are as Rewrap's.
+func (r *Rewrapper) Survey(ctx context.Context, text []byte) (Survey, error) {
+	p, err := r.read(ctx, text)
 	if err != nil {
 		return Survey{}, err
 	}
-	s := Survey{Suite: h.Suite, ByID: record == nil}
-	if record == nil {
-		s.What = Elsewhere
-		return s, nil
+	s := Survey{What: p.what}
+	if p.record != nil {
+		s = r.survey(p.record, p.what)
 	}
+	s.Suite, s.ByID = p.Suite, p.Record == nil
+	return s, nil
+}
+
+func (r *Rewrapper) survey(record *envelope.Record, what Wrapping) Survey {
+	s := Survey{What: what}
+	var by *kek // unwraps
 	for _, kk := range r.key.keks {
-		if wrapBy(record.Wraps, kk) != nil {
-			s.KEKs = append(s.KEKs, kk.URI)
+		if wrapBy(record.Wraps, kk) == nil {
+			continue
+		}
+		s.KEKs = append(s.KEKs, kk.URI)
+		if by == nil {
+			by = kk
 		}
 	}
 	s.Other = len(record.Wraps) - len(s.KEKs)
-	if s.What = r.look(record.Wraps); s.What != Outdated || r.counted.Contains(record.Commitment) {
-		return s, nil
+	if what != Outdated || r.counted.Contains(record.Commitment) {
+		return s
 	}
 	r.counted.Add(record.Commitment, struct{}{})
 	s.Calls = 1
 	for _, kk := range r.targets {
-		if !slices.Contains(s.KEKs, kk.URI) {
+		if kk != by {
 			s.Calls++
 		}
 	}
-	return s, nil
+	return s
 }

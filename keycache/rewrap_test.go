@@ -12,20 +12,20 @@ func TestRewrap(t *testing.T) {
 	old, fresh := newKMS("old"), newKMS("new")
 	texts := foreign(t, 3, "v", old)
 	r := newRig(t, keyOf(fresh, old), Options{})
-	w, err := r.Rewrapper("k", []string{"mem:old"})
+	w, err := r.Rewrapper("k", []string{"mem:old"}, AnyForm)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
 		for _, text := range texts {
-			if what, err := w.Survey(text); what.What != Outdated || err != nil {
+			if what, err := w.Survey(t.Context(), text); what.What != Outdated || err != nil {
 				t.Fatalf("%v, %v", what, err)
 			}
 			got, _, err := w.Rewrap(t.Context(), nil, text)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if what, err := w.Survey(got); what.What != Current || err != nil {
+			if what, err := w.Survey(t.Context(), got); what.What != Current || err != nil {
 				t.Errorf("rewrapped: %v, %v", what, err)
 			}
 			sameButRecord(t, text, got)
@@ -52,14 +52,14 @@ func TestRewrapSurvey(t *testing.T) {
 	old, fresh := newKMS("old"), newKMS("new")
 	texts := foreign(t, 2, "v", old)
 	r := newRig(t, keyOf(fresh, old), Options{})
-	w, err := r.Rewrapper("k", []string{"mem:old"})
+	w, err := r.Rewrapper("k", []string{"mem:old"}, AnyForm)
 	if err != nil {
 		t.Fatal(err)
 	}
 	calls := 0
 	for range 2 {
 		for _, text := range texts {
-			s, err := w.Survey(text)
+			s, err := w.Survey(t.Context(), text)
 			if err != nil || s.What != Outdated || s.ByID || len(s.KEKs) != 1 || s.KEKs[0] != "mem:old" || s.Other != 0 {
 				t.Errorf("%+v, %v", s, err)
 			}
@@ -73,7 +73,7 @@ func TestRewrapSurvey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s, err := w.Survey(got); err != nil || s.What != Current || s.KEKs[0] != "mem:new" || s.Calls != 0 {
+		if s, err := w.Survey(t.Context(), got); err != nil || s.What != Current || s.KEKs[0] != "mem:new" || s.Calls != 0 {
 			t.Errorf("rewrapped: %+v, %v", s, err)
 		}
 	}
@@ -95,14 +95,14 @@ func TestRewrapRefuses(t *testing.T) {
 	r := newRig(t, keyOf(m), Options{})
 	defer r.end()
 	for name, drop := range map[string][]string{"nope": nil, "k": {"mem:a"}} {
-		if _, err := r.Rewrapper(name, drop); err == nil {
+		if _, err := r.Rewrapper(name, drop, AnyForm); err == nil {
 			t.Errorf("%s %v: no error", name, drop)
 		}
 	}
-	if _, err := r.Rewrapper("k", []string{"mem:x"}); err == nil {
+	if _, err := r.Rewrapper("k", []string{"mem:x"}, AnyForm); err == nil {
 		t.Error("a KEK that is not there: no error")
 	}
-	w, err := r.Rewrapper("k", nil)
+	w, err := r.Rewrapper("k", nil, AnyForm)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestRewrapDenied(t *testing.T) {
 	old, fresh := newKMS("old"), newKMS("new")
 	text := foreign(t, 1, "v", old)[0]
 	r := newRig(t, keyOf(fresh, old), Options{})
-	w, err := r.Rewrapper("k", nil)
+	w, err := r.Rewrapper("k", nil, AnyForm)
 	if err != nil {
 		t.Fatal(err)
 	}

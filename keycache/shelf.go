@@ -60,10 +60,12 @@ const (
 	claiming storeOperation = iota
 	finding
 	getting
+	putting
+	replacing
 	storeOperations
 )
 
-var storeOperationNames = [storeOperations]string{"claim", "find", "get"}
+var storeOperationNames = [storeOperations]string{"claim", "find", "get", "put", "replace"}
 
 func (k *key) newShelf(s Storing) (*shelf, error) {
 	if k.pinned != nil {
@@ -88,18 +90,18 @@ func (h *shelf) call(caller context.Context, op storeOperation, ask func(context
 	case h.slots <- struct{}{}:
 		defer func() { <-h.slots }()
 	case <-ctx.Done():
-		return envelope.Record{}, storeError(op, ctx.Err())
+		return envelope.Record{}, storeError(storeOperationNames[op], ctx.Err())
 	}
 	began := h.cache.now()
 	if err := h.gate.enter(began, storeTimeout); err != nil {
-		return envelope.Record{}, storeError(op, err)
+		return envelope.Record{}, storeError(storeOperationNames[op], err)
 	}
-	r, err := ask(ctx)
+	r, err := ask(h.observe(ctx))
 	now := h.cache.now()
 	if caller.Err() == nil {
 		h.gate.leave(began, now, outage(err), rand.Float64())
 	}
-	err = storeError(op, err)
+	err = storeError(storeOperationNames[op], err)
 	h.calls[op].add(now-began, err)
 	return r, err
 }
@@ -113,7 +115,7 @@ func outage(err error) error {
 }
 
 // storeError gives a store's failure its class.
-func storeError(op storeOperation, err error) error {
+func storeError(operation string, err error) error {
 	class := hsm.Unavailable
 	switch {
 	case err == nil:
@@ -123,7 +125,7 @@ func storeError(op storeOperation, err error) error {
 	case errors.Is(err, store.ErrMisconfigured):
 		class = hsm.Misconfigured
 	}
-	return &hsm.Error{Class: class, Provider: "store", Operation: storeOperationNames[op], Err: err}
+	return &hsm.Error{Class: class, Provider: "store", Operation: operation, Err: err}
 }
 
 // get returns the record of a data key: one that was proven before, or what the store has.
@@ -144,6 +146,27 @@ func (h *shelf) get(ctx context.Context, id envelope.KeyID) (envelope.Record, er
 		}
 		return r, err
 	})
+}
+
+// lookUp is get for who reads what a store holds, and not what strangers send: nil
+// where there is nothing.
+func (h *shelf) lookUp(ctx context.Context, id envelope.KeyID) (*envelope.Record, error) {
+	r, err := h.call(ctx, getting, func(ctx context.Context) (envelope.Record, error) { return h.Store.Get(ctx, id) })
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil
+	case err == nil && r.KeyID() != id:
+		err = storeError("get", store.ErrCorrupt)
+	}
+	return &r, err
+}
+
+func (h *shelf) put(ctx context.Context, r envelope.Record) (envelope.Record, error) {
+	return h.call(ctx, putting, func(ctx context.Context) (envelope.Record, error) { return h.Store.Put(ctx, r) })
+}
+
+func (h *shelf) replace(ctx context.Context, old, next envelope.Record) (envelope.Record, error) {
+	return h.call(ctx, replacing, func(ctx context.Context) (envelope.Record, error) { return h.Store.Replace(ctx, old, next) })
 }
 
 // verify asks for a slot that nobody has. A store that is away is an error only

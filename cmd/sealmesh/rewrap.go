@@ -18,37 +18,46 @@ import (
 )
 
 type rewrapOptions struct {
-	config, key, reseal, in, out string
-	drop                         []string
-	dryRun, keepGoing            bool
+	config, key, to, reseal, in, out string
+	drop                             []string
+	stores, dryRun, keepGoing        bool
 }
 
 func newRewrap() *cobra.Command {
 	var opt rewrapOptions
 	c := &cobra.Command{
-		Use:   "rewrap --config FILE [--in FILE --out FILE]",
-		Short: "Move stored envelopes to the KEKs that a key names now",
+		Use:   "rewrap --config FILE [--in FILE --out FILE | --stores]",
+		Short: "Move envelopes and stored records to the KEKs that a key names now",
 		Long: `Read any text (NDJSON, CSV, JSON, an SQL dump), and give each envelope in it a
 wrapped-key record by the KEKs that its key names in the policy now. No value is
 opened, no ciphertext changes, and each data key costs one call of its old KEK and one
-of each new one. With --reseal TAG values are opened and sealed again under the
+of each that is to wrap it. With --reseal TAG values are opened and sealed again under the
 current data key of the tag.
 
-Envelopes that name their data key by id stay as they are, and so does its record, in
-a store or the policy: the KEK that wrapped it has to stay, unless they are resealed.
+--to by-id puts the records into the key's store, and leaves in envelopes the id of
+their data key; --to inline does the reverse. Envelopes that are by id and stay so
+are not touched, and neither is their record. Records in the stores of the policy's keys are
+what --stores goes through, beside sealmeshes that run. It needs the right to replace
+them: UPDATE (record) in PostgreSQL, UpdateItem and Scan in DynamoDB.
 
 A KEK that is to go stays in the policy until this has run, and is named by --drop:
 
-  sealmesh rewrap -c policy.yaml --drop awskms:///arn:…:key/old < dump.ndjson > new.ndjson
+  sealmesh rewrap -c policy.yaml --drop awskms:///arn:…:key/old --in dump.ndjson --out new.ndjson
+  sealmesh rewrap -c policy.yaml --drop awskms:///arn:…:key/old --stores
 
-With --in and --out a job that was stopped, even killed, goes on where it was.
---dry-run counts what would be done and calls no KEK.
+Then it leaves the policy of every sealmesh, and "rewrap --stores --dry-run" under the
+new policy says whether a record still needs it: "of other keys", or "wrapped by others".
 
-Exit codes: 0 done, 5 done but for envelopes that could not be (--keep-going).`,
+With --in and --out a job that was stopped, even killed, goes on where it was. One from
+standard input to standard output does not: its output is not to be used. --stores is begun
+again. --dry-run counts what would be done and calls no KEK.
+
+Exit codes: 0 done, 4 a KMS, HSM or store does not answer or refuses, 5 done but for
+what could not be (--keep-going).`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if (opt.in == "") != (opt.out == "") && !opt.dryRun {
-				return usageError{c, errors.New("--in and --out go together")}
+			if err := opt.check(); err != nil {
+				return usageError{c, err}
 			}
 			return rewrap(c.Context(), opt, c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr())
 		},
@@ -57,28 +66,32 @@ Exit codes: 0 done, 5 done but for envelopes that could not be (--keep-going).`,
 	f := c.Flags()
 	f.StringVar(&opt.key, "key", "", "key of the policy (default: its only one)")
 	f.StringArrayVar(&opt.drop, "drop", nil, "KEK URI that unwraps, but is not to wrap any more")
+	f.StringVar(&opt.to, "to", "", "form that envelopes take: inline or by-id (default: the one they have)")
+	f.BoolVar(&opt.stores, "stores", false, "renew the records in the stores of all keys, in place of envelopes")
 	f.StringVar(&opt.reseal, "reseal", "", "tag under which values are opened and sealed again")
 	f.StringVar(&opt.in, "in", "", "read this file (default: standard input)")
 	f.StringVar(&opt.out, "out", "", "write this file (default: standard output)")
 	f.BoolVar(&opt.dryRun, "dry-run", false, "count, and change nothing")
-	f.BoolVar(&opt.keepGoing, "keep-going", false, "leave envelopes that fail as they are, and go on")
+	f.BoolVar(&opt.keepGoing, "keep-going", false, "leave what fails as it is, and go on")
 	return c
 }
 
-// counts are what a job has met so far.
-type counts struct {
-	Envelopes int `json:"envelopes"`
-	Changed   int `json:"changed"` // or would be
-	Current   int `json:"current"` // nothing to do
-	Unrelated int `json:"unrelated"`
-	Elsewhere int `json:"elsewhere"` // by id: the record is not here
-	Lookalike int `json:"lookalike"` // text that begins like an envelope, and is none
-	Failed    int `json:"failed"`
-}
+// forms are the values of --to.
+var forms = map[string]keycache.Form{"": keycache.AnyForm, "inline": keycache.Inline, "by-id": keycache.ByID}
 
-func (c counts) String() string {
-	return fmt.Sprintf("%d envelopes: %d changed, %d current, %d of other keys, %d failed; %d that only look like one",
-		c.Envelopes, c.Changed, c.Current, c.Unrelated, c.Failed, c.Lookalike)
+func (o *rewrapOptions) check() error {
+	_, known := forms[o.to]
+	switch {
+	case !known:
+		return fmt.Errorf("--to %q: use inline or by-id", o.to)
+	case o.stores && (o.in != "" || o.out != "" || o.key != "" || o.reseal != "" || o.to != ""):
+		return errors.New("--stores goes with --drop, --dry-run and --keep-going only")
+	case o.reseal != "" && o.to != "":
+		return errors.New("--reseal and --to do not go together: what is sealed anew takes the form that its key has")
+	case (o.in == "") != (o.out == "") && !o.dryRun:
+		return errors.New("--in and --out go together")
+	}
+	return nil
 }
 
 func rewrap(ctx context.Context, opt rewrapOptions, stdin io.Reader, stdout, stderr io.Writer) (err error) {
@@ -95,11 +108,14 @@ func rewrap(ctx context.Context, opt rewrapOptions, stdin io.Reader, stdout, std
 	server := proxy.NewServer(rt, r.metrics, r.log, nil)
 	defer server.Close()
 	tally := newCensus()
+	if opt.stores {
+		return rewrapStores(ctx, opt, rt.Cache(), tally, stderr)
+	}
 	change, err := changer(opt, p, rt.Cache(), tally)
 	if err != nil {
 		return err
 	}
-	job := &rewrapJob{opt: opt, limit: tokenLimit(p), change: change, report: newProgress(stderr)}
+	job := &rewrapJob{opt: opt, limit: tokenLimit(p), change: change, report: newProgress(stderr, "envelope")}
 	err = job.run(ctx, stdin, stdout)
 	if opt.dryRun && opt.reseal == "" {
 		tally.print(stderr)
@@ -121,16 +137,16 @@ func changer(opt rewrapOptions, p *policy.Policy, c *keycache.Cache, tally *cens
 		}
 		name = p.Keys[0].Name
 	}
-	w, err := c.Rewrapper(name, opt.drop)
+	w, err := c.Rewrapper(name, opt.drop, forms[opt.to])
 	if err != nil {
 		return nil, err
 	}
 	if opt.dryRun {
 		tally.key = name
-		return func(_ context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error) {
-			s, err := w.Survey(text)
+		return func(ctx context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error) {
+			s, err := w.Survey(ctx, text)
 			if err == nil {
-				tally.add(s)
+				tally.add(tally.kind(s), s.Calls)
 			}
 			return dst, s.What, err
 		}, nil

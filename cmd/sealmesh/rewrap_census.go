@@ -11,7 +11,7 @@ import (
 	"github.com/sealmesh/sealmesh/keycache"
 )
 
-// A census counts the envelopes of a dry run by what they are.
+// A census counts the envelopes or records of a dry run by what they are.
 type census struct {
 	key      string
 	kinds    map[string]int
@@ -21,24 +21,34 @@ type census struct {
 
 func newCensus() *census { return &census{kinds: map[string]int{}} }
 
-func (c *census) add(s keycache.Survey) {
-	c.kinds[c.kind(s)]++
-	c.calls += s.Calls
-	if s.Calls > 0 {
+func (c *census) add(kind string, calls int) {
+	c.kinds[kind]++
+	c.calls += calls
+	if calls > 0 {
 		c.dataKeys++
 	}
 }
 
+// kind names what an envelope is.
 func (c *census) kind(s keycache.Survey) string {
-	name := suite.ByID(s.Suite).Name
+	form := "inline"
 	if s.ByID {
-		return name + ", by id"
+		form = "by id"
 	}
+	kind := suite.ByID(s.Suite).Name + ", " + form
+	if s.What == keycache.Elsewhere {
+		return kind
+	}
+	return fmt.Sprintf("%s, key %s, wrapped by %s", kind, c.key, wrappers(s))
+}
+
+// wrappers names the KEKs that wrapped a record.
+func wrappers(s keycache.Survey) string {
 	by := s.KEKs
 	if s.Other > 0 {
 		by = append(slices.Clone(by), "others")
 	}
-	return fmt.Sprintf("%s, inline, key %s, wrapped by %s", name, c.key, strings.Join(by, " and "))
+	return strings.Join(by, " and ")
 }
 
 func (c *census) print(w io.Writer) {

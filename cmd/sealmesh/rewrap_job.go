@@ -27,13 +27,15 @@ type rewrapJob struct {
 }
 
 func (j *rewrapJob) run(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
+	var f *fileJob
 	var err error
 	switch {
 	case j.opt.dryRun:
 		err = j.count(ctx, stdin)
 	case j.opt.in != "":
-		err = j.files(ctx)
+		f, err = j.files(ctx)
 	default:
+		fmt.Fprintln(j.report.w, "from standard input to standard output: if this is stopped, begin again; with --in and --out it would go on")
 		w := bufio.NewWriterSize(stdout, 64<<10)
 		err = j.stream(ctx, newTokenScanner(stdin, j.limit), w, nil, 0)
 		err = errors.Join(err, w.Flush())
@@ -42,10 +44,12 @@ func (j *rewrapJob) run(ctx context.Context, stdin io.Reader, stdout io.Writer) 
 		return err
 	}
 	j.report.end(j.opt, j.counts)
-	if j.counts.Failed > 0 {
-		return fmt.Errorf("rewrap: %w: %s failed and stay as they were", errFindings, count(j.counts.Failed, "envelope"))
+	if f != nil {
+		if err := f.forget(); err != nil {
+			return fmt.Errorf("rewrap: %w", err)
+		}
 	}
-	return nil
+	return failed(j.counts, "envelope")
 }
 
 func (j *rewrapJob) count(ctx context.Context, stdin io.Reader) error {
@@ -60,12 +64,16 @@ func (j *rewrapJob) count(ctx context.Context, stdin io.Reader) error {
 	return j.stream(ctx, newTokenScanner(f, j.limit), io.Discard, nil, fileSize(f))
 }
 
-func (j *rewrapJob) files(ctx context.Context) error {
+// files does a job on files, or what is left of it. The caller forgets it at last.
+func (j *rewrapJob) files(ctx context.Context) (*fileJob, error) {
 	f, err := openFileJob(j.opt)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	j.counts = f.state.Counts
+	if f.finished {
+		return f, nil
+	}
 	s := newTokenScanner(f.in, j.limit)
 	s.at = f.state.Read
 	w := bufio.NewWriterSize(f.out, 64<<10)
@@ -85,9 +93,9 @@ func (j *rewrapJob) files(ctx context.Context) error {
 		err = w.Flush()
 	}
 	if err == nil {
-		err = f.finish()
+		err = f.finish(s.at, j.counts)
 	}
-	return errors.Join(err, f.close())
+	return f, errors.Join(err, f.close())
 }
 
 // stream passes text on and changes envelopes. save, when not nil, is called
@@ -148,13 +156,13 @@ func (j *rewrapJob) envelope(ctx context.Context, w io.Writer, token []byte, off
 	case err != nil && !j.opt.keepGoing:
 		return fmt.Errorf("rewrap: the envelope at byte %d: %w (--keep-going leaves it as it is)", offset, err)
 	case err != nil:
-		j.counts.Envelopes++
+		j.counts.Seen++
 		j.counts.Failed++
 		fmt.Fprintf(j.report.w, "byte %d: %v\n", offset, err)
 		out = token
 	default:
-		j.counts.Envelopes++
-		j.tally(what)
+		j.counts.Seen++
+		j.counts.tally(what)
 	}
 	if j.opt.dryRun {
 		return nil
@@ -163,19 +171,6 @@ func (j *rewrapJob) envelope(ctx context.Context, w io.Writer, token []byte, off
 		return fmt.Errorf("rewrap: %w", err)
 	}
 	return nil
-}
-
-func (j *rewrapJob) tally(what keycache.Wrapping) {
-	switch what {
-	case keycache.Outdated:
-		j.counts.Changed++
-	case keycache.Unrelated:
-		j.counts.Unrelated++
-	case keycache.Elsewhere:
-		j.counts.Elsewhere++
-	default:
-		j.counts.Current++
-	}
 }
 
 // errLong: nothing so long can be sealed under the policy, but perhaps under one before it.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 )
 
@@ -12,16 +11,17 @@ import (
 // again, elsewhere by a line now and then.
 type progress struct {
 	w           io.Writer
+	noun        string // what is counted
 	terminal    bool
 	begin, last time.Time
 	from        int64 // offset where this run began
-	envelopes   int   // met before it
+	seen        int   // before it
 	started     bool
 }
 
-func newProgress(w io.Writer) *progress {
+func newProgress(w io.Writer, noun string) *progress {
 	now := time.Now()
-	p := &progress{w: w, begin: now, last: now}
+	p := &progress{w: w, noun: noun, begin: now, last: now}
 	if f, ok := w.(*os.File); ok {
 		info, err := f.Stat()
 		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
@@ -35,10 +35,11 @@ const (
 	everyTerminal = 200 * time.Millisecond
 )
 
-// show says where the job is, if it is time. size is 0 where it is not known.
+// show says where the job is, if it is time. read and size, in bytes, are 0 where
+// they are not known.
 func (p *progress) show(c counts, read, size int64) {
 	if !p.started {
-		p.started, p.from, p.envelopes = true, read, c.Envelopes
+		p.started, p.from, p.seen = true, read, c.Seen
 	}
 	now := time.Now()
 	if wait := now.Sub(p.last); wait < every && (!p.terminal || wait < everyTerminal) {
@@ -54,29 +55,37 @@ func (p *progress) show(c counts, read, size int64) {
 }
 
 func (p *progress) line(spent time.Duration, c counts, read, size int64) string {
-	done := fmt.Sprintf("%d MiB", read>>20)
-	if size > 0 {
-		done = fmt.Sprintf("%d%% of %d MiB", 100*read/size, size>>20)
+	done := ""
+	switch {
+	case size > 0:
+		done = fmt.Sprintf("%d%% of %d MiB, ", 100*read/size, size>>20)
+	case read > 0:
+		done = fmt.Sprintf("%d MiB, ", read>>20)
 	}
-	text := fmt.Sprintf("%s, %.0f envelopes/s", done, float64(c.Envelopes-p.envelopes)/spent.Seconds())
+	text := fmt.Sprintf("%s%.0f %ss/s", done, float64(c.Seen-p.seen)/spent.Seconds(), p.noun)
 	if new := read - p.from; size > 0 && new > 0 {
 		left := time.Duration(float64(spent) * float64(size-read) / float64(new))
 		text += fmt.Sprintf(", %v left", left.Round(time.Second))
 	}
-	return text + ": " + c.String()
+	return text + ": " + c.text(p.noun, "changed")
 }
 
 // end clears the line of a terminal, and says what the job came to.
 func (p *progress) end(opt rewrapOptions, c counts) {
-	text := c.String()
+	changed := "changed"
 	if opt.dryRun {
-		text = strings.Replace(text, "changed", "would change", 1)
+		changed = "would change"
 	}
+	text := c.text(p.noun, changed)
 	if p.terminal {
 		text = "\r\x1b[K" + text
 	}
 	fmt.Fprintln(p.w, text)
-	if c.Elsewhere > 0 {
-		fmt.Fprintf(p.w, "warning: %s by id: their records, in a store or the policy, stay as they are, and so must the KEKs that wrapped them\n", count(c.Elsewhere, "envelope"))
+	switch {
+	case c.Elsewhere == 0:
+	case opt.to == "inline":
+		fmt.Fprintf(p.w, "warning: %s by id stay so: their records are not in the key's store\n", count(c.Elsewhere, p.noun))
+	default:
+		fmt.Fprintf(p.w, "warning: %s by id: their records stay under the KEKs that wrapped them; those in a store, rewrap --stores renews\n", count(c.Elsewhere, p.noun))
 	}
 }

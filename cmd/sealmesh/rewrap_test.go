@@ -61,7 +61,7 @@ func TestRewrapLeavesLongOnes(t *testing.T) {
 	var changed [][]byte
 	job := func(keepGoing bool) *rewrapJob {
 		return &rewrapJob{
-			opt: rewrapOptions{keepGoing: keepGoing}, limit: 100, report: newProgress(io.Discard),
+			opt: rewrapOptions{keepGoing: keepGoing}, limit: 100, report: newProgress(io.Discard, "envelope"),
 			change: func(_ context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error) {
 				changed = append(changed, bytes.Clone(text))
 				return append(dst, "changed"...), keycache.Outdated, nil
@@ -88,7 +88,7 @@ func TestRewrapLeavesLongOnes(t *testing.T) {
 func TestRewrapAfterPrefix(t *testing.T) {
 	real := string(envelope.Append(nil, envelope.Header{Suite: suite.XAES256GCM}, make([]byte, 64)))
 	var out bytes.Buffer
-	j := &rewrapJob{limit: 1 << 10, report: newProgress(io.Discard), change: func(_ context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error) {
+	j := &rewrapJob{limit: 1 << 10, report: newProgress(io.Discard, "envelope"), change: func(_ context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error) {
 		if _, _, _, err := envelope.Parse(nil, text); err != nil {
 			return dst, keycache.Current, err
 		}
@@ -102,8 +102,8 @@ func TestRewrapAfterPrefix(t *testing.T) {
 }
 
 func TestRewrapProgress(t *testing.T) {
-	p := &progress{from: 100 << 20, envelopes: 1000}
-	got := p.line(10*time.Second, counts{Envelopes: 6000}, 200<<20, 400<<20)
+	p := &progress{noun: "envelope", from: 100 << 20, seen: 1000}
+	got := p.line(10*time.Second, counts{Seen: 6000}, 200<<20, 400<<20)
 	if want := "50% of 400 MiB, 500 envelopes/s, 20s left: 6000 envelopes"; !strings.HasPrefix(got, want) {
 		t.Errorf("%s", got)
 	}
@@ -111,7 +111,7 @@ func TestRewrapProgress(t *testing.T) {
 		t.Errorf("of unknown size: %s", got)
 	}
 	var out bytes.Buffer
-	p = &progress{w: &out, terminal: true, begin: time.Now().Add(-time.Minute)}
+	p = &progress{w: &out, noun: "envelope", terminal: true, begin: time.Now().Add(-time.Minute)}
 	p.show(counts{}, 1, 0)
 	p.end(rewrapOptions{}, counts{})
 	if n := strings.Count(out.String(), "\r\x1b[K"); n != 2 || strings.Count(out.String(), "\n") != 1 {
@@ -123,7 +123,7 @@ func TestRewrapProgress(t *testing.T) {
 func TestRewrapWarnsOfRecordsElsewhere(t *testing.T) {
 	var out bytes.Buffer
 	text := envelope.Append(nil, envelope.Header{Suite: suite.XAES256GCM}, make([]byte, 64))
-	j := &rewrapJob{limit: 1 << 10, report: newProgress(&out), change: new(keycache.Rewrapper).Rewrap}
+	j := &rewrapJob{limit: 1 << 10, report: newProgress(&out, "envelope"), change: new(keycache.Rewrapper).Rewrap}
 	var same bytes.Buffer
 	must(t, j.run(t.Context(), bytes.NewReader(text), &same))
 	if same.String() != string(text) || !strings.Contains(out.String(), "warning: 1 envelope by id") {
@@ -217,9 +217,9 @@ func TestRewrapSurvivesKills(t *testing.T) {
 			}
 			break
 		}
-		if _, err := os.Stat(file("out.csv")); err == nil {
+		if exists(file("out.csv")) && !exists(file("out.csv.state")) {
 			kills++
-			break // killed when all was done: what follows says whether it was
+			break // killed when all was done and said
 		}
 		if kills++; kills > 200 {
 			t.Fatalf("no progress: %s", stderr.String())

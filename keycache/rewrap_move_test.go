@@ -1,0 +1,222 @@
+package keycache
+
+import (
+	"testing"
+
+	"github.com/sealmesh/sealmesh/codec/envelope"
+)
+
+// rewrapper returns one of r's key, and a function that rewraps one envelope.
+func (r *rig) rewrapper(to Form, drop ...string) (*Rewrapper, func(text []byte, want Wrapping) []byte) {
+	r.t.Helper()
+	w, err := r.Rewrapper("k", drop, to)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return w, func(text []byte, want Wrapping) []byte {
+		r.t.Helper()
+		if s, err := w.Survey(r.t.Context(), text); err != nil || s.What != want {
+			r.t.Fatalf("survey: %v, %v; want %v", s.What, err, want)
+		}
+		got, what, err := w.Rewrap(r.t.Context(), nil, text)
+		if err != nil || what != want {
+			r.t.Fatalf("rewrap: %v, %v; want %v", what, err, want)
+		}
+		if what != Outdated && string(got) != string(text) {
+			r.t.Fatal("it changed where nothing was to do")
+		}
+		sameButRecord(r.t.(*testing.T), text, got)
+		return got
+	}
+}
+
+// Envelopes go into the store and out again, each data key at the cost of one call,
+// and open in every form.
+func TestMoveToStoreAndBack(t *testing.T) {
+	m, s := newKMS("a"), newShop()
+	texts := foreign(t, 3, "v", m)
+	r := newRig(t, keyOf(m), storing(s, false))
+	_, shorten := r.rewrapper(ByID)
+	_, fill := r.rewrapper(Inline)
+	var back [][]byte
+	for range 2 {
+		for _, text := range texts {
+			short := shorten(text, Outdated)
+			wantShape(t, short, false)
+			if len(short) >= len(text) {
+				t.Error("no shorter by id")
+			}
+			shorten(short, Elsewhere)
+			after := newRig(t, keyOf(m), storing(s, true))
+			after.mustOpen(short, "v")
+			after.end()
+			long := fill(short, Outdated)
+			if string(long) != string(text) {
+				t.Error("there and back: another envelope")
+			}
+			fill(long, Current)
+			back = append(back, long)
+		}
+	}
+	if s.size() != 3 {
+		t.Errorf("%d records in the store, want 3", s.size())
+	}
+	wantCount(t, "puts", s.puts.Load(), 3)
+	uses := r.end()
+	if len(uses) != 6 {
+		t.Errorf("%d key uses, want one for each data key and way", len(uses))
+	}
+	without := newRig(t, keyOf(m), Options{}) // the store is gone
+	for _, text := range back {
+		without.mustOpen(text, "v")
+	}
+	without.end()
+}
+
+// A move and a change of KEKs are one step.
+func TestMoveUnderAnotherKEK(t *testing.T) {
+	old, fresh, s := newKMS("old"), newKMS("new"), newShop()
+	text := foreign(t, 1, "v", old)[0]
+	r := newRig(t, keyOf(fresh, old), storing(s, false))
+	_, shorten := r.rewrapper(ByID, "mem:old")
+	short := shorten(text, Outdated)
+	r.end()
+	after := newRig(t, keyOf(fresh), storing(s, true))
+	after.mustOpen(short, "v")
+	_, fill := after.rewrapper(Inline)
+	after.mustOpen(fill(short, Outdated), "v")
+	after.end()
+}
+
+// What the store does not have, or has of another key, stays by id.
+func TestInlineOfWhatIsNotThere(t *testing.T) {
+	m, stranger, s := newKMS("a"), newKMS("b"), newShop()
+	other := newShop()
+	w := newRig(t, keyOf(m), storing(other, false))
+	missing := w.mustSeal("v")
+	w.end()
+	w = newRig(t, keyOf(stranger), storing(s, false))
+	theirs := w.mustSeal("v")
+	w.end()
+	r := newRig(t, keyOf(m), storing(s, false))
+	defer r.end()
+	_, fill := r.rewrapper(Inline)
+	fill(missing, Elsewhere)
+	gets := s.gets.Load()
+	for range 2 * strangersBurst {
+		fill(missing, Elsewhere)
+	}
+	wantCount(t, "gets of what was looked for before", s.gets.Load()-gets, 0)
+	fill(theirs, Unrelated)
+}
+
+// An envelope is shortened only if its record, or one as good, is in the store.
+func TestMoveLosesNothing(t *testing.T) {
+	m, old := newKMS("a"), newKMS("old")
+	text := foreign(t, 1, "v", m)[0]
+	h := headerOf(t, text)
+	mine, err := envelope.ParseRecord(h.Record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := headerOf(t, foreign(t, 1, "v", m)[0]).Record
+	another, err := envelope.ParseRecord(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	half, garbage := mine, mine
+	half.Commitment[31] ^= 1
+	garbage.Wraps = another.Wraps
+	for name, there := range map[string]envelope.Record{
+		"another commitment": half, "wraps of another data key": garbage, "wraps of a KEK that is not ours": {Commitment: mine.Commitment, Wraps: []envelope.Wrap{{Kind: 200, KEK: old.kek().Ref(), Wrapped: []byte("x")}}},
+	} {
+		s := newShop()
+		s.keys[h.KeyID] = there
+		r := newRig(t, keyOf(m), storing(s, false))
+		w, _ := r.rewrapper(ByID)
+		got, _, err := w.Rewrap(t.Context(), nil, text)
+		if r.wantReason(err, OpenFailed); len(got) != 0 {
+			t.Errorf("%s: something came of it", name)
+		}
+		r.mustOpen(text, "v")
+		r.end()
+	}
+	s := newShop()
+	s.answer(0, errShop)
+	r := newRig(t, keyOf(m), storing(s, false))
+	defer r.end()
+	w, _ := r.rewrapper(ByID)
+	_, _, err = w.Rewrap(t.Context(), nil, text)
+	r.wantReason(err, KeyUnavailable)
+}
+
+// A record that does not unwrap gets into no store: it would stand in the way of the true one.
+func TestForgedRecordIsNotStored(t *testing.T) {
+	m, s := newKMS("a"), newShop()
+	text := foreign(t, 1, "v", m)[0]
+	h, payload, _, err := envelope.Parse(nil, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := envelope.ParseRecord(h.Record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record.Commitment[31] ^= 1 // the same id
+	h.Record = envelope.AppendRecord(nil, record)
+	r := newRig(t, keyOf(m), storing(s, false))
+	defer r.end()
+	w, shorten := r.rewrapper(ByID)
+	_, _, err = w.Rewrap(t.Context(), nil, envelope.Append(nil, h, payload))
+	r.wantReason(err, OpenFailed)
+	if s.size() != 0 {
+		t.Error("it is in the store")
+	}
+	r.mustOpen(shorten(text, Outdated), "v")
+}
+
+// A wrap that is kept is proven first: one that is damaged is made anew before the
+// KEK that could still unwrap the data key goes.
+func TestKeptWrapsAreProven(t *testing.T) {
+	old, kept := newKMS("old"), newKMS("kept")
+	text := foreign(t, 1, "v", old, kept)[0]
+	h, payload, _, err := envelope.Parse(nil, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := envelope.ParseRecord(h.Record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record.Wraps[1].Wrapped[0] ^= 1
+	h.Record = envelope.AppendRecord(nil, record)
+	r := newRig(t, keyOf(old, kept), Options{})
+	_, rewrap := r.rewrapper(AnyForm, "mem:old")
+	got := rewrap(envelope.Append(nil, h, payload), Outdated)
+	r.end()
+	after := newRig(t, keyOf(kept), Options{})
+	after.mustOpen(got, "v")
+	after.end()
+}
+
+func TestMoveRefuses(t *testing.T) {
+	m := newKMS("a")
+	r := newRig(t, keyOf(m), Options{})
+	defer r.end()
+	for _, to := range []Form{Inline, ByID} {
+		if _, err := r.Rewrapper("k", nil, to); err == nil {
+			t.Error("a key without a store: no error")
+		}
+	}
+	record, err := NewRecord(t.Context(), keyOf(m).Context, m.kek())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinned := keyOf(m)
+	pinned.Record = record
+	p := newRig(t, pinned, Options{})
+	defer p.end()
+	if _, err := p.Rewrapper("k", nil, Inline); err == nil {
+		t.Error("a pinned key: no error")
+	}
+}

@@ -1,0 +1,139 @@
+package keycache
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keyuse"
+)
+
+// rewrapName is the route of the key uses that a Rewrapper makes, and opRewrap
+// their operation.
+const (
+	rewrapName = "sealmesh.rewrap"
+	opRewrap   = "rewrap"
+)
+
+// use has f make something of the renewed record of a data key, and records the use of that
+// before anybody sees what came of it.
+func (r *Rewrapper) use(ctx context.Context, old *envelope.Record, f func(context.Context, envelope.Record) error) ([]byte, error) {
+	k, began := r.key, time.Now()
+	fresh, err := r.renew(ctx, old)
+	if err == nil {
+		err = f(ctx, fresh)
+	}
+	use := keyuse.Use{
+		Start: began.UnixNano(), End: time.Now().UnixNano(), Key: k.name,
+		Operation: opRewrap, Fields: 1, Cache: "miss",
+	}
+	if err != nil {
+		err = &Error{Reason: reasonToOpen(err), Key: k.name, Err: err}
+		use.ErrorType = outcome(err)
+	} else {
+		use.DataKey = old.KeyID()
+	}
+	x := keyuse.Exchange{Route: rewrapName, Direction: rewrapName}
+	if full := k.cache.recorder.Record(&x, []keyuse.Use{use}, keyuse.Reservation{}); full != nil && err == nil {
+		err = &Error{Reason: AuditFull, Key: k.name, Err: full}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return envelope.AppendRecord(nil, fresh), nil
+}
+
+// renew returns the record of a data key with the wraps that the key asks for, each of
+// them proven or new: one that is kept may be all that is left once another KEK is gone.
+func (r *Rewrapper) renew(ctx context.Context, old *envelope.Record) (envelope.Record, error) {
+	secret, by, err := r.prove(ctx, old)
+	if err != nil {
+		return envelope.Record{}, err
+	}
+	defer secret.Destroy()
+	fresh := envelope.Record{Commitment: old.Commitment}
+	for _, kk := range r.targets {
+		w := wrapBy(old.Wraps, kk)
+		if kk != by {
+			if w, err = r.wrap(ctx, kk, w, secret, old.Commitment); err != nil {
+				return envelope.Record{}, err
+			}
+		}
+		fresh.Wraps = append(fresh.Wraps, *w)
+	}
+	if err := fresh.Check(); err != nil {
+		return envelope.Record{}, &hsm.Error{Class: hsm.Misconfigured, Operation: opRewrap, Err: err}
+	}
+	return fresh, nil
+}
+
+// prove unwraps a record by the first KEK of the key that can, and says which.
+func (r *Rewrapper) prove(ctx context.Context, old *envelope.Record) (*hsm.Secret, *kek, error) {
+	var first error = &hsm.Error{Class: hsm.Corrupt, Operation: "unwrap", Err: errNoWrap}
+	for i, c := range r.key.candidates(old.Wraps) {
+		secret, err := r.key.unwrapBy(ctx, c, old.Commitment, unwrapping, r.key.cache.timeout, trace.SpanContext{})
+		if err == nil {
+			return secret, c.kek, nil
+		}
+		if i == 0 {
+			first = err
+		}
+	}
+	return nil, nil, first
+}
+
+// wrap returns kk's wrap of secret: w, if that is one, else a new one.
+func (r *Rewrapper) wrap(ctx context.Context, kk *kek, w *envelope.Wrap, secret *hsm.Secret, commitment [32]byte) (*envelope.Wrap, error) {
+	c := r.key.cache
+	if w != nil {
+		again, err := r.key.unwrapBy(ctx, candidate{kk, w.Wrapped}, commitment, unwrapping, c.timeout, trace.SpanContext{})
+		if err == nil {
+			again.Destroy()
+		}
+		if hsm.ClassOf(err) != hsm.Corrupt {
+			return w, err
+		}
+	}
+	fresh := &envelope.Wrap{Kind: kk.KindID, KEK: kk.ref}
+	err := c.call(ctx, kk, wrapping, c.timeout, trace.SpanContext{}, func(ctx context.Context) (err error) {
+		fresh.Wrapped, err = kk.Provider.WrapDataKey(ctx, secret, r.key.context)
+		return err
+	})
+	return fresh, err
+}
+
+// place puts the record into the key's store, where envelopes are to be by id. What is there already
+// has to be of the same data key, and to open.
+func (r *Rewrapper) place(ctx context.Context, fresh envelope.Record) error {
+	if r.to != ByID {
+		return nil
+	}
+	there, err := r.key.shelf.put(ctx, fresh)
+	if err != nil || equal(there, fresh) {
+		return err
+	}
+	if there.Commitment != fresh.Commitment {
+		return &hsm.Error{Class: hsm.Corrupt, Provider: "store", Operation: "put", Err: errRecord}
+	}
+	secret, _, err := r.prove(ctx, &there)
+	if err == nil {
+		secret.Destroy()
+	}
+	return err
+}
+
+// fetch returns what the store has for an id, nil where it has nothing.
+func (r *Rewrapper) fetch(ctx context.Context, id envelope.KeyID) (*envelope.Record, error) {
+	if there, ok := r.fetched.Get(id); ok {
+		return there, nil
+	}
+	there, err := r.key.shelf.lookUp(ctx, id)
+	if err != nil {
+		return nil, &Error{Reason: reasonToOpen(err), Key: r.key.name, Err: err}
+	}
+	r.fetched.Add(id, there)
+	return there, nil
+}

@@ -1,0 +1,148 @@
+package keycache
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/store"
+)
+
+// A StoreRewrapper does for the records in a store what a [Rewrapper] does for
+// those in envelopes. Processes that use the store go on meanwhile. A run that is stopped,
+// even killed, is begun again: what it did needs nothing more. Not safe for concurrent use,
+// but several may be at one store.
+type StoreRewrapper struct {
+	store store.Store
+	keys  []*Rewrapper // that keep records there, by name
+}
+
+// StoreRewrappers returns one for each store of the keys. drop names KEK URIs that still
+// unwrap, but are not to wrap any more, of whichever keys have them.
+func (c *Cache) StoreRewrappers(drop []string) ([]*StoreRewrapper, error) {
+	var all []*StoreRewrapper
+	known := map[string]bool{}
+	for _, k := range c.sorted() {
+		if k.shelf == nil {
+			continue
+		}
+		r, err := k.rewrapper(drop, AnyForm)
+		if err != nil {
+			return nil, err
+		}
+		for _, uri := range drop {
+			known[uri] = known[uri] || k.names(uri)
+		}
+		i := slices.IndexFunc(all, func(w *StoreRewrapper) bool { return w.store == k.shelf.Store })
+		if i < 0 {
+			i, all = len(all), append(all, &StoreRewrapper{store: k.shelf.Store})
+		}
+		all[i].keys = append(all[i].keys, r)
+	}
+	for _, uri := range drop {
+		if !known[uri] {
+			return nil, fmt.Errorf("rewrap: no key with a store has the KEK %s", uri)
+		}
+	}
+	if len(all) == 0 {
+		return nil, errors.New("rewrap: no key of the policy has a store")
+	}
+	return all, nil
+}
+
+// Keys returns the names of the keys that keep records in the store.
+func (w *StoreRewrapper) Keys() []string {
+	var names []string
+	for _, r := range w.keys {
+		names = append(names, r.key.name)
+	}
+	return names
+}
+
+// Records yields every record in the store, as [store.Store.All] does. Errors are *hsm.Error;
+// after one that is hsm.Corrupt, which is of one record, the rest follows.
+func (w *StoreRewrapper) Records(ctx context.Context) iter.Seq2[envelope.Record, error] {
+	return func(yield func(envelope.Record, error) bool) {
+		for r, err := range w.store.All(ctx) {
+			if !yield(r, storeError("scan", err)) {
+				return
+			}
+		}
+	}
+}
+
+// Survey says what Rewrap would find and do. A record does not say which key it is of: where several
+// have KEKs that wrapped it, the first that would change it counts.
+func (w *StoreRewrapper) Survey(record envelope.Record) Survey {
+	s := Survey{What: Unrelated, Other: len(record.Wraps)}
+	for _, r := range w.keys {
+		switch what := r.look(record.Wraps); {
+		case what == Outdated:
+			return r.survey(&record, what)
+		case what == Current && s.What == Unrelated:
+			s = r.survey(&record, what)
+		}
+	}
+	return s
+}
+
+// replaceTries is how often a record is read and renewed that others change meanwhile.
+const replaceTries = 5
+
+// Rewrap puts a renewed record in the place of one that is outdated, after its use
+// is recorded. Errors are *Error.
+func (w *StoreRewrapper) Rewrap(ctx context.Context, record envelope.Record) (Wrapping, error) {
+	for range replaceTries {
+		what := w.Survey(record).What
+		if what != Outdated {
+			return what, nil
+		}
+		r, fresh, err := w.renew(ctx, record)
+		if err != nil {
+			return what, err
+		}
+		if equal(fresh, record) {
+			return Current, nil // of a key that it is right for
+		}
+		there, err := r.key.shelf.replace(ctx, record, fresh)
+		if err != nil {
+			return what, &Error{Reason: reasonToOpen(err), Key: r.key.name, Err: err}
+		}
+		if equal(there, fresh) {
+			return what, nil
+		}
+		record = there
+	}
+	return Outdated, &Error{Reason: KeyUnavailable, Key: w.keys[0].key.name, Err: errBusy}
+}
+
+var errBusy = &hsm.Error{Class: hsm.Unavailable, Provider: "store", Operation: "replace", Err: errors.New("others change the record all the time: let one rewrap run at a time")}
+
+// renew finds the key that a record is of, by trying: only that one's context unwraps it.
+func (w *StoreRewrapper) renew(ctx context.Context, record envelope.Record) (*Rewrapper, envelope.Record, error) {
+	var last error
+	for _, r := range w.keys {
+		if r.look(record.Wraps) == Unrelated {
+			continue
+		}
+		var fresh envelope.Record
+		_, err := r.use(ctx, &record, func(_ context.Context, f envelope.Record) error { fresh = f; return nil })
+		if err == nil {
+			return r, fresh, nil
+		}
+		if last = err; hsm.ClassOf(err) != hsm.Corrupt {
+			break
+		}
+	}
+	return nil, envelope.Record{}, last
+}
+
+// equal reports whether two records are the same, byte by byte.
+func equal(a, b envelope.Record) bool {
+	return bytes.Equal(envelope.AppendRecord(nil, a), envelope.AppendRecord(nil, b))
+}
