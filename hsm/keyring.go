@@ -29,13 +29,39 @@ func (k KEK) Ref() [4]byte {
 type Key struct {
 	Name    string
 	Context EncryptionContext
-	KEKs    []KEK // at least one, in order of preference
-	Quorum  int   // wraps that must succeed before a new data key seals; 1 to len(KEKs)
+	KEKs    []KEK  // open, at least one, in order of preference
+	Away    []Away // those of the policy's KEKs that could not be opened
+	Quorum  int    // wraps that must succeed before a new data key seals; 1 to the number of KEKs, with those away
 
 	Use    Use
 	Rotate Rotate
 	Cache  Bounds
 	Record []byte // pinned wrapped-key record, in its text form, for keys that are made once; nil otherwise
+}
+
+// Away is a KEK that could not be opened. Nobody knows what it wrapped: its identity is
+// known once it has been opened.
+type Away struct {
+	URI string
+	At  time.Time
+	Err error
+}
+
+// Close closes every provider of k that holds something open.
+func (k *Key) Close() error {
+	var errs []error
+	for _, kek := range k.KEKs {
+		errs = append(errs, kek.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Close closes k's provider where it holds something open.
+func (k KEK) Close() error {
+	if c, ok := k.Provider.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
 }
 
 // Use says what this process may do under a key. What it may not do it does not
@@ -79,8 +105,8 @@ func NewKeyring(keys ...*Key) (*Keyring, error) {
 		if _, ok := r.keys[k.Name]; ok || k.Name == "" {
 			return nil, fmt.Errorf("keyring: key name %q is empty or used twice", k.Name)
 		}
-		if len(k.KEKs) == 0 || k.Quorum < 1 || k.Quorum > len(k.KEKs) {
-			return nil, fmt.Errorf("keyring: key %q: quorum %d of %d KEKs", k.Name, k.Quorum, len(k.KEKs))
+		if len(k.KEKs) == 0 || k.Quorum < 1 || k.Quorum > len(k.KEKs)+len(k.Away) {
+			return nil, fmt.Errorf("keyring: key %q: quorum %d of %d KEKs, %d of them away", k.Name, k.Quorum, len(k.KEKs)+len(k.Away), len(k.Away))
 		}
 		seen := map[[4]byte]string{}
 		for _, kek := range k.KEKs {
@@ -110,11 +136,7 @@ func (r *Keyring) Keys() []*Key {
 func (r *Keyring) Close() error {
 	var errs []error
 	for _, k := range r.keys {
-		for _, kek := range k.KEKs {
-			if c, ok := kek.Provider.(io.Closer); ok {
-				errs = append(errs, c.Close())
-			}
-		}
+		errs = append(errs, k.Close())
 	}
 	return errors.Join(errs...)
 }

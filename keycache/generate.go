@@ -126,7 +126,7 @@ func (k *key) wrapByOthers(ctx context.Context, secret *hsm.Secret, wraps [][]by
 			Err:  fmt.Errorf("%d of %d KEKs wrapped the new data key of key %q, quorum %d: %v", got, len(wraps), k.name, k.quorum, failed),
 			Hint: "mend the KEK that fails, or lower the quorum"}
 	}
-	if failed != nil {
+	if failed != nil || len(k.away) > 0 {
 		k.stats.degraded.Add(1)
 	}
 	return nil

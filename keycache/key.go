@@ -25,6 +25,7 @@ type key struct {
 	context hsm.EncryptionContext
 	use     hsm.Use
 	keks    []*kek
+	away    []hsm.Away // KEKs that may have wrapped what no KEK here did
 	quorum  int
 	rotate  hsm.Rotate
 	bounds  hsm.Bounds
@@ -54,7 +55,7 @@ type failure struct {
 }
 
 func (c *Cache) newKey(cfg *hsm.Key, stores map[string]Storing) (*key, error) {
-	k := &key{cache: c.engine, work: newWork(), name: cfg.Name, context: cfg.Context, use: cfg.Use, quorum: cfg.Quorum}
+	k := &key{cache: c.engine, work: newWork(), name: cfg.Name, context: cfg.Context, use: cfg.Use, away: cfg.Away, quorum: cfg.Quorum}
 	var err error
 	if k.rotate, k.bounds, err = resolve(cfg); err != nil {
 		return nil, err
@@ -89,7 +90,11 @@ func (k *key) pin(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("key %q: the pinned record: %w", k.name, err)
 	}
-	if len(k.candidates(r.Wraps)) == 0 {
+	switch {
+	case len(k.candidates(r.Wraps)) > 0:
+	case len(k.away) > 0:
+		return fmt.Errorf("key %q: the pinned record: %w", k.name, k.noWrap())
+	default:
 		return fmt.Errorf("key %q: the pinned record holds no wrap by any KEK of the key: add the KEK it was made with", k.name)
 	}
 	k.pinned = &r

@@ -53,7 +53,7 @@ func (k *key) fetch(h *envelope.Header, parent trace.SpanContext) (*flight, erro
 		return nil, errForged(err)
 	}
 	if len(k.candidates(r.Wraps)) == 0 {
-		return nil, errForged(errNoWrap)
+		return nil, k.noWrap()
 	}
 	sum := sha256.Sum256(record)
 	if err := k.remembered(sum); err != nil {

@@ -109,6 +109,7 @@ type Stats struct {
 type KeyStats struct {
 	Key                    string
 	Entries                int               // unwrapped data keys held
+	Away                   int               // KEKs that could not be opened
 	Sealed, Opened, Failed uint64            // values
 	Hits, Stale            uint64            // values whose data key was there; there past its soft bound
 	Misses                 map[string]uint64 // waits for a data key that opens, by reason: first_seen, expired, evicted, flushed, denied, refused, idle
@@ -152,7 +153,7 @@ func (c *Cache) Stats() Stats {
 func (k *key) snapshot() KeyStats {
 	s := &k.stats
 	out := KeyStats{
-		Key: k.name, Entries: int(k.table.size.Load()),
+		Key: k.name, Entries: int(k.table.size.Load()), Away: len(k.away),
 		Sealed: s.sealed.Load(), Opened: s.opened.Load(), Failed: s.failed.Load(),
 		Hits: s.hits.Load(), Stale: s.stale.Load(), Degraded: s.degraded.Load(),
 		Misses: counts(s.misses[:], evictionNames[:]), Evictions: counts(s.evictions[:], evictionNames[:]),

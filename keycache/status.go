@@ -12,7 +12,7 @@ type KeyStatus struct {
 	Name       string
 	Pinned     bool
 	Suites     []string       // that tags use
-	KEKs       []KEKStatus    // in order of preference
+	KEKs       []KEKStatus    // in order of preference, then those that could not be opened
 	Quorum     int            // wraps that a new data key needs
 	DataKey    *DataKeyStatus // the one that seals; nil when none has been needed yet
 	Entries    int            // unwrapped data keys held
@@ -21,14 +21,14 @@ type KeyStatus struct {
 
 // A KEKStatus is what is known of one KEK of a key.
 type KEKStatus struct {
-	URI, Kind, Identity string
+	URI, Kind, Identity string    // the latter two empty while it could not be opened
 	Last                *LastCall // nil before the first call
 	Shut                bool      // not asked for a moment, because of how the last call ended
 }
 
 // A LastCall is how a provider call ended.
 type LastCall struct {
-	Operation string // generate, wrap, unwrap, verify
+	Operation string // generate, wrap, unwrap, verify; open for a KEK that could not be
 	At        time.Time
 	Err       error // nil on success
 }
@@ -70,6 +70,9 @@ func (k *key) status() KeyStatus {
 	}
 	for _, kk := range k.keks {
 		s.KEKs = append(s.KEKs, KEKStatus{URI: kk.URI, Kind: kk.Kind, Identity: kk.Identity, Last: kk.last.Load(), Shut: kk.gate.shut(now) != nil})
+	}
+	for _, a := range k.away {
+		s.KEKs = append(s.KEKs, KEKStatus{URI: a.URI, Last: &LastCall{Operation: "open", At: a.At, Err: a.Err}, Shut: true})
 	}
 	if d := k.current.Load(); d != nil {
 		s.DataKey = &DataKeyStatus{

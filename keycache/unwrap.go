@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
@@ -41,7 +42,7 @@ func (k *key) candidates(wraps []envelope.Wrap) []candidate {
 func (k *key) unwrap(ctx context.Context, wraps []envelope.Wrap, commitment [32]byte, op operation, parent trace.SpanContext) (*hsm.Secret, error) {
 	cs := k.candidates(wraps)
 	if len(cs) == 0 {
-		return nil, &hsm.Error{Class: hsm.Corrupt, Operation: "unwrap", Err: errNoWrap}
+		return nil, k.noWrap()
 	}
 	timeout := k.cache.timeout / time.Duration(len(cs))
 	var err error
@@ -56,6 +57,16 @@ func (k *key) unwrap(ctx context.Context, wraps []envelope.Wrap, commitment [32]
 		}
 	}
 	return nil, err
+}
+
+// noWrap is what becomes of a record that no KEK here wrapped: forged, unless a KEK
+// that is away may have.
+func (k *key) noWrap() error {
+	if len(k.away) == 0 {
+		return &hsm.Error{Class: hsm.Corrupt, Operation: "unwrap", Err: errNoWrap}
+	}
+	return &hsm.Error{Class: hsm.Unavailable, Operation: "unwrap",
+		Err: fmt.Errorf("%w, and %d more could not be opened: %v", errNoWrap, len(k.away), k.away[0].Err)}
 }
 
 func (k *key) unwrapBy(ctx context.Context, c candidate, commitment [32]byte, op operation, timeout time.Duration, parent trace.SpanContext) (*hsm.Secret, error) {

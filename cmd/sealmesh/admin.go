@@ -94,6 +94,11 @@ func (a *admin) readyz(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = w.Write([]byte("ready\n"))
+	for _, k := range a.reload.server.Runtime().Cache().Stats().Keys {
+		if k.Away > 0 {
+			fmt.Fprintf(w, "key %s: %s away\n", k.Key, count(k.Away, "KEK"))
+		}
+	}
 }
 
 // config shows what is in force. Secrets come by reference, so none is in it.

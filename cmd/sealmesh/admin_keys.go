@@ -3,12 +3,10 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache"
-	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
 // keyView is a key as /keys shows it. Durations are texts such as "5m0s".
@@ -37,7 +35,7 @@ type dataKeyView struct {
 type kekView struct {
 	URI         string `json:"uri"`
 	Identity    string `json:"identity"`
-	Operation   string `json:"last_operation,omitempty"`
+	Operation   string `json:"last_operation,omitempty"` // open for a KEK that could not be
 	At          string `json:"last_at,omitempty"`
 	Result      string `json:"last_result,omitempty"` // ok, or the class of the error
 	Error       string `json:"last_error,omitempty"`
@@ -46,7 +44,7 @@ type kekView struct {
 }
 
 func (a *admin) keys(w http.ResponseWriter, _ *http.Request) {
-	differing := *a.reload.differing.Load()
+	differing := a.reload.differences()
 	views := []keyView{}
 	for _, k := range a.reload.server.Runtime().Cache().Keys() {
 		views = append(views, viewOf(k, differing[k.Name]))
@@ -78,16 +76,14 @@ func viewOf(k keycache.KeyStatus, differing map[string]error) keyView {
 	return v
 }
 
-// flush drops unwrapped data keys, so that a revocation takes effect at once.
-// Without a key, it drops those of every key.
+// flush drops unwrapped data keys, so that a revocation takes effect at once, for
+// exchanges in flight too. Without a key, it drops those of every key.
 func (a *admin) flush(w http.ResponseWriter, r *http.Request) {
 	name := r.URL.Query().Get("key")
-	rt := a.reload.server.Runtime()
-	if r.URL.Query().Has("key") && !slices.ContainsFunc(rt.Policy().Keys, func(k policy.Key) bool { return k.Name == name }) {
-		http.Error(w, fmt.Sprintf("the policy has no key %q; GET /keys lists them", name), http.StatusNotFound)
+	if r.URL.Query().Has("key") && name == "" || !a.reload.flush(name) {
+		http.Error(w, fmt.Sprintf("there is no key %q; GET /keys lists them", name), http.StatusNotFound)
 		return
 	}
-	rt.Cache().Flush(name)
 	a.reload.log.Warn("data keys flushed", "key", name)
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache"
-	"github.com/sealmesh/sealmesh/proxy"
+	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
 func newKeysVerify() *cobra.Command {
@@ -46,37 +46,62 @@ func verifyKeys(ctx context.Context, config, output string, w, errOut io.Writer)
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	ring, err := openKeyring(ctx, p, filepath.Dir(config))
+	dir := filepath.Dir(config)
+	opened, err := openEach(ctx, p.Keys, dir)
 	if err != nil {
 		return err
 	}
-	defer ring.Close()
-	stores, err := openStores(ctx, p, filepath.Dir(config))
+	defer func() { err = errors.Join(err, closeKeys(opened)) }()
+	stores, err := openStores(ctx, p, dir)
 	if err != nil {
 		return err
 	}
 	defer stores.Close()
-	cache, err := keycache.New(ring, keycache.Options{Recorder: recorder, Stores: stores.byName})
-	if err != nil {
+	status, failed := proveKeys(ctx, p, opened, keycache.Options{Recorder: recorder, Stores: stores.byName})
+	differing, away := require(ctx, p.Keys, opened)
+	if err := printKeys(ctx, opened, status, differing, output, w); err != nil {
 		return err
 	}
-	defer cache.Close()
-	rt, err := proxy.NewRuntime(p, cache, new(proxy.Metrics), nil)
-	if err != nil {
-		return err
-	}
-	failed := rt.Cache().Verify(ctx)
-	differing, away := require(ctx, p, ring)
-	if err := printKeys(ctx, ring, cache.Keys(), differing, output, w); err != nil {
-		return err
-	}
-	if err := errors.Join(failed, away); err != nil {
+	if err := errors.Join(failed, away.err()); err != nil {
 		return err
 	}
 	if n := differing.count(); n > 0 {
 		return fmt.Errorf("%w: %s not as the policy requires", errFindings, count(n, "KEK"))
 	}
 	return nil
+}
+
+// proveKeys proves the keys that have KEKs enough, by what seals and opens with them.
+// The error tells of every KEK that could not be opened, and of every key that failed.
+func proveKeys(ctx context.Context, p *policy.Policy, opened []*hsm.Key, opt keycache.Options) ([]keycache.KeyStatus, error) {
+	var errs []error
+	var enough []*hsm.Key
+	for _, key := range opened {
+		for _, a := range key.Away {
+			errs = append(errs, fmt.Errorf("key %s: %w", key.Name, a.Err))
+		}
+		if len(key.KEKs) >= needed(key) {
+			enough = append(enough, key)
+		}
+	}
+	ring, err := hsm.NewKeyring(enough...)
+	if err != nil {
+		return nil, errors.Join(append(errs, err)...)
+	}
+	cache, err := keycache.New(ring, opt)
+	if err != nil {
+		return nil, errors.Join(append(errs, err)...)
+	}
+	defer cache.Close()
+	for _, t := range p.Tags { // so that the suites of tags are proven
+		if ring.Key(t.Key) != nil {
+			if _, err := cache.Tag(t.Name, t.Key, t.Suite, t.Context); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	errs = append(errs, cache.Verify(ctx))
+	return cache.Keys(), errors.Join(errs...)
 }
 
 // A verified is one line of what "keys verify" prints.
@@ -87,15 +112,18 @@ type verified struct {
 	NotRequired string `json:",omitempty"` // how it is not as required
 }
 
-func printKeys(ctx context.Context, ring *hsm.Keyring, keys []keycache.KeyStatus, differing differences, output string, w io.Writer) error {
+func printKeys(ctx context.Context, keys []*hsm.Key, status []keycache.KeyStatus, differing differences, output string, w io.Writer) error {
 	var lines []verified
 	for _, k := range keys {
-		for i, kek := range k.KEKs {
-			v := verify(ctx, k.Name, kek, ring.Key(k.Name).KEKs[i].Provider)
+		for _, kek := range k.KEKs {
+			v := verify(ctx, k.Name, kek, lastOf(status, k.Name, kek.URI))
 			if err := differing[k.Name][kek.URI]; err != nil {
 				v.NotRequired = err.Error()
 			}
 			lines = append(lines, v)
+		}
+		for _, a := range k.Away {
+			lines = append(lines, verified{Key: k.Name, KEK: a.URI, Result: hsm.ClassOf(a.Err).String(), Error: a.Err.Error()})
 		}
 	}
 	if output == "json" {
@@ -119,16 +147,28 @@ func printKeys(ctx context.Context, ring *hsm.Keyring, keys []keycache.KeyStatus
 	return nil
 }
 
+// lastOf returns how the last call of a KEK ended, nil where it was not asked.
+func lastOf(status []keycache.KeyStatus, key, uri string) *keycache.LastCall {
+	for _, k := range status {
+		for _, kek := range k.KEKs {
+			if k.Name == key && kek.URI == uri {
+				return kek.Last
+			}
+		}
+	}
+	return nil
+}
+
 // verify says how a KEK was proven, and what it is.
-func verify(ctx context.Context, key string, kek keycache.KEKStatus, provider hsm.Provider) verified {
+func verify(ctx context.Context, key string, kek hsm.KEK, last *keycache.LastCall) verified {
 	v := verified{Key: key, KEK: kek.URI, Result: "proven"}
 	switch {
-	case kek.Last == nil:
+	case last == nil:
 		v.Result = "not asked"
-	case kek.Last.Err != nil:
-		v.Result, v.Error = hsm.ClassOf(kek.Last.Err).String(), kek.Last.Err.Error()
+	case last.Err != nil:
+		v.Result, v.Error = hsm.ClassOf(last.Err).String(), last.Err.Error()
 	}
-	if d, ok := provider.(hsm.Describer); ok {
+	if d, ok := kek.Provider.(hsm.Describer); ok {
 		about, err := d.Describe(ctx)
 		if err != nil && v.Error == "" {
 			v.Error = err.Error()

@@ -35,7 +35,7 @@ type collector struct {
 	entries                                                     metric
 	storeRequests, storeInlined                                 metric
 	audited, auditLost, auditBytes, auditDown                   metric
-	reloadOK, reloadTime, build, differing                      metric
+	reloadOK, reloadTime, build, differing, away                metric
 }
 
 func newCollector(a *admin) *collector {
@@ -67,6 +67,7 @@ func newCollector(a *admin) *collector {
 		reloadOK:      gauge("config_last_reload_successful", "1 when the last reload of the policy took effect."),
 		reloadTime:    gauge("config_last_reload_success_timestamp_seconds", "When the policy in force was loaded."),
 		differing:     gauge("keks_not_as_required", "KEKs that were not what require: says when last asked."),
+		away:          gauge("keks_away", "KEKs that could not be opened, and are tried again: the key goes on without them.", "key"),
 		build:         gauge("build_info", "Version of the binary and of the policy in force.", "version", "goversion", "policy"),
 	}
 }
@@ -92,7 +93,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		ok = 0
 	}
 	put(c.reloadOK, ok)
-	put(c.differing, float64((*c.a.reload.differing.Load()).count()))
+	put(c.differing, float64(c.a.reload.differences().count()))
 	put(c.reloadTime, float64(c.a.reload.lastGood.Load()))
 	put(c.build, 1, version, runtime.Version(), rt.Policy().Hash)
 }
@@ -119,6 +120,7 @@ func (c *collector) key(put putter, k keycache.KeyStats) {
 	put(c.stale, float64(k.Stale), k.Key)
 	put(c.degraded, float64(k.Degraded), k.Key)
 	put(c.entries, float64(k.Entries), k.Key)
+	put(c.away, float64(k.Away), k.Key)
 	for m, by := range map[*metric]map[string]uint64{&c.misses: k.Misses, &c.evictions: k.Evictions, &c.rotations: k.Rotations} {
 		for reason, n := range by {
 			put(*m, float64(n), k.Key, reason)

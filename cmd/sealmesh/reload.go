@@ -28,6 +28,7 @@ type reloader struct {
 	unproven bool          // use keys without proving them first
 	server   *proxy.Server // nil until the first runtime is built
 	keys     *keys         // of the runtime in place
+	alive    sync.Map      // *keys: of that, and of those that an exchange in flight still uses
 	sum      sum           // of what the runtime in place was made from
 
 	differing atomic.Pointer[differences] // KEKs that were not as required when last asked
@@ -37,32 +38,29 @@ type reloader struct {
 	lastGood atomic.Int64 // Unix seconds
 }
 
-// build makes a runtime for p. It goes on with the present data keys where the
-// policy's keys are the same.
-func (r *reloader) build(ctx context.Context, p *policy.Policy) (*proxy.Runtime, error) {
-	for _, w := range p.Warnings {
-		r.log.Warn("policy", "warning", w.Error())
-	}
-	k, fresh := r.keys, false
-	if k == nil || !sameKeys(r.server.Runtime().Policy(), p) {
-		var err error
-		if k, err = r.open(ctx, p); err != nil {
-			return nil, err
-		}
-		fresh = true
+// build makes a runtime for p. It goes on with the data keys of those keys that are the
+// same, except of those that renew names.
+func (r *reloader) build(ctx context.Context, p *policy.Policy, renew ...string) (*proxy.Runtime, error) {
+	k, fresh, err := r.open(ctx, p, renew)
+	if err != nil {
+		return nil, err
 	}
 	drop := k.share()
 	rt, err := proxy.NewRuntime(p, k.cache, r.metrics, drop)
-	if err == nil && fresh && !r.unproven {
-		err = k.cache.Verify(ctx)
+	if err == nil && len(fresh) > 0 && !r.unproven {
+		err = k.cache.Verify(ctx, fresh...)
 	}
 	if err != nil {
 		drop()
 		return nil, err
 	}
-	if fresh {
-		r.differing.Store(new(differences))
+	for _, w := range p.Warnings {
+		r.log.Warn("policy", "warning", w.Error())
 	}
+	for _, name := range fresh {
+		r.reportAway(k.ring.Key(name))
+	}
+	r.differing.Store(new(r.differences().without(fresh)))
 	r.keys = k
 	r.lastGood.Store(time.Now().Unix())
 	return rt, nil

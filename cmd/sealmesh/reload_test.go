@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm/local"
+	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/keycache/keyuse/keyusetest"
 	"github.com/sealmesh/sealmesh/proxy"
@@ -190,59 +192,107 @@ func TestUnprotected(t *testing.T) {
 	}
 }
 
-// Keys that are the same are kept; others get a cache of their own, and the old one is
-// closed when its last exchange has ended. A build that fails leaves nothing behind.
+// A reload asks nothing of the KEKs of keys that are the same, whatever becomes of the
+// others; those get new data keys, and the old ones live until their last exchange has
+// ended. A build that fails leaves nothing behind.
 func TestReloadKeys(t *testing.T) {
 	dir := t.TempDir()
 	must(t, local.Create(filepath.Join(dir, "kek")))
 	file := filepath.Join(dir, "policy.yaml")
 	write := func(service, kek, comment string) {
 		must(t, os.WriteFile(file, []byte(fmt.Sprintf(`version: 1
-keys: {k: {kek: "local:%s", context: {service: %s}}}
-tags: {p: {key: k}}
-routes: [{name: r, match: {path: /r}, request: {seal: {$.x: p}}}] # %s
+keys:
+  changing: {kek: "local:%s", context: {service: %s}}
+  steady: {kek: "local:kek"}
+tags: {p: {key: changing}, q: {key: steady}}
+routes: [{name: r, match: {path: /r}, request: {seal: {$.x: p, $.y: q}}}] # %s
 `, kek, service, comment)), 0o600))
 	}
 	write("one", "kek", "")
 	r := newReloader(t, file, slog.New(slog.DiscardHandler))
 	first := r.keys
-	calls := func(k *keys) (n uint64) {
-		for _, c := range k.cache.Stats().Keys[0].Calls {
-			for v := range maps.Values(c.Results) {
-				n += v
-			}
-		}
-		return n
+	changing, steady := callsOf(first, "changing"), callsOf(first, "steady")
+	if changing == 0 || steady == 0 {
+		t.Fatal("the keys are not proven at the start")
 	}
-	before := calls(first)
 
 	write("one", "kek", "another comment")
 	must(t, r.reload(t.Context()))
-	if r.keys != first || first.shares.Load() != 1 || calls(first) != before {
-		t.Errorf("the same keys: %d shares, %d calls more", first.shares.Load(), calls(first)-before)
+	if n, m := callsOf(r.keys, "changing")-changing, callsOf(r.keys, "steady")-steady; n+m != 0 || first.shares.Load() != 0 {
+		t.Errorf("the same keys: %d and %d calls more, %d shares", n, m, first.shares.Load())
 	}
 
+	second := r.keys
 	write("one", "absent", "")
 	if err := r.reload(t.Context()); codeOf(err) != exitKey {
 		t.Errorf("a KEK that is not there: %v", err)
 	}
-	if r.keys != first || first.shares.Load() != 1 {
-		t.Errorf("after a failure: %d shares", first.shares.Load())
+	if r.keys != second || second.shares.Load() != 1 {
+		t.Errorf("after a failure: %d shares", second.shares.Load())
 	}
 
 	_, _, drop := r.hold() // an exchange in flight
 	write("two", "kek", "")
 	must(t, r.reload(t.Context()))
-	if r.keys == first || r.keys.shares.Load() != 1 {
-		t.Errorf("other keys: %d shares", r.keys.shares.Load())
+	if n := callsOf(r.keys, "steady") - steady; n != 0 {
+		t.Errorf("another key has changed: %d calls", n)
 	}
-	if n := first.cache.Stats().Keys[0].Entries; n == 0 {
-		t.Error("the old cache was closed under an exchange")
+	if n := callsOf(r.keys, "changing"); n == 0 {
+		t.Error("a key that has changed is not proven")
 	}
+	if n := entriesOf(second, "changing"); n == 0 {
+		t.Error("the old key was closed under an exchange")
+	}
+	kept := entriesOf(r.keys, "steady")
 	drop()
-	if n := first.cache.Stats().Keys[0].Entries; first.shares.Load() != 0 || n != 0 {
-		t.Errorf("the old cache holds %d data keys and has %d shares", n, first.shares.Load())
+	if n := entriesOf(second, "changing"); second.shares.Load() != 0 || n != 0 {
+		t.Errorf("the old key holds %d data keys, and its generation has %d shares", n, second.shares.Load())
 	}
+	if n := entriesOf(r.keys, "steady"); n != kept || n == 0 {
+		t.Errorf("the key that is kept holds %d data keys, want %d", n, kept)
+	}
+}
+
+// A flush reaches the keys of a policy that only an exchange in flight still uses.
+func TestFlushReachesReplacedKeys(t *testing.T) {
+	file := requiring(t, "local:kek", "")
+	must(t, local.Create(filepath.Join(filepath.Dir(file), "kek")))
+	r := newReloader(t, file, slog.New(slog.DiscardHandler))
+	old, _, drop := r.hold() // an exchange in flight
+	defer drop()
+	must(t, r.renew(t.Context(), []string{"main"}))
+	if old == r.keys || entriesOf(old, "main") == 0 || entriesOf(r.keys, "main") == 0 {
+		t.Fatal("the key is not renewed")
+	}
+	w := httptest.NewRecorder()
+	(&admin{reload: r, recorder: r.recorder}).handler(t.Context()).ServeHTTP(w, httptest.NewRequest("POST", "/keys/flush?key=main", nil))
+	if w.Code != http.StatusNoContent {
+		t.Fatal(w.Code, w.Body)
+	}
+	if n, m := entriesOf(old, "main"), entriesOf(r.keys, "main"); n+m != 0 {
+		t.Errorf("data keys after a flush: %d of the exchange in flight, %d in place", n, m)
+	}
+}
+
+func statsOf(k *keys, name string) keycache.KeyStats {
+	for _, s := range k.cache.Stats().Keys {
+		if s.Key == name {
+			return s
+		}
+	}
+	return keycache.KeyStats{}
+}
+
+func entriesOf(k *keys, name string) int { return statsOf(k, name).Entries }
+
+// callsOf is how often the KEKs of a key have been asked.
+func callsOf(k *keys, name string) (n uint64) {
+	for _, c := range statsOf(k, name).Calls {
+		for v := range maps.Values(c.Results) {
+			n += v
+		}
+	}
+	return n
 }
 
 // newReloader is a reloader with the policy of file in place, in this process.

@@ -20,29 +20,49 @@ const requireEvery = 10 * time.Minute
 // differences are the KEKs that are not as their key requires: by key, and by URI.
 type differences map[string]map[string]error
 
-// require holds the KEKs of ring against the requirements of p. A KEK that does not
-// answer has no entry: its error is in away, the last one of several.
-func require(ctx context.Context, p *policy.Policy, ring *hsm.Keyring) (d differences, away error) {
-	d = differences{}
-	for _, k := range p.Keys {
-		key := ring.Key(k.Name)
-		if k.Require == nil || key == nil {
+func (d differences) add(key, uri string, err error) {
+	if d[key] == nil {
+		d[key] = map[string]error{}
+	}
+	d[key][uri] = err
+}
+
+// without returns d without the keys of those names.
+func (d differences) without(names []string) differences {
+	rest := maps.Clone(d)
+	for _, name := range names {
+		delete(rest, name)
+	}
+	return rest
+}
+
+// require holds the KEKs of opened, which belong to keys, against what those require.
+// KEKs that did not answer are in away.
+func require(ctx context.Context, keys []policy.Key, opened []*hsm.Key) (differing, away differences) {
+	differing, away = differences{}, differences{}
+	for i, k := range keys {
+		if k.Require == nil {
 			continue
 		}
-		for _, kek := range key.KEKs {
+		for _, kek := range opened[i].KEKs {
 			switch err := kek.Require(ctx, hsm.Requirement(*k.Require)); {
 			case err == nil:
 			case hsm.ClassOf(err) == hsm.Unavailable:
-				away = err
+				away.add(k.Name, kek.URI, err)
 			default:
-				if d[k.Name] == nil {
-					d[k.Name] = map[string]error{}
-				}
-				d[k.Name][kek.URI] = err
+				differing.add(k.Name, kek.URI, err)
 			}
 		}
 	}
-	return d, away
+	return differing, away
+}
+
+// differences are those found when the KEKs were last asked.
+func (r *reloader) differences() differences {
+	if d := r.differing.Load(); d != nil {
+		return *d
+	}
+	return nil
 }
 
 // count is how many KEKs differ.
@@ -83,12 +103,12 @@ func (r *reloader) watchRequirements(ctx context.Context) {
 func (r *reloader) checkRequirements(ctx context.Context) {
 	k, p, drop := r.hold()
 	defer drop()
-	d, away := require(ctx, p, k.ring)
+	d, away := require(ctx, p.Keys, k.of(p))
 	if ctx.Err() != nil {
 		return
 	}
-	if away != nil {
-		r.log.Warn("a KEK could not be held against its requirements", "error", away.Error())
+	if err := away.err(); err != nil {
+		r.log.Warn("a KEK could not be held against its requirements", "error", err.Error())
 	}
 	if err := d.err(); err != nil {
 		r.log.Error("a KEK is not what the policy requires", "error", err.Error())

@@ -44,7 +44,8 @@ func newServe() *cobra.Command {
 
 It is ready, and says so by grpc.health.v1 and /readyz, once the policy is
 compiled, every KEK has proven itself and every algorithm suite has passed its
-self-test. SIGHUP, or a change of the file, reloads the policy: a bad file never
+self-test. A KEK that does not answer is left away while a quorum of its key's
+does, and tried again. SIGHUP, or a change of the file, reloads the policy: a bad file never
 replaces a good one. SIGTERM drains: not ready at once, exchanges in flight get
 --drain to end, and key uses are sent or spooled, in 5 s more. A second SIGTERM
 ends the exchanges at once: clients get errors, and nothing passes in clear.`,
@@ -137,6 +138,7 @@ func (r *reloader) serve(ctx context.Context, opt serveOptions, tlsConfig *tls.C
 	defer stopAdmin()
 	background.Go(func() { r.watch(ctx) })
 	background.Go(func() { r.watchRequirements(ctx) })
+	background.Go(func() { r.watchAway(ctx) })
 	background.Go(func() {
 		<-ctx.Done()
 		r.log.Info("draining", "in_flight", r.metrics.Active.Load(), "for", opt.drain.String())
