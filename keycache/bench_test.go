@@ -59,8 +59,12 @@ func BenchmarkOpen16(b *testing.B) {
 func BenchmarkBareSeal16(b *testing.B) {
 	c, h := bare(b)
 	dst, fc := make([]byte, 0, 1024), envelope.FieldContext("pii", nil)
+	s, err := envelope.NewSealer(h, c)
+	if err != nil {
+		b.Fatal(err)
+	}
 	for b.Loop() {
-		if _, err := envelope.Seal(dst, h, c, value16, fc); err != nil {
+		if _, err := s.Seal(dst, codec.Text, value16, fc); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -69,7 +73,11 @@ func BenchmarkBareSeal16(b *testing.B) {
 func BenchmarkBareOpen16(b *testing.B) {
 	c, h := bare(b)
 	fc := envelope.FieldContext("pii", nil)
-	text, _ := envelope.Seal(nil, h, c, value16, fc)
+	s, err := envelope.NewSealer(h, c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	text, _ := s.Seal(nil, codec.Text, value16, fc)
 	dst, buf := make([]byte, 0, 1024), []byte(nil)
 	for b.Loop() {
 		h, payload, out, err := envelope.Parse(buf, text)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
 	"go.opentelemetry.io/otel/trace"
@@ -28,6 +29,7 @@ type grant struct {
 	suite       suite.ID
 	d           *dataKey
 	c           *cipher
+	sealer      *envelope.Sealer
 	uses, bytes uint64 // left
 	block       uint64 // uses to claim next time
 	state       cacheState
@@ -71,7 +73,7 @@ func (g *grant) release() {
 	g.d.uses.giveBack(g.uses)
 	g.c.messages.giveBack(g.uses)
 	g.d.bytes.giveBack(g.bytes)
-	g.d, g.c, g.uses, g.bytes = nil, nil, 0, 0
+	g.d, g.c, g.sealer, g.uses, g.bytes = nil, nil, nil, 0, 0
 }
 
 // acquire fills g for a value of n bytes: from the current data key while that
@@ -110,7 +112,8 @@ func (s *Session) tryAcquire(g *grant, n uint64) (done bool, err error) {
 	ok, renew := g.claim(d, n)
 	if ok {
 		g.state = max(g.state, state)
-		return true, nil
+		g.sealer, err = g.c.sealer(d)
+		return true, err
 	}
 	g.state = miss
 	next := k.succeed

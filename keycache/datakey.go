@@ -57,6 +57,19 @@ type cipher struct {
 	suite.Cipher
 	born     time.Duration
 	messages budget
+	sealing  atomic.Pointer[envelope.Sealer] // made when it first seals
+}
+
+// sealer returns what seals with c under d, which is in use: its reference stays.
+func (c *cipher) sealer(d *dataKey) (*envelope.Sealer, error) {
+	if s := c.sealing.Load(); s != nil {
+		return s, nil
+	}
+	s, err := envelope.NewSealer(envelope.Header{Suite: c.Suite(), KeyID: d.id, Record: d.reference}, c.Cipher)
+	if err == nil {
+		c.sealing.Store(s)
+	}
+	return s, err
 }
 
 // newDataKey makes the ciphers of a data key whose commitment has been checked,

@@ -118,8 +118,7 @@ func (s *Session) Seal(dst []byte, t *Tag, kind codec.Kind, value []byte) ([]byt
 		return dst, s.fail(useID{key: t.key, operation: opSeal, suite: t.suite.ID, reason: reasonToSeal(err)}, t, miss, err)
 	}
 	d := g.d
-	h := envelope.Header{Suite: t.suite.ID, Kind: kind, KeyID: d.id, Record: d.reference}
-	out, err := envelope.Seal(dst, h, g.c.Cipher, value, t.fieldContext)
+	out, err := g.sealer.Seal(dst, kind, value, t.fieldContext)
 	g.uses--
 	g.bytes -= uint64(len(value))
 	if err != nil {

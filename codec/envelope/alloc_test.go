@@ -16,12 +16,16 @@ func TestAllocs(t *testing.T) {
 		for _, n := range []int{0, 16, 1024} {
 			value := bytes.Repeat([]byte("v"), n)
 			dst := make([]byte, 0, envelope.SealedCap(len(h.Record), suite.ByID(h.Suite).Overhead+n, len(testContext)))
-			text, err := envelope.Seal(nil, h, c, value, testContext)
+			s, err := envelope.NewSealer(h, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := s.Seal(nil, h.Kind, value, testContext)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if allocs := testing.AllocsPerRun(100, func() {
-				if _, err := envelope.Seal(dst, h, c, value, testContext); err != nil {
+				if _, err := s.Seal(dst, h.Kind, value, testContext); err != nil {
 					t.Fatal(err)
 				}
 			}); allocs != 0 {

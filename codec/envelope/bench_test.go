@@ -16,7 +16,11 @@ func BenchmarkEnvelope(b *testing.B) {
 		for _, n := range []int{16, 1024} {
 			h, c, value := header(s.ID, codec.Text, nil), newCipher(b, s.ID, testKey), bytes.Repeat([]byte("v"), n)
 			dst := make([]byte, 0, envelope.SealedCap(0, s.Overhead+n, len(testContext)))
-			text, err := envelope.Seal(nil, h, c, value, testContext)
+			sealer, err := envelope.NewSealer(h, c)
+			if err != nil {
+				b.Fatal(err)
+			}
+			text, err := sealer.Seal(nil, h.Kind, value, testContext)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -38,7 +42,7 @@ func BenchmarkEnvelope(b *testing.B) {
 			}
 			var buf []byte
 			run("seal", func() error {
-				_, err := envelope.Seal(dst, h, c, value, testContext)
+				_, err := sealer.Seal(dst, h.Kind, value, testContext)
 				return err
 			})
 			run("suite-seal", func() error {

@@ -88,7 +88,7 @@ func Append(dst []byte, h Header, payload []byte) []byte {
 	}
 	n := EncodedLen(len(h.Record), len(payload))
 	dst, work := reserve(dst, n, binaryLen(len(h.Record), len(payload)))
-	return encode(dst, n, append(appendHead(work[:0], h), payload...))
+	return encode(append(dst, Prefix...), append(appendHead(work[:0], h), payload...))
 }
 
 // EncodedLen returns the length of the text form, for lengths of an inline

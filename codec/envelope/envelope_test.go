@@ -50,7 +50,7 @@ func TestSealOpen(t *testing.T) {
 			c := newCipher(t, h.Suite, testKey)
 			for _, n := range []int{0, 1, 2, 3, 15, 16, 17, 1000} {
 				value := bytes.Repeat([]byte("x"), n)
-				dst, err := envelope.Seal([]byte("before"), h, c, value, testContext)
+				dst, err := seal([]byte("before"), h, c, value, testContext)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -91,12 +91,12 @@ func TestSealRefuses(t *testing.T) {
 		"another size":    {Suite: suite.AES256SIV},
 		"another suite":   {Suite: suite.HKDFAES256GCM},
 	} {
-		if out, err := envelope.Seal([]byte("dst"), h, c, []byte("v"), nil); err == nil || string(out) != "dst" {
+		if out, err := seal([]byte("dst"), h, c, []byte("v"), nil); err == nil || string(out) != "dst" {
 			t.Errorf("%s: Seal gave %q, %v", name, out, err)
 		}
 	}
 	h := header(suite.XAES256GCM, codec.Text, make([]byte, envelope.MaxInline))
-	text, err := envelope.Seal(nil, h, c, []byte("v"), nil)
+	text, err := seal(nil, h, c, []byte("v"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestSealOverlap(t *testing.T) {
 		for at := range len(buf) - 16 {
 			value := buf[at:][:16]
 			copy(value, "0123456789abcdef")
-			text, err := envelope.Seal(buf[:50], h, c, value, testContext)
+			text, err := seal(buf[:50], h, c, value, testContext)
 			if err != nil {
 				continue
 			}
@@ -134,7 +134,7 @@ func TestOpenRefuses(t *testing.T) {
 	for name, h := range headers {
 		t.Run(name, func(t *testing.T) {
 			c := newCipher(t, h.Suite, testKey)
-			text, err := envelope.Seal(nil, h, c, value, testContext)
+			text, err := seal(nil, h, c, value, testContext)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -185,7 +185,7 @@ func TestEveryCharacterCounts(t *testing.T) {
 	for name, h := range headers {
 		t.Run(name, func(t *testing.T) {
 			c := newCipher(t, h.Suite, testKey)
-			text, err := envelope.Seal(nil, h, c, []byte("42"), testContext)
+			text, err := seal(nil, h, c, []byte("42"), testContext)
 			if err != nil {
 				t.Fatal(err)
 			}

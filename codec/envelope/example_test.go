@@ -21,7 +21,11 @@ func Example() {
 	h := envelope.Header{Suite: c.Suite(), Kind: codec.Text, KeyID: envelope.KeyID(commitment[:16])}
 	context := envelope.FieldContext("pii.email", map[string]string{"service": "customers"})
 
-	text, err := envelope.Seal(nil, h, c, []byte("ada@example.com"), context)
+	sealer, err := envelope.NewSealer(h, c)
+	if err != nil {
+		panic(err)
+	}
+	text, err := sealer.Seal(nil, h.Kind, []byte("ada@example.com"), context)
 	if err != nil {
 		panic(err)
 	}

@@ -76,7 +76,7 @@ func FuzzSealOpen(f *testing.F) {
 		h := header(suite.ID(id%3+1), codec.Kind(kind%3), record[:min(len(record), envelope.MaxInline)])
 		c := newCipher(t, h.Suite, testKey)
 		context := envelope.FieldContext(tag, map[string]string{"tenant": tenant})
-		text, err := envelope.Seal(nil, h, c, value, context)
+		text, err := seal(nil, h, c, value, context)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -51,7 +51,7 @@ func (g golden) seal(t *testing.T) string {
 	}
 	commitment := envelope.Commitment(g.DataKey)
 	h := envelope.Header{Suite: g.Suite, Kind: g.Kind, KeyID: envelope.KeyID(commitment[:16]), Record: g.Record}
-	text, err := envelope.Seal(nil, h, newCipher(t, g.Suite, g.DataKey), g.Plaintext, envelope.FieldContext(g.Tag, g.Context))
+	text, err := seal(nil, h, newCipher(t, g.Suite, g.DataKey), g.Plaintext, envelope.FieldContext(g.Tag, g.Context))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,41 +4,74 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
-// Seal seals plaintext with c, a Cipher of suite h.Suite under the data key of
-// h.KeyID, and appends the envelope's text to dst. On an error dst is as it was.
+// A Sealer seals values under one data key with one [suite.Cipher]. What its envelopes
+// have in common, an inline record above all, it has encoded beforehand: of each value only
+// the payload is. Safe for concurrent use.
+type Sealer struct {
+	header Header
+	cipher suite.Cipher
+	heads  [lastKind + 1][]byte // the text of all that comes before the payload, but for rest
+	rest   []byte               // bytes that end in the middle of a group of base64, at most two
+}
+
+// NewSealer returns a Sealer for a Cipher of suite h.Suite under the data key of h.KeyID,
+// which h.Record wraps unless it is nil. h.Kind is not used.
+func NewSealer(h Header, c suite.Cipher) (*Sealer, error) {
+	h.Kind = codec.Text
+	if err := h.check(); err != nil {
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	if c.Suite() != h.Suite { // nobody could open this
+		return nil, fmt.Errorf("seal: a cipher of suite %d under a header of suite %d", c.Suite(), h.Suite)
+	}
+	s := &Sealer{cipher: c}
+	for kind := range s.heads {
+		h.Kind = codec.Kind(kind)
+		head := appendHead(nil, h)
+		whole := len(head) / group * group
+		s.heads[kind], s.rest = encoding.AppendEncode([]byte(Prefix), head[:whole]), head[whole:]
+	}
+	s.header = h
+	return s, nil
+}
+
+// group is how many bytes four characters of base64 stand for.
+const group = 3
+
+// Seal seals plaintext and appends the envelope's text to dst. On an error dst is as it was.
 //
-// It lays out header, payload and authenticated data behind the text, in dst's
+// It lays out payload and authenticated data behind the text, in dst's
 // spare capacity, so that it copies nothing and, given [SealedCap] bytes of it,
 // allocates nothing. None of what stays there is secret. It fails when plaintext or
 // fieldContext lie there.
-func Seal(dst []byte, h Header, c suite.Cipher, plaintext, fieldContext []byte) ([]byte, error) {
-	if err := h.check(); err != nil {
-		return dst, fmt.Errorf("seal: %w", err)
+func (s *Sealer) Seal(dst []byte, kind codec.Kind, plaintext, fieldContext []byte) ([]byte, error) {
+	h := s.header
+	if h.Kind = kind; kind > lastKind {
+		return dst, fmt.Errorf("seal: %w", h.check())
 	}
-	if c.Suite() != h.Suite { // nobody could open this
-		return dst, fmt.Errorf("seal: a cipher of suite %d under a header of suite %d", c.Suite(), h.Suite)
-	}
-	payload := suite.ByID(h.Suite).Overhead + len(plaintext)
-	n, size := EncodedLen(len(h.Record), payload), binaryLen(len(h.Record), payload)
+	head, payload := s.heads[kind], suite.ByID(h.Suite).Overhead+len(plaintext)
+	size := len(s.rest) + payload
+	n := len(head) + encoding.EncodedLen(size)
 	dst, work := reserve(dst, n, size+aadLen(len(fieldContext)))
 	if suite.Overlap(work, plaintext) || suite.Overlap(work, fieldContext) {
 		return dst, errors.New("seal: the destination overlaps what is sealed")
 	}
 	aad := AppendAAD(work[size:size], h, fieldContext)
-	bin, err := c.Seal(appendHead(work[:0:size], h), plaintext, aad)
+	bin, err := s.cipher.Seal(append(work[:0:size], s.rest...), plaintext, aad)
 	if err != nil {
 		return dst, err
 	}
-	return encode(dst, n, bin), nil
+	return encode(append(dst, head...), bin), nil
 }
 
-// SealedCap returns the spare capacity that Seal makes use of, for lengths of an
+// SealedCap returns spare capacity enough for Seal, for lengths of an
 // inline record (0 when by reference), a payload and a field context.
 func SealedCap(record, payload, fieldContext int) int {
-	return EncodedLen(record, payload) + binaryLen(record, payload) + aadLen(fieldContext)
+	return EncodedLen(record, payload) + group - 1 + payload + aadLen(fieldContext)
 }
 
 // Open opens payload, which [Parse] returned together with h and buf, with c, the

@@ -18,11 +18,10 @@ func reserve(dst []byte, n, size int) (grown, work []byte) {
 	return dst, dst[start : start+size : start+size]
 }
 
-// encode writes the prefix and the text of bin into the n bytes that were reserved.
-func encode(dst []byte, n int, bin []byte) []byte {
-	dst = append(dst, Prefix...)
+// encode appends the text of bin to dst, which has room for it.
+func encode(dst, bin []byte) []byte {
 	start := len(dst)
-	dst = dst[:start+n-len(Prefix)]
+	dst = dst[:start+encoding.EncodedLen(len(bin))]
 	encoding.Encode(dst[start:], bin)
 	return dst
 }
