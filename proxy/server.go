@@ -37,7 +37,7 @@ func NewServer(rt *Runtime, m *Metrics, log *slog.Logger, tracer trace.Tracer) *
 	return s
 }
 
-// Register adds the service to g, which must have been made with wire.ServerOption.
+// Register adds the service to g, whose codec must be wire.Codec.
 func (s *Server) Register(g grpc.ServiceRegistrar) { wire.Register(g, s.process) }
 
 // Swap puts rt in place for exchanges that begin from now on.

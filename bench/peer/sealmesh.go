@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/experimental"
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/builtin"
@@ -24,7 +25,6 @@ import (
 	"github.com/sealmesh/sealmesh/proxy"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 	"github.com/sealmesh/sealmesh/proxy/transport"
-	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
 // Levers are what may be turned about sealmesh to see what it is worth.
@@ -54,7 +54,7 @@ func (l Levers) server(p *policy.Policy) server {
 	if !l.GRPC {
 		return transport.New(o)
 	}
-	return grpc.NewServer(wire.ServerOption(), wire.PoolOption(), grpc.NumStreamWorkers(64),
+	return grpc.NewServer(grpc.ForceServerCodecV2(o.Codec), experimental.BufferPool(o.Pool), grpc.NumStreamWorkers(64),
 		grpc.StaticStreamWindowSize(o.Window), grpc.StaticConnWindowSize(o.ConnWindow),
 		grpc.MaxRecvMsgSize(o.MaxMessage), grpc.MaxSendMsgSize(4*o.MaxMessage), grpc.MaxConcurrentStreams(o.Streams))
 }

@@ -45,12 +45,12 @@ type stream struct {
 	arrival sync.Cond         // one of the following has changed
 	queue   []mem.BufferSlice // whole messages; those before taken have been taken
 	taken   int
-	spare   mem.BufferSlice   // empty, for the next message to be put together in
-	ended   bool              // no more will come: the peer has closed its side
-	failed  error             // the stream is over; what was queued is dropped
-	held    int               // bytes that count against the peer's window until the queue is empty
-	reading bool              // in is being filled
-	over    bool              // the handler has returned
+	spare   mem.BufferSlice // empty, for the next message to be put together in
+	ended   bool            // no more will come: the peer has closed its side
+	failed  error           // the stream is over; what was queued is dropped
+	held    int             // bytes that count against the peer's window until the queue is empty
+	reading bool            // in is being filled
+	over    bool            // the handler has returned
 }
 
 func newStream(c *conn, id uint32) *stream {

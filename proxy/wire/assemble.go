@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -97,20 +96,13 @@ func (a *assembler) cut() {
 
 // A holder counts the large segments of a reply that the transport has not freed yet. It
 // is the pool that mem returns them to.
-type holder struct{ *pending }
-
-type pending struct {
+type holder struct {
 	left    atomic.Int32
 	release func()
 }
 
-// holders recycles holders. When a connection breaks, grpc-go forgets what it had queued
-// without freeing it: the collector then finds the holder, and has its release called.
-var holders = sync.Pool{New: func() any {
-	h := &holder{new(pending)}
-	runtime.AddCleanup(h, (*pending).finish, h.pending)
-	return h
-}}
+// holders recycles holders.
+var holders = sync.Pool{New: func() any { return new(holder) }}
 
 // holder returns the pool for n large segments; nil, which counts nothing, when nobody
 // wants to know.
@@ -131,14 +123,8 @@ func (h *holder) Put(*[]byte) {
 	if h.left.Add(-1) > 0 {
 		return
 	}
-	h.finish()
+	release := h.release
+	h.release = nil
 	holders.Put(h)
-}
-
-// finish calls release, if it has not been called.
-func (p *pending) finish() {
-	if release := p.release; release != nil {
-		p.release = nil
-		release()
-	}
+	release()
 }

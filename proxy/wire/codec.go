@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
@@ -10,12 +9,6 @@ import (
 // Codec returns the gRPC codec of ext_proc messages, which leaves all others to the
 // generated code.
 func Codec() encoding.CodecV2 { return messageCodec{encoding.GetCodecV2(proto.Name)} }
-
-// ServerOption makes a grpc.Server use this package's codec for ext_proc messages and
-// the generated code for all others.
-func ServerOption() grpc.ServerOption {
-	return grpc.ForceServerCodecV2(Codec())
-}
 
 // messageCodec is an encoding.CodecV2 for *Request, *Reply and, through the embedded one, any
 // protobuf message. It is stateless.

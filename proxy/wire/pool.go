@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/mem"
 
 	"github.com/sealmesh/sealmesh/codec"
@@ -15,17 +13,11 @@ const minBuffer = 2 << 10
 // are cleared when they come back, because they held plaintext.
 type pool struct{}
 
-// bufferPool is what replies are encoded in and, with PoolOption, what the transport
-// reads into.
+// bufferPool is what replies are encoded in.
 var bufferPool pool
 
 // Pool returns what messages are to be received in: buffers that are cleared when they are freed.
 func Pool() mem.BufferPool { return bufferPool }
-
-// PoolOption makes a grpc.Server read messages into buffers that are cleared when they
-// are freed. (HTTP/2 frames of up to 1 KiB bypass every pool of grpc-go, as do the read
-// and write buffers of its connections, which are overwritten but not cleared.)
-func PoolOption() grpc.ServerOption { return experimental.BufferPool(bufferPool) }
 
 // Get returns a buffer of length n. Its bytes are zero.
 func (pool) Get(n int) *[]byte {

@@ -18,9 +18,8 @@ type Reply struct {
 	Mode      *Protocol  // mode_override of both body modes, in header replies
 	Immediate *Immediate // instead of all of the above but Segments and Release, if not nil
 	// Release, when not nil, is called once, when Segments are no longer in use: after
-	// the transport has written them, or at once when they were copied or could not be
-	// sent; when the connection breaks, it may be as late as the next garbage collection.
-	// It may be called from another goroutine and must not block.
+	// the transport has written them or given them up, or at once when they were copied or
+	// could not be sent. It may be called from another goroutine and must not block.
 	Release func()
 }
 

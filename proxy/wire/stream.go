@@ -28,7 +28,7 @@ func (s *Stream) Recv() (*Request, error) {
 // Release has been called.
 func (s *Stream) Send(r *Reply) error { return s.SendMsg(r) }
 
-// Register adds the ext_proc service to s, which must have been made with ServerOption.
+// Register adds the ext_proc service to s, whose codec must be Codec.
 // process is called for each stream, in a goroutine of its own; what it returns becomes
 // the status of the stream. To Envoy, nil means "go on without me".
 func Register(s grpc.ServiceRegistrar, process func(*Stream) error) {
