@@ -38,6 +38,7 @@ type conn struct {
 	streams  map[uint32]*stream // open: neither reset nor answered to the end
 	handlers int                // running; those of streams that were reset among them
 	out      outbox
+	ready    bool // the peer speaks HTTP/2
 	closed   bool
 	draining bool   // GOAWAY has been sent
 	accepted uint32 // and its last stream, from the second GOAWAY on; see drain
@@ -59,6 +60,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	}
 	c.room.L = &c.mu
 	c.out.init()
+	c.out.settings(&s.opts) // the first that the peer is to hear
 	return c
 }
 
@@ -81,7 +83,7 @@ func (c *conn) serve() {
 // abort breaks the connection.
 func (c *conn) abort() { _ = c.nc.Close() }
 
-// shake does the TLS handshake, reads the client's preface and queues the server's.
+// shake does the TLS handshake, and reads the client's preface.
 func (c *conn) shake() error {
 	_ = c.nc.SetDeadline(time.Now().Add(c.srv.opts.Handshake))
 	if c.srv.opts.TLS != nil {
@@ -110,7 +112,7 @@ func (c *conn) shake() error {
 	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.out.settings(&c.srv.opts)
+	c.ready = true
 	c.wakeWriter()
 	return nil
 }
@@ -146,6 +148,10 @@ func (c *conn) drain() {
 		return
 	}
 	c.draining = true
+	if !c.ready {
+		c.abort()
+		return
+	}
 	c.out.goAway(1<<31-1, http2.ErrCodeNo)
 	c.out.ping(false, drainPing)
 	c.wakeWriter()

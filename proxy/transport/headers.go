@@ -38,7 +38,7 @@ func (c *conn) headers(f *http2.MetaHeadersFrame) error {
 		return http2.StreamError{StreamID: id, Code: http2.ErrCodeRefusedStream}
 	}
 	st := newStream(c, id)
-	st.in.ended, st.ended = f.StreamEnded(), f.StreamEnded()
+	st.silent, st.ended = f.StreamEnded(), f.StreamEnded()
 	httpStatus, err := st.readHeaders(f)
 	switch {
 	case err == errMalformed:
@@ -80,7 +80,7 @@ func (c *conn) trailers(f *http2.MetaHeadersFrame) error {
 	st := c.streams[f.StreamID]
 	c.mu.Unlock()
 	switch {
-	case st == nil || st.in.ended:
+	case st == nil || st.silent:
 		return http2.ConnectionError(http2.ErrCodeStreamClosed)
 	case !f.StreamEnded() || len(f.PseudoFields()) > 0:
 		return http2.StreamError{StreamID: f.StreamID, Code: http2.ErrCodeProtocol}

@@ -22,7 +22,6 @@ const prefixLen = 5
 
 // An inbox puts the messages of a stream together from DATA frames.
 type inbox struct {
-	ended  bool // the peer has closed its side
 	prefix [prefixLen]byte
 	filled int // of prefix
 	left   int // of the message, to come, in bytes
@@ -40,7 +39,7 @@ func (in *inbox) free(pool mem.BufferPool) {
 	if in.piece != nil {
 		pool.Put(in.piece)
 	}
-	*in = inbox{ended: in.ended}
+	*in = inbox{}
 }
 
 // take reads up to n bytes from r into the inbox, and returns how many. It stops at the end
@@ -123,7 +122,7 @@ func (c *conn) data(fh http2.FrameHeader) error {
 		return c.discard(payload+pad, nil)
 	case st == nil && c.known(fh.StreamID) != nil:
 		return c.known(fh.StreamID)
-	case st == nil || st.in.ended:
+	case st == nil || st.silent:
 		return c.discard(payload+pad, http2.StreamError{StreamID: fh.StreamID, Code: http2.ErrCodeStreamClosed})
 	case st.credit < 0:
 		return c.discard(payload+pad, http2.StreamError{StreamID: fh.StreamID, Code: http2.ErrCodeFlowControl})

@@ -32,7 +32,8 @@ type stream struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 
-	in inbox // of the goroutine that reads the connection
+	in     inbox // of the goroutine that reads the connection, while reading; then of the handler, once over
+	silent bool  // of the goroutine that reads: the peer has closed its side
 
 	// Under conn.mu, which is taken before mu.
 	window int64 // what may be sent, in bytes
@@ -164,13 +165,16 @@ func (st *stream) waiting() int { return len(st.queue) - st.taken }
 
 // halfClose is called when the peer closes its side.
 func (st *stream) halfClose() error {
-	st.in.ended = true
+	st.silent = true
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.failed != nil {
+		return nil
+	}
 	if st.in.partial() {
 		return http2.StreamError{StreamID: st.id, Code: http2.ErrCodeProtocol}
 	}
-	st.mu.Lock()
 	st.ended = true
-	st.mu.Unlock()
 	st.arrival.Signal()
 	return nil
 }

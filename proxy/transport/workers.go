@@ -8,8 +8,9 @@ const idleWorkers = 64
 
 // workers runs the handlers of streams.
 type workers struct {
-	mu   sync.Mutex
-	idle []chan *stream
+	mu      sync.Mutex
+	idle    []chan *stream
+	stopped bool
 }
 
 // run has st handled by an idle goroutine, or by a new one.
@@ -41,7 +42,7 @@ func (w *workers) work(next chan *stream) {
 func (w *workers) wait(next chan *stream) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.idle) >= idleWorkers {
+	if w.stopped || len(w.idle) >= idleWorkers {
 		return false
 	}
 	w.idle = append(w.idle, next)
@@ -55,5 +56,5 @@ func (w *workers) stop() {
 	for _, next := range w.idle {
 		close(next)
 	}
-	w.idle = nil
+	w.idle, w.stopped = nil, true
 }
