@@ -122,9 +122,9 @@ func (c *conn) shake() error {
 func (c *conn) end(err error) {
 	c.mu.Lock()
 	if code, ok := errors.AsType[http2.ConnectionError](err); ok {
-		c.out.goAway(c.lastID, http2.ErrCode(code))
+		c.out.goAway(min(c.lastID, c.accepted), http2.ErrCode(code))
 	} else if errors.Is(err, http2.ErrFrameTooLarge) {
-		c.out.goAway(c.lastID, http2.ErrCodeFrameSize)
+		c.out.goAway(min(c.lastID, c.accepted), http2.ErrCodeFrameSize)
 	}
 	c.closed = true
 	streams := c.streams

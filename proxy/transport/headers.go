@@ -171,5 +171,5 @@ func parseTimeout(s string) (time.Duration, bool) {
 	if time.Duration(n) > most/unit {
 		return most, true
 	}
-	return time.Duration(n) * unit, true
+	return max(time.Duration(n)*unit, 1), true // 0 would be no bound
 }

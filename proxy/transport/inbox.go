@@ -112,9 +112,10 @@ func (c *conn) data(fh http2.FrameHeader) error {
 		return err
 	}
 	c.mu.Lock()
-	st, after := c.streams[fh.StreamID], fh.StreamID > c.accepted
+	st, after, excess := c.streams[fh.StreamID], fh.StreamID > c.accepted, false
 	if st != nil {
 		st.credit -= n
+		excess = st.credit < 0
 	}
 	c.mu.Unlock()
 	switch {
@@ -124,7 +125,7 @@ func (c *conn) data(fh http2.FrameHeader) error {
 		return c.known(fh.StreamID)
 	case st == nil || st.silent:
 		return c.discard(payload+pad, http2.StreamError{StreamID: fh.StreamID, Code: http2.ErrCodeStreamClosed})
-	case st.credit < 0:
+	case excess:
 		return c.discard(payload+pad, http2.StreamError{StreamID: fh.StreamID, Code: http2.ErrCodeFlowControl})
 	}
 	if err := c.fill(st, n, payload); err != nil {
