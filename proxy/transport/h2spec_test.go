@@ -17,8 +17,7 @@ import (
 
 // inapplicable says why h2spec's test of that name cannot pass: each is a GET, which gRPC
 // answers with 405 at once.
-var inapplicable = map[string]string{
-}
+var inapplicable = map[string]string{}
 
 // TestH2spec runs the conformance tests of h2spec against the server.
 func TestH2spec(t *testing.T) {

@@ -64,10 +64,7 @@ func (o *outbox) ping(ack bool, data [8]byte) {
 	_ = o.framer.WritePing(ack, data)
 }
 
-func (o *outbox) reset(id uint32, code http2.ErrCode) {
-	o.control++
-	_ = o.framer.WriteRSTStream(id, code)
-}
+func (o *outbox) reset(id uint32, code http2.ErrCode) { _ = o.framer.WriteRSTStream(id, code) }
 
 func (o *outbox) goAway(last uint32, code http2.ErrCode) { _ = o.framer.WriteGoAway(last, code, nil) }
 

@@ -197,11 +197,15 @@ func (c *conn) reset(id uint32, code http2.ErrCode) error {
 	c.mu.Lock()
 	st := c.streams[id]
 	delete(c.streams, id)
+	c.out.control++
 	c.out.reset(id, code)
 	err := c.control()
 	c.mu.Unlock()
 	if st != nil {
 		st.fail(errReset)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return c.over()
 }
