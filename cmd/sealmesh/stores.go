@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/keycache/store"
 	"github.com/sealmesh/sealmesh/keycache/store/builtin"
@@ -30,13 +31,23 @@ func openStores(ctx context.Context, p *policy.Policy, dir string) (*stores, err
 		if s.open[k.Store] == nil {
 			opened, err := builtin.Open(ctx, k.Store, builtin.Options{Dir: dir})
 			if err != nil {
-				return nil, errors.Join(fmt.Errorf("key %s: %w", k.Name, err), s.Close())
+				return nil, errors.Join(fmt.Errorf("key %s: %w", k.Name, storeFailure(err)), s.Close())
 			}
 			s.open[k.Store] = opened
 		}
 		s.byName[k.Name] = keycache.Storing{Store: s.open[k.Store], Refuse: k.StoreRefuse}
 	}
 	return s, nil
+}
+
+// storeFailure gives a store that does not open the class that it would have when
+// asked: what is wrong with a store is wrong with its keys.
+func storeFailure(err error) error {
+	class := hsm.Unavailable
+	if errors.Is(err, store.ErrMisconfigured) {
+		class = hsm.Misconfigured
+	}
+	return &hsm.Error{Class: class, Provider: "store", Operation: "open", Err: err}
 }
 
 // Close closes them all. The cache must have been closed.
