@@ -109,6 +109,10 @@ func (st *stream) readHeaders(f *http2.MetaHeadersFrame) (httpStatus int, err er
 			encoding = h.Value
 		case "grpc-timeout":
 			timeout = h.Value
+		case "content-length":
+			if !st.announce(h.Value) {
+				return 0, errMalformed
+			}
 		case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade":
 			return 0, errMalformed
 		case "te":
@@ -124,7 +128,7 @@ func (st *stream) readHeaders(f *http2.MetaHeadersFrame) (httpStatus int, err er
 			}
 		}
 	}
-	if verb == "" || path == "" || f.PseudoValue("scheme") == "" {
+	if verb == "" || path == "" || f.PseudoValue("scheme") == "" || f.StreamEnded() && st.due > 0 {
 		return 0, errMalformed
 	}
 	st.metadata = md
@@ -135,6 +139,16 @@ func (st *stream) readHeaders(f *http2.MetaHeadersFrame) (httpStatus int, err er
 		}
 	}
 	return st.readCall(verb, path, contentType, encoding)
+}
+
+// announce takes content-length, which the lengths of all DATA have to add up to (RFC 9113 8.1.1).
+func (st *stream) announce(length string) bool {
+	n, err := strconv.ParseUint(length, 10, 63)
+	if err != nil || st.due >= 0 && st.due != int64(n) {
+		return false
+	}
+	st.due = int64(n)
+	return true
 }
 
 // readCall finds the method.

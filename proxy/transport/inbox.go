@@ -128,6 +128,11 @@ func (c *conn) data(fh http2.FrameHeader) error {
 	case excess:
 		return c.discard(payload+pad, http2.StreamError{StreamID: fh.StreamID, Code: http2.ErrCodeFlowControl})
 	}
+	if st.due >= 0 {
+		if st.due -= int64(payload); st.due < 0 {
+			return c.discard(payload+pad, http2.StreamError{StreamID: fh.StreamID, Code: http2.ErrCodeProtocol})
+		}
+	}
 	if err := c.fill(st, n, payload); err != nil {
 		return err
 	}

@@ -2,10 +2,12 @@ package transport
 
 import (
 	"encoding/base64"
+	"fmt"
 	"strconv"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
@@ -37,6 +39,8 @@ func trailers(err error) []hpack.HeaderField {
 	s, ok := status.FromError(err)
 	if !ok {
 		s = status.FromContextError(err)
+	} else if err != nil && s.Code() == codes.OK {
+		s = status.New(codes.Unknown, err.Error()) // a wrapped "all is well" is none
 	}
 	fields := []hpack.HeaderField{{Name: "grpc-status", Value: strconv.Itoa(int(s.Code()))}}
 	if m := s.Message(); m != "" {
@@ -53,15 +57,19 @@ func trailers(err error) []hpack.HeaderField {
 // maxText bounds what is said of a status, so that trailers fit a frame.
 const maxText = 2 << 10
 
-// percent encodes a status message as PROTOCOL-HTTP2.md says.
+// percent encodes a status message as PROTOCOL-HTTP2.md says, and cuts it between characters.
 func percent(s string) string {
-	const hex = "0123456789ABCDEF"
 	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s) && len(b) < maxText; i++ {
-		if c := s[i]; c >= ' ' && c <= '~' && c != '%' {
-			b = append(b, c)
+	for _, r := range s {
+		if r >= ' ' && r <= '~' && r != '%' {
+			b = append(b, byte(r))
 		} else {
-			b = append(b, '%', hex[c>>4], hex[c&15])
+			for _, c := range []byte(string(r)) {
+				b = fmt.Appendf(b, "%%%02X", c)
+			}
+		}
+		if len(b) >= maxText {
+			break
 		}
 	}
 	return string(b)

@@ -34,6 +34,7 @@ type stream struct {
 
 	in     inbox // of the goroutine that reads the connection, while reading; then of the handler, once over
 	silent bool  // of the goroutine that reads: the peer has closed its side
+	due    int64 // of the goroutine that reads: what is left of content-length; -1: none was given
 
 	// Under conn.mu, which is taken before mu.
 	window int64 // what may be sent, in bytes
@@ -55,7 +56,7 @@ type stream struct {
 }
 
 func newStream(c *conn, id uint32) *stream {
-	st := &stream{conn: c, id: id, credit: int(max(c.srv.opts.Window, initialWindow))}
+	st := &stream{conn: c, id: id, credit: int(max(c.srv.opts.Window, initialWindow)), due: -1}
 	st.arrival.L = &st.mu
 	return st
 }
@@ -171,7 +172,7 @@ func (st *stream) halfClose() error {
 	if st.failed != nil {
 		return nil
 	}
-	if st.in.partial() {
+	if st.in.partial() || st.due > 0 {
 		return http2.StreamError{StreamID: st.id, Code: http2.ErrCodeProtocol}
 	}
 	st.ended = true
