@@ -35,7 +35,7 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Close)
-	b := &bench{rig: r, quick: true, rounds: 1, seed: 1, progress: newProgress(io.Discard)}
+	b := &bench{rig: r, quick: true, rounds: 1, seed: 1, progress: &progress{w: io.Discard, began: time.Now()}}
 	b.start()
 	return b
 }

@@ -3,31 +3,42 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"time"
 )
 
 // progress says what runs, how far it is, and when it will end.
 type progress struct {
 	w     io.Writer
+	live  bool // w is a terminal, whose last line may be written over
 	began time.Time
 	done  float64 // seconds of planned work
 	total float64
 }
 
-func newProgress(w io.Writer) *progress { return &progress{w: w, began: time.Now()} }
+func newProgress(f *os.File) *progress {
+	info, err := f.Stat()
+	return &progress{w: f, live: err == nil && info.Mode()&os.ModeCharDevice != 0, began: time.Now()}
+}
 
 // step is called as each turn begins; planned is how long it is meant to take.
 func (p *progress) step(what string, planned time.Duration) {
+	defer func() { p.done += planned.Seconds() }()
+	if !p.live {
+		return
+	}
 	left := "?"
 	if share := p.done / max(p.total, 1); share > 0.01 {
 		used := time.Since(p.began).Seconds()
 		left = time.Duration(max(used/share-used, 0) * 1e9).Round(time.Second).String()
 	}
 	fmt.Fprintf(p.w, "\r\x1b[K%3.0f %%  %s left  %s", min(100*p.done/max(p.total, 1), 100), left, what)
-	p.done += planned.Seconds()
 }
 
 // say prints a line that stays.
 func (p *progress) say(format string, args ...any) {
-	fmt.Fprintf(p.w, "\r\x1b[K"+format+"\n", args...)
+	if p.live {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+	fmt.Fprintf(p.w, format+"\n", args...)
 }

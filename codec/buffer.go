@@ -19,7 +19,7 @@ var buffers [maxBufferBits - minBufferBits + 1]sync.Pool
 // collector: ask for enough. Safe for concurrent use.
 //
 // The pool is exported for the transport, which holds the same plaintext: the
-// buffer pool of grpc-go zeroes on the way out only, so that a body would stay in
+// pools of gRPC zero on the way out only, so that a body would stay in
 // idle memory until somebody happens to reuse it.
 func GetBuffer(n int) *[]byte {
 	class := bufferClass(n)
