@@ -25,7 +25,7 @@ func (s *jsonScan) members(p []byte, i int, live bool) (int, jsonState) {
 		at := plainRun(p, i+1)
 		n := at - i - 1
 		if at < 0 || at > len(p)-8 || binary.LittleEndian.Uint16(p[at:at+2]) != nameThenColon ||
-			n > longest || lengths[p[i+1]]>>uint(n)&1 != 0 {
+			n > longest || lengths[p[i+1]]>>uint(n)&1 != 0 && s.sel.names.find(p[i+1:at]) != 0 {
 			return i, atName
 		}
 		if at += 2; p[at] == ' ' {
@@ -34,7 +34,7 @@ func (s *jsonScan) members(p []byte, i int, live bool) (int, jsonState) {
 		end := 0
 		switch c := p[at]; {
 		case c == '"':
-			end = stringEnd(p, at, false)
+			end = stringEnd(p, at)
 		case c == '-' || c-'0' <= 9:
 			end = numberEnd(p, at)
 		default:

@@ -34,22 +34,13 @@ scan:
 			i, frames = i+1, frames[:len(frames)-1]
 			next, live = innermost(frames)
 		case atName, atFirstName:
-			if c == '"' {
-				from := i
-				if i, state = s.members(p, i, live); i > from {
-					continue
-				}
-			}
-			end := stringEnd(p, i, live)
-			if end == 0 || live && !s.mayPass(p[i+1:end-1]) {
+			if c != '"' {
 				break scan
 			}
-			i, state = end, atColon
-			if len(p)-i < 2 || p[i] != ':' || isSpace[p[i+1]] {
-				continue
+			from := i
+			if i, state = s.members(p, i, live); i == from {
+				break scan
 			}
-			i, c, state = i+1, p[i+1], atValue
-			fallthrough
 		case atValue, atFirstElement:
 			kind := valueClass[c]
 			if kind >= objectValue {
@@ -68,7 +59,7 @@ scan:
 			end := 0
 			switch kind {
 			case stringValue:
-				end = stringEnd(p, i, false)
+				end = stringEnd(p, i)
 			case numberValue:
 				end = numberEnd(p, i)
 			case literalValue:
@@ -96,16 +87,6 @@ scan:
 // elements need not be counted.
 func (s *jsonScan) unnamed(next jsonState) bool {
 	return s.row == 0 && (next == atName || len(s.sel.index) == 0)
-}
-
-// mayPass is unnamed for the member called name.
-func (s *jsonScan) mayPass(name []byte) bool {
-	t := &s.sel.names
-	if len(name) > s.limits.NameBytes || !t.lacks(name) && t.find(name) != 0 {
-		return false
-	}
-	s.row = 0
-	return true
 }
 
 // open returns the frame of a container that begins, or noFrame where a rule names it.
@@ -183,12 +164,9 @@ func digitsEnd(p []byte, i int) int {
 	return i
 }
 
-// stringEnd is literalEnd for a string. With plain, one that has escapes is as good as cut.
+// stringEnd is literalEnd for a string.
 // The pairs of bytes that text is full of it reads by itself: short escapes and letters.
-func stringEnd(p []byte, i int, plain bool) int {
-	if p[i] != '"' {
-		return 0
-	}
+func stringEnd(p []byte, i int) int {
 	i++
 scan:
 	for i >= 0 && i < len(p)-8 {
@@ -202,16 +180,15 @@ scan:
 		switch {
 		case c == '"':
 			return i + 1
-		case c == '\\' && !plain && escapeMeaning[second] != 0:
+		case c == '\\' && escapeMeaning[second] != 0:
 		case stringClass[c] == lead2 && second&0xC0 == 0x80:
 		default:
 			break scan
 		}
 		i += 2
 	}
-	end, escaped, why := scanString(p, i)
-	if why != stopEnd || plain && escaped {
-		return 0
+	if end, _, why := scanString(p, i); why == stopEnd {
+		return end
 	}
-	return end
+	return 0
 }

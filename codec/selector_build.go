@@ -117,12 +117,6 @@ func (t *nameTable) build(names []string) {
 	}
 }
 
-// lacks reports that no rule uses name, when a look at its first byte and length is enough
-// to know. Where names are folded it never is.
-func (t *nameTable) lacks(name []byte) bool {
-	return len(name) > 0 && t.lengths[name[0]]>>min(len(name), 63)&1 == 0
-}
-
 func nameBucket(name []byte) int {
 	n := len(name)
 	if n == 0 {
