@@ -65,6 +65,49 @@ const (
 	slack    = time.Second // of a busy machine
 )
 
+// seals tries to seal a value now.
+func (s *stack) seals() bool {
+	return s.do(http.MethodPost, "/seal/x", `{"secret":"`+canary+`"}`).status == http.StatusOK
+}
+
+// A sidecar that only seals wraps with the public key alone: an outage does not reach it,
+// hard bound or not, and a disabled key stops it within the soft bound.
+func TestOfflineSealing(t *testing.T) {
+	k := newRoughKMS(t)
+	k.arn = k.CreateKey(kmsfake.Key{Spec: "RSA_2048"})
+	uri := "awskms:///" + k.arn + "?timeout=300ms&endpoint=" + url.QueryEscape("http://"+k.proxy.Listen)
+	s := newStack(t, stackOptions{env: awsEnv, policy: fmt.Sprintf(`version: 1
+listen: unix://${STACK_DIR}/ext_proc.sock
+admin: unix://${STACK_DIR}/admin.sock
+keys: {main: {kek: %q, use: seal, cache: {soft: %v, hard: %v}}}
+tags: {pii: {key: main}}
+routes:
+  - {name: seal, match: {path: /seal/**}, request: {seal: {$..secret: pii}}}
+`, uri, testSoft, testHard)})
+	must(t, k.proxy.Disable())
+	for start := time.Now(); time.Since(start) < testHard+testSoft; time.Sleep(50 * time.Millisecond) {
+		if !s.seals() {
+			t.Fatalf("does not seal, %v into the outage", time.Since(start))
+		}
+	}
+	must(t, k.proxy.Enable())
+	k.SetState(k.arn, kmsfake.Disabled)
+	start := time.Now()
+	for s.seals() {
+		if time.Since(start) > testSoft+slack {
+			t.Fatalf("sealed %v after the key was disabled; the soft bound is %v", time.Since(start), testSoft)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	k.SetState(k.arn, kmsfake.Enabled)
+	s.wait("recovery", func() error {
+		if !s.seals() {
+			return fmt.Errorf("does not seal")
+		}
+		return nil
+	})
+}
+
 func (k *roughKMS) stack(t *testing.T) *stack {
 	return newStack(t, stackOptions{env: awsEnv, policy: fmt.Sprintf(`version: 1
 listen: unix://${STACK_DIR}/ext_proc.sock

@@ -30,8 +30,8 @@ type Provider struct {
 // Identity returns the key's ARN, for a multi-Region key without its Region.
 func (p *Provider) Identity() string { return p.identity }
 
-// GenerateDataKey has KMS make and wrap a data key. Under an RSA key it is made
-// and wrapped here, without a call.
+// GenerateDataKey has KMS make and wrap a data key. Under an RSA key it is made and
+// wrapped here, and KMS is asked only whether the key is still enabled.
 func (p *Provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext) (*hsm.Secret, []byte, error) {
 	if p.public != nil {
 		return p.generateRSA(ctx, ec)
@@ -94,7 +94,7 @@ func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Enc
 	if p.public != nil {
 		in.EncryptionAlgorithm = types.EncryptionAlgorithmSpecRsaesOaepSha256
 		in.EncryptionContext = nil // KMS takes none for RSA: the plaintext holds its hash
-		size = rsaPlaintextSize
+		size = hsm.RSAPlaintextSize
 	}
 	out, err := do(ctx, p, operation[*kms.DecryptOutput]{"Decrypt",
 		func(ctx context.Context, r *region, opts ...func(*kms.Options)) (*kms.DecryptOutput, error) {

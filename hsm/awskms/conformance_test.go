@@ -33,10 +33,10 @@ func TestConformanceRSA(t *testing.T) {
 	isolate(t)
 	s := startFake(t)
 	hsmtest.Run(t, hsmtest.Harness{
-		Open:    opener(uri(s, s.CreateKey(kmsfake.Key{Spec: "RSA_2048"}))),
-		Other:   opener(uri(s, s.CreateKey(kmsfake.Key{Spec: "RSA_2048"}))),
-		Offline: true,
-		Sample:  8,
+		Open:          opener(uri(s, s.CreateKey(kmsfake.Key{Spec: "RSA_2048"}))),
+		Other:         opener(uri(s, s.CreateKey(kmsfake.Key{Spec: "RSA_2048"}))),
+		ContextInside: true,
+		Sample:        8,
 	})
 }
 
@@ -48,7 +48,7 @@ func TestConformanceAWS(t *testing.T) {
 		t.Skip("SEALMESH_TEST_AWSKMS names no key")
 	}
 	p := mustOpen(t, name)
-	harness := hsmtest.Harness{Open: opener(name), Offline: p.public != nil, Sample: 16}
+	harness := hsmtest.Harness{Open: opener(name), ContextInside: p.public != nil, Sample: 16}
 	if other := os.Getenv("SEALMESH_TEST_AWSKMS_OTHER"); other != "" {
 		harness.Other = opener(other)
 	}

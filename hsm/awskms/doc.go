@@ -65,6 +65,12 @@
 // who made it. Whoever can replace stored envelopes can replace them by values of
 // their own making. Choose RSA for one-way sealing and a symmetric key otherwise.
 //
+// So that a disabled key ends sealing all the same, DescribeKey is asked before each
+// data key is wrapped: with use: seal that is once per soft bound. A key that is
+// disabled, waits for its deletion or is gone wraps nothing any more, and taking
+// kms:DescribeKey from a role ends its sealing too. A KMS that does not answer says
+// nothing, for as long as that lasts: sealing goes on, which is what such a key is for.
+//
 // # Failure
 //
 // Each of KMS's error codes has one meaning here, and a hint at what to do next.

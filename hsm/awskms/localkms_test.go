@@ -76,11 +76,11 @@ func TestConformanceLocalKMS(t *testing.T) {
 	} {
 		t.Run(string(spec), func(t *testing.T) {
 			hsmtest.Run(t, hsmtest.Harness{
-				Open:    opener(localKey(t, endpoint, spec)),
-				Other:   opener(localKey(t, endpoint, spec)),
-				Offline: spec != types.KeySpecSymmetricDefault,
-				Sample:  24,
-				Gaps:    gaps,
+				Open:          opener(localKey(t, endpoint, spec)),
+				Other:         opener(localKey(t, endpoint, spec)),
+				ContextInside: spec != types.KeySpecSymmetricDefault,
+				Sample:        24,
+				Gaps:          gaps,
 			})
 		})
 	}

@@ -3,33 +3,21 @@ package awskms
 import (
 	"context"
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// rsaLabel separates the hash of an encryption context from every other use of
-// SHA-256 in sealmesh, and versions the plaintext's layout.
-const rsaLabel = "sealmesh/awskms/rsa-context/v1\x00"
-
-// rsaPlaintextSize is a data key and the SHA-256 of rsaLabel and the canonical
-// encryption context. KMS takes no context with an RSA key and OAEP's label is
-// not ours to set, so what binds the context is inside.
-const rsaPlaintextSize = hsm.DataKeySize + sha256.Size
+// rsaLabel stands in wraps that exist.
+const rsaLabel hsm.RSALabel = "sealmesh/awskms/rsa-context/v1\x00"
 
 var modulusBytes = map[types.KeySpec]int{
 	types.KeySpecRsa2048: 256,
 	types.KeySpecRsa3072: 384,
 	types.KeySpecRsa4096: 512,
-}
-
-func contextHash(ec hsm.EncryptionContext) [sha256.Size]byte {
-	return sha256.Sum256(append([]byte(rsaLabel), ec.Encoded()...))
 }
 
 func (p *Provider) generateRSA(ctx context.Context, ec hsm.EncryptionContext) (*hsm.Secret, []byte, error) {
@@ -43,26 +31,48 @@ func (p *Provider) generateRSA(ctx context.Context, ec hsm.EncryptionContext) (*
 	return hsm.NewSecret(key), wrapped, nil
 }
 
-// wrapRSA needs only the public key, so it makes no call: nobody can refuse it,
-// and CloudTrail does not see it.
+// wrapRSA needs only the public key, so nobody can refuse it, and CloudTrail does not
+// see it. It asks for the key's state first.
 func (p *Provider) wrapRSA(ctx context.Context, key []byte, ec hsm.EncryptionContext) ([]byte, error) {
+	if err := p.refused(ctx); err != nil {
+		return nil, err
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, p.fail(hsm.Unavailable, "EncryptOAEP", err, "")
 	}
-	hash := contextHash(ec)
-	plaintext := append(append(make([]byte, 0, rsaPlaintextSize), key...), hash[:]...)
-	defer clear(plaintext)
-	wrapped, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, p.public, plaintext, nil)
+	wrapped, err := rsaLabel.Wrap(p.public, key, ec)
 	if err != nil {
 		return nil, p.fail(hsm.Unsupported, "EncryptOAEP", err, "")
 	}
 	return wrapped, nil
 }
 
+// refused says why nothing is to be wrapped under the key any more, or nil. Without it
+// one that only seals would go on under a key that was disabled to revoke it, or worse,
+// deleted, so that nothing ever opens what it sealed. A KMS that does not answer says
+// nothing: to seal without it is what an RSA key is for. It has half of the caller's time.
+func (p *Provider) refused(ctx context.Context) error {
+	budget := p.timeout
+	if deadline, ok := ctx.Deadline(); ok {
+		budget = min(budget, time.Until(deadline)/2)
+	}
+	bounded, cancel := context.WithTimeout(ctx, budget)
+	defer cancel()
+	m, err := p.metadata(bounded)
+	if err == nil {
+		if no := usable(m); no != nil {
+			err = no
+		}
+	}
+	if err != nil && hsm.ClassOf(err) != hsm.Unavailable {
+		return err
+	}
+	return nil
+}
+
 // openRSA takes the data key out of a plaintext of the right size.
 func (p *Provider) openRSA(plaintext []byte, ec hsm.EncryptionContext) (*hsm.Secret, error) {
-	hash := contextHash(ec)
-	if subtle.ConstantTimeCompare(plaintext[hsm.DataKeySize:], hash[:]) != 1 {
+	if !rsaLabel.Bound(plaintext, ec) {
 		clear(plaintext)
 		return nil, p.fail(hsm.Corrupt, "Decrypt", errors.New("wrapped under another key context"), hintCorrupt)
 	}

@@ -1,57 +1,109 @@
 package awskms
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/hex"
 	"testing"
+	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/awskms/kmsfake"
 	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 )
 
-const goldenContextHash = "d626988365090b6030d355c40419527619df1cdb8ca2fe391e498a4628a7315d"
-
 // TestRSAContextHash pins what stands in wraps that exist. The value was
 // computed with sha256sum.
 func TestRSAContextHash(t *testing.T) {
-	sum := contextHash(hsmtest.Context(t, "service", "customers"))
-	if got := hex.EncodeToString(sum[:]); got != goldenContextHash {
-		t.Errorf("hash %s, want %s", got, goldenContextHash)
+	hash, err := hex.DecodeString("d626988365090b6030d355c40419527619df1cdb8ca2fe391e498a4628a7315d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !rsaLabel.Bound(append(make([]byte, hsm.DataKeySize), hash...), hsmtest.Context(t, "service", "customers")) {
+		t.Error("the hash in wraps that exist does not bind their context")
 	}
 }
 
-// TestRSAOffline: once open, wrapping needs nobody.
+// TestRSAOffline: once open, wrapping needs nobody, and takes half of the caller's time
+// to find out.
 func TestRSAOffline(t *testing.T) {
 	isolate(t)
 	s := startFake(t)
 	p := mustOpen(t, uri(s, s.CreateKey(kmsfake.Key{Spec: "RSA_2048"})))
-	s.Forget()
-	remove := s.Inject(kmsfake.Fault{Code: "AccessDeniedException"})
-	secret, wrapped, err := p.GenerateDataKey(t.Context(), hsmtest.Context(t, "a", "b"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(s.Calls()) != 0 || len(wrapped) != 256 {
-		t.Errorf("%d calls, %d bytes", len(s.Calls()), len(wrapped))
-	}
-	if _, err := p.UnwrapDataKey(t.Context(), wrapped, hsmtest.Context(t, "a", "b")); err == nil || hsm.ClassOf(err) != hsm.Denied {
-		t.Errorf("unwrap without permission: %v", err)
-	}
-	remove()
-	again, err := p.UnwrapDataKey(t.Context(), wrapped, hsmtest.Context(t, "a", "b"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret.Expose(func(a []byte) {
-		again.Expose(func(b []byte) {
-			if string(a) != string(b) {
-				t.Error("another key came back")
-			}
+	ec := hsmtest.Context(t, "a", "b")
+	for name, fault := range map[string]kmsfake.Fault{
+		"failing":   {Code: "KMSInternalException"},
+		"throttled": {Code: "ThrottlingException"},
+		"hanging":   {Hang: true},
+	} {
+		remove := s.Inject(fault)
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		secret, wrapped, err := p.GenerateDataKey(ctx, ec)
+		if err != nil || len(wrapped) != 256 {
+			t.Errorf("%s: %d bytes, %v", name, len(wrapped), err)
+			cancel()
+			continue
+		}
+		if _, err := p.WrapDataKey(ctx, secret, ec); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		cancel()
+		remove()
+		again, err := p.UnwrapDataKey(t.Context(), wrapped, ec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret.Expose(func(a []byte) {
+			again.Expose(func(b []byte) {
+				if string(a) != string(b) {
+					t.Error("another key came back")
+				}
+			})
 		})
-	})
+	}
+}
+
+// TestRSANoticesTheEnd: what only seals stops when the key is disabled, or is about to be
+// deleted, though KMS is not needed to wrap.
+func TestRSANoticesTheEnd(t *testing.T) {
+	isolate(t)
+	s := startFake(t)
+	arn := s.CreateKey(kmsfake.Key{Spec: "RSA_2048"})
+	p := mustOpen(t, uri(s, arn))
+	ec := hsmtest.Context(t, "a", "b")
+	secret, _, err := p.GenerateDataKey(t.Context(), ec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuses := func(name string, want hsm.Class) {
+		t.Helper()
+		if key, wrapped, err := p.GenerateDataKey(t.Context(), ec); key != nil || wrapped != nil || err == nil || hsm.ClassOf(err) != want {
+			t.Errorf("%s: generated, %v", name, err)
+		}
+		if wrapped, err := p.WrapDataKey(t.Context(), secret, ec); wrapped != nil || err == nil || hsm.ClassOf(err) != want {
+			t.Errorf("%s: wrapped, %v", name, err)
+		}
+	}
+	for _, state := range []string{kmsfake.Disabled, kmsfake.PendingDeletion} {
+		s.SetState(arn, state)
+		refuses(state, hsm.Denied)
+	}
+	s.SetState(arn, kmsfake.Enabled)
+	remove := s.Inject(kmsfake.Fault{Code: "AccessDeniedException"})
+	refuses("not permitted", hsm.Denied)
+	remove()
+	remove = s.Inject(kmsfake.Fault{Code: "NotFoundException"})
+	refuses("deleted", hsm.Misconfigured)
+	remove()
+	s.Forget()
+	if _, _, err := p.GenerateDataKey(t.Context(), ec); err != nil {
+		t.Error(err)
+	}
+	if n := len(s.Calls()); n != 1 || count(s.Calls(), "DescribeKey", "") != 1 {
+		t.Errorf("%d calls for a data key, want one DescribeKey", n)
+	}
 }
 
 // TestRSAForeignPlaintext: anybody can encrypt under a public key, and what does
@@ -60,7 +112,7 @@ func TestRSAForeignPlaintext(t *testing.T) {
 	isolate(t)
 	s := startFake(t)
 	p := mustOpen(t, uri(s, s.CreateKey(kmsfake.Key{Spec: "RSA_2048"})))
-	hash := contextHash(hsm.EncryptionContext{})
+	hash := sha256.Sum256([]byte(rsaLabel))
 	unlabelled := sha256.Sum256(nil)
 	for name, plaintext := range map[string][]byte{
 		"a key alone":          make([]byte, 32),

@@ -106,7 +106,7 @@ func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Enc
 	var plaintext []byte
 	check := func() error {
 		var err error
-		if plaintext, err = base64.RawURLEncoding.DecodeString(out.Value); err == nil && bound(plaintext, ec) {
+		if plaintext, err = base64.RawURLEncoding.DecodeString(out.Value); err == nil && rsaLabel.Bound(plaintext, ec) {
 			return nil
 		}
 		clear(plaintext)

@@ -2,10 +2,7 @@ package azurekv
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -17,14 +14,12 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// wrapLabel separates the hash of an encryption context from every other use of
-// SHA-256 in sealmesh, and versions the plaintext's layout.
-const wrapLabel = "sealmesh/azurekv/wrap/v1\x00"
+// rsaLabel stands in wraps that exist.
+const rsaLabel hsm.RSALabel = "sealmesh/azurekv/wrap/v1\x00"
 
 const (
-	form1         = 1
-	versionSize   = 16
-	plaintextSize = hsm.DataKeySize + sha256.Size
+	form1       = 1
+	versionSize = 16
 )
 
 // specs are the moduli, in bytes, that the service makes.
@@ -98,17 +93,9 @@ func (p *Provider) usable(k *current) error {
 	return nil
 }
 
-func contextHash(ec hsm.EncryptionContext) [sha256.Size]byte {
-	return sha256.Sum256(append([]byte(wrapLabel), ec.Encoded()...))
-}
-
-// wrap encrypts key (RSAES-OAEP with SHA-256 for both, RFC 8017 §7.1, which Azure
-// calls RSA-OAEP-256) together with the hash of ec.
+// wrap encrypts key by what Azure calls RSA-OAEP-256.
 func (k *current) wrap(key []byte, ec hsm.EncryptionContext) ([]byte, error) {
-	hash := contextHash(ec)
-	plaintext := append(append(make([]byte, 0, plaintextSize), key...), hash[:]...)
-	defer clear(plaintext)
-	ciphertext, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, k.public, plaintext, nil)
+	ciphertext, err := rsaLabel.Wrap(k.public, key, ec)
 	if err != nil {
 		return nil, err
 	}
@@ -122,10 +109,4 @@ func unpack(wrapped []byte) (version [versionSize]byte, ciphertext []byte, ok bo
 		return version, nil, false
 	}
 	return [versionSize]byte(wrapped[1:]), wrapped[1+versionSize:], true
-}
-
-// bound reports whether plaintext was wrapped under ec.
-func bound(plaintext []byte, ec hsm.EncryptionContext) bool {
-	hash := contextHash(ec)
-	return len(plaintext) == plaintextSize && subtle.ConstantTimeCompare(plaintext[hsm.DataKeySize:], hash[:]) == 1
 }

@@ -29,9 +29,9 @@ type Harness struct {
 	// ends set it.
 	Sample int
 
-	// Offline is set where GenerateDataKey and WrapDataKey make no call to the
-	// back end: none may be reported to hsm.Observe then, and none be awaited.
-	Offline bool
+	// ContextInside is set where the back end opens a wrap under any context, and the
+	// provider compares it: the call succeeds then, and the operation does not.
+	ContextInside bool
 
 	// Gaps names proofs that the back end is known to fail, each with the reason:
 	// for emulators whose flaws are not the real back end's, and for nothing else.

@@ -4,6 +4,7 @@ package pkcs11
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,6 +61,29 @@ func TestDeletedKEKIsDenied(t *testing.T) {
 	}
 	if d.calls("C_Finalize") != resets {
 		t.Error("a deleted KEK reset the module for every other")
+	}
+}
+
+// Under an RSA KEK the device is not needed to wrap, but a new data key is not made
+// under one that is gone.
+func TestDeletedRSAKEKIsDenied(t *testing.T) {
+	d := newNSS(t)
+	p := d.keyPair("pair", 2048)(t)
+	newWrapped(t, p)
+	d.on(func(c *p11.Ctx, s p11.SessionHandle) error {
+		private := attributes{p11.CKA_LABEL: "pair", p11.CKA_CLASS: p11.CKO_PRIVATE_KEY}
+		if err := c.FindObjectsInit(s, private.template()); err != nil {
+			return err
+		}
+		found, _, err := c.FindObjects(s, 1)
+		if err != nil || len(found) != 1 {
+			t.Fatalf("found %d keys, %v", len(found), err)
+		}
+		return errors.Join(c.FindObjectsFinal(s), c.DestroyObject(s, found[0]))
+	})
+	key, wrapped, err := p.GenerateDataKey(t.Context(), newContext(t, "service", "customers"))
+	if key != nil || wrapped != nil || hsm.ClassOf(err) != hsm.Denied {
+		t.Errorf("got %v, want denied: the KEK is gone", err)
 	}
 }
 

@@ -38,6 +38,13 @@ type known struct {
 // device's random numbers and this process's, and so is as good as the better.
 func (p *provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext) (*hsm.Secret, []byte, error) {
 	both, err := p.run(ctx, "C_Encrypt", func(ctx context.Context, s *session) ([]byte, error) {
+		if p.public != nil {
+			// Nothing else here would notice that the token lost the key, and that what
+			// is sealed from now on never opens.
+			if _, err := p.attribute(ctx, s, p11.CKA_MODULUS, "CKA_MODULUS"); err != nil {
+				return nil, err
+			}
+		}
 		key := make([]byte, hsm.DataKeySize)
 		defer clear(key)
 		_, _ = rand.Read(key) // never fails
