@@ -73,6 +73,7 @@ func (c *conn) serve() {
 		err = c.read()
 		c.end(err)
 		writer.Wait()
+		c.linger()
 	}
 	c.abort()
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
@@ -104,7 +105,6 @@ func (c *conn) shake() error {
 	if string(preface[:]) != http2.ClientPreface {
 		return errors.New("the client does not speak HTTP/2")
 	}
-	_ = c.nc.SetDeadline(time.Time{})
 	c.framer = http2.NewFramer(nil, c.br)
 	c.framer.SetReuseFrames()
 	c.framer.SetMaxReadFrameSize(maxFrame)
@@ -136,6 +136,20 @@ func (c *conn) end(err error) {
 	c.room.Broadcast()
 	_ = c.nc.SetWriteDeadline(time.Now().Add(lastWord))
 	close(c.done)
+}
+
+// linger says that nothing follows, and passes over what the peer still sends. To close a
+// connection on unread bytes resets it, and what the peer has not read of ours is lost.
+func (c *conn) linger() {
+	if t, ok := c.rw.(*tls.Conn); ok {
+		_ = t.CloseWrite()
+	}
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	_ = c.nc.SetReadDeadline(time.Now().Add(lastWord))
+	_, _ = io.Copy(io.Discard, c.nc)
 }
 
 // drain asks the peer to open no more streams, and ends the connection once those that

@@ -214,6 +214,9 @@ func (c *conn) replenish() {
 		return
 	}
 	c.mu.Lock()
+	for c.out.batch.size > 2*maxQueued { // or updates would pile up before a peer that only sends
+		c.room.Wait()
+	}
 	c.out.windowUpdate(0, whole-c.credit)
 	c.wakeWriter()
 	c.mu.Unlock()

@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"io"
+	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -10,6 +11,9 @@ import (
 // read takes frames until the connection ends. It returns a http2.ConnectionError when the
 // peer broke the protocol, and nil when the peer has left.
 func (c *conn) read() error {
+	if err := c.greeting(); err != nil {
+		return err
+	}
 	for {
 		fh, err := c.framer.ReadFrameHeader()
 		if err != nil {
@@ -32,12 +36,26 @@ func (c *conn) read() error {
 	}
 }
 
+// greeting takes the peer's first frame, which is its settings (RFC 9113 3.4).
+func (c *conn) greeting() error {
+	f, err := c.framer.ReadFrame()
+	if err != nil {
+		return err
+	}
+	s, ok := f.(*http2.SettingsFrame)
+	if !ok || s.IsAck() {
+		return http2.ConnectionError(http2.ErrCodeProtocol)
+	}
+	_ = c.nc.SetDeadline(time.Time{})
+	return c.settings(s)
+}
+
 // frame takes any frame but DATA.
 func (c *conn) frame(fh http2.FrameHeader) error {
 	f, err := c.framer.ReadFrameForHeader(fh)
 	if err != nil {
-		if _, ok := errors.AsType[http2.StreamError](err); ok && fh.Type == http2.FrameHeaders {
-			c.lastID = max(c.lastID, fh.StreamID)
+		if bad, ok := errors.AsType[http2.StreamError](err); ok && fh.Type == http2.FrameHeaders {
+			return c.badHeaders(bad)
 		}
 		return err
 	}
@@ -60,6 +78,16 @@ func (c *conn) frame(fh http2.FrameHeader) error {
 	return nil // GOAWAY: the peer opens no more streams; and what RFC 9113 4.1 says to ignore
 }
 
+// badHeaders takes HEADERS that the framer refuses. Without a cause they were not decoded,
+// for the length of their padding, and HPACK's state is lost.
+func (c *conn) badHeaders(err http2.StreamError) error {
+	if err.Cause == nil || err.StreamID%2 == 0 {
+		return http2.ConnectionError(http2.ErrCodeProtocol)
+	}
+	c.lastID = max(c.lastID, err.StreamID)
+	return err
+}
+
 func selfDependent(id uint32, p http2.PriorityParam) error {
 	if p.StreamDep == id {
 		return http2.StreamError{StreamID: id, Code: http2.ErrCodeProtocol}
@@ -67,13 +95,16 @@ func selfDependent(id uint32, p http2.PriorityParam) error {
 	return nil
 }
 
+// maxSettings is how many settings a frame may have: each may move the windows of all streams.
+const maxSettings = 100
+
 // settings takes the peer's settings and acknowledges them.
 func (c *conn) settings(f *http2.SettingsFrame) error {
 	if f.IsAck() {
 		return nil
 	}
-	if f.HasDuplicates() {
-		return http2.ConnectionError(http2.ErrCodeProtocol)
+	if f.NumSettings() > maxSettings {
+		return http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -197,6 +228,9 @@ func (c *conn) reset(id uint32, code http2.ErrCode) error {
 	c.mu.Lock()
 	st := c.streams[id]
 	delete(c.streams, id)
+	if st != nil {
+		st.lose(errReset) // first: nothing may follow what ends the stream
+	}
 	c.out.control++
 	c.out.reset(id, code)
 	err := c.control()

@@ -31,6 +31,7 @@ type stream struct {
 	timeout  time.Duration
 	ctx      context.Context
 	cancel   context.CancelFunc
+	unwatch  func() bool // of timeout; nil without one
 
 	in     inbox // of the goroutine that reads the connection, while reading; then of the handler, once over
 	silent bool  // of the goroutine that reads: the peer has closed its side
@@ -72,12 +73,15 @@ func (st *stream) begin() {
 		return
 	}
 	st.ctx, st.cancel = context.WithTimeout(ctx, st.timeout)
-	context.AfterFunc(st.ctx, func() { st.fail(errLate) })
+	st.unwatch = context.AfterFunc(st.ctx, func() { st.fail(errLate) })
 }
 
 // handle runs the method, and ends the stream with the status that it returns.
 func (st *stream) handle() {
 	err := st.method(st)
+	if st.unwatch != nil {
+		st.unwatch()
+	}
 	st.cancel()
 	st.mu.Lock()
 	st.over = true
@@ -94,14 +98,19 @@ func (st *stream) handle() {
 
 // fail ends the stream under its handler: what it waits for will not come.
 func (st *stream) fail(err error) {
-	st.mu.Lock()
-	st.drop(err)
-	st.mu.Unlock()
+	st.lose(err)
 	st.arrival.Signal()
 	st.cancel()
 	st.conn.mu.Lock() // or a sender that is about to wait would not hear
 	st.conn.room.Broadcast()
 	st.conn.mu.Unlock()
+}
+
+// lose is the part of fail that may be done under conn.mu.
+func (st *stream) lose(err error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.drop(err)
 }
 
 // drop frees what was queued. The caller holds mu.
