@@ -24,7 +24,8 @@ func TestEnvoyStreamsGiB(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	got := make(chan tally, 1)
-	s := newStack(t, stackOptions{binary: binary, discard: func(w http.ResponseWriter, r *http.Request) {
+	policy := strings.Replace(testPolicy, "limits: {buffered_bytes: 1MiB}\n", "", 1) // the default, 4 MiB
+	s := newStack(t, stackOptions{binary: binary, policy: policy, discard: func(w http.ResponseWriter, r *http.Request) {
 		n, err := count64(r.Body)
 		n.err = err
 		got <- n
