@@ -49,9 +49,12 @@ type tally struct {
 type account struct {
 	uses    []keyuse.Use
 	tallies []tally
-	index   map[useID]int
+	index   map[useID]int // when they are more than few
 	latest  int
 }
+
+// few is how many uses are looked through faster than they are looked up.
+const few = 8
 
 // add counts one value of n plaintext bytes.
 func (a *account) add(id useID, t *Tag, n int, state cacheState, wall int64) {
@@ -73,12 +76,25 @@ func (a *account) find(id useID, wall int64) int {
 	if a.latest < len(a.tallies) && a.tallies[a.latest].id == id {
 		return a.latest
 	}
-	i, ok := a.index[id]
+	i, ok := a.lookUp(id)
 	if !ok {
 		i = a.begin(id, wall)
 	}
 	a.latest = i
 	return i
+}
+
+func (a *account) lookUp(id useID) (int, bool) {
+	if len(a.tallies) > few {
+		i, ok := a.index[id]
+		return i, ok
+	}
+	for i := range a.tallies {
+		if a.tallies[i].id == id {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 func (a *account) begin(id useID, wall int64) int {
@@ -96,7 +112,14 @@ func (a *account) begin(id useID, wall int64) int {
 	}
 	a.uses = append(a.uses, u)
 	a.tallies = append(a.tallies, tally{id: id})
-	a.index[id] = i
+	switch n := len(a.tallies); {
+	case n == few+1:
+		for i := range a.tallies {
+			a.index[a.tallies[i].id] = i
+		}
+	case n > few:
+		a.index[id] = i
+	}
 	return i
 }
 
@@ -130,8 +153,10 @@ func (a *account) reset() {
 	for i := range a.uses {
 		a.uses[i] = keyuse.Use{Tags: a.uses[i].Tags[:0]}
 	}
+	if len(a.tallies) > few {
+		clear(a.index)
+	}
 	clear(a.tallies)
-	clear(a.index)
 	a.uses, a.tallies, a.latest = a.uses[:0], a.tallies[:0], 0
 }
 

@@ -101,14 +101,14 @@ func (s *Session) tryAcquire(g *grant, n uint64) (done bool, err error) {
 	d := k.current.Load()
 	if d == nil || !d.maySeal(s.st.now) {
 		g.state = miss
-		_, err = s.wait(k.succeed(d, s.parent))
+		_, err = s.wait(k.succeed(d, s.st.parent))
 		return false, err
 	}
 	state, err := s.settle(d)
 	if err != nil {
 		return false, err
 	}
-	k.ahead(d, s.st.now, s.parent)
+	k.ahead(d, s.st.now, s.st.parent)
 	ok, renew := g.claim(d, n)
 	if ok {
 		g.state = max(g.state, state)
@@ -122,7 +122,7 @@ func (s *Session) tryAcquire(g *grant, n uint64) (done bool, err error) {
 	} else {
 		d.spent.Store(true)
 	}
-	_, err = s.wait(next(d, s.parent))
+	_, err = s.wait(next(d, s.st.parent))
 	return false, err
 }
 

@@ -31,17 +31,16 @@ func (s *Session) Close(cause error) error {
 		return s.result
 	}
 	st := s.st
-	s.tick()
 	for i := range st.grants {
 		st.grants[i].release()
 	}
-	failure := ""
-	if cause != nil {
-		failure = outcome(cause)
-	}
-	st.account.close(st.wall, failure)
 	if len(st.account.uses) > 0 || st.admitted > 0 {
-		if err := s.c.recorder.Record(&s.exchange, st.account.uses, st.reserved); err != nil {
+		failure := ""
+		if cause != nil {
+			failure = outcome(cause)
+		}
+		st.account.close(s.end(), failure)
+		if err := s.c.recorder.Record(&st.exchange, st.account.uses, st.reserved); err != nil {
 			s.result = &Error{Reason: AuditFull, Key: st.account.keyNames(), Err: err}
 		}
 	}

@@ -14,17 +14,18 @@ import (
 // A Session is one direction of one exchange: its right to use keys, and the
 // account of what it used. Not safe for concurrent use.
 type Session struct {
-	c        *Cache
+	c      *Cache
+	st     *state // nil once closed
+	result error  // of Close
+}
+
+// A state is what a session knows and works with, and the next one uses again.
+type state struct {
 	ctx      context.Context
 	exchange keyuse.Exchange
 	parent   trace.SpanContext
-	st       *state // nil once closed
-	result   error  // of Close
 	onMiss   func()
-}
 
-// A state is what a session works with, and the next one uses again.
-type state struct {
 	now      time.Duration // one reading of the clock serves many values
 	wall     int64         // the same moment, Unix nanoseconds
 	readings int           // uses of it left
@@ -43,13 +44,20 @@ func newState() *state {
 // Session begins a direction. It takes no key yet. ctx bounds what the session
 // waits for; unwrapping that others may wait for too outlives it.
 func (c *Cache) Session(ctx context.Context, x keyuse.Exchange) *Session {
-	return &Session{c: c, ctx: ctx, exchange: x, parent: parentOf(&x), st: c.states.Get().(*state)}
+	st := c.states.Get().(*state)
+	st.ctx, st.exchange, st.parent = ctx, x, parentOf(&x)
+	return &Session{c: c, st: st}
 }
 
 // tick reads the clock.
 func (s *Session) tick() {
 	t := time.Now()
 	s.st.now, s.st.wall, s.st.readings = t.Sub(s.c.start), t.UnixNano(), renewClock
+}
+
+// end is the moment of Close, told from the last reading by the monotonic clock alone.
+func (s *Session) end() int64 {
+	return s.st.wall + int64(time.Since(s.c.start)-s.st.now)
 }
 
 // begin readies the session for one use. It fails after Close.
@@ -65,24 +73,31 @@ func (s *Session) begin(t *Tag) error {
 
 // Warm begins to fetch, in the background, the data key that seals under t.
 func (s *Session) Warm(t *Tag) {
+	if s.st == nil {
+		return
+	}
 	d, now := t.key.current.Load(), s.c.now()
 	switch {
 	case d == nil || !d.maySeal(now):
-		t.key.succeed(d, s.parent)
+		t.key.succeed(d, s.st.parent)
 	case !d.serves(now):
-		t.key.freshen(d, s.parent)
+		t.key.freshen(d, s.st.parent)
 	}
 }
 
 // OnMiss has f called each time before Open waits for a data key: the moment to
 // Prefetch those that come next, so that they are waited for together. Where all keys
 // are there, f is never called.
-func (s *Session) OnMiss(f func()) { s.onMiss = f }
+func (s *Session) OnMiss(f func()) {
+	if s.st != nil {
+		s.st.onMiss = f
+	}
+}
 
 func (s *Session) missed() {
-	if s.onMiss != nil {
+	if s.st.onMiss != nil {
 		s.st.buf, s.st.spare = s.st.spare, s.st.buf
-		s.onMiss()
+		s.st.onMiss()
 		s.st.buf, s.st.spare = s.st.spare, s.st.buf
 	}
 }
@@ -102,9 +117,9 @@ func (s *Session) Prefetch(t *Tag, text []byte) {
 	switch {
 	case err != nil || d != nil && d.serves(s.st.now):
 	case d != nil && d.usable(s.st.now):
-		t.key.freshen(d, s.parent)
+		t.key.freshen(d, s.st.parent)
 	default:
-		_, _ = t.key.fetch(&h, s.parent) // Open will meet the error and record it
+		_, _ = t.key.fetch(&h, s.st.parent) // Open will meet the error and record it
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // wait returns the outcome of f, or gives up when the session's context ends.
 func (s *Session) wait(f *flight) (*dataKey, error) {
-	d, err := f.wait(s.ctx)
+	d, err := f.wait(s.st.ctx)
 	s.tick()
 	return d, err
 }
@@ -17,7 +17,7 @@ func (s *Session) wait(f *flight) (*dataKey, error) {
 // fetch waits for the data key of h to be unwrapped.
 func (s *Session) fetch(k *key, h *envelope.Header) (*dataKey, error) {
 	k.countMiss(h.KeyID)
-	f, err := k.fetch(h, s.parent)
+	f, err := k.fetch(h, s.st.parent)
 	if err != nil {
 		return nil, err
 	}
@@ -35,15 +35,15 @@ func (s *Session) settle(d *dataKey) (cacheState, error) {
 		return stale, nil
 	}
 	d.key.stats.misses[idle].Add(1)
-	ctx, cancel := context.WithTimeout(s.ctx, staleWait)
+	ctx, cancel := context.WithTimeout(s.st.ctx, staleWait)
 	defer cancel()
-	_, err := d.key.freshen(d, s.parent).wait(ctx)
+	_, err := d.key.freshen(d, s.st.parent).wait(ctx)
 	s.tick()
 	switch {
 	case err == nil:
 		return miss, nil
-	case s.ctx.Err() != nil:
-		return miss, s.ctx.Err()
+	case s.st.ctx.Err() != nil:
+		return miss, s.st.ctx.Err()
 	case err == errEvicted || err == errClosed || hsm.ClassOf(err) != hsm.Unavailable || !d.usable(s.st.now):
 		return miss, err
 	}
