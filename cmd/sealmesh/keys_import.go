@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -23,11 +23,15 @@ func newKeysImport() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import --kek awskms:///ARN --material FILE [--generate] [--expires DATE]",
 		Short: "Give an AWS KMS key of origin EXTERNAL its key material",
-		Long: `Give an AWS KMS key of origin EXTERNAL its key material, 32 bytes, in every Region
-of the URI, and check that it then wraps and unwraps.
+		Long: `Give an AWS KMS key of origin EXTERNAL its key material, in every Region of the URI,
+and check that it then wraps and unwraps. FILE holds, for a symmetric key, 32 bytes;
+for an RSA key, its private key as PKCS #8, in DER or PEM.
 
-With --generate the material is made first, and written to FILE (mode 0600). Keep
-it: when it expires, KMS takes the same material again and no other.`,
+The material travels under a key that KMS makes for it: symmetric material by
+RSAES_OAEP_SHA_256, an RSA key by RSA_AES_KEY_WRAP_SHA_256.
+
+With --generate the material is made first, as the key's spec has it, and written to FILE (mode
+0600). Keep it: when it expires, KMS takes the same material again and no other.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !strings.HasPrefix(uri, awskms.Kind+":") {
@@ -45,7 +49,7 @@ it: when it expires, KMS takes the same material again and no other.`,
 	}
 	f := c.Flags()
 	f.StringVar(&uri, "kek", "", "KEK URI with the key's ARN")
-	f.StringVar(&material, "material", "", "file with the 32 bytes, mode 0600")
+	f.StringVar(&material, "material", "", "file with the key material, mode 0600")
 	f.BoolVar(&generate, "generate", false, "make the material and write it to the file")
 	f.StringVar(&expires, "expires", "", "day (UTC) on which KMS forgets the material (default never)")
 	_ = c.MarkFlagRequired("kek")
@@ -55,7 +59,7 @@ it: when it expires, KMS takes the same material again and no other.`,
 
 func importKey(ctx context.Context, w io.Writer, uri, file string, generate bool, until time.Time) error {
 	if generate {
-		if err := makeMaterial(file); err != nil {
+		if err := makeMaterial(ctx, uri, file); err != nil {
 			return err
 		}
 	}
@@ -83,14 +87,16 @@ func importKey(ctx context.Context, w io.Writer, uri, file string, generate bool
 	return err
 }
 
-func makeMaterial(file string) error {
+func makeMaterial(ctx context.Context, uri, file string) error {
+	b, err := awskms.NewMaterial(ctx, uri)
+	if err != nil {
+		return err
+	}
+	defer clear(b)
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("material: %w", err)
 	}
-	b := make([]byte, awskms.MaterialSize)
-	defer clear(b)
-	rand.Read(b)
 	_, err = f.Write(b)
 	return errors.Join(err, f.Sync(), f.Close())
 }
@@ -106,6 +112,10 @@ func readMaterial(file string) ([]byte, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("material: %w", err)
+	}
+	if block, _ := pem.Decode(b); block != nil {
+		clear(b)
+		return block.Bytes, nil
 	}
 	return b, nil
 }

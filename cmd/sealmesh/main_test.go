@@ -21,8 +21,9 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
-		// exits CODE COMMAND... runs a command that must end with that code.
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		// exits CODE COMMAND... runs a command that must end with that code; kms SPEC
+		// makes a key without material in a fake AWS KMS, and sets $KEK to its URI, $MONTH to a day in a month.
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "kms": startKMS},
 	})
 }
 

@@ -242,32 +242,3 @@ routes: [{name: r, match: {path: /r}, request: {seal: {$.a: pii}}}]
 		t.Errorf("%v: %s", err, out)
 	}
 }
-
-func TestKeysImport(t *testing.T) {
-	k, err := kmsfake.Start()
-	must(t, err)
-	defer k.Close()
-	arn := k.CreateKey(kmsfake.Key{Origin: "EXTERNAL"})
-	// The fake makes an RSA key of 4096 bits, which takes a busy machine seconds.
-	uri := "awskms:///" + arn + "?timeout=10s&endpoint=" + url.QueryEscape(k.URL())
-	run := func(args ...string) (string, int) {
-		cmd := exec.Command("sealmesh", append([]string{"keys", "import", "--kek", uri}, args...)...)
-		cmd.Env = append(os.Environ(), awsEnv...)
-		out, _ := cmd.CombinedOutput()
-		return string(out), cmd.ProcessState.ExitCode()
-	}
-	file, day := filepath.Join(t.TempDir(), "material"), time.Now().AddDate(0, 1, 0).UTC().Format(time.DateOnly)
-	if out, code := run("--material", file); code != exitFailure || !strings.Contains(out, "no such file") {
-		t.Errorf("exit %d: %s", code, out)
-	}
-	if out, code := run("--material", file, "--expires", "2001-01-01"); code != exitUsage {
-		t.Errorf("exit %d: %s", code, out)
-	}
-	if out, code := run("--material", file, "--generate", "--expires", day); code != exitOK || !strings.Contains(out, "imported and proven; the material expires on "+day) {
-		t.Errorf("exit %d: %s", code, out)
-	}
-	must(t, os.Chmod(file, 0o644))
-	if out, code := run("--material", file); code != exitFailure || !strings.Contains(out, "chmod 600") {
-		t.Errorf("exit %d: %s", code, out)
-	}
-}

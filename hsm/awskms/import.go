@@ -17,17 +17,63 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// MaterialSize is the length in bytes of the key material of a symmetric KEK.
-const MaterialSize = 32
+// materialSize is the length in bytes of the key material of a symmetric KEK.
+const materialSize = 32
+
+// NewMaterial makes key material for the KEK that uri names, for [Import]: 32 random
+// bytes, or an RSA private key as PKCS #8.
+func NewMaterial(ctx context.Context, uri string) ([]byte, error) {
+	k, err := openImport(ctx, uri)
+	if err != nil {
+		return nil, err
+	}
+	arn := k.settings.key.String()
+	spec, err := specOf(ctx, k.clients[0], arn)
+	if err != nil {
+		return nil, err
+	}
+	if spec == types.KeySpecSymmetricDefault {
+		b := make([]byte, materialSize)
+		rand.Read(b)
+		return b, nil
+	}
+	if modulusBytes[spec] == 0 {
+		return nil, importFailed(arn, noKEK(spec))
+	}
+	private, err := rsa.GenerateKey(rand.Reader, 8*modulusBytes[spec])
+	if err != nil {
+		return nil, importFailed(arn, err)
+	}
+	return x509.MarshalPKCS8PrivateKey(private)
+}
 
 // Import gives the KEK that uri names, whose origin must be EXTERNAL, its key
-// material, in each of its Regions, and makes sure that it then works. The material expires at
-// that moment, or never where it is zero. It travels wrapped under a public key that KMS
-// makes for it (RSAES_OAEP_SHA_256, RSA_4096). To import the same material again renews it; KMS refuses any other.
+// material, in each of its Regions, and makes sure that it then works: 32 bytes for a symmetric
+// KEK, an RSA private key as PKCS #8 in DER for an RSA one. The material expires at
+// that moment, or never where it is zero. It travels wrapped under an RSA_4096 key that KMS
+// makes for it, by RSAES_OAEP_SHA_256 or, an RSA key, by RSA_AES_KEY_WRAP_SHA_256, which
+// AWS does not offer in China. To import the same material again renews it; KMS refuses any other.
 func Import(ctx context.Context, uri string, material []byte, expires time.Time) (*Provider, error) {
-	if len(material) != MaterialSize {
-		return nil, importFailed("", fmt.Errorf("key material of %d bytes: a symmetric KEK takes %d", len(material), MaterialSize))
+	k, err := openImport(ctx, uri)
+	if err != nil {
+		return nil, err
 	}
+	for i, name := range k.settings.regions {
+		if err := importInto(ctx, k.clients[i], k.settings.key.in(name).String(), material, expires); err != nil {
+			return nil, err
+		}
+	}
+	return open(ctx, k.settings, k.http)
+}
+
+// An importing is a KEK without material: it cannot be opened as others are.
+type importing struct {
+	settings settings
+	http     aws.HTTPClient
+	clients  []*kms.Client // by Region, as in settings
+}
+
+func openImport(ctx context.Context, uri string) (*importing, error) {
 	s, err := parseURI(uri)
 	if err != nil {
 		return nil, err
@@ -35,37 +81,45 @@ func Import(ctx context.Context, uri string, material []byte, expires time.Time)
 	if s.key.isAlias() {
 		return nil, importFailed(s.key.String(), errors.New("name the key by its ARN: an alias could change hands meanwhile"))
 	}
-	client := httpClient(s.timeout)
-	cfg, err := loadConfig(ctx, s, client)
+	k := &importing{settings: s, http: httpClient(s.timeout)}
+	cfg, err := loadConfig(ctx, s, k.http)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range s.regions {
-		key := s.key.in(name)
-		c, err := newClient(cfg, s, key)
+		c, err := newClient(cfg, s, s.key.in(name))
 		if err != nil {
 			return nil, err
 		}
-		if err := importInto(ctx, c, key.String(), material, expires); err != nil {
-			return nil, err
-		}
+		k.clients = append(k.clients, c)
 	}
-	return open(ctx, s, client)
+	return k, nil
+}
+
+func specOf(ctx context.Context, c *kms.Client, arn string) (types.KeySpec, error) {
+	out, err := c.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: aws.String(arn)})
+	if err != nil {
+		return "", classify(ctx, "DescribeKey", arn, err)
+	}
+	return out.KeyMetadata.KeySpec, nil
 }
 
 func importInto(ctx context.Context, c *kms.Client, arn string, material []byte, expires time.Time) error {
+	spec, err := specOf(ctx, c, arn)
+	if err != nil {
+		return err
+	}
+	algorithm, err := algorithmFor(spec, material)
+	if err != nil {
+		return importFailed(arn, err)
+	}
 	params, err := c.GetParametersForImport(ctx, &kms.GetParametersForImportInput{
-		KeyId: aws.String(arn), WrappingAlgorithm: types.AlgorithmSpecRsaesOaepSha256, WrappingKeySpec: types.WrappingKeySpecRsa4096,
+		KeyId: aws.String(arn), WrappingAlgorithm: algorithm, WrappingKeySpec: types.WrappingKeySpecRsa4096,
 	})
 	if err != nil {
 		return classify(ctx, "GetParametersForImport", arn, err)
 	}
-	parsed, err := x509.ParsePKIXPublicKey(params.PublicKey)
-	public, ok := parsed.(*rsa.PublicKey)
-	if err != nil || !ok {
-		return importFailed(arn, errors.New("KMS's wrapping key cannot be read"))
-	}
-	wrapped, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, public, material, nil)
+	wrapped, err := wrapMaterial(algorithm, params.PublicKey, material)
 	if err != nil {
 		return importFailed(arn, err)
 	}
@@ -80,6 +134,46 @@ func importInto(ctx context.Context, c *kms.Client, arn string, material []byte,
 		return classify(ctx, "ImportKeyMaterial", arn, err)
 	}
 	return nil
+}
+
+// algorithmFor returns how material of a spec travels, once it is what a KEK of
+// that spec takes. KMS takes an RSA key by RSA_AES_KEY_WRAP only, and symmetric material by RSAES_OAEP.
+func algorithmFor(spec types.KeySpec, material []byte) (types.AlgorithmSpec, error) {
+	if spec == types.KeySpecSymmetricDefault {
+		if len(material) != materialSize {
+			return "", fmt.Errorf("key material of %d bytes: a symmetric KEK takes %d", len(material), materialSize)
+		}
+		return types.AlgorithmSpecRsaesOaepSha256, nil
+	}
+	bits := 8 * modulusBytes[spec]
+	if bits == 0 {
+		return "", noKEK(spec)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(material)
+	private, ok := parsed.(*rsa.PrivateKey)
+	if err != nil || !ok {
+		return "", fmt.Errorf("the key material is no RSA private key as PKCS #8, which a KEK of spec %s takes", spec)
+	}
+	if private.N.BitLen() != bits {
+		return "", fmt.Errorf("an RSA key of %d bits: a KEK of spec %s takes one of %d", private.N.BitLen(), spec, bits)
+	}
+	return types.AlgorithmSpecRsaAesKeyWrapSha256, nil
+}
+
+func noKEK(spec types.KeySpec) error {
+	return fmt.Errorf("a key of spec %s is no KEK: use SYMMETRIC_DEFAULT, RSA_2048, RSA_3072 or RSA_4096", spec)
+}
+
+func wrapMaterial(algorithm types.AlgorithmSpec, der, material []byte) ([]byte, error) {
+	parsed, err := x509.ParsePKIXPublicKey(der)
+	public, ok := parsed.(*rsa.PublicKey)
+	if err != nil || !ok {
+		return nil, errors.New("KMS's wrapping key cannot be read")
+	}
+	if algorithm == types.AlgorithmSpecRsaAesKeyWrapSha256 {
+		return wrapRSAAES(public, material)
+	}
+	return rsa.EncryptOAEP(sha256.New(), rand.Reader, public, material, nil)
 }
 
 func importFailed(arn string, err error) error {

@@ -40,12 +40,12 @@ func (k *key) metadata() map[string]any {
 		"Enabled": k.state == Enabled, "KeyState": k.state, "KeyUsage": k.Usage, "KeySpec": k.Spec,
 		"CustomerMasterKeySpec": k.Spec, "KeyManager": k.Manager, "Origin": k.Origin, "MultiRegion": k.MultiRegion,
 	}
-	if k.rsa == nil {
+	if !k.isRSA() {
 		m["EncryptionAlgorithms"] = []string{symmetric}
 	} else {
 		m["EncryptionAlgorithms"] = []string{"RSAES_OAEP_SHA_1", oaep}
 	}
-	if k.Origin == "EXTERNAL" && k.aes != nil {
+	if k.Origin == "EXTERNAL" && k.state != PendingImport {
 		m["ExpirationModel"] = "KEY_MATERIAL_DOES_NOT_EXPIRE"
 		if !k.validTo.IsZero() {
 			m["ExpirationModel"], m["ValidTo"] = "KEY_MATERIAL_EXPIRES", k.validTo.Unix()
@@ -221,7 +221,7 @@ func (r *request) rotatable(id string) (*key, *Exception) {
 	if failed := r.authorise(k, nil); failed != nil {
 		return nil, failed
 	}
-	if k.rsa != nil || k.Origin != "AWS_KMS" {
+	if k.isRSA() || k.Origin != "AWS_KMS" {
 		return nil, exception("UnsupportedOperationException", "")
 	}
 	return k, nil

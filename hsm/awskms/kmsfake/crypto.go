@@ -12,6 +12,7 @@ const (
 	maxCiphertext = 6144
 	maxContext    = 8192
 	oaep          = "RSAES_OAEP_SHA_256"
+	rsaAESWrap    = "RSA_AES_KEY_WRAP_SHA_256"
 	symmetric     = "SYMMETRIC_DEFAULT"
 )
 
@@ -66,7 +67,7 @@ func (k *key) suits(in cryptoIn) *Exception {
 	algorithm := in.EncryptionAlgorithm
 	setDefault(&algorithm, symmetric)
 	switch {
-	case (k.rsa != nil) != (algorithm == oaep) || k.rsa == nil && algorithm != symmetric:
+	case k.isRSA() != (algorithm == oaep) || !k.isRSA() && algorithm != symmetric:
 		return exception("InvalidKeyUsageException", "Algorithm %s and key spec %s are incompatible.", algorithm, k.Spec)
 	case k.rsa != nil && len(in.EncryptionContext) > 0:
 		return exception("ValidationException", "EncryptionContext is not supported with asymmetric keys")
@@ -205,7 +206,7 @@ func (r *request) getPublicKey(in keyIn) (any, *Exception) {
 	if failed := r.authorise(k, nil); failed != nil {
 		return nil, failed
 	}
-	if k.rsa == nil {
+	if !k.isRSA() {
 		return nil, exception("UnsupportedOperationException", "")
 	}
 	if failed := k.usable(); failed != nil {

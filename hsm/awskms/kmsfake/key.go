@@ -57,8 +57,7 @@ type key struct {
 	rotateDays int
 	validTo    time.Time // zero is never
 	imported   [32]byte  // SHA-256 of the material that the key once had
-	importing  *rsa.PrivateKey
-	token      []byte
+	importing  *wrapping
 	grants     []grant
 }
 
@@ -104,7 +103,7 @@ func setDefault(s *string, value string) {
 func newMaterial(k Key) (*material, *Exception) {
 	bits := map[string]int{"RSA_2048": 2048, "RSA_3072": 3072, "RSA_4096": 4096}[k.Spec]
 	switch {
-	case k.Origin == "EXTERNAL" && k.Spec == "SYMMETRIC_DEFAULT":
+	case k.Origin == "EXTERNAL" && (k.Spec == symmetric || bits != 0 || strings.HasPrefix(k.Spec, "HMAC_")):
 		return &material{}, nil
 	case k.Spec == "SYMMETRIC_DEFAULT" || strings.HasPrefix(k.Spec, "HMAC_"):
 		m := &material{aes: make([]byte, 32)}
@@ -127,9 +126,15 @@ func (k *key) arn() string {
 // hash names the key in blobs: without the Region, which replicas differ in.
 func (k *key) hash() [32]byte { return sha256.Sum256([]byte(k.Account + "/" + k.id)) }
 
+func (k *key) isRSA() bool { return strings.HasPrefix(k.Spec, "RSA_") }
+
 // materialID is stable for one material, as CurrentKeyMaterialId is.
 func (k *key) materialID() string {
-	sum := sha256.Sum256(append([]byte("material"), k.aes...))
+	b := k.aes
+	if k.rsa != nil {
+		b = k.rsa.N.Bytes()
+	}
+	sum := sha256.Sum256(append([]byte("material"), b...))
 	return hex.EncodeToString(sum[:])
 }
 
@@ -141,7 +146,7 @@ func (k *key) refresh() {
 }
 
 func (k *key) dropMaterial() {
-	k.aes, k.validTo, k.state = nil, time.Time{}, PendingImport
+	*k.material, k.validTo, k.state = material{}, time.Time{}, PendingImport
 }
 
 // stateTexts is how KMSInvalidStateException speaks of each state.

@@ -15,6 +15,7 @@ package kmsfake
 
 import (
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -37,7 +38,8 @@ type Server struct {
 	regions map[string]*regionState
 	faults  []*Fault
 	calls   []Call
-	limited map[string]bool // principals that need a grant
+	limited map[string]bool         // principals that need a grant
+	wrapper map[int]*rsa.PrivateKey // that imported material comes under, by bits: made once, since it takes seconds
 
 	http     *http.Server
 	listener net.Listener
@@ -51,7 +53,7 @@ type regionState struct {
 
 // New returns a server that is an [http.Handler] and listens nowhere.
 func New() *Server {
-	return &Server{regions: map[string]*regionState{}, limited: map[string]bool{}}
+	return &Server{regions: map[string]*regionState{}, limited: map[string]bool{}, wrapper: map[int]*rsa.PrivateKey{}}
 }
 
 // Start returns a server that listens on a free port of 127.0.0.1.

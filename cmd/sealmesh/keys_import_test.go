@@ -1,0 +1,49 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sealmesh/sealmesh/hsm/awskms/kmsfake"
+)
+
+// startKMS starts a fake KMS for the rest of a script. It makes an RSA key of 4096 bits
+// for what is imported, which takes a busy machine seconds.
+func startKMS(ts *testscript.TestScript, _ bool, args []string) {
+	k, err := kmsfake.Start()
+	ts.Check(err)
+	ts.Defer(func() { _ = k.Close() })
+	arn := k.CreateKey(kmsfake.Key{Origin: "EXTERNAL", Spec: args[0]})
+	ts.Setenv("MONTH", time.Now().AddDate(0, 1, 0).UTC().Format(time.DateOnly))
+	ts.Setenv("KEK", "awskms:///"+arn+"?timeout=1m&endpoint="+url.QueryEscape(k.URL()))
+	for _, v := range awsEnv {
+		name, value, _ := strings.Cut(v, "=")
+		ts.Setenv(name, value)
+	}
+}
+
+// Material is read as it is, and an RSA key from PEM too.
+func TestReadMaterial(t *testing.T) {
+	der, err := x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	must(t, err)
+	raw := []byte("0123456789abcdef0123456789abcdef")
+	for name, c := range map[string]struct{ file, want []byte }{
+		"bytes": {raw, raw}, "DER": {der, der}, "PEM": {pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), der},
+	} {
+		file := filepath.Join(t.TempDir(), "material")
+		must(t, os.WriteFile(file, c.file, 0o600))
+		if got, err := readMaterial(file); err != nil || !bytes.Equal(got, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
