@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -54,9 +55,26 @@ func (l Levers) server(p *policy.Policy) server {
 	if !l.GRPC {
 		return transport.New(o)
 	}
-	return grpc.NewServer(grpc.ForceServerCodecV2(o.Codec), experimental.BufferPool(o.Pool), grpc.NumStreamWorkers(64),
+	return stock{grpc.NewServer(grpc.ForceServerCodecV2(o.Codec), experimental.BufferPool(o.Pool), grpc.NumStreamWorkers(64),
 		grpc.StaticStreamWindowSize(o.Window), grpc.StaticConnWindowSize(o.ConnWindow),
-		grpc.MaxRecvMsgSize(o.MaxMessage), grpc.MaxSendMsgSize(4*o.MaxMessage), grpc.MaxConcurrentStreams(o.Streams))
+		grpc.MaxRecvMsgSize(o.MaxMessage), grpc.MaxSendMsgSize(4*o.MaxMessage), grpc.MaxConcurrentStreams(o.Streams))}
+}
+
+// stock is grpc-go's server, whose streams cannot wait with a bound, and so wait without.
+type stock struct{ *grpc.Server }
+
+type stockStream struct{ grpc.ServerStream }
+
+func (s stockStream) RecvMsgWithin(m any, _ time.Duration) error { return s.RecvMsg(m) }
+
+func (s stock) RegisterService(desc *grpc.ServiceDesc, impl any) {
+	adapted := *desc
+	adapted.Streams = slices.Clone(desc.Streams)
+	for i := range adapted.Streams {
+		handler := adapted.Streams[i].Handler
+		adapted.Streams[i].Handler = func(srv any, st grpc.ServerStream) error { return handler(srv, stockStream{st}) }
+	}
+	s.Server.RegisterService(&adapted, impl)
 }
 
 func (l Levers) apply() (stop func(), err error) {

@@ -54,6 +54,8 @@ type stream struct {
 	held    int             // bytes that count against the peer's window until the queue is empty
 	reading bool            // in is being filled
 	over    bool            // the handler has returned
+	wait    uint64          // counts what RecvMsgWithin begins and ends to wait for
+	late    bool            // it has waited long enough
 }
 
 func newStream(c *conn, id uint32) *stream {
@@ -73,6 +75,9 @@ func (st *stream) begin() {
 		return
 	}
 	st.ctx, st.cancel = context.WithTimeout(ctx, st.timeout)
+	if st.ctx.Err() != nil {
+		st.lose(errLate)
+	}
 	st.unwatch = context.AfterFunc(st.ctx, func() { st.fail(errLate) })
 }
 
@@ -194,8 +199,10 @@ func (st *stream) Context() context.Context { return st.ctx }
 
 // RecvMsg takes the next message, which Codec decodes into m. The error is io.EOF once the
 // peer has closed its side.
-func (st *stream) RecvMsg(m any) error {
-	data, credit, err := st.next()
+func (st *stream) RecvMsg(m any) error { return st.receive(m, 0) }
+
+func (st *stream) receive(m any, bound time.Duration) error {
+	data, credit, err := st.next(bound)
 	if err != nil {
 		return err
 	}
@@ -212,13 +219,18 @@ func (st *stream) RecvMsg(m any) error {
 }
 
 // next waits for a message, and says what of the peer's window may be given back for it.
-func (st *stream) next() (m mem.BufferSlice, credit int, err error) {
+func (st *stream) next(bound time.Duration) (m mem.BufferSlice, credit int, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	for st.waiting() == 0 && !st.ended && st.failed == nil {
+	if bound > 0 {
+		defer st.within(bound)()
+	}
+	for st.waiting() == 0 && !st.ended && st.failed == nil && !st.late {
 		st.arrival.Wait()
 	}
 	switch {
+	case st.late && st.failed == nil && st.waiting() == 0 && !st.ended:
+		return nil, 0, ErrLate
 	case st.failed != nil:
 		return nil, 0, st.failed
 	case st.waiting() == 0:
