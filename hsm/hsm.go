@@ -61,5 +61,10 @@ type Description struct {
 	Regions     []string // Regions that hold the key or a replica of it
 	Rotation    string   // "enabled", "disabled", or "" where unknown
 	RotationDay int      // rotation period in days, 0 where unknown
-	ExpiresUnix int64    // when imported material expires, Unix seconds, 0 for never
+	ExpiresUnix int64    // when the key or its imported material expires, Unix seconds, 0 for never
+
+	// Hints say, by field of a policy's require:, what an operator of this back end does
+	// about a KEK that is not so, without a full stop. A field that is not here has a
+	// hint that serves any back end.
+	Hints map[string]string
 }

@@ -1,6 +1,7 @@
 package hsm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,12 +34,18 @@ func (d Difference) String() string {
 	return fmt.Sprintf("%s: want %s, is %s (%s)", d.Field, d.Want, d.Got, d.Hint)
 }
 
-const (
-	hintFixed    = "it is chosen when a key is created: make a new key that is so, and re-wrap"
-	hintManager  = "keys managed or owned by AWS (alias/aws/…) are for AWS services alone: nobody else can set their policy, state or rotation; create a customer-managed key"
-	hintReplica  = "replicate the multi-Region key there, and add the Region to the key's regions="
-	hintMaterial = "import the same key material again, with a later expiry"
-)
+// hints serve where a back end has no words of its own.
+var hints = map[string]string{
+	"manager":            "use a key of your own: nobody but their owner can set the policy, state or rotation of others",
+	"origin":             hintFixed,
+	"spec":               hintFixed,
+	"multi_region":       hintFixed,
+	"regions":            "make the key, or a replica of it, there",
+	"rotation":           "set the key's automatic rotation so, and let sealmesh read how it is set",
+	"min_days_to_expiry": "have the key, or its key material, expire later",
+}
+
+const hintFixed = "it is chosen when a key is created: make a new key that is so, and re-wrap"
 
 // Check returns every difference between d and what r requires, in the order of
 // r's fields; none means that the KEK is as it must be. What the back end does
@@ -46,41 +53,33 @@ const (
 // does not hold. now is what expiry is reckoned from.
 func (r Requirement) Check(d Description, now time.Time) []Difference {
 	var all []Difference
-	differs := func(field, want, got, hint string) {
-		if got == "" {
-			got = "unknown"
-		}
-		all = append(all, Difference{field, want, got, hint})
+	differs := func(field, want, got string) {
+		all = append(all, Difference{field, want, cmp.Or(got, "unknown"), cmp.Or(d.Hints[field], hints[field])})
 	}
 	if r.Manager != "" && r.Manager != d.Manager {
-		differs("manager", r.Manager, d.Manager, hintManager)
+		differs("manager", r.Manager, d.Manager)
 	}
 	if r.Origin != "" && r.Origin != d.Origin {
-		differs("origin", r.Origin, d.Origin, hintFixed)
+		differs("origin", r.Origin, d.Origin)
 	}
 	if r.Spec != "" && r.Spec != d.Spec {
-		differs("spec", r.Spec, d.Spec, hintFixed)
+		differs("spec", r.Spec, d.Spec)
 	}
 	if r.MultiRegion != nil && *r.MultiRegion != d.MultiRegion {
-		differs("multi_region", fmt.Sprint(*r.MultiRegion), fmt.Sprint(d.MultiRegion), hintFixed)
+		differs("multi_region", fmt.Sprint(*r.MultiRegion), fmt.Sprint(d.MultiRegion))
 	}
 	for _, region := range r.Regions {
 		if !slices.Contains(d.Regions, region) {
-			differs("regions", region, strings.Join(d.Regions, ", "), hintReplica)
+			differs("regions", region, strings.Join(d.Regions, ", "))
 		}
 	}
 	if r.Rotation != "" && r.Rotation != d.Rotation {
-		hint := "set the key's automatic rotation so"
-		if d.Rotation == "" {
-			hint = "allow kms:GetKeyRotationStatus, or set the key's automatic rotation so"
-		}
-		differs("rotation", r.Rotation, d.Rotation, hint)
+		differs("rotation", r.Rotation, d.Rotation)
 	}
 	if r.MinDaysToExpiry > 0 && d.ExpiresUnix != 0 {
 		expires := time.Unix(d.ExpiresUnix, 0)
 		if left := expires.Sub(now); left < time.Duration(r.MinDaysToExpiry)*24*time.Hour {
-			got := fmt.Sprintf("%d (%s)", int(left.Hours()/24), expires.UTC().Format(time.DateOnly))
-			differs("min_days_to_expiry", fmt.Sprint(r.MinDaysToExpiry), got, hintMaterial)
+			differs("min_days_to_expiry", fmt.Sprint(r.MinDaysToExpiry), fmt.Sprintf("%d (%s)", int(left.Hours()/24), expires.UTC().Format(time.DateOnly)))
 		}
 	}
 	return all

@@ -15,6 +15,7 @@ func TestRequirement(t *testing.T) {
 	good := hsm.Description{
 		Kind: "awskms", Manager: "customer", Origin: "EXTERNAL", Spec: "SYMMETRIC_DEFAULT", State: "Enabled", MultiRegion: true,
 		Regions: []string{"eu-central-1", "eu-west-1"}, Rotation: "enabled", RotationDay: 90, ExpiresUnix: now.AddDate(0, 0, 30).Unix(),
+		Hints: map[string]string{"regions": "replicate it here"},
 	}
 	require := hsm.Requirement{
 		Manager: "customer", Origin: "EXTERNAL", Spec: "SYMMETRIC_DEFAULT",
@@ -30,13 +31,13 @@ func TestRequirement(t *testing.T) {
 		field, hint string
 		change      func(*hsm.Description)
 	}{
-		{"manager", "alias/aws/", func(d *hsm.Description) { d.Manager = "aws" }},
+		{"manager", "a key of your own", func(d *hsm.Description) { d.Manager = "aws" }},
 		{"origin", "make a new key", func(d *hsm.Description) { d.Origin = "AWS_KMS" }},
 		{"spec", "make a new key", func(d *hsm.Description) { d.Spec = "RSA_2048" }},
 		{"multi_region", "make a new key", func(d *hsm.Description) { d.MultiRegion = false }},
-		{"regions", "replicate", func(d *hsm.Description) { d.Regions = []string{"eu-west-1"} }},
+		{"regions", "replicate it here", func(d *hsm.Description) { d.Regions = []string{"eu-west-1"} }},
 		{"rotation", "automatic rotation", func(d *hsm.Description) { d.Rotation = "disabled" }},
-		{"min_days_to_expiry", "import the same", func(d *hsm.Description) { d.ExpiresUnix-- }},
+		{"min_days_to_expiry", "expire later", func(d *hsm.Description) { d.ExpiresUnix-- }},
 	}
 	for _, tt := range tests {
 		d := good

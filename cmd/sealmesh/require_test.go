@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"github.com/sealmesh/sealmesh/hsm/awskms/kmsfake"
+	"github.com/sealmesh/sealmesh/hsm/builtin"
+	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
 func requiring(t *testing.T, uri, requirement string) string {
@@ -98,4 +100,17 @@ func TestRequireLater(t *testing.T) {
 		t.Errorf("log: %s", &logs)
 	}
 	must(t, r.keys.cache.Verify(t.Context()))
+}
+
+// The hint at what the URI of a KEK looks like serves every back end of this binary.
+func TestKEKHint(t *testing.T) {
+	_, err := policy.Load("p", []byte("version: 1\nkeys: {k: {kek: nonsense}}\n"), os.LookupEnv, os.ReadFile)
+	if err == nil {
+		t.Fatal("nonsense is a KEK")
+	}
+	for _, kind := range builtin.Kinds() {
+		if !strings.Contains(err.Error(), " "+kind+":") {
+			t.Errorf("no word of %s: %v", kind, err)
+		}
+	}
 }

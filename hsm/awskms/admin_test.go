@@ -12,18 +12,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
+	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/awskms/kmsfake"
 )
 
 // admin is an SDK client of the fake, for what operators do.
 func admin(t *testing.T, s *kmsfake.Server, region string) *kms.Client {
 	t.Helper()
-	return adminOver(t, httpClient(defaultTimeout), s.URL(), region)
+	return adminOver(t, httpClient(hsm.DefaultTimeout), s.URL(), region)
 }
 
 func adminOver(t *testing.T, over aws.HTTPClient, endpoint, region string) *kms.Client {
 	t.Helper()
-	set := settings{key: keyARN{region: region}, endpoint: endpoint, timeout: defaultTimeout}
+	set := settings{key: keyARN{region: region}, endpoint: endpoint, timeout: hsm.DefaultTimeout}
 	cfg, err := loadConfig(t.Context(), set, over)
 	if err != nil {
 		t.Fatal(err)

@@ -41,6 +41,14 @@ func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 	return d, nil
 }
 
+// requireHints are what an operator of AWS KMS does about a KEK that is not as required.
+var requireHints = map[string]string{
+	"manager":            "keys managed or owned by AWS (alias/aws/…) are for AWS services alone: nobody else can set their policy, state or rotation; create a customer-managed key",
+	"regions":            "replicate the multi-Region key there, and add the Region to the key's regions=",
+	"rotation":           "set the key's automatic rotation so; where it is unknown, allow kms:GetKeyRotationStatus",
+	"min_days_to_expiry": "import the same key material again, with a later expiry",
+}
+
 func describe(m *types.KeyMetadata) hsm.Description {
 	d := hsm.Description{
 		Kind:        Kind,
@@ -50,6 +58,7 @@ func describe(m *types.KeyMetadata) hsm.Description {
 		Spec:        string(m.KeySpec),
 		State:       string(m.KeyState),
 		MultiRegion: aws.ToBool(m.MultiRegion),
+		Hints:       requireHints,
 	}
 	if m.KeyManager == types.KeyManagerTypeAws {
 		d.Manager = "aws"

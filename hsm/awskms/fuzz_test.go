@@ -27,7 +27,7 @@ func FuzzParseURI(f *testing.F) {
 		if err != nil || again != s.key {
 			t.Errorf("%v does not parse again: %v", s.key, err)
 		}
-		if len(s.regions) == 0 || s.timeout < minTimeout || s.key.isAWSManaged() {
+		if len(s.regions) == 0 || s.timeout < hsm.MinTimeout || s.key.isAWSManaged() {
 			t.Errorf("let through %+v", s)
 		}
 		if s.endpoint != "" && checkEndpoint(s.endpoint) != nil {

@@ -18,6 +18,7 @@ import (
 	localkms "github.com/nsmithuk/local-kms/src/handler"
 	"github.com/sirupsen/logrus"
 
+	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/awskms/kmsfake"
 	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 )
@@ -89,7 +90,7 @@ func TestConformanceLocalKMS(t *testing.T) {
 // localKey makes a key and returns its URI.
 func localKey(t *testing.T, endpoint string, spec types.KeySpec) string {
 	t.Helper()
-	s := settings{key: keyARN{region: "eu-west-2"}, endpoint: endpoint, timeout: defaultTimeout}
+	s := settings{key: keyARN{region: "eu-west-2"}, endpoint: endpoint, timeout: hsm.DefaultTimeout}
 	cfg, err := loadConfig(t.Context(), s, httpClient(s.timeout))
 	if err != nil {
 		t.Fatal(err)

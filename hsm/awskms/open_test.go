@@ -263,7 +263,7 @@ func TestCallerDeadline(t *testing.T) {
 	defer cancel()
 	start := time.Now()
 	_, _, err := p.GenerateDataKey(ctx, hsm.EncryptionContext{})
-	if err == nil || hsm.ClassOf(err) != hsm.Unavailable || time.Since(start) > defaultTimeout {
+	if err == nil || hsm.ClassOf(err) != hsm.Unavailable || time.Since(start) > hsm.DefaultTimeout {
 		t.Errorf("after %v: %v", time.Since(start), err)
 	}
 }

@@ -3,7 +3,6 @@ package awskms
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -14,9 +13,6 @@ import (
 )
 
 const (
-	defaultTimeout = 2 * time.Second // one try, from dialling to the last byte
-	minTimeout     = 10 * time.Millisecond
-	maxTimeout     = time.Minute
 	maxRegions     = 8
 	maxGrantTokens = 10 // the API's own limit
 )
@@ -51,7 +47,7 @@ func parse(uri string) (settings, error) {
 	if u.Scheme != Kind || u.Opaque != "" || u.Host != "" || u.User != nil || u.Fragment != "" {
 		return settings{}, errors.New("a key's URI begins with awskms:/// and its ARN")
 	}
-	s := settings{timeout: defaultTimeout}
+	s := settings{timeout: hsm.DefaultTimeout}
 	if s.key, err = parseARN(strings.TrimPrefix(u.Path, "/")); err != nil {
 		return settings{}, err
 	}
@@ -59,17 +55,8 @@ func parse(uri string) (settings, error) {
 		return settings{}, fmt.Errorf("%s is an AWS-managed key, which only AWS services may use; create a customer-managed key", s.key)
 	}
 	s.regions = []string{s.key.region}
-	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return settings{}, errors.New("the options after ? are not name=value pairs")
-	}
-	for name, values := range query {
-		if len(values) != 1 || values[0] == "" {
-			return settings{}, fmt.Errorf("option %s is empty or given twice", name)
-		}
-		if err := s.set(name, values[0]); err != nil {
-			return settings{}, err
-		}
+	if err := hsm.URIOptions(u.RawQuery, s.set); err != nil {
+		return settings{}, err
 	}
 	return s, s.check()
 }
@@ -87,7 +74,8 @@ func (s *settings) set(name, value string) (err error) {
 	case "grant_tokens":
 		s.grantTokens = strings.Split(value, ",")
 	case "timeout":
-		s.timeout, err = time.ParseDuration(value)
+		s.timeout, err = hsm.ParseTimeout(value)
+		return err
 	default:
 		return fmt.Errorf("unknown option %q: the options are endpoint, fips, grant_tokens, profile, regions and timeout", name)
 	}
@@ -102,8 +90,6 @@ func (s *settings) check() error {
 		return err
 	}
 	switch {
-	case s.timeout < minTimeout || s.timeout > maxTimeout:
-		return fmt.Errorf("option timeout: %v is not between %v and %v", s.timeout, minTimeout, maxTimeout)
 	case len(s.grantTokens) > maxGrantTokens:
 		return fmt.Errorf("option grant_tokens: at most %d", maxGrantTokens)
 	case s.endpoint != "" && s.fips:
@@ -145,13 +131,8 @@ func checkEndpoint(endpoint string) error {
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return errors.New("option endpoint: not the URL of an endpoint")
 	}
-	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
+	if u.Scheme == "https" || u.Scheme == "http" && hsm.IsLoopback(u.Hostname()) {
 		return nil
 	}
 	return errors.New("option endpoint: use https: data keys cross this connection (http is for loopback only)")
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

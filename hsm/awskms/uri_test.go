@@ -56,7 +56,7 @@ func TestParseURIRefuses(t *testing.T) {
 		{"awskms:///" + plainARN + "?profile=", "empty"},
 		{"awskms:///" + plainARN + "?timeout=1h", "not between"},
 		{"awskms:///" + plainARN + "?timeout=1ms", "not between"},
-		{"awskms:///" + plainARN + "?timeout=2", "not understood"},
+		{"awskms:///" + plainARN + "?timeout=2", "not between"},
 		{"awskms:///" + plainARN + "?regions=eu-west-1,eu-central-1", "not a multi-Region key"},
 		{"awskms:///" + multiARN + "?regions=eu-central-1", "own Region"},
 		{"awskms:///" + multiARN + "?regions=eu-west-1,eu-west-1", "given twice"},

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/rest"
 )
 
 // Kind is the provider's kind, as URIs and records name it.
@@ -27,7 +28,7 @@ func Open(ctx context.Context, uri string) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{endpoint: s.endpoint, path: "keys/" + s.name, keyID: s.host + "/keys/" + s.name, timeout: s.timeout, http: httpClient()}
+	c := &client{endpoint: s.endpoint, path: "keys/" + s.name, keyID: s.host + "/keys/" + s.name, timeout: s.timeout, http: rest.Client(nil)}
 	if c.credential, err = s.credential(); err != nil {
 		return nil, misconfigured("LoadCredentials", c.keyID, err, hintCredentials)
 	}

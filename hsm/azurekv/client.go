@@ -1,33 +1,19 @@
 package azurekv
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/rest"
 )
 
-// A proxy has callers waiting: it tries little and soon, and leaves waiting out
-// a long outage to keycache, which serves from what it has.
-const (
-	apiVersion      = "7.4"
-	maxAttempts     = 3
-	baseBackoff     = 50 * time.Millisecond
-	maxBackoff      = 200 * time.Millisecond
-	maxRetryAfter   = time.Second
-	maxAnswer       = 64 << 10 // bytes; a real one has less than 8 KiB
-	dialTimeout     = time.Second
-	idleTimeout     = 90 * time.Second
-	idleConnections = 16
-)
+const apiVersion = "7.4"
 
 // A client asks one vault about one key. Safe for concurrent use.
 type client struct {
@@ -37,21 +23,6 @@ type client struct {
 	timeout    time.Duration
 	http       *http.Client
 	credential *credential
-}
-
-func httpClient() *http.Client {
-	return &http.Client{
-		Transport: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
-			ForceAttemptHTTP2:      true,
-			MaxIdleConnsPerHost:    idleConnections,
-			IdleConnTimeout:        idleTimeout,
-			MaxResponseHeaderBytes: maxAnswer,
-		},
-		// The API redirects nowhere; who does would get a token.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 }
 
 // A request is sent with a copy of body each time it is tried.
@@ -86,7 +57,7 @@ func (c *client) do(ctx context.Context, r request, out any) error {
 func (c *client) request(ctx context.Context, r request, token string) (*http.Request, error) {
 	method, body := http.MethodGet, io.Reader(http.NoBody)
 	if r.body != nil {
-		method, body = http.MethodPost, &secretBody{rest: append([]byte(nil), r.body...)}
+		method, body = http.MethodPost, rest.Body(bytes.Clone(r.body))
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.endpoint.String()+"/"+c.path+r.path+"?api-version="+apiVersion, body)
 	if err != nil {
@@ -102,19 +73,15 @@ type asker = func(context.Context) (*http.Request, error)
 
 // attempts returns how the last try ended.
 func (c *client) attempts(ctx context.Context, operation string, ask asker, out any, check func() error) *hsm.Error {
-	for attempt := 1; ; attempt++ {
-		failed, wait := c.call(ctx, operation, ask, out, check)
-		if failed == nil || failed.Class != hsm.Unavailable || attempt == maxAttempts || ctx.Err() != nil || wait > maxRetryAfter {
-			return failed
-		}
-		timer := time.NewTimer(max(rand.N(min(baseBackoff<<attempt, maxBackoff)), wait))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return c.classifyTransport(ctx, operation, ctx.Err())
-		}
+	var failed *hsm.Error
+	ended := rest.Try(ctx, func() (again bool, after time.Duration) {
+		failed, after = c.call(ctx, operation, ask, out, check)
+		return failed != nil && failed.Class == hsm.Unavailable, after
+	})
+	if ended != nil {
+		return c.classifyTransport(ctx, operation, ended)
 	}
+	return failed
 }
 
 // call makes one try and reports it.
@@ -146,8 +113,8 @@ func (c *client) try(ctx context.Context, operation string, ask asker, out any) 
 		return c.classifyTransport(ctx, operation, err), "", 0
 	}
 	defer resp.Body.Close()
-	requestID, wait = safeID(resp.Header.Get("X-Ms-Request-Id")), retryAfter(resp.Header)
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	requestID, wait = safeID(resp.Header.Get("X-Ms-Request-Id")), rest.RetryAfter(resp.Header)
+	text, err := rest.Read(resp)
 	defer clear(text)
 	switch {
 	case err != nil:
@@ -156,7 +123,7 @@ func (c *client) try(ctx context.Context, operation string, ask asker, out any) 
 		return c.classifyLogin(resp.StatusCode, text), requestID, wait
 	case resp.StatusCode != http.StatusOK:
 		return c.classify(operation, resp.StatusCode, text), requestID, wait
-	case len(text) > maxAnswer || json.Unmarshal(text, out) != nil:
+	case !rest.Decode(text, out):
 		return c.fail(hsm.Unavailable, operation, errors.New("the answer is not one of Azure's"), hintBetween), requestID, 0
 	}
 	return nil, requestID, 0
@@ -172,13 +139,4 @@ func safeID(id string) string {
 		return id
 	}
 	return ""
-}
-
-// retryAfter reads seconds; Key Vault sends no dates.
-func retryAfter(h http.Header) time.Duration {
-	seconds, err := strconv.ParseUint(h.Get("Retry-After"), 10, 31)
-	if err != nil {
-		return 0
-	}
-	return time.Duration(seconds) * time.Second
 }

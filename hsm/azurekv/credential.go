@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -15,13 +14,13 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/rest"
 )
 
 const (
 	defaultAuthority = "https://login.microsoftonline.com"
 	metadataService  = "http://169.254.169.254" // link-local: it leaves the machine for the hypervisor only
 	assertionType    = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-	maxSecretFile    = 64 << 10
 	earlyRenewal     = 5 * time.Minute
 )
 
@@ -59,12 +58,12 @@ func (s *settings) credential() (*credential, error) {
 	}
 	proof := func() (url.Values, error) {
 		if kind == "workload" {
-			assertion, err := readSecret(federated)
+			assertion, err := rest.ReadSecret(federated)
 			return url.Values{"client_assertion_type": {assertionType}, "client_assertion": {assertion}}, err
 		}
 		secret, err := os.Getenv("AZURE_CLIENT_SECRET"), error(nil)
 		if secretFile != "" {
-			secret, err = readSecret(secretFile)
+			secret, err = rest.ReadSecret(secretFile)
 		}
 		return url.Values{"client_secret": {secret}}, err
 	}
@@ -87,7 +86,7 @@ func (s *settings) credential() (*credential, error) {
 
 func postForm(ctx context.Context, to string, form url.Values) (*http.Request, error) {
 	text := form.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, &secretBody{rest: []byte(text)})
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, rest.Body([]byte(text)))
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +99,7 @@ func postForm(ctx context.Context, to string, form url.Values) (*http.Request, e
 func authorityHost() (string, error) {
 	text := strings.TrimSuffix(cmp.Or(os.Getenv("AZURE_AUTHORITY_HOST"), defaultAuthority), "/")
 	u, err := url.Parse(text)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.Path != "" || u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Path != "" || u.Scheme != "https" && (u.Scheme != "http" || !hsm.IsLoopback(u.Hostname())) {
 		return "", errors.New("AZURE_AUTHORITY_HOST is not the https URL of a login server")
 	}
 	return text, nil
@@ -178,22 +177,4 @@ func (a *tokenAnswer) lifetime(now time.Time) (time.Duration, error) {
 		return 0, errors.New("the answer holds no token with an expiry")
 	}
 	return time.Duration(seconds) * time.Second, nil
-}
-
-// readSecret returns a file's text without the white space at its end.
-func readSecret(file string) (string, error) {
-	info, err := os.Stat(file)
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxSecretFile) {
-		err = fmt.Errorf("%s is not a file of a secret's size", file)
-	}
-	var text []byte
-	if err == nil {
-		text, err = os.ReadFile(file)
-	}
-	defer clear(text)
-	secret := string(bytes.TrimRight(text, " \t\r\n"))
-	if err == nil && secret == "" {
-		err = fmt.Errorf("%s is empty", file)
-	}
-	return secret, err
 }

@@ -22,6 +22,10 @@ func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 	d := hsm.Description{
 		Kind: Kind, KeyID: p.client.keyID, Manager: "customer", Origin: "SOFTWARE",
 		Spec: specs[k.public.Size()], State: "Enabled", ExpiresUnix: k.Attributes.Expires,
+		Hints: map[string]string{
+			"rotation":           "set the rotation policy so, with `az keyvault key rotation-policy update`; where it is unknown, allow keys/getrotationpolicy",
+			"min_days_to_expiry": "rotate the key, or change its expiration date",
+		},
 	}
 	if k.Key.Type == "RSA-HSM" {
 		d.Origin = "HSM"

@@ -3,19 +3,12 @@ package azurekv
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
-)
-
-const (
-	defaultTimeout = 2 * time.Second // one try, from dialling to the last byte
-	minTimeout     = 10 * time.Millisecond
-	maxTimeout     = time.Minute
 )
 
 // uriForm is a vault of one of Azure's clouds, and a key in it.
@@ -46,19 +39,10 @@ func parse(uri string) (settings, error) {
 	if m == nil {
 		return settings{}, errors.New("that is not the URI of a key in a vault, or names one of its versions")
 	}
-	s := settings{host: m[1], resource: "https://" + m[2], name: m[3], timeout: defaultTimeout, text: map[string]string{}}
+	s := settings{host: m[1], resource: "https://" + m[2], name: m[3], timeout: hsm.DefaultTimeout, text: map[string]string{}}
 	s.endpoint = &url.URL{Scheme: "https", Host: s.host}
-	query, err := url.ParseQuery(m[4])
-	if err != nil {
-		return settings{}, errors.New("the options after ? are not name=value pairs")
-	}
-	for name, values := range query {
-		if len(values) != 1 || values[0] == "" {
-			return settings{}, fmt.Errorf("option %q is empty or given twice", name)
-		}
-		if err := s.set(name, values[0]); err != nil {
-			return settings{}, err
-		}
+	if err := hsm.URIOptions(m[4], s.set); err != nil {
+		return settings{}, err
 	}
 	return s, nil
 }
@@ -73,8 +57,8 @@ func (s *settings) set(name, value string) (err error) {
 	case "client-secret-file":
 		ok = strings.HasPrefix(value, "/")
 	case "timeout":
-		s.timeout, err = time.ParseDuration(value)
-		ok = err == nil && s.timeout >= minTimeout && s.timeout <= maxTimeout
+		s.timeout, err = hsm.ParseTimeout(value)
+		return err
 	case "endpoint":
 		s.endpoint, err = url.Parse(value)
 		ok = err == nil && isTestServer(s.endpoint)
@@ -93,12 +77,7 @@ func (s *settings) set(name, value string) (err error) {
 // isTestServer allows loopback only: a vault's own name is what its certificate
 // and its tokens are bound to.
 func isTestServer(u *url.URL) bool {
-	return (u.Scheme == "http" || u.Scheme == "https") && isLoopback(u.Hostname()) && u.User == nil && u.Path == "" && u.RawQuery == "" && u.Fragment == ""
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return (u.Scheme == "http" || u.Scheme == "https") && hsm.IsLoopback(u.Hostname()) && u.User == nil && u.Path == "" && u.RawQuery == "" && u.Fragment == ""
 }
 
 func misconfigured(operation, keyID string, err error, hint string) *hsm.Error {

@@ -56,7 +56,7 @@ func FuzzURI(f *testing.F) {
 			}
 			return
 		}
-		if !strings.HasPrefix(uri, "azurekv://"+s.host+"/keys/"+s.name) || strings.ContainsAny(s.name, "/.%") || s.endpoint.Host != s.host && !isLoopback(s.endpoint.Hostname()) {
+		if !strings.HasPrefix(uri, "azurekv://"+s.host+"/keys/"+s.name) || strings.ContainsAny(s.name, "/.%") || s.endpoint.Host != s.host && !hsm.IsLoopback(s.endpoint.Hostname()) {
 			t.Fatalf("%q names %+v", uri, s)
 		}
 	})

@@ -5,10 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/rest"
 )
 
 // A verdict is what one of Azure's codes means to sealmesh.
@@ -139,10 +138,8 @@ func (c *client) classifyTransport(ctx context.Context, operation string, err er
 	if ctx.Err() != nil {
 		return c.fail(hsm.Unavailable, operation, ctx.Err(), "")
 	}
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err // without the URL, which may name an identity
-	}
-	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+	err, late := rest.Cause(err)
+	if late {
 		return c.fail(hsm.Unavailable, operation, errors.New("no answer in time"), "see whether the vault is reachable from here, or raise timeout=")
 	}
 	return c.fail(hsm.Unavailable, operation, err, "check the network path to the vault: DNS, firewall, private endpoint, proxy settings")

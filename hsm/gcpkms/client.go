@@ -3,30 +3,14 @@ package gcpkms
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
-)
-
-// A proxy has callers waiting: it tries little and soon, and leaves waiting out
-// a long outage to keycache, which serves from what it has.
-const (
-	maxAttempts     = 3
-	baseBackoff     = 50 * time.Millisecond
-	maxBackoff      = 200 * time.Millisecond
-	maxRetryAfter   = time.Second
-	maxAnswer       = 64 << 10 // bytes; a real one has less than 4 KiB
-	dialTimeout     = time.Second
-	idleTimeout     = 90 * time.Second
-	idleConnections = 16
+	"github.com/sealmesh/sealmesh/hsm/rest"
 )
 
 // A client asks about one key. Safe for concurrent use.
@@ -40,21 +24,6 @@ type client struct {
 	tokens       *tokens
 }
 
-func httpClient() *http.Client {
-	return &http.Client{
-		Transport: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
-			ForceAttemptHTTP2:      true,
-			MaxIdleConnsPerHost:    idleConnections,
-			IdleConnTimeout:        idleTimeout,
-			MaxResponseHeaderBytes: maxAnswer,
-		},
-		// The API redirects nowhere; who does would get a data key.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
 // A request is sent with a copy of body each time it is tried.
 type request struct {
 	operation string // the API's own name: "Encrypt"
@@ -65,23 +34,20 @@ type request struct {
 // do sends r and returns the answer, which passed check. One that did not was
 // damaged on the way and is as good as none: it is tried again.
 func do[T any](ctx context.Context, c *client, r request, check func(*T) error) (*T, error) {
-	for attempt := 1; ; attempt++ {
-		out := new(T) // not the last try's, of which something might be left
-		failed, retryAfter := c.call(ctx, r, out, func() error { return check(out) })
-		if failed == nil {
-			return out, nil
-		}
-		if failed.Class != hsm.Unavailable || attempt == maxAttempts || ctx.Err() != nil || retryAfter > maxRetryAfter {
-			return nil, failed
-		}
-		timer := time.NewTimer(max(rand.N(min(baseBackoff<<attempt, maxBackoff)), retryAfter))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, c.classifyTransport(ctx, r.operation, ctx.Err())
-		}
+	var out *T
+	var failed *hsm.Error
+	ended := rest.Try(ctx, func() (again bool, after time.Duration) {
+		out = new(T) // not the last try's, of which something might be left
+		failed, after = c.call(ctx, r, out, func() error { return check(out) })
+		return failed != nil && failed.Class == hsm.Unavailable, after
+	})
+	switch {
+	case ended != nil:
+		return nil, c.classifyTransport(ctx, r.operation, ended)
+	case failed != nil:
+		return nil, failed
 	}
+	return out, nil
 }
 
 // call makes one try and reports it.
@@ -108,14 +74,14 @@ func (c *client) try(ctx context.Context, r request, out any, check func() error
 		return c.classifyTransport(ctx, r.operation, err), 0
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	text, err := rest.Read(resp)
 	defer clear(text)
 	switch {
 	case err != nil:
 		return c.classifyTransport(ctx, r.operation, err), 0
 	case resp.StatusCode != http.StatusOK:
-		return c.classify(r.operation, resp.StatusCode, text), retryAfter(resp.Header)
-	case len(text) > maxAnswer || json.Unmarshal(text, out) != nil:
+		return c.classify(r.operation, resp.StatusCode, text), rest.RetryAfter(resp.Header)
+	case !rest.Decode(text, out):
 		return c.fail(hsm.Unavailable, r.operation, errors.New("the answer is not one of Cloud KMS's"), hintBetween), 0
 	}
 	if err := check(); err != nil {
@@ -127,7 +93,7 @@ func (c *client) try(ctx context.Context, r request, out any, check func() error
 func (c *client) send(ctx context.Context, r request, token string) (*http.Response, error) {
 	method, body := http.MethodGet, io.Reader(nil)
 	if r.body != nil {
-		method, body = http.MethodPost, &secretBody{rest: bytes.Clone(r.body)}
+		method, body = http.MethodPost, rest.Body(bytes.Clone(r.body))
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.endpoint.String()+"/v1/"+c.key+r.verb, body)
 	if err != nil {
@@ -144,13 +110,4 @@ func (c *client) send(ctx context.Context, r request, token string) (*http.Respo
 
 func (c *client) fail(class hsm.Class, operation string, err error, hint string) *hsm.Error {
 	return &hsm.Error{Class: class, Provider: Kind, Operation: operation, KeyID: c.key, Err: err, Hint: hint}
-}
-
-// retryAfter reads seconds; Google sends no dates.
-func retryAfter(h http.Header) time.Duration {
-	seconds, err := strconv.ParseUint(h.Get("Retry-After"), 10, 31)
-	if err != nil {
-		return 0
-	}
-	return time.Duration(seconds) * time.Second
 }

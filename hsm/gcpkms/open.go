@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/rest"
 )
 
 // Open fetches credentials, and makes sure that the key that uri names can be a
@@ -22,7 +23,7 @@ func Open(ctx context.Context, uri string) (*Provider, error) {
 		return nil, err
 	}
 	p := &Provider{client: &client{
-		endpoint: s.endpoint, key: s.key, location: s.location, timeout: s.timeout, http: httpClient(),
+		endpoint: s.endpoint, key: s.key, location: s.location, timeout: s.timeout, http: rest.Client(nil),
 		quotaProject: cmp.Or(s.quotaProject, os.Getenv("GOOGLE_CLOUD_QUOTA_PROJECT")),
 	}}
 	if p.client.tokens, err = s.tokens(ctx); err != nil {
@@ -110,6 +111,7 @@ func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 		Origin: cmp.Or(k.Primary.Protection, k.Template.Protection),
 		Spec:   cmp.Or(k.Primary.Algorithm, k.Template.Algorithm, "GOOGLE_SYMMETRIC_ENCRYPTION"),
 		State:  cmp.Or(stateNames[k.Primary.State], k.Primary.State), Regions: []string{p.client.location}, Rotation: "disabled",
+		Hints: map[string]string{"rotation": "set the rotation period so, with `gcloud kms keys update`", "regions": "a key is in one location for ever: make one there"},
 	}
 	if period, err := strconv.ParseFloat(strings.TrimSuffix(k.Rotation, "s"), 64); err == nil && period > 0 {
 		d.Rotation, d.RotationDay = "enabled", max(1, int(time.Duration(period)*time.Second/(24*time.Hour)))

@@ -3,7 +3,6 @@ package gcpkms
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"regexp"
 	"strings"
@@ -14,9 +13,6 @@ import (
 
 const (
 	defaultEndpoint = "https://cloudkms.googleapis.com"
-	defaultTimeout  = 2 * time.Second // one try, from dialling to the last byte
-	minTimeout      = 10 * time.Millisecond
-	maxTimeout      = time.Minute
 )
 
 // keyForm allows projects by id, by number, and of a domain ("example.com:p").
@@ -49,7 +45,7 @@ func parse(uri string) (settings, error) {
 	if !strings.HasPrefix(uri, Kind+":///") || u.Fragment != "" || u.RawPath != "" {
 		return settings{}, errors.New("a key's URI begins with gcpkms:/// and its name")
 	}
-	s := settings{key: strings.TrimPrefix(u.Path, "/"), timeout: defaultTimeout}
+	s := settings{key: strings.TrimPrefix(u.Path, "/"), timeout: hsm.DefaultTimeout}
 	if key, version, ok := strings.Cut(s.key, "/cryptoKeyVersions/"); ok {
 		return settings{}, fmt.Errorf("%.300q names version %.20q: name the key, whose versions are found", key, version)
 	}
@@ -59,17 +55,8 @@ func parse(uri string) (settings, error) {
 	}
 	s.location = m[1]
 	s.endpoint, _ = url.Parse(defaultEndpoint)
-	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return settings{}, errors.New("the options after ? are not name=value pairs")
-	}
-	for name, values := range query {
-		if len(values) != 1 || values[0] == "" {
-			return settings{}, fmt.Errorf("option %q is empty or given twice", name)
-		}
-		if err := s.set(name, values[0]); err != nil {
-			return settings{}, err
-		}
+	if err := hsm.URIOptions(u.RawQuery, s.set); err != nil {
+		return settings{}, err
 	}
 	return s, nil
 }
@@ -88,9 +75,8 @@ func (s *settings) set(name, value string) (err error) {
 		s.endpoint, err = parseEndpoint(value)
 		return err
 	case "timeout":
-		if s.timeout, err = time.ParseDuration(value); err != nil || s.timeout < minTimeout || s.timeout > maxTimeout {
-			return fmt.Errorf("option timeout is not between %v and %v", minTimeout, maxTimeout)
-		}
+		s.timeout, err = hsm.ParseTimeout(value)
+		return err
 	default:
 		return fmt.Errorf("unknown option %q: the options are credentials-file, endpoint, quota-project and timeout", name)
 	}
@@ -105,15 +91,10 @@ func parseEndpoint(text string) (*url.URL, error) {
 		return nil, errors.New("option endpoint: not the URL of an endpoint")
 	}
 	u.Path = ""
-	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
+	if u.Scheme == "https" || u.Scheme == "http" && hsm.IsLoopback(u.Hostname()) {
 		return u, nil
 	}
 	return nil, errors.New("option endpoint: use https: data keys cross this connection (http is for loopback only)")
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func misconfigured(operation, keyID string, err error, hint string) *hsm.Error {

@@ -5,12 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"regexp"
 	"strings"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/rest"
 )
 
 // A verdict is what one of Google's codes means to sealmesh.
@@ -140,10 +139,8 @@ func (c *client) classifyTransport(ctx context.Context, operation string, err er
 	if ctx.Err() != nil {
 		return c.fail(hsm.Unavailable, operation, ctx.Err(), "")
 	}
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err // without the URL, which repeats the key's name
-	}
-	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+	err, late := rest.Cause(err)
+	if late {
 		return c.fail(hsm.Unavailable, operation, errors.New("no answer in time"), "see whether Cloud KMS or an external key manager is slow, or raise timeout=")
 	}
 	return c.fail(hsm.Unavailable, operation, err, "check the network path to Cloud KMS: DNS, firewall, Private Google Access, proxy settings")

@@ -3,26 +3,14 @@ package transit
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
-)
-
-// A proxy has callers waiting: it tries little and soon, and leaves waiting out
-// a long outage to keycache, which serves from what it has.
-const (
-	maxAttempts   = 3
-	baseBackoff   = 50 * time.Millisecond
-	maxBackoff    = 200 * time.Millisecond
-	maxRetryAfter = time.Second
-	maxAnswer     = 64 << 10 // bytes; a real one has less than 4 KiB
+	"github.com/sealmesh/sealmesh/hsm/rest"
 )
 
 // A client asks one server, in one namespace. Safe for concurrent use.
@@ -84,23 +72,15 @@ func (c *client) token(ctx context.Context, refused string) (string, error) {
 }
 
 func (c *client) attempts(ctx context.Context, r request, token string, out any) *hsm.Error {
-	for attempt := 1; ; attempt++ {
-		answer := c.call(ctx, r, token, out)
-		if answer.failed == nil || !answer.again || attempt == maxAttempts {
-			return answer.failed
-		}
-		wait := rand.N(min(baseBackoff<<attempt, maxBackoff))
-		if answer.retryAfter > maxRetryAfter {
-			return answer.failed
-		}
-		timer := time.NewTimer(max(wait, answer.retryAfter))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return c.classifyTransport(ctx, r.operation, ctx.Err())
-		}
+	var a answer
+	ended := rest.Try(ctx, func() (again bool, after time.Duration) {
+		a = c.call(ctx, r, token, out)
+		return a.failed != nil && a.again, a.retryAfter
+	})
+	if ended != nil {
+		return c.classifyTransport(ctx, r.operation, ended)
 	}
+	return a.failed
 }
 
 // An answer is how one try ended.
@@ -133,14 +113,14 @@ func (c *client) try(ctx context.Context, r request, token string, out any) answ
 		return answer{failed: c.classifyTransport(ctx, r.operation, err), again: ctx.Err() == nil}
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	text, err := rest.Read(resp)
 	defer clear(text)
 	switch {
 	case err != nil:
 		return answer{failed: c.classifyTransport(ctx, r.operation, err), again: ctx.Err() == nil}
 	case resp.StatusCode != http.StatusOK:
 		a := answer{failed: c.classify(r.operation, resp.StatusCode, text)}
-		a.again, a.retryAfter = a.failed.Class == hsm.Unavailable, retryAfter(resp.Header)
+		a.again, a.retryAfter = a.failed.Class == hsm.Unavailable, rest.RetryAfter(resp.Header)
 		return a
 	}
 	return c.read(r.operation, text, out)
@@ -152,7 +132,7 @@ func (c *client) read(operation string, text []byte, out any) answer {
 	var id struct {
 		RequestID string `json:"request_id"`
 	}
-	if len(text) > maxAnswer || json.Unmarshal(text, out) != nil || json.Unmarshal(text, &id) != nil {
+	if !rest.Decode(text, out) || !rest.Decode(text, &id) {
 		return answer{failed: &hsm.Error{
 			Class: hsm.Unavailable, Provider: Kind, Operation: operation, KeyID: c.keyID,
 			Err: errors.New("the answer is not one of Vault's"), Hint: "something between here and Vault answered in its place; check the address and the proxy settings",
@@ -164,7 +144,7 @@ func (c *client) read(operation string, text []byte, out any) answer {
 func (c *client) send(ctx context.Context, base *url.URL, r request, token string) (*http.Response, error) {
 	var body io.Reader
 	if r.body != nil {
-		body = &secretBody{rest: bytes.Clone(r.body)}
+		body = rest.Body(bytes.Clone(r.body))
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, base.JoinPath("v1", r.path).String(), body)
 	if err != nil {
@@ -193,13 +173,4 @@ func (c *client) follow(ctx context.Context, resp *http.Response, r request, tok
 		return nil, errors.New("a redirect leads to plain HTTP")
 	}
 	return c.send(ctx, base, r, token)
-}
-
-// retryAfter reads seconds; Vault sends no dates.
-func retryAfter(h http.Header) time.Duration {
-	seconds, err := strconv.ParseUint(h.Get("Retry-After"), 10, 31)
-	if err != nil {
-		return 0
-	}
-	return time.Duration(seconds) * time.Second
 }

@@ -18,6 +18,7 @@ func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 	d := hsm.Description{
 		Kind: Kind, KeyID: p.client.keyID, Manager: "customer",
 		Origin: "TRANSIT", Spec: specs[a.Type], State: "Enabled", Rotation: "disabled",
+		Hints: map[string]string{"rotation": "set auto_rotate_period so, at " + p.mount + "/keys/" + p.key + "/config"},
 	}
 	if d.Spec == "" {
 		d.Spec = a.Type

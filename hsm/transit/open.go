@@ -55,7 +55,7 @@ func (s *settings) provider() (*Provider, error) {
 		c.credential, err = s.credential()
 	}
 	if err == nil && c.credential.file != "" {
-		_, err = readSecret(c.credential.file)
+		_, err = readToken(c.credential.file)
 	}
 	if err != nil {
 		return nil, misconfigured("Open", c.keyID, err, "see the package documentation of hsm/transit for the URI and its options")

@@ -6,19 +6,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strconv"
 	"strings"
-	"time"
-)
 
-const (
-	dialTimeout     = time.Second
-	idleTimeout     = 90 * time.Second
-	idleConnections = 16
+	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/rest"
 )
 
 // environment returns the variable that OpenBao, or else Vault, would read.
@@ -53,7 +48,7 @@ func checkAddress(u *url.URL) error {
 	switch {
 	case u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || !portFits(u.Port()):
 		return errors.New("the server's address is not a host and a port")
-	case u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()):
+	case u.Scheme == "https" || u.Scheme == "http" && hsm.IsLoopback(u.Hostname()):
 		return nil
 	}
 	return errors.New("use https: data keys cross this connection (http is for loopback only)")
@@ -64,29 +59,12 @@ func portFits(port string) bool {
 	return port == "" || err == nil && n > 0
 }
 
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
 func (s *settings) httpClient() (*http.Client, error) {
 	conf, err := s.tlsConfig()
 	if err != nil {
 		return nil, err
 	}
-	return &http.Client{
-		Transport: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
-			TLSClientConfig:        conf,
-			ForceAttemptHTTP2:      true,
-			MaxIdleConnsPerHost:    idleConnections,
-			IdleConnTimeout:        idleTimeout,
-			MaxResponseHeaderBytes: maxAnswer,
-		},
-		// A redirect repeats a data key to whomever it names: the caller decides.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, nil
+	return rest.Client(conf), nil
 }
 
 func (s *settings) tlsConfig() (*tls.Config, error) {

@@ -1,23 +1,19 @@
 package transit
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/rest"
 )
 
-const (
-	serviceAccountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-	maxSecretFile       = 64 << 10
-)
+const serviceAccountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
 // A credential is where the token comes from: one of a fixed text (from the
 // environment), a file, or a login. Safe for concurrent use.
@@ -57,7 +53,7 @@ func (s *settings) credential() (*credential, error) {
 		role, secret, file = "role", "jwt", cmp.Or(s.text["jwt-file"], serviceAccountToken)
 	}
 	l.body = func() ([]byte, error) {
-		value, err := readSecret(file)
+		value, err := readToken(file)
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +68,7 @@ func (t *credential) get(ctx context.Context, c *client, refused string) (string
 	case t.login != nil:
 		return t.login.get(ctx, c, refused)
 	case t.file != "":
-		return readSecret(t.file)
+		return readToken(t.file)
 	}
 	return t.fixed, nil
 }
@@ -112,21 +108,12 @@ func (l *login) get(ctx context.Context, c *client, refused string) (string, err
 	return l.token, nil
 }
 
-// readSecret returns a file's text without the white space at its end.
-func readSecret(file string) (string, error) {
-	info, err := os.Stat(file)
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxSecretFile) {
-		err = fmt.Errorf("%s is not a file of a token's size", file)
-	}
-	var text []byte
-	if err == nil {
-		text, err = os.ReadFile(file)
-	}
+// readToken reads a file that holds a token, or what is given for one.
+func readToken(file string) (string, error) {
+	secret, err := rest.ReadSecret(file)
 	if err != nil {
 		return "", err
 	}
-	defer clear(text)
-	secret := string(bytes.TrimRight(text, " \t\r\n"))
 	return secret, validToken(secret, file)
 }
 

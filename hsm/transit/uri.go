@@ -12,12 +12,6 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-const (
-	defaultTimeout = 2 * time.Second // one try, from dialling to the last byte
-	minTimeout     = 10 * time.Millisecond
-	maxTimeout     = time.Minute
-)
-
 // settings is a URI, understood. What it leaves out may come from the environment.
 type settings struct {
 	host       string // "" where VAULT_ADDR names the server
@@ -70,24 +64,15 @@ func parse(uri string) (settings, error) {
 	if u.User != nil {
 		return settings{}, errors.New("a URI carries no credentials: name a file by token-file")
 	}
-	s := settings{host: u.Host, timeout: defaultTimeout, text: map[string]string{}}
+	s := settings{host: u.Host, timeout: hsm.DefaultTimeout, text: map[string]string{}}
 	if s.mount, s.key = path.Split(strings.TrimPrefix(u.Path, "/")); u.RawPath != "" || !nameForm.MatchString(s.key) {
 		return settings{}, errors.New("the path ends in the key's name: letters, digits, '_', '-' and '.'")
 	}
 	if s.mount = strings.TrimSuffix(s.mount, "/"); len(s.mount) > 256 || !pathForm.MatchString(s.mount) {
 		return settings{}, errors.New("the path begins with the engine's mount")
 	}
-	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return settings{}, errors.New("the options after ? are not name=value pairs")
-	}
-	for name, values := range query {
-		if len(values) != 1 || values[0] == "" {
-			return settings{}, fmt.Errorf("option %q is empty or given twice", name)
-		}
-		if err := s.set(name, values[0]); err != nil {
-			return settings{}, err
-		}
+	if err := hsm.URIOptions(u.RawQuery, s.set); err != nil {
+		return settings{}, err
 	}
 	return s, s.check()
 }
@@ -100,9 +85,8 @@ func (s *settings) set(name, value string) (err error) {
 	case name == "tls" && value == "off":
 		s.tlsOff = true
 	case name == "timeout":
-		if s.timeout, err = time.ParseDuration(value); err != nil || s.timeout < minTimeout || s.timeout > maxTimeout {
-			return fmt.Errorf("option timeout is not between %v and %v", minTimeout, maxTimeout)
-		}
+		s.timeout, err = hsm.ParseTimeout(value)
+		return err
 	case isText || name == "tls":
 		return fmt.Errorf("option %s: its value is not understood", name)
 	case name == "token" || name == "secret-id" || name == "role-id":

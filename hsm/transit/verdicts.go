@@ -5,11 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"strings"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/rest"
 )
 
 // A verdict is what one of Vault's answers means to sealmesh: that of a status
@@ -115,10 +114,8 @@ func (c *client) classifyTransport(ctx context.Context, operation string, err er
 		failed.Err = ctx.Err()
 		return failed
 	}
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err // without the URL, which repeats the key's name
-	}
-	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+	err, late := rest.Cause(err)
+	if late {
 		failed.Err, failed.Hint = errors.New("no answer in time"), "see whether the server is overloaded, or raise timeout="
 		return failed
 	}

@@ -44,7 +44,7 @@ func useOf(t text) Use {
 func (c *compiler) keks(uris texts) {
 	for i, t := range uris {
 		if !isKEK(t.Value) {
-			c.problem(t.place, "write awskms:///arn:…, pkcs11:token=…;object=… or local:path", "not the URI of a KEK")
+			c.problem(t.place, "write awskms:///arn:…, pkcs11:token=…;object=…, gcpkms:///projects/…, azurekv://vault/keys/name, transit://host/mount/key or local:path", "not the URI of a KEK")
 		}
 		if inlinePIN.MatchString(t.Shown) {
 			c.problem(t.place, "write pin-value=${ENV} or pin-value=${file:path}", "a PIN does not belong in this file")

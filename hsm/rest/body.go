@@ -1,9 +1,13 @@
-package transit
+package rest
 
 import (
 	"io"
 	"sync"
 )
+
+// Body returns a request body that clears b once it is sent, or given up. It takes
+// ownership of b: each try sends a copy of its own.
+func Body(b []byte) io.ReadCloser { return &secretBody{rest: b} }
 
 // A secretBody clears what it sends. The transport may close it while it still
 // reads, and after Do has returned.

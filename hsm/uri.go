@@ -1,0 +1,54 @@
+package hsm
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"slices"
+	"time"
+)
+
+// Of the timeout= that the URIs of KEKs over a network have: for one try, from dialling
+// to the last byte.
+const (
+	DefaultTimeout = 2 * time.Second
+	MinTimeout     = 10 * time.Millisecond
+	MaxTimeout     = time.Minute
+)
+
+// URIOptions calls set for each option of a KEK's URI, in order of name: query is what
+// stands after its question mark. An option that is empty or given twice is an error.
+func URIOptions(query string, set func(name, value string) error) error {
+	options, err := url.ParseQuery(query)
+	if err != nil {
+		return errors.New("the options after ? are not name=value pairs")
+	}
+	for _, name := range slices.Sorted(maps.Keys(options)) {
+		values := options[name]
+		if len(values) != 1 || values[0] == "" {
+			return fmt.Errorf("option %q is empty or given twice", name)
+		}
+		if err := set(name, values[0]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ParseTimeout reads the value of timeout=.
+func ParseTimeout(value string) (time.Duration, error) {
+	d, err := time.ParseDuration(value)
+	if err != nil || d < MinTimeout || d > MaxTimeout {
+		return 0, fmt.Errorf("option timeout is not between %v and %v", MinTimeout, MaxTimeout)
+	}
+	return d, nil
+}
+
+// IsLoopback reports whether host, a name or an address without port, is this machine:
+// then a provider may speak plain HTTP. Data keys and tokens cross that connection.
+func IsLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
