@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"errors"
 	"io"
 	"net"
 	"path/filepath"
@@ -28,7 +29,7 @@ const (
 
 func options(t testing.TB) transport.Options {
 	return transport.Options{
-		Codec: codec{encoding.GetCodecV2(proto.Name)}, Pool: newCountingPool(t), Metadata: []string{"traceparent"},
+		Codec: testCodec, Pool: newCountingPool(t), Metadata: []string{"traceparent"},
 		MaxMessage: maxMessage, Streams: maxStreams, Window: window, ConnWindow: 1 << 20, Handshake: time.Minute,
 	}
 }
@@ -38,6 +39,8 @@ type message struct{ data mem.BufferSlice }
 
 // codec is for *message, for *[]byte, which is copied, and for what is protobuf's.
 type codec struct{ encoding.CodecV2 }
+
+var testCodec = codec{encoding.GetCodecV2(proto.Name)}
 
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	switch v := v.(type) {
@@ -95,21 +98,27 @@ func register(s grpc.ServiceRegistrar, handler func(grpc.ServerStream) error) {
 // listen runs a server with handler as its streaming method, on a unix socket.
 func listen(t testing.TB, o transport.Options, handler func(grpc.ServerStream) error) (*transport.Server, net.Addr) {
 	t.Helper()
+	s := transport.New(o)
+	register(s, handler)
+	return s, run(t, s)
+}
+
+// run serves s to the end of the test.
+func run(t testing.TB, s *transport.Server) net.Addr {
+	t.Helper()
 	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := transport.New(o)
-	register(s, handler)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
 	t.Cleanup(func() {
 		s.Stop()
-		if err := <-served; err != nil {
+		if err := <-served; err != nil && !errors.Is(err, transport.ErrStopped) {
 			t.Errorf("serve: %v", err)
 		}
 	})
-	return s, l.Addr()
+	return l.Addr()
 }
 
 // serve is listen with a client of grpc-go.
