@@ -25,19 +25,11 @@ var awsEnv = []string{
 	"AWS_CONFIG_FILE=/nonexistent", "AWS_SHARED_CREDENTIALS_FILE=/nonexistent", "AWS_PROFILE=",
 }
 
-// A rough network: a fake KMS behind a toxiproxy.
-type roughKMS struct {
-	*kmsfake.Server
-	proxy *toxics.Proxy
-	arn   string
-	uri   string
-}
+// A roughNetwork lies before a server: a toxiproxy.
+type roughNetwork struct{ proxy *toxics.Proxy }
 
-func newRoughKMS(t *testing.T) *roughKMS {
+func newRoughNetwork(t *testing.T, server string) roughNetwork {
 	t.Helper()
-	s, err := kmsfake.Start()
-	must(t, err)
-	t.Cleanup(func() { _ = s.Close() })
 	control := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -45,16 +37,45 @@ func newRoughKMS(t *testing.T) *roughKMS {
 	must(t, l.Close())
 	go func() { _ = control.Listen(addr) }()
 	t.Cleanup(func() { _ = control.Shutdown() })
-	target, err := url.Parse(s.URL())
-	must(t, err)
-	k := &roughKMS{Server: s, arn: s.CreateKey(kmsfake.Key{})}
+	var n roughNetwork
 	for range 100 {
-		if k.proxy, err = toxics.NewClient(addr).CreateProxy("kms", "127.0.0.1:0", target.Host); err == nil {
+		if n.proxy, err = toxics.NewClient(addr).CreateProxy("server", "127.0.0.1:0", server); err == nil {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	must(t, err)
+	return n
+}
+
+// failures are the ways in which a network fails; each undoes itself.
+func (n roughNetwork) failures(t *testing.T) map[string]func() (undo func()) {
+	return map[string]func() func(){
+		"cut": func() func() {
+			must(t, n.proxy.Disable())
+			return func() { must(t, n.proxy.Enable()) }
+		},
+		"reset":     n.toxic(t, "reset_peer", "downstream", toxics.Attributes{"timeout": 0}),
+		"half open": n.toxic(t, "timeout", "downstream", toxics.Attributes{"timeout": 0}),
+	}
+}
+
+// A roughKMS is a fake KMS behind a rough network.
+type roughKMS struct {
+	*kmsfake.Server
+	roughNetwork
+	arn string
+	uri string
+}
+
+func newRoughKMS(t *testing.T) *roughKMS {
+	t.Helper()
+	s, err := kmsfake.Start()
+	must(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	target, err := url.Parse(s.URL())
+	must(t, err)
+	k := &roughKMS{Server: s, arn: s.CreateKey(kmsfake.Key{}), roughNetwork: newRoughNetwork(t, target.Host)}
 	k.uri = "awskms:///" + k.arn + "?endpoint=" + url.QueryEscape("http://"+k.proxy.Listen)
 	return k
 }
@@ -144,14 +165,7 @@ func TestOutage(t *testing.T) {
 	k := newRoughKMS(t)
 	s := k.stack(t)
 	sealed := s.sealed(t, `{"secret":"`+canary+`"}`)
-	for name, fail := range map[string]func() (undo func()){
-		"cut": func() func() {
-			must(t, k.proxy.Disable())
-			return func() { must(t, k.proxy.Enable()) }
-		},
-		"reset":     k.toxic(t, "reset_peer", "downstream", toxics.Attributes{"timeout": 0}),
-		"half open": k.toxic(t, "timeout", "downstream", toxics.Attributes{"timeout": 0}),
-	} {
+	for name, fail := range k.failures(t) {
 		t.Run(name, func(t *testing.T) {
 			if ok, _ := s.opens(sealed); !ok {
 				t.Fatal("does not open before")
@@ -172,11 +186,11 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-func (k *roughKMS) toxic(t *testing.T, kind, stream string, a toxics.Attributes) func() func() {
+func (n roughNetwork) toxic(t *testing.T, kind, stream string, a toxics.Attributes) func() func() {
 	return func() func() {
-		_, err := k.proxy.AddToxic(kind, kind, stream, 1, a)
+		_, err := n.proxy.AddToxic(kind, kind, stream, 1, a)
 		must(t, err)
-		return func() { must(t, k.proxy.RemoveToxic(kind)) }
+		return func() { must(t, n.proxy.RemoveToxic(kind)) }
 	}
 }
 
