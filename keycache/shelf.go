@@ -213,7 +213,7 @@ func (a *allowance) giveBack() {
 
 func (h *shelf) snapshot() *StoreStats {
 	s := &StoreStats{Inlined: h.inlined.Load()}
-	for op := range storeOperations {
+	for op := range putting { // what comes after, only who rewraps asks for
 		s.Calls = append(s.Calls, StoreCallsStats{
 			Operation: storeOperationNames[op],
 			Results:   counts(h.calls[op].results[:], resultNames()),

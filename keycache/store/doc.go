@@ -47,6 +47,22 @@
 // key, so no crash of a sealmesh, at any moment, loses one that was used. A claim whose answer
 // was lost leaves a record that nothing was sealed under: it does no harm.
 //
+// # Re-wrapping
+//
+// "sealmesh rewrap --stores" gives every record the wraps that its key asks for now, beside processes
+// that seal and open: a record gives way whole or not at all, only as whoever read it knows it, and only to
+// one of the same data key, each wrap of which was proven. It may be stopped, killed, run twice
+// at once, and begun again. A KEK that is to go
+//
+//  1. is joined by the new one in the policy of every process (kek: [NEW, OLD]), so that new data keys have both;
+//  2. is dropped from all records: rewrap --stores --drop OLD;
+//  3. leaves the policy of every process, which forgets what records it remembers;
+//  4. is not needed any more once rewrap --stores --dry-run, under that policy, finds all records current.
+//
+// Only then it may be disabled: a process whose policy still names it takes its denial for an
+// answer. Copies of a store from before still need it. So do the records in inline envelopes, and pinned ones.
+// In a dir and in DynamoDB, the copy in the slot stays as it was; it only says which data key is meant.
+//
 // # How many values one data key seals
 //
 // rotate.uses and rotate.bytes count within one process: a fleet of n seals up to n times
