@@ -57,7 +57,8 @@
 //  1. is joined by the new one in the policy of every process (kek: [NEW, OLD]), so that new data keys have both;
 //  2. is dropped from all records: rewrap --stores --drop OLD;
 //  3. leaves the policy of every process, which forgets what records it remembers;
-//  4. is not needed any more once rewrap --stores --dry-run, under that policy, finds all records current.
+//  4. is dropped from what they made meanwhile: rewrap --stores again, under that policy. None is of
+//     other keys, and the next run finds all of them current.
 //
 // Only then it may be disabled: a process whose policy still names it takes its denial for an
 // answer. Copies of a store from before still need it. So do the records in inline envelopes, and pinned ones.
