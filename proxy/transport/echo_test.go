@@ -142,14 +142,18 @@ func TestManyMessagesInOneFrame(t *testing.T) {
 // TestAnySplit sends the same messages, cut into DATA frames at random, with random padding.
 func TestAnySplit(t *testing.T) {
 	t.Parallel()
-	var want []string
+	var long, short []string
 	for _, n := range []int{0, 1, 5, 100, 3000, 20_000, 70_000, 0, 200_000, 2} {
-		want = append(want, string(random(n)))
+		long, short = append(long, string(random(n))), append(short, string(random(n/100)))
 	}
 	p := meet(t, options(t), echo)
 	p.settled() // and knows the window
 	r := rand.New(rand.NewPCG(1, 2))
 	for id := uint32(1); id < 60; id += 2 {
+		want := short
+		if id%5 == 0 {
+			want = long
+		}
 		p.open(id)
 		p.sendSplit(id, r, frame(want...))
 		if h := p.ended(id); h.status() != "0" || !slices.Equal(h.messages(), want) {
@@ -161,7 +165,7 @@ func TestAnySplit(t *testing.T) {
 // sendSplit sends b in random frames, and listens while the window is closed.
 func (p *peer) sendSplit(id uint32, r *rand.Rand, b []byte) {
 	p.t.Helper()
-	most, sent := 1<<r.IntN(15), 0
+	most, sent := 1+min(len(b)/(1+r.IntN(300)), 16<<10-257), 0
 	for first := true; first || len(b) > 0; first = false {
 		n := min(r.IntN(most+1), len(b))
 		var pad []byte

@@ -77,9 +77,11 @@ func (c *conn) start(st *stream) {
 // trailers takes HEADERS of a stream that there is or was.
 func (c *conn) trailers(f *http2.MetaHeadersFrame) error {
 	c.mu.Lock()
-	st := c.streams[f.StreamID]
+	st, ignored := c.streams[f.StreamID], f.StreamID > c.accepted
 	c.mu.Unlock()
 	switch {
+	case ignored:
+		return nil
 	case st == nil || st.silent:
 		return http2.ConnectionError(http2.ErrCodeStreamClosed)
 	case !f.StreamEnded() || len(f.PseudoFields()) > 0:

@@ -1,0 +1,365 @@
+package transport_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"golang.org/x/net/http2"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/sealmesh/sealmesh/proxy/transport"
+)
+
+// serving is a server whose Serve has not returned yet.
+type serving struct {
+	*transport.Server
+	net.Addr
+	served chan error
+}
+
+func start(t *testing.T, o transport.Options, handler func(grpc.ServerStream) error) *serving {
+	t.Helper()
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &serving{transport.New(o), l.Addr(), make(chan error, 1)}
+	register(s.Server, handler)
+	go func() { s.served <- s.Serve(l) }()
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// stopping runs stop and returns what is closed once it has returned.
+func stopping(stop func()) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		stop()
+	}()
+	return done
+}
+
+func pending[T any](c <-chan T) bool {
+	select {
+	case <-c:
+		return false
+	default:
+		return true
+	}
+}
+
+// TestGracefulStop: what is in flight ends well, what was opened before GOAWAY was heard is
+// served, what comes later is not, and Serve returns after all handlers.
+func TestGracefulStop(t *testing.T) {
+	t.Parallel()
+	s := start(t, options(t), echo)
+	p := connect(t, s, http2.Setting{ID: http2.SettingInitialWindowSize, Val: wide})
+	p.open(1)
+	p.send(1, false, "before")
+	p.until(func() bool { return len(p.of(1).data) > 0 })
+	done := stopping(s.GracefulStop)
+	p.until(func() bool { return len(p.goAways) == 1 && len(p.pings) == 1 })
+	if g := p.goAways[0]; g.LastStreamID != 1<<31-1 || g.ErrCode != http2.ErrCodeNo {
+		t.Fatalf("the first GOAWAY: %+v", g)
+	}
+	p.open(3) // not having heard
+	p.send(3, false, "crossing")
+	p.must(p.WritePing(true, p.pings[0]))
+	p.until(func() bool { return len(p.goAways) == 2 })
+	if g := p.goAways[1]; g.LastStreamID != 3 || g.ErrCode != http2.ErrCodeNo {
+		t.Fatalf("the second GOAWAY: %+v", g)
+	}
+	p.open(5) // against what was said
+	p.send(5, false, "late")
+	p.must(p.WriteWindowUpdate(5, 1))
+	p.headers(5, true, p.raw("x", "y"))
+	for _, id := range []uint32{1, 3} {
+		p.send(id, true, "after")
+		if h := p.ended(id); h.status() != "0" || len(h.messages()) != 2 {
+			t.Errorf("%+v", h)
+		}
+		if id == 1 && (!pending(done) || !pending(s.served)) {
+			t.Error("stopped while a stream was open")
+		}
+	}
+	p.gone()
+	if n := len(p.goAways); n != 2 || p.streams[5] != nil {
+		t.Errorf("%d GOAWAYs, and of the late stream %+v", n, p.streams[5])
+	}
+	p.nc.Close()
+	<-done
+	if err := <-s.served; err != nil {
+		t.Error(err)
+	}
+	if _, err := net.Dial("unix", s.String()); err == nil {
+		t.Error("connections are still taken")
+	}
+}
+
+// TestGracefulStopIdle ends connections that have no stream, had none, or never spoke.
+func TestGracefulStopIdle(t *testing.T) {
+	t.Parallel()
+	s := start(t, options(t), echo)
+	silent, err := net.Dial("unix", s.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	p := connect(t, s)
+	p.open(1)
+	p.send(1, true)
+	p.ended(1)
+	done := stopping(s.GracefulStop)
+	p.until(func() bool { return len(p.pings) == 1 })
+	p.must(p.WritePing(true, p.pings[0]))
+	if code := p.gone(); code != http2.ErrCodeNo {
+		t.Error(code)
+	}
+	p.nc.Close()
+	<-done
+	if err := <-s.served; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestGracefulStopAfterReset: the last stream of a draining connection may end any way.
+func TestGracefulStopAfterReset(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(p *peer){
+		"by peer": func(p *peer) { p.must(p.WriteRSTStream(1, http2.ErrCodeCancel)) },
+		"by us":   func(p *peer) { p.must(p.WriteWindowUpdate(1, 0)) },
+		"broken":  func(p *peer) { p.nc.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, options(t), echo)
+			p := connect(t, s)
+			p.open(1)
+			p.settled()
+			done := stopping(s.GracefulStop)
+			p.until(func() bool { return len(p.pings) == 1 })
+			p.must(p.WritePing(true, p.pings[0]))
+			p.until(func() bool { return len(p.goAways) == 2 })
+			end(p)
+			if name != "broken" {
+				p.gone()
+				p.nc.Close()
+			}
+			<-done
+		})
+	}
+}
+
+// TestGracefulStopThenStop: who asks again does not wait any more.
+func TestGracefulStopThenStop(t *testing.T) {
+	t.Parallel()
+	s := start(t, options(t), echo)
+	p := connect(t, s)
+	p.open(1)
+	p.settled()
+	done := stopping(s.GracefulStop)
+	p.until(func() bool { return len(p.goAways) == 1 })
+	s.Stop()
+	<-done
+	if err := <-s.served; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestGracefulStopWithClient: grpc-go's client loses no call, however they cross.
+func TestGracefulStopWithClient(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		s := start(t, options(t), echo)
+		conn := dial(t, s)
+		conn.Connect()
+		var calls sync.WaitGroup
+		begun := make(chan struct{}, 1000)
+		for range 8 {
+			calls.Go(func() {
+				for {
+					s, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method, grpc.ForceCodecV2(testCodec))
+					if err != nil {
+						return
+					}
+					select {
+					case begun <- struct{}{}:
+					default:
+					}
+					if err := s.SendMsg(new(random(100))); err != nil && err != io.EOF {
+						t.Error(err)
+					}
+					_ = s.CloseSend()
+					b, err := recv(s)
+					if status.Code(err) == codes.Unavailable && len(b) == 0 {
+						return // refused before anything of it was done
+					}
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if _, err := recv(s); err != io.EOF {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		<-begun
+		s.GracefulStop()
+		calls.Wait()
+		if err := <-s.served; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestStop ends what runs: contexts, and whoever receives or sends.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	got, began := make(chan error, 3), make(chan struct{}, 3)
+	handlers := map[string]func(grpc.ServerStream) error{
+		"recv": func(s grpc.ServerStream) error { return s.RecvMsg(new([]byte)) },
+		"wait": func(s grpc.ServerStream) error { <-s.Context().Done(); return s.Context().Err() },
+		"send": func(s grpc.ServerStream) error {
+			for {
+				if err := s.SendMsg(new(make([]byte, 1000))); err != nil {
+					return err
+				}
+			}
+		},
+	}
+	s := start(t, options(t), func(s grpc.ServerStream) error {
+		var what []byte
+		_ = s.RecvMsg(&what)
+		began <- struct{}{}
+		err := handlers[string(what)](s)
+		if s.Context().Err() == nil {
+			err = errors.New("the context goes on")
+		}
+		got <- err
+		return err
+	})
+	p := connect(t, s)
+	id := uint32(1)
+	for name := range handlers {
+		p.open(id)
+		p.send(id, false, name)
+		id += 2
+		<-began
+	}
+	s.Stop()
+	for range handlers {
+		if err := <-got; status.Code(err) != codes.Canceled && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
+	if err := <-s.served; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestStopWaitsForHandlers that do not look at their context.
+func TestStopWaitsForHandlers(t *testing.T) {
+	t.Parallel()
+	began, release := make(chan struct{}), make(chan struct{})
+	s := start(t, options(t), func(s grpc.ServerStream) error {
+		close(began)
+		<-s.Context().Done()
+		<-release
+		return nil
+	})
+	p := connect(t, s)
+	p.open(1)
+	<-began
+	done := stopping(s.Stop)
+	p.gone()
+	if !pending(done) || !pending(s.served) {
+		t.Error("stopped while a handler was running")
+	}
+	close(release)
+	<-done
+	<-s.served
+}
+
+func TestServeAfterStop(t *testing.T) {
+	t.Parallel()
+	for _, stop := range []func(*transport.Server){(*transport.Server).Stop, (*transport.Server).GracefulStop} {
+		s := transport.New(options(t))
+		stop(s)
+		l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Serve(l); !errors.Is(err, transport.ErrStopped) {
+			t.Error(err)
+		}
+		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Error("the listener is open:", err)
+		}
+		stop(s)
+	}
+}
+
+// TestServeFails with the listener, and what was accepted goes on.
+func TestServeFails(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := transport.New(options(t))
+	register(s, echo)
+	t.Cleanup(s.Stop)
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	p := connect(t, l.Addr())
+	p.settled()
+	l.Close()
+	if err := <-served; !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+	p.open(1)
+	p.send(1, true)
+	if h := p.ended(1); h.status() != "0" {
+		t.Errorf("%+v", h)
+	}
+}
+
+// shortOfFiles is a listener that fails for a while, as without file descriptors.
+type shortOfFiles struct {
+	net.Listener
+	failures int
+}
+
+type temporary struct{ error }
+
+func (temporary) Temporary() bool { return true }
+
+func (l *shortOfFiles) Accept() (net.Conn, error) {
+	if l.failures--; l.failures >= 0 {
+		return nil, temporary{errors.New("too many open files")}
+	}
+	return l.Listener.Accept()
+}
+
+func TestServeGoesOnAfterTemporaryErrors(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := transport.New(options(t))
+	register(s, echo)
+	t.Cleanup(s.Stop)
+	go s.Serve(&shortOfFiles{l, 3})
+	p := connect(t, l.Addr())
+	p.settled()
+}
