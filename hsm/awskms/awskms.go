@@ -47,7 +47,11 @@ func (p *Provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext
 		return nil, nil, err
 	}
 	key := hsm.NewSecret(out.Plaintext)
-	if err := p.checkAnswer("GenerateDataKey", out.KeyId, len(out.Plaintext), hsm.DataKeySize); err != nil {
+	err = p.checkAnswer("GenerateDataKey", out.KeyId, len(out.Plaintext), hsm.DataKeySize)
+	if err == nil {
+		err = p.checkWrapped("GenerateDataKey", out.CiphertextBlob)
+	}
+	if err != nil {
 		key.Destroy()
 		return nil, nil, err
 	}
@@ -80,7 +84,10 @@ func (p *Provider) encrypt(ctx context.Context, key []byte, ec hsm.EncryptionCon
 	if err != nil {
 		return nil, err
 	}
-	return out.CiphertextBlob, p.checkAnswer("Encrypt", out.KeyId, 0, 0)
+	if err := p.checkAnswer("Encrypt", out.KeyId, 0, 0); err != nil {
+		return nil, err
+	}
+	return out.CiphertextBlob, p.checkWrapped("Encrypt", out.CiphertextBlob)
 }
 
 // UnwrapDataKey has KMS decrypt wrapped under this key and no other: without a
@@ -123,6 +130,14 @@ func (p *Provider) checkAnswer(operation string, keyID *string, size, want int) 
 		return p.fail(hsm.Corrupt, operation, errors.New("KMS answered for another key"), "check endpoint= and any proxy in between")
 	case size != want:
 		return p.fail(hsm.Corrupt, operation, fmt.Errorf("the plaintext has %d bytes, want %d", size, want), "it was not wrapped by sealmesh")
+	}
+	return nil
+}
+
+// checkWrapped refuses a wrap that UnwrapDataKey would not even try.
+func (p *Provider) checkWrapped(operation string, wrapped []byte) error {
+	if len(wrapped) == 0 || len(wrapped) > hsm.MaxWrappedSize {
+		return p.fail(hsm.Corrupt, operation, fmt.Errorf("the wrapped key has %d bytes", len(wrapped)), "check endpoint= and any proxy in between")
 	}
 	return nil
 }

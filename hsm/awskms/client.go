@@ -14,7 +14,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
-	smithy "github.com/aws/smithy-go/middleware"
+	"github.com/aws/smithy-go"
+	pipeline "github.com/aws/smithy-go/middleware"
 
 	"github.com/sealmesh/sealmesh/hsm"
 )
@@ -41,9 +42,20 @@ func httpClient(timeout time.Duration) aws.HTTPClient {
 // fetched once here, so that missing ones, or an instance metadata service that
 // does not answer, are a start-up error and not a slow first request.
 func loadConfig(ctx context.Context, s settings, client aws.HTTPClient) (aws.Config, error) {
+	cfg, err := configIn(ctx, s, s.key.region, client)
+	if err != nil {
+		return aws.Config{}, err
+	}
+	return cfg, fetchCredentials(ctx, s, cfg)
+}
+
+// configIn is the configuration of one Region. Each has its own, since roles are assumed
+// from the Region's STS: one that is out must not take the others along.
+func configIn(ctx context.Context, s settings, region string, client aws.HTTPClient) (aws.Config, error) {
 	opts := []func(*config.LoadOptions) error{
-		config.WithRegion(s.key.region),
+		config.WithRegion(region),
 		config.WithHTTPClient(client),
+		config.WithRetryer(retryer), // of those who give credentials, too
 	}
 	if s.profile != "" {
 		opts = append(opts, config.WithSharedConfigProfile(s.profile))
@@ -52,18 +64,44 @@ func loadConfig(ctx context.Context, s settings, client aws.HTTPClient) (aws.Con
 		opts = append(opts, config.WithUseFIPSEndpoint(aws.FIPSEndpointStateEnabled))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, opts...)
-	if err == nil && cfg.Credentials != nil {
-		_, err = cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return aws.Config{}, noCredentials(ctx, s, err)
 	}
-	if err == nil {
-		return cfg, nil
+	return cfg, nil
+}
+
+// fetchCredentials makes sure that one of the configurations has some, in order. Those
+// that come after are fetched when their Region is asked.
+func fetchCredentials(ctx context.Context, s settings, cfgs ...aws.Config) error {
+	var failed error
+	for _, cfg := range cfgs {
+		if cfg.Credentials == nil {
+			return nil
+		}
+		_, err := cfg.Credentials.Retrieve(ctx)
+		if err == nil {
+			return nil
+		}
+		if failed = noCredentials(ctx, s, err); hsm.ClassOf(failed) != hsm.Unavailable {
+			return failed
+		}
 	}
+	return failed
+}
+
+// noCredentials tells an outage of the service that gives them from there being none.
+func noCredentials(ctx context.Context, s settings, err error) *hsm.Error {
 	failed := classify(ctx, "LoadCredentials", s.key.String(), err)
-	if ctx.Err() == nil && failed.Code == "" {
-		failed.Class = hsm.Misconfigured
-		failed.Hint = "give the process AWS credentials: a role for its service account, pod, task or instance, a profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+	if ctx.Err() != nil || failed.Code != "" {
+		return failed
 	}
-	return aws.Config{}, failed
+	if op, ok := errors.AsType[*smithy.OperationError](err); ok && (op.ServiceID == "STS" || strings.HasPrefix(op.ServiceID, "SSO")) {
+		failed.Hint = "check the network path to " + op.ServiceID + ", which gives the credentials: DNS, security groups, VPC endpoint, proxy settings"
+		return failed
+	}
+	failed.Class = hsm.Misconfigured
+	failed.Hint = "give the process AWS credentials: a role for its service account, pod, task or instance, a profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+	return failed
 }
 
 func newClient(cfg aws.Config, s settings, key keyARN) (*kms.Client, error) {
@@ -74,22 +112,38 @@ func newClient(cfg aws.Config, s settings, key keyARN) (*kms.Client, error) {
 		}
 		o.ClientLogMode = 0 // bodies hold data keys, whatever the environment asks to log
 		o.RetryMaxAttempts = maxAttempts
-		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
-			o.MaxAttempts = maxAttempts
-			o.MaxBackoff = maxBackoff
-			o.Backoff = retry.BackoffDelayerFunc(backoff)
-		})
-		o.APIOptions = append(o.APIOptions, func(stack *smithy.Stack) error {
-			return stack.Finalize.Insert(observer{key}, "Retry", smithy.After)
+		o.Retryer = retryer()
+		o.APIOptions = append(o.APIOptions, func(stack *pipeline.Stack) error {
+			return stack.Finalize.Insert(observer{key}, "Retry", pipeline.After)
 		})
 	})
-	// AWS_ENDPOINT_URL_KMS is held to the same rule as the option.
-	if e := client.Options().BaseEndpoint; e != nil {
-		if err := checkEndpoint(*e); err != nil {
-			return nil, &hsm.Error{Class: hsm.Misconfigured, Provider: Kind, Operation: "Open", KeyID: key.String(), Err: err}
-		}
+	if err := s.checkClient(client.Options()); err != nil {
+		return nil, &hsm.Error{Class: hsm.Misconfigured, Provider: Kind, Operation: "Open", KeyID: key.String(), Err: err}
 	}
 	return client, nil
+}
+
+// checkClient holds AWS_ENDPOINT_URL_KMS and AWS_USE_FIPS_ENDPOINT to the same rules as
+// the options.
+func (s *settings) checkClient(o kms.Options) error {
+	if o.BaseEndpoint == nil {
+		return nil
+	}
+	if o.EndpointOptions.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled {
+		return errFIPSEndpoint
+	}
+	if s.endpoint != "" {
+		return checkEndpoint(*o.BaseEndpoint) // checked with its Region left open, too
+	}
+	return s.checkEndpoint(*o.BaseEndpoint)
+}
+
+func retryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = maxAttempts
+		o.MaxBackoff = maxBackoff
+		o.Backoff = retry.BackoffDelayerFunc(backoff)
+	})
 }
 
 // backoff is exponential with full jitter, so that many sidecars do not come
@@ -104,7 +158,7 @@ type observer struct{ key keyARN }
 
 func (observer) ID() string { return "sealmesh.Observe" }
 
-func (o observer) HandleFinalize(ctx context.Context, in smithy.FinalizeInput, next smithy.FinalizeHandler) (smithy.FinalizeOutput, smithy.Metadata, error) {
+func (o observer) HandleFinalize(ctx context.Context, in pipeline.FinalizeInput, next pipeline.FinalizeHandler) (pipeline.FinalizeOutput, pipeline.Metadata, error) {
 	start := time.Now()
 	out, meta, err := next.HandleFinalize(ctx, in)
 	call := hsm.Call{

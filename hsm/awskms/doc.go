@@ -10,15 +10,16 @@
 //
 // The key is named by its full ARN or by an alias's, so that nobody's default
 // Region or account decides which key it is; keys of other accounts are named
-// alike. An alias is resolved once, at the start, and pinned: pointing it
-// elsewhere takes effect at the next start, or when the policy is reloaded.
+// alike. An alias is resolved once, at the start, by its own Region alone, and pinned:
+// pointing it elsewhere takes effect at the next start, or when a reload changes the key.
 //
 // Options, each at most once:
 //
 //	regions=a,b       where to ask, in order of preference; the key is multi-Region
 //	                  (mrk-…) and the ARN's own Region is among them
 //	endpoint=url      a VPC endpoint, or a test's server; {region} stands for the
-//	                  Region; https only, but for loopback
+//	                  Region, and is in it where there are several; https only, but
+//	                  for loopback
 //	fips=true         the Regions' FIPS endpoints
 //	profile=name      a profile of the shared AWS configuration
 //	grant_tokens=a,b  for grants too new to be known everywhere
@@ -26,7 +27,8 @@
 //
 // Credentials come from where every AWS tool finds them: environment, profile,
 // web identity (IRSA), Pod Identity, container or instance role, assumed roles
-// included. They are fetched at the start, so that missing ones are found then.
+// included. They are fetched at the start, so that missing ones are found then. Each of
+// several Regions has its own, from its own STS: an outage there is one of the Region.
 //
 // # Permissions
 //

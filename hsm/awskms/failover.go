@@ -14,9 +14,10 @@ import (
 
 // A region is the KEK, or a replica of it, in one Region.
 type region struct {
-	key    keyARN
-	client *kms.Client
-	health health
+	key         keyARN
+	client      *kms.Client
+	grantTokens []string
+	health      health
 }
 
 // A try is one Region's turn in one operation.

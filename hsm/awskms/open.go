@@ -27,23 +27,17 @@ func Open(ctx context.Context, uri string) (*Provider, error) {
 }
 
 func open(ctx context.Context, s settings, client aws.HTTPClient) (*Provider, error) {
-	cfg, err := loadConfig(ctx, s, client)
-	if err != nil {
-		return nil, err
-	}
 	p := &Provider{grantTokens: s.grantTokens, timeout: s.timeout}
 	if s.key.isAlias() {
-		if s.key, err = resolve(ctx, cfg, s); err != nil {
+		key, err := resolve(ctx, s, client)
+		if err != nil {
 			return nil, err
 		}
+		s.key = key
 	}
 	p.identity = s.key.identity()
-	for _, name := range s.regions {
-		r := &region{key: s.key.in(name)}
-		if r.client, err = newClient(cfg, s, r.key); err != nil {
-			return nil, err
-		}
-		p.regions = append(p.regions, r)
+	if err := p.connect(ctx, s, client); err != nil {
+		return nil, err
 	}
 	m, err := p.metadata(ctx)
 	if err != nil {
@@ -63,6 +57,23 @@ func open(ctx context.Context, s settings, client aws.HTTPClient) (*Provider, er
 	return p, nil
 }
 
+// connect makes the clients of p's Regions. One of them has credentials then.
+func (p *Provider) connect(ctx context.Context, s settings, client aws.HTTPClient) error {
+	var cfgs []aws.Config
+	for _, name := range s.regions {
+		cfg, err := configIn(ctx, s, name, client)
+		if err != nil {
+			return err
+		}
+		r := &region{key: s.key.in(name), grantTokens: s.grantTokens}
+		if r.client, err = newClient(cfg, s, r.key); err != nil {
+			return err
+		}
+		cfgs, p.regions = append(cfgs, cfg), append(p.regions, r)
+	}
+	return fetchCredentials(ctx, s, cfgs...)
+}
+
 // checkReplicas finds a Region without a replica now, rather than on the day
 // that Region is needed.
 func (p *Provider) checkReplicas(m *types.KeyMetadata) error {
@@ -78,8 +89,13 @@ func (p *Provider) checkReplicas(m *types.KeyMetadata) error {
 
 // resolve asks what key an alias stands for. From then on the key counts: an
 // alias that is pointed elsewhere while sealmesh runs changes nothing, and the
-// records name the key.
-func resolve(ctx context.Context, cfg aws.Config, s settings) (keyARN, error) {
+// records name the key. Only the alias's own Region is asked: in others the same
+// name may stand for another key.
+func resolve(ctx context.Context, s settings, over aws.HTTPClient) (keyARN, error) {
+	cfg, err := loadConfig(ctx, s, over)
+	if err != nil {
+		return keyARN{}, err
+	}
 	client, err := newClient(cfg, s, s.key)
 	if err != nil {
 		return keyARN{}, err

@@ -2,6 +2,13 @@ package awskms
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -180,6 +187,81 @@ func TestInsecureEndpointFromEnvironment(t *testing.T) {
 	_, err := Open(t.Context(), "awskms:///"+plainARN)
 	if err == nil || hsm.ClassOf(err) != hsm.Misconfigured || !strings.Contains(err.Error(), "use https") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestEndpointFromEnvironment: one endpoint for several Regions is no failover, and one
+// that is not the FIPS endpoint is not FIPS.
+func TestEndpointFromEnvironment(t *testing.T) {
+	isolate(t)
+	t.Setenv("AWS_ENDPOINT_URL_KMS", "https://kms.example.com")
+	for uri, want := range map[string]string{
+		"awskms:///" + multiARN + "?regions=eu-west-1,eu-central-1": "one for several Regions",
+		"awskms:///" + plainARN + "?fips=true":                      "exclude each other",
+	} {
+		if _, err := Open(t.Context(), uri); err == nil || hsm.ClassOf(err) != hsm.Misconfigured || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want misconfigured with %q", uri, err, want)
+		}
+	}
+}
+
+// sts gives credentials in the Regions that are not out, and passes on what is not for it.
+type sts struct {
+	direct
+	out   map[string]bool
+	asked []string
+}
+
+func (c *sts) Do(r *http.Request) (*http.Response, error) {
+	region, ok := strings.CutPrefix(r.URL.Host, "sts.")
+	if !ok {
+		return c.direct.Do(r)
+	}
+	region = strings.TrimSuffix(region, ".amazonaws.com")
+	c.asked = append(c.asked, region)
+	if c.out[region] {
+		return nil, errors.New("no route to host")
+	}
+	w := httptest.NewRecorder()
+	fmt.Fprintf(w, `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult><Credentials>
+<AccessKeyId>AKIDEXAMPLE</AccessKeyId><SecretAccessKey>an example of a secret</SecretAccessKey><SessionToken>t</SessionToken><Expiration>%s</Expiration>
+</Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	return w.Result(), nil
+}
+
+// TestRegionalCredentials: where a Region is out, its STS is too. The others have
+// credentials of their own; and with none at all that is an outage, no mistake.
+func TestRegionalCredentials(t *testing.T) {
+	isolate(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("a web identity"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", token)
+	t.Setenv("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/sidecar")
+	s := kmsfake.New()
+	primary := s.CreateKey(kmsfake.Key{Region: west, MultiRegion: true})
+	s.Replicate(primary, central)
+	set, err := parseURI("awskms:///" + primary + "?endpoint=http://127.0.0.1:1&regions=" + west + "," + central)
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := &sts{direct: direct{s}, out: map[string]bool{west: true}}
+	p, err := open(t.Context(), set, over)
+	if err != nil {
+		t.Fatalf("one Region's STS is out: %v", err)
+	}
+	if _, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{}); err != nil {
+		t.Error(err)
+	}
+	if n := count(s.Calls(), "GenerateDataKey", central); n != 1 || !slices.Contains(over.asked, west) {
+		t.Errorf("%d calls in %s; STS was asked in %q", n, central, over.asked)
+	}
+	over.out[central] = true
+	if _, err := open(t.Context(), set, over); err == nil || hsm.ClassOf(err) != hsm.Unavailable || !strings.Contains(err.Error(), "STS") {
+		t.Errorf("no STS at all: %v, want it unavailable", err)
 	}
 }
 

@@ -35,8 +35,8 @@ func (r *region) explain(ctx context.Context, failed *hsm.Error) *hsm.Error {
 	if failed.Code != "KMSInvalidStateException" {
 		return failed
 	}
-	out, err := r.client.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: aws.String(r.key.String())})
-	if err != nil {
+	out, err := r.client.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: aws.String(r.key.String()), GrantTokens: r.grantTokens})
+	if err != nil || out.KeyMetadata == nil {
 		return failed
 	}
 	state := out.KeyMetadata.KeyState

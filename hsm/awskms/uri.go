@@ -93,9 +93,24 @@ func (s *settings) check() error {
 	case len(s.grantTokens) > maxGrantTokens:
 		return fmt.Errorf("option grant_tokens: at most %d", maxGrantTokens)
 	case s.endpoint != "" && s.fips:
-		return errors.New("options endpoint and fips exclude each other: name the FIPS endpoint itself")
+		return errFIPSEndpoint
 	case s.endpoint != "":
-		return checkEndpoint(s.endpoint)
+		return s.checkEndpoint(s.endpoint)
+	}
+	return nil
+}
+
+var errFIPSEndpoint = errors.New("an endpoint and fips exclude each other: name the FIPS endpoint itself")
+
+// checkEndpoint refuses one endpoint for several Regions, which would look like a
+// failover and be none. A test's server may be all of them.
+func (s *settings) checkEndpoint(endpoint string) error {
+	if err := checkEndpoint(endpoint); err != nil {
+		return err
+	}
+	u, err := url.Parse(endpoint)
+	if len(s.regions) > 1 && !strings.Contains(endpoint, "{region}") && (err != nil || !hsm.IsLoopback(u.Hostname())) {
+		return errors.New("option endpoint: one for several Regions: write {region} where their names differ")
 	}
 	return nil
 }

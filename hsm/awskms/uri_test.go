@@ -58,6 +58,7 @@ func TestParseURIRefuses(t *testing.T) {
 		{"awskms:///" + plainARN + "?timeout=1ms", "not between"},
 		{"awskms:///" + plainARN + "?timeout=2", "not between"},
 		{"awskms:///" + plainARN + "?regions=eu-west-1,eu-central-1", "not a multi-Region key"},
+		{"awskms:///" + multiARN + "?regions=eu-west-1,eu-central-1&endpoint=https://vpce-1.kms.eu-west-1.vpce.amazonaws.com", "{region}"},
 		{"awskms:///" + multiARN + "?regions=eu-central-1", "own Region"},
 		{"awskms:///" + multiARN + "?regions=eu-west-1,eu-west-1", "given twice"},
 		{"awskms:///" + multiARN + "?regions=eu-west-1,mars", "not a Region name"},

@@ -16,12 +16,14 @@ const (
 	hintCorrupt    = "the wrapped key was made by another KEK, under another key context, or has been changed"
 	hintStore      = "see the custom key store with `aws kms describe-custom-key-stores`"
 	hintXKS        = "see the external key store and its proxy with `aws kms describe-custom-key-stores`"
+	hintIdentity   = "check the role's trust policy, and the identity provider that it trusts"
 	hintCreds      = "renew the process's AWS credentials"
 	hintRequest    = "KMS refused the request itself: check the key's URI and its encryption context"
 	hintNotOurs    = "sealmesh does not make the request this error belongs to; check endpoint="
 )
 
-// verdicts is every error code that KMS's model and AWS's common errors define.
+// verdicts is every error code that KMS's model and AWS's common errors define, and
+// those of STS that calls meet when credentials are renewed.
 // KMSInvalidStateException is the one whose meaning lies elsewhere, in the
 // key's state: see stateVerdict.
 var verdicts = map[string]verdict{
@@ -87,6 +89,12 @@ var verdicts = map[string]verdict{
 	"KMSInvalidMacException":           {hsm.Misconfigured, hintNotOurs},
 	"KMSInvalidSignatureException":     {hsm.Misconfigured, hintNotOurs},
 	"MalformedPolicyDocumentException": {hsm.Misconfigured, hintNotOurs},
+
+	// STS, which gives the credentials of assumed roles.
+	"IDPCommunicationError":   {hsm.Unavailable, "STS could not reach the identity provider; it passes"},
+	"IDPRejectedClaim":        {hsm.Denied, hintIdentity},
+	"InvalidIdentityToken":    {hsm.Denied, hintIdentity},
+	"RegionDisabledException": {hsm.Denied, "activate STS in the Region for the account"},
 
 	// Imported key material.
 	"ExpiredImportTokenException":   {hsm.Misconfigured, "fetch new import parameters and import the material again"},

@@ -20,11 +20,12 @@ import (
 func wantClasses() map[string]hsm.Class {
 	want := map[string]hsm.Class{}
 	for class, codes := range map[hsm.Class]string{
-		hsm.Denied: "AccessDeniedException AccessDenied NotAuthorized OptInRequired DisabledException UnrecognizedClientException InvalidClientTokenId",
+		hsm.Denied: "AccessDeniedException AccessDenied NotAuthorized OptInRequired DisabledException UnrecognizedClientException InvalidClientTokenId " +
+			"IDPRejectedClaim InvalidIdentityToken RegionDisabledException",
 		hsm.Unavailable: "KMSInternalException InternalFailure InternalServerError ServiceUnavailable ServiceUnavailableException " +
 			"DependencyTimeoutException KeyUnavailableException RequestTimeout RequestTimeoutException ThrottlingException Throttling " +
 			"TooManyRequestsException LimitExceededException ExpiredTokenException ExpiredToken ConflictException " +
-			"CustomKeyStoreInvalidStateException CloudHsmClusterNotActiveException XksProxyUriUnreachableException XksProxyInvalidResponseException",
+			"CustomKeyStoreInvalidStateException CloudHsmClusterNotActiveException XksProxyUriUnreachableException XksProxyInvalidResponseException IDPCommunicationError",
 		hsm.Corrupt:     "InvalidCiphertextException IncorrectKeyException",
 		hsm.Unsupported: "UnsupportedOperationException DryRunOperationException",
 	} {
@@ -149,6 +150,7 @@ func TestWrongAnswer(t *testing.T) {
 	for name, body := range map[string]string{
 		"another key": `{"KeyId":"` + s.CreateKey(kmsfake.Key{}) + `","Plaintext":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=","CiphertextBlob":"AA=="}`,
 		"no key id":   `{"Plaintext":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=","CiphertextBlob":"AA=="}`,
+		"no wrap":     `{"KeyId":"` + arn + `","Plaintext":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}`,
 		"16 bytes":    `{"KeyId":"` + arn + `","Plaintext":"AAECAwQFBgcICQoLDA0ODw==","CiphertextBlob":"AA=="}`,
 		"nothing":     `{}`,
 	} {
@@ -156,10 +158,29 @@ func TestWrongAnswer(t *testing.T) {
 		if key, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{}); key != nil || err == nil || hsm.ClassOf(err) != hsm.Corrupt {
 			t.Errorf("%s: GenerateDataKey gave %v", name, err)
 		}
+		if wrapped, err := p.WrapDataKey(t.Context(), hsm.NewSecret(make([]byte, hsm.DataKeySize)), hsm.EncryptionContext{}); name != "16 bytes" && (len(wrapped) > 0 || err == nil || hsm.ClassOf(err) != hsm.Corrupt) {
+			t.Errorf("%s: WrapDataKey gave %v", name, err)
+		}
+		if name == "no wrap" {
+			remove()
+			continue
+		}
 		if key, err := p.UnwrapDataKey(t.Context(), []byte{1}, hsm.EncryptionContext{}); key != nil || err == nil || hsm.ClassOf(err) != hsm.Corrupt {
 			t.Errorf("%s: UnwrapDataKey gave %v", name, err)
 		}
 		remove()
+	}
+}
+
+// TestStateThatIsNone: an answer that describes no key leaves the key denied.
+func TestStateThatIsNone(t *testing.T) {
+	isolate(t)
+	s := kmsfake.New()
+	p := openDirect(t, s, s.CreateKey(kmsfake.Key{}), "")
+	s.Inject(kmsfake.Fault{Operation: "DescribeKey", Status: http.StatusOK, Body: "{}"})
+	s.Inject(kmsfake.Fault{Code: "KMSInvalidStateException"})
+	if _, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{}); err == nil || hsm.ClassOf(err) != hsm.Denied {
+		t.Errorf("got %v, want denied", err)
 	}
 }
 

@@ -90,7 +90,8 @@ type limitsConfig struct {
 // keyConfig is one key: KEKs, the context bound to its data keys, and bounds.
 type keyConfig struct {
 	At place
-	// URI of the KEK, kind:…, of one of the kinds that hsm/builtin knows. A list names several
+	// URI of the KEK: awskms:///arn:…, pkcs11:token=…;object=…, gcpkms:///projects/…,
+	// azurekv://vault/keys/name, transit://host/mount/key, local:path. A list names several
 	// (Regions, or a Region and an HSM): each wraps every data key, and whichever answers opens it.
 	KEK texts `yaml:"kek,required"`
 	// How many of the KEKs must have wrapped a new data key before it seals. Default 1; a data key
