@@ -139,6 +139,9 @@ func innermost(frames []frame) (next jsonState, live bool) {
 	return atValue, f&liveFrame != 0
 }
 
+// endsScalar are the bytes that can follow the last of a number without a blank.
+var endsScalar = [256]bool{',': true, ']': true, '}': true}
+
 // numberEnd is literalEnd for a number. Digits with a point in them it reads by itself.
 func numberEnd(p []byte, i int) int {
 	from := numberStart
@@ -147,7 +150,7 @@ func numberEnd(p []byte, i int) int {
 		if len(p)-i >= 2 && p[i] == '.' && p[i+1]-'0' <= 9 {
 			i, from = digitsEnd(p, i+2), numberFrac
 		}
-		if i < len(p) && p[i] == ',' {
+		if i < len(p) && endsScalar[p[i]] {
 			return i
 		}
 	}

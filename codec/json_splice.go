@@ -6,7 +6,7 @@ func roomFor(n int) int { return 2*n + 1024 }
 
 // splice writes out what the chunk p becomes, up to the first byte that must wait.
 func (w *jsonWriter) splice(out *Output, p []byte) error {
-	out.expect(len(p))
+	out.expect(len(p), len(w.spans))
 	base := w.base - int64(len(p))
 	from := 0
 	for k, at := range w.spans {

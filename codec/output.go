@@ -7,6 +7,7 @@ const (
 	shortRun   = 4 << 10
 	firstBlock = 4 << 10
 	maxHint    = 16 << 10
+	usualText  = 512 // bytes by which a field grows, rather more than less
 	maxBlock   = 64 << 10
 )
 
@@ -48,8 +49,11 @@ func (o *Output) Reset() {
 	*o = Output{segs: o.segs[:0], owned: o.owned[:0], adopted: o.adopted[:0]}
 }
 
-// expect sizes the first block for a body of which n bytes have come.
-func (o *Output) expect(n int) { o.hint = min(n+n/2, maxHint) }
+// expect sizes the first block for a body of which n bytes have come, with so many fields:
+// a second one would cost as much again to clear.
+func (o *Output) expect(n, fields int) {
+	o.hint = min(n+min(fields, maxHint/usualText)*usualText+roomFor(0), maxHint)
+}
 
 // add appends a run of the input, which must stay unchanged until Reset.
 func (o *Output) add(p []byte) {
