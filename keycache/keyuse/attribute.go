@@ -1,9 +1,6 @@
 package keyuse
 
-import (
-	"encoding/binary"
-	"unicode/utf8"
-)
+import "encoding/binary"
 
 // An attribute is the encoded beginning of a Span.attributes field:
 //
@@ -73,7 +70,7 @@ func (a *attribute) appendString(b []byte, value string, limit int) []byte {
 		return b
 	}
 	// Words are constants of ours, and ASCII.
-	if len(value) > limit || limit != maxWord && !utf8.ValidString(value) {
+	if len(value) > limit || limit != maxWord && !valid(value) {
 		value = mend(value, limit)
 	}
 	if n := len(value); n <= short {
@@ -126,7 +123,7 @@ func appendTags(b []byte, tags []string) []byte {
 	size, n := 0, 0
 	for ; n < len(tags); n++ {
 		e := elementLen(len(tags[n]))
-		if size+e > maxTags || len(tags[n]) > maxName || !utf8.ValidString(tags[n]) {
+		if size+e > maxTags || len(tags[n]) > maxName || !valid(tags[n]) {
 			break
 		}
 		size += e
