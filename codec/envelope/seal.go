@@ -12,10 +12,16 @@ import (
 // have in common, an inline record above all, it has encoded beforehand: of each value only
 // the payload is. Safe for concurrent use.
 type Sealer struct {
-	header Header
+	suite  *suite.Suite
 	cipher suite.Cipher
-	heads  [lastKind + 1][]byte // the text of all that comes before the payload, but for rest
-	rest   []byte               // bytes that end in the middle of a group of base64, at most two
+	heads  [lastKind + 1]head
+	rest   []byte // what comes before the payload and does not fill a group of base64: at most two bytes
+}
+
+// A head is what envelopes of one kind of value begin with.
+type head struct {
+	text []byte // of all that comes before the payload and fills groups of base64
+	aad  []byte
 }
 
 // NewSealer returns a Sealer for a Cipher of suite h.Suite under the data key of h.KeyID,
@@ -28,14 +34,14 @@ func NewSealer(h Header, c suite.Cipher) (*Sealer, error) {
 	if c.Suite() != h.Suite { // nobody could open this
 		return nil, fmt.Errorf("seal: a cipher of suite %d under a header of suite %d", c.Suite(), h.Suite)
 	}
-	s := &Sealer{cipher: c}
+	s := &Sealer{suite: suite.ByID(h.Suite), cipher: c}
 	for kind := range s.heads {
 		h.Kind = codec.Kind(kind)
-		head := appendHead(nil, h)
-		whole := len(head) / group * group
-		s.heads[kind], s.rest = encoding.AppendEncode([]byte(Prefix), head[:whole]), head[whole:]
+		bin := appendHead(nil, h)
+		whole := len(bin) / group * group
+		s.heads[kind] = head{encoding.AppendEncode([]byte(Prefix), bin[:whole]), AppendAAD(nil, h, nil)}
+		s.rest = bin[whole:]
 	}
-	s.header = h
 	return s, nil
 }
 
@@ -49,23 +55,22 @@ const group = 3
 // allocates nothing. None of what stays there is secret. It fails when plaintext or
 // fieldContext lie there.
 func (s *Sealer) Seal(dst []byte, kind codec.Kind, plaintext, fieldContext []byte) ([]byte, error) {
-	h := s.header
-	if h.Kind = kind; kind > lastKind {
-		return dst, fmt.Errorf("seal: %w", h.check())
+	if kind > lastKind {
+		return dst, errors.New("seal: unknown value kind")
 	}
-	head, payload := s.heads[kind], suite.ByID(h.Suite).Overhead+len(plaintext)
-	size := len(s.rest) + payload
-	n := len(head) + encoding.EncodedLen(size)
+	head := &s.heads[kind]
+	size := len(s.rest) + s.suite.Overhead + len(plaintext)
+	n := len(head.text) + encoding.EncodedLen(size)
 	dst, work := reserve(dst, n, size+aadLen(len(fieldContext)))
 	if suite.Overlap(work, plaintext) || suite.Overlap(work, fieldContext) {
 		return dst, errors.New("seal: the destination overlaps what is sealed")
 	}
-	aad := AppendAAD(work[size:size], h, fieldContext)
+	aad := append(append(work[size:size], head.aad...), fieldContext...)
 	bin, err := s.cipher.Seal(append(work[:0:size], s.rest...), plaintext, aad)
 	if err != nil {
 		return dst, err
 	}
-	return encode(append(dst, head...), bin), nil
+	return encode(append(dst, head.text...), bin), nil
 }
 
 // SealedCap returns spare capacity enough for Seal, for lengths of an
