@@ -88,6 +88,24 @@ func TestMoveUnderAnotherKEK(t *testing.T) {
 	after.end()
 }
 
+// A record that is in the store already, under the KEK that is to go, does not keep
+// the envelope dependent on that.
+func TestMoveToAnOutdatedRecord(t *testing.T) {
+	old, fresh, s := newKMS("old"), newKMS("new"), newShop()
+	text := foreign(t, 1, "v", old)[0]
+	r := newRig(t, keyOf(old), storing(s, false))
+	_, shorten := r.rewrapper(ByID)
+	shorten(text, Outdated)
+	r.end()
+	r = newRig(t, keyOf(fresh, old), storing(s, false))
+	_, shorten = r.rewrapper(ByID, "mem:old")
+	short := shorten(text, Outdated)
+	r.end()
+	after := newRig(t, keyOf(fresh), storing(s, true))
+	after.mustOpen(short, "v")
+	after.end()
+}
+
 // What the store does not have, or has of another key, stays by id.
 func TestInlineOfWhatIsNotThere(t *testing.T) {
 	m, stranger, s := newKMS("a"), newKMS("b"), newShop()

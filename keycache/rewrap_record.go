@@ -105,18 +105,21 @@ func (r *Rewrapper) wrap(ctx context.Context, kk *kek, w *envelope.Wrap, secret 
 	return fresh, err
 }
 
-// place puts the record into the key's store, where envelopes are to be by id. What is there already
-// has to be of the same data key, and to open.
+// place puts the record into the key's store, where envelopes are to be by id. One that is there already
+// has to be of the same data key; if it is outdated, it gives way, and else it has to open.
 func (r *Rewrapper) place(ctx context.Context, fresh envelope.Record) error {
 	if r.to != ByID {
 		return nil
 	}
 	there, err := r.key.shelf.put(ctx, fresh)
+	if err == nil && there.Commitment != fresh.Commitment {
+		return &hsm.Error{Class: hsm.Corrupt, Provider: "store", Operation: "put", Err: errRecord}
+	}
+	if err == nil && r.look(there.Wraps) == Outdated {
+		there, err = r.key.shelf.replace(ctx, there, fresh)
+	}
 	if err != nil || equal(there, fresh) {
 		return err
-	}
-	if there.Commitment != fresh.Commitment {
-		return &hsm.Error{Class: hsm.Corrupt, Provider: "store", Operation: "put", Err: errRecord}
 	}
 	secret, _, err := r.prove(ctx, &there)
 	if err == nil {
