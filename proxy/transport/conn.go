@@ -38,8 +38,9 @@ type conn struct {
 	streams  map[uint32]*stream // open: neither reset nor answered to the end
 	handlers int                // running; those of streams that were reset among them
 	out      outbox
-	ready    bool // the peer speaks HTTP/2
-	closed   bool
+	ready    bool   // the peer speaks HTTP/2
+	broken   bool   // nc has been closed
+	closed   bool   // nothing more is taken
 	draining bool   // GOAWAY has been sent
 	accepted uint32 // and its last stream, from the second GOAWAY on; see drain
 
@@ -81,8 +82,14 @@ func (c *conn) serve() {
 	}
 }
 
-// abort breaks the connection.
-func (c *conn) abort() { _ = c.nc.Close() }
+// abort breaks the connection. The caller does not hold mu.
+func (c *conn) abort() {
+	_ = c.nc.Close()
+	c.mu.Lock()
+	c.broken = true
+	c.mu.Unlock()
+	c.room.Broadcast()
+}
 
 // shake does the TLS handshake, and reads the client's preface.
 func (c *conn) shake() error {
@@ -163,7 +170,7 @@ func (c *conn) drain() {
 	}
 	c.draining = true
 	if !c.ready {
-		c.abort()
+		_ = c.nc.Close()
 		return
 	}
 	c.out.goAway(1<<31-1, http2.ErrCodeNo)

@@ -63,7 +63,7 @@ func (o *Options) streams() uint64 {
 func (c *conn) start(st *stream) {
 	st.begin()
 	c.mu.Lock()
-	for uint64(c.handlers) >= 2*c.srv.opts.streams() || c.out.batch.size > 2*maxQueued {
+	for !c.broken && (uint64(c.handlers) >= 2*c.srv.opts.streams() || c.out.batch.size > 2*maxQueued) {
 		c.room.Wait()
 	}
 	st.window = c.out.initial

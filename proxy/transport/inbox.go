@@ -214,7 +214,7 @@ func (c *conn) replenish() {
 		return
 	}
 	c.mu.Lock()
-	for c.out.batch.size > 2*maxQueued { // or updates would pile up before a peer that only sends
+	for !c.broken && c.out.batch.size > 2*maxQueued { // or updates would pile up before a peer that only sends
 		c.room.Wait()
 	}
 	c.out.windowUpdate(0, whole-c.credit)

@@ -92,6 +92,15 @@ func connect(t testing.TB, addr net.Addr, settings ...http2.Setting) *peer {
 
 func greet(t testing.TB, nc net.Conn, settings ...http2.Setting) *peer {
 	t.Helper()
+	p := newPeer(t, nc)
+	p.must(nc.SetDeadline(time.Now().Add(time.Minute))) // that a test fails and does not hang
+	_, err := io.WriteString(nc, http2.ClientPreface)
+	p.must(err)
+	p.must(p.WriteSettings(settings...))
+	return p
+}
+
+func newPeer(t testing.TB, nc net.Conn) *peer {
 	p := &peer{
 		Framer: http2.NewFramer(nc, nil), t: t, nc: nc, in: http2.NewFramer(nil, nc),
 		streams: make(map[uint32]*heard), settings: make(map[http2.SettingID]uint32), grown: make(map[uint32]int),
@@ -100,10 +109,6 @@ func greet(t testing.TB, nc net.Conn, settings ...http2.Setting) *peer {
 	p.hpack = hpack.NewEncoder(&p.block)
 	p.in.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	p.in.SetMaxReadFrameSize(1<<24 - 1)
-	p.must(nc.SetDeadline(time.Now().Add(time.Minute))) // that a test fails and does not hang
-	_, err := io.WriteString(nc, http2.ClientPreface)
-	p.must(err)
-	p.must(p.WriteSettings(settings...))
 	return p
 }
 

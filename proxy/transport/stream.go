@@ -48,6 +48,7 @@ type stream struct {
 	arrival sync.Cond         // one of the following has changed
 	queue   []mem.BufferSlice // whole messages; those before taken have been taken
 	taken   int
+	shelf   shelf           // of messages in queue
 	spare   mem.BufferSlice // empty, for the next message to be put together in
 	ended   bool            // no more will come: the peer has closed its side
 	failed  error           // the stream is over; what was queued is dropped
@@ -127,6 +128,7 @@ func (st *stream) drop(err error) {
 		m.Free()
 	}
 	st.queue, st.taken = nil, 0
+	st.shelf.free()
 }
 
 func (st *stream) failure() error {
@@ -152,6 +154,9 @@ func (st *stream) deliver(m mem.BufferSlice) {
 		st.mu.Unlock()
 		m.Free()
 		return
+	}
+	if st.waiting() >= crowd && len(m) == 1 && m[0].Len() <= short {
+		st.shelf.put(m, st.conn.srv.opts.Pool)
 	}
 	st.queue = append(st.queue, m)
 	st.mu.Unlock()
@@ -240,6 +245,7 @@ func (st *stream) next(bound time.Duration) (m mem.BufferSlice, credit int, err 
 	st.taken++
 	if st.waiting() == 0 {
 		st.queue, st.taken = st.queue[:0], 0
+		st.shelf.free()
 		credit, st.held = st.held, 0
 	}
 	return m, credit, nil

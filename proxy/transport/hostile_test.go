@@ -1,0 +1,458 @@
+package transport_test
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/net/http2"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/sealmesh/sealmesh/proxy/transport"
+)
+
+// pipes is a listener without a network: what blocks on it is known to testing/synctest,
+// and nothing of the kernel's buffers anything.
+type pipes struct {
+	calls chan net.Conn
+	done  chan struct{}
+}
+
+func (l *pipes) Accept() (net.Conn, error) {
+	select {
+	case nc := <-l.calls:
+		return nc, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+func (l *pipes) Close() error   { close(l.done); return nil }
+func (l *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
+
+// piped runs a server in the test's bubble and returns a connection.
+func piped(t *testing.T, o transport.Options, handler func(grpc.ServerStream) error) (*transport.Server, net.Conn) {
+	t.Helper()
+	l := &pipes{make(chan net.Conn), make(chan struct{})}
+	s := transport.New(o)
+	register(s, handler)
+	go s.Serve(l)
+	t.Cleanup(s.Stop)
+	ours, theirs := net.Pipe()
+	l.calls <- theirs
+	t.Cleanup(func() { ours.Close() })
+	return s, ours
+}
+
+// deaf is a peer that never reads: what it sends leaves from a goroutine of its own.
+func deaf(t *testing.T, nc net.Conn, send func(p *peer)) (over chan struct{}) {
+	over = make(chan struct{})
+	go func() {
+		defer close(over)
+		p := newPeer(t, nc)
+		if _, err := io.WriteString(nc, http2.ClientPreface); err != nil {
+			return
+		}
+		_ = p.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: wide})
+		_ = p.WriteWindowUpdate(0, wide)
+		send(p)
+	}()
+	return over
+}
+
+// TestSlowPreface: who does not say the preface in time is not waited for.
+func TestSlowPreface(t *testing.T) {
+	for _, said := range []string{"", http2.ClientPreface[:10], http2.ClientPreface, http2.ClientPreface + "\x00\x00\x06"} {
+		synctest.Test(t, func(t *testing.T) {
+			_, nc := piped(t, options(t), echo)
+			begin := time.Now()
+			if _, err := io.WriteString(nc, said); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, nc)
+			if took := time.Since(begin); took < time.Minute || took > time.Minute+2*time.Second {
+				t.Errorf("%q: cut off after %v", said, took)
+			}
+		})
+	}
+}
+
+func TestWrongPreface(t *testing.T) {
+	t.Parallel()
+	_, addr := listen(t, options(t), echo)
+	for _, said := range []string{
+		"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", strings.Repeat("x", 100), http2.ClientPreface + "\x00\x00\x08\x06\x00\x00\x00\x00\x0012345678",
+		http2.ClientPreface + "\x00\x00\x00\x04\x01\x00\x00\x00\x00",
+	} {
+		nc, err := net.Dial("unix", addr.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = nc.SetDeadline(time.Now().Add(time.Minute))
+		_, _ = io.WriteString(nc, said)
+		if _, err := io.Copy(io.Discard, nc); err != nil && strings.Contains(err.Error(), "timeout") {
+			t.Errorf("%q is served", said)
+		}
+		nc.Close()
+	}
+}
+
+// TestDeafFloods: whoever asks on without reading the answers is cut off.
+func TestDeafFloods(t *testing.T) {
+	for name, flood := range map[string]func(p *peer, i int) error{
+		"ping":     func(p *peer, i int) error { return p.WritePing(false, [8]byte{}) },
+		"settings": func(p *peer, i int) error { return p.WriteSettings() },
+		"bad headers": func(p *peer, i int) error {
+			return p.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: p.raw(":x", "y"), EndHeaders: true})
+		},
+		"unknown method": func(p *peer, i int) error {
+			return p.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: p.encode(":path", "/x"), EndHeaders: true})
+		},
+		"closed stream": func(p *peer, i int) error {
+			if i == 0 {
+				return p.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: p.encode(":path", "/x"), EndHeaders: true, EndStream: true})
+			}
+			return p.WriteData(1, false, nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, nc := piped(t, options(t), echo)
+				n := 0
+				<-deaf(t, nc, func(p *peer) {
+					for flood(p, n) == nil {
+						n++
+					}
+				})
+				if n < 100 || n > 5000 {
+					t.Errorf("cut off after %d", n)
+				}
+			})
+		})
+	}
+}
+
+// TestHarmlessFloods need no answer, and cost nothing that stays.
+func TestHarmlessFloods(t *testing.T) {
+	t.Parallel()
+	p := meet(t, options(t), echo)
+	p.open(1)
+	for range 20_000 {
+		p.must(p.WriteRSTStream(1, http2.ErrCodeCancel))
+		p.must(p.WritePriority(1, http2.PriorityParam{}))
+		p.must(p.WriteRawFrame(0x42, 0, 0, nil))
+	}
+	p.open(3)
+	for range 20_000 {
+		p.must(p.WriteData(3, false, nil))
+		p.must(p.WriteWindowUpdate(3, 1))
+	}
+	p.send(3, true, "x")
+	if h := p.ended(3); h.status() != "0" {
+		t.Errorf("%+v", h)
+	}
+}
+
+// TestRapidReset (CVE-2023-44487, and CVE-2025-8671, where the peer has us reset): handlers
+// that have not noticed yet bound what the peer may open.
+func TestRapidReset(t *testing.T) {
+	for name, reset := range map[string]func(p *peer, id uint32) error{
+		"by peer": func(p *peer, id uint32) error { return p.WriteRSTStream(id, http2.ErrCodeCancel) },
+		"by us":   func(p *peer, id uint32) error { return p.WriteWindowUpdate(id, 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var running, began atomic.Int32
+				release := make(chan struct{})
+				s, nc := piped(t, options(t), func(s grpc.ServerStream) error {
+					running.Add(1)
+					defer running.Add(-1)
+					began.Add(1)
+					<-s.Context().Done()
+					<-release
+					return nil
+				})
+				const all = 1000
+				p := greet(t, nc)
+				go io.Copy(io.Discard, nc)
+				over := make(chan struct{})
+				go func() {
+					defer close(over)
+					for id := uint32(1); id < 2*all; id += 2 {
+						_ = p.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: p.encode(), EndHeaders: true})
+						_ = reset(p, id)
+					}
+				}()
+				synctest.Wait()
+				if n := running.Load(); n != 2*maxStreams {
+					t.Errorf("%d handlers run", n)
+				}
+				close(release)
+				<-over
+				synctest.Wait()
+				if n := began.Load(); n != all {
+					t.Errorf("%d streams of %d were handled", n, all)
+				}
+				s.Stop()
+			})
+		})
+	}
+}
+
+// TestStopDuringRapidReset: Stop is heard also while the reader waits for handlers.
+func TestStopDuringRapidReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told atomic.Int32
+		release := make(chan struct{})
+		s, nc := piped(t, options(t), func(s grpc.ServerStream) error {
+			<-s.Context().Done()
+			told.Add(1)
+			<-release
+			return nil
+		})
+		p := greet(t, nc)
+		go io.Copy(io.Discard, nc)
+		go func() {
+			for id := uint32(1); ; id += 2 {
+				if p.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: p.encode(), EndHeaders: true}) != nil {
+					return
+				}
+				if id > 2*maxStreams/2 && p.WriteRSTStream(id, http2.ErrCodeCancel) != nil {
+					return
+				}
+			}
+		}()
+		synctest.Wait()
+		stopped := stopping(s.Stop)
+		synctest.Wait()
+		if n := told.Load(); n < 2*maxStreams {
+			t.Errorf("the contexts of %d handlers have ended", n)
+		}
+		close(release)
+		<-stopped
+	})
+}
+
+// TestDeafPeer never reads: what waits for it is bounded, senders wait, and Stop ends all.
+func TestDeafPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var queued, failed atomic.Int64
+		const size = 50_000
+		s, nc := piped(t, options(t), func(s grpc.ServerStream) error {
+			for {
+				if err := s.SendMsg(new(make([]byte, size))); err != nil {
+					if status.Code(err) == codes.Canceled {
+						failed.Add(1)
+					}
+					return err
+				}
+				queued.Add(size)
+			}
+		})
+		over := deaf(t, nc, func(p *peer) {
+			for id := uint32(1); id < 2*maxStreams; id += 2 {
+				_ = p.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: p.encode(), EndHeaders: true})
+			}
+		})
+		<-over
+		synctest.Wait()
+		if n := queued.Load(); n < 100_000 || n > 2*256<<10+64<<10 {
+			t.Errorf("%d bytes are queued", n)
+		}
+		s.Stop()
+		if n := failed.Load(); n != maxStreams {
+			t.Errorf("%d senders were told", n)
+		}
+	})
+}
+
+// TestDeafUploader sends for ever: what it is told of windows must not pile up.
+func TestDeafUploader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := options(t)
+		o.Window, o.ConnWindow = 1, 0 // an update for every frame
+		_, nc := piped(t, o, func(s grpc.ServerStream) error { return s.RecvMsg(new([]byte)) })
+		var sent atomic.Int64
+		over := deaf(t, nc, func(p *peer) {
+			_ = p.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: p.encode(), EndHeaders: true})
+			var some bytes.Buffer
+			for range 100 {
+				p.must(http2.NewFramer(&some, nil).WriteDataPadded(1, false, nil, make([]byte, 255)))
+			}
+			for ; sent.Load() < 1e6; sent.Add(100) {
+				if _, err := nc.Write(some.Bytes()); err != nil {
+					return
+				}
+			}
+		})
+		synctest.Wait()
+		if n := sent.Load(); n < 1000 || n > 2*256<<10/13+1000 {
+			t.Errorf("%d frames were taken", n)
+		}
+		nc.Close()
+		<-over
+	})
+}
+
+// TestContinuationFlood (CVE-2024-24786 and kin): a header block does not grow without end.
+func TestContinuationFlood(t *testing.T) {
+	t.Parallel()
+	p := meet(t, options(t), echo)
+	p.must(p.WriteRawFrame(http2.FrameHeaders, 0, 1, p.encode()))
+	block := p.raw("x", strings.Repeat("y", 8000))
+	for range 20 {
+		p.must(p.WriteContinuation(1, false, block))
+	}
+	if code := p.gone(); code != http2.ErrCodeProtocol {
+		t.Error(code)
+	}
+}
+
+// TestLongHeaders within a frame are refused, and the connection goes on.
+func TestLongHeaders(t *testing.T) {
+	t.Parallel()
+	p := meet(t, options(t), echo)
+	p.settled()
+	if n := p.settings[http2.SettingMaxHeaderListSize]; n != 16<<10 {
+		t.Errorf("%d bytes are announced", n)
+	}
+	p.headers(1, true, p.encode("a", strings.Repeat("x", 8000), "b", strings.Repeat("y", 7000)))
+	p.headers(3, true, p.encode("a", strings.Repeat("x", 8000), "b", strings.Repeat("y", 8000), "c", "z"))
+	p.headers(5, true, p.encode())
+	for id, code := range map[uint32]string{1: "0", 3: "8", 5: "0"} {
+		if h := p.ended(id); h.status() != code {
+			t.Errorf("%d: %+v", id, h)
+		}
+	}
+}
+
+// TestHalfAMessage is no message, and no end of a stream: the handler gets Canceled, not io.EOF.
+func TestHalfAMessage(t *testing.T) {
+	t.Parallel()
+	whole := frame("whole", strings.Repeat("half", 10_000))
+	for name, end := range map[string]func(p *peer){
+		"END_STREAM": func(p *peer) { p.must(p.WriteData(1, true, nil)) },
+		"trailers":   func(p *peer) { p.headers(1, true, p.raw("x", "y")) },
+		"reset":      func(p *peer) { p.must(p.WriteRSTStream(1, http2.ErrCodeNo)) },
+		"close":      func(p *peer) { p.nc.Close() },
+		"GOAWAY":     func(p *peer) { p.must(p.WriteGoAway(0, 0, nil)); p.nc.Close() },
+	} {
+		for _, n := range []int{1, 9, 11, 15, 16, 10_000} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				got := make(chan error, 1)
+				p := meet(t, options(t), func(s grpc.ServerStream) error {
+					for {
+						var b []byte
+						if err := s.RecvMsg(&b); err != nil {
+							got <- err
+							return err
+						}
+						if string(b) != "whole" {
+							t.Errorf("message %.10q", b)
+						}
+					}
+				})
+				p.open(1)
+				p.must(p.WriteData(1, false, whole[:n]))
+				end(p)
+				if err := <-got; status.Code(err) != codes.Canceled {
+					t.Errorf("after %d bytes: %v", n, err)
+				}
+			})
+		}
+	}
+}
+
+// TestAnnouncedLength costs no memory before the bytes come.
+func TestAnnouncedLength(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	p := meet(t, o, echo)
+	const streams = 50
+	for id := uint32(1); id < 2*streams; id += 2 {
+		p.open(id)
+		p.must(p.WriteData(id, false, frame(strings.Repeat("x", maxMessage))[:6]))
+	}
+	p.settled()
+	if n := o.Pool.(*countingPool).peak(); n > streams*16<<10 {
+		t.Errorf("%d bytes for %d streams", n, streams)
+	}
+}
+
+// TestManySmallMessages that wait for the handler take memory by their length.
+func TestManySmallMessages(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	release := make(chan struct{})
+	p := meet(t, o, func(s grpc.ServerStream) error { <-release; return echo(s) })
+	p.open(1)
+	var want []string
+	for i := range 8000 {
+		want = append(want, random8(i)[:1+i%3])
+	}
+	for some := range slices.Chunk(want, 2000) {
+		p.send(1, false, some...)
+	}
+	p.settled()
+	if n := o.Pool.(*countingPool).peak(); n > 100_000 {
+		t.Errorf("%d bytes are held for %d messages", n, len(want))
+	}
+	close(release)
+	p.must(p.WriteData(1, true, nil))
+	if h := p.ended(1); h.status() != "0" || !slices.Equal(h.messages(), want) {
+		t.Errorf("%s, %d messages of %d", h.status(), len(h.messages()), len(want))
+	}
+}
+
+func random8(i int) string { return string(random(8 + i%5)) }
+
+// TestHandlerLeaves while messages wait, and while one is half here.
+func TestHandlerLeaves(t *testing.T) {
+	t.Parallel()
+	leave := make(chan struct{})
+	p := meet(t, options(t), func(grpc.ServerStream) error { <-leave; return nil })
+	p.open(1)
+	p.send(1, false, "a", "b")
+	p.must(p.WriteData(1, false, frame(strings.Repeat("x", 100_000))[:10_000]))
+	close(leave)
+	for !p.of(1).ended {
+		p.must(p.WriteData(1, false, make([]byte, 10)))
+		p.settled()
+	}
+	if h := p.of(1); h.status() != "0" {
+		t.Errorf("%+v", h)
+	}
+	p.settled()
+}
+
+// TestLateGoroutine: what a handler leaves behind is told, and breaks nothing.
+func TestLateGoroutine(t *testing.T) {
+	t.Parallel()
+	got := make(chan error, 2)
+	p := meet(t, options(t), func(s grpc.ServerStream) error {
+		go func() {
+			got <- s.RecvMsg(new([]byte))
+			got <- s.SendMsg(new([]byte))
+		}()
+		return nil
+	})
+	p.open(1)
+	p.ended(1)
+	for range 2 {
+		if err := <-got; status.Code(err) != codes.Canceled {
+			t.Error(err)
+		}
+	}
+	p.settled()
+	if h := p.of(1); len(h.data) > 0 {
+		t.Errorf("%+v", h)
+	}
+}
