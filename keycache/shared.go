@@ -72,6 +72,7 @@ func (k *key) degraded(wraps []envelope.Wrap) bool { return len(k.candidates(wra
 
 // share returns the data key that is due: the one in the store, else a new one.
 func (k *key) share(ctx context.Context, old *dataKey, parent trace.SpanContext) (*dataKey, error) {
+	ctx = below(ctx, parent)
 	if k.use == hsm.SealOnly {
 		return k.claim(ctx, ownPlace(), old, parent)
 	}
@@ -242,7 +243,7 @@ func (k *key) loadStored(ctx context.Context, id envelope.KeyID, parent trace.Sp
 	if d := k.table.get(id); d != nil && d.usable(k.cache.now()) {
 		return d, nil
 	}
-	r, err := k.shelf.get(ctx, id)
+	r, err := k.shelf.get(below(ctx, parent), id)
 	if err != nil {
 		return nil, err
 	}

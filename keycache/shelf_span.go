@@ -23,6 +23,15 @@ const (
 	attrPort         = attribute.Key("server.port")
 )
 
+// below returns a context whose store calls are spans below the exchange that was the first to
+// need them. parent is that one's caller; it may have none.
+func below(ctx context.Context, parent trace.SpanContext) context.Context {
+	if !parent.IsValid() {
+		return ctx
+	}
+	return trace.ContextWithRemoteSpanContext(ctx, parent)
+}
+
 // observe has every request that the store makes to its back end become a span,
 // below the one in ctx.
 func (h *shelf) observe(ctx context.Context) context.Context {

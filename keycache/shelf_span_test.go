@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/keycache/store"
 	"github.com/sealmesh/sealmesh/keycache/store/dir"
 	"go.opentelemetry.io/otel/attribute"
@@ -128,5 +130,44 @@ func TestStoreSpansNameNoDataKey(t *testing.T) {
 		if names[name] != 1 {
 			t.Errorf("%d spans %q, want 1: %v", names[name], name, names)
 		}
+	}
+}
+
+// They are below the exchange that was the first to need them, since a sidecar begins no trace.
+func TestStoreSpansHaveAParent(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	m := newKMS("a")
+	x := keyuse.Exchange{TraceID: [16]byte{1}, ParentID: [8]byte{2}}
+	var text []byte
+	ended := spansOf(t, func(tracer trace.Tracer) {
+		for i := range 2 {
+			d, err := dir.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			opt := storing(d, true)
+			opt.Tracer = tracer
+			r := newRig(t, keyOf(m), opt)
+			s := r.Session(t.Context(), x)
+			if i == 0 {
+				text, err = s.Seal(nil, r.tag, codec.Text, []byte("v"))
+			} else {
+				_, _, err = s.Open(nil, r.tag, text)
+			}
+			if err := errors.Join(err, s.Close(err)); err != nil {
+				t.Fatal(err)
+			}
+			r.end()
+		}
+	})
+	names := map[string]bool{}
+	for _, s := range ended {
+		names[s.Name()] = true
+		if s.Parent().SpanID() != x.ParentID || s.SpanContext().TraceID() != x.TraceID {
+			t.Errorf("%s: parent %v", s.Name(), s.Parent())
+		}
+	}
+	if !names["find store"] || !names["claim store"] || !names["get store"] {
+		t.Errorf("spans %v", names)
 	}
 }
