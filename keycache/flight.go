@@ -35,6 +35,13 @@ type flights struct {
 	m  map[[32]byte]*flight
 }
 
+// has reports whether the flight of that id is on its way.
+func (fs *flights) has(id [32]byte) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.m[id] != nil
+}
+
 // join returns the flight of that id, and starts run when there is none.
 func (k *key) join(id [32]byte, run func(context.Context) (*dataKey, error)) *flight {
 	fs := &k.flights

@@ -55,12 +55,25 @@ func (d *dataKey) schedule(now, at time.Duration) {
 	d.timer.Reset(wait)
 }
 
+// scheduleAt is schedule without the lock held, for a d that still lives.
+func (d *dataKey) scheduleAt(now, at time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.dead {
+		d.schedule(now, at)
+	}
+}
+
 // tick does what is due: it has d verified, lets it lie dormant, or evicts it.
 func (d *dataKey) tick() {
 	now := d.key.cache.now()
 	switch {
 	case !d.usable(now):
 		d.key.evict(d, expired)
+	case d.key.flights.has(d.sum):
+		// A call that took long may have set the timer in the moment before it ends, and
+		// to join it would be to ask nobody.
+		d.scheduleAt(now, now+landing)
 	case d.due(now):
 		d.key.refresh(d, trace.SpanContext{})
 	case d.unusedFor(now) >= d.key.bounds.Hard:

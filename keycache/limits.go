@@ -41,6 +41,8 @@ const (
 	// waits for its KMS past the soft bound. One that takes longer counts as unavailable,
 	// and the key serves as stale until the answer comes.
 	staleWait = time.Second
+	// landing is longer than a flight takes to end once it has its answer.
+	landing = 10 * time.Millisecond
 	// corruptFor and deniedFor are how long a failure is remembered.
 	corruptFor = 30 * time.Second
 	deniedFor  = 5 * time.Second
