@@ -47,9 +47,9 @@ func TestKeyUses(t *testing.T) {
 	} {
 		for mode, m := range bodyModes {
 			t.Run(c.name+"/"+mode, func(t *testing.T) {
-				r := newRig(t, rigOptions{})
+				r := newRig(t, rigOptions{policy: m.policy})
 				sealed := r.seal(`{"secret":5}`)
-				front := r.front(dataplane.Config{Mode: bothWays(m), Faults: dataplane.Faults{Chunks: []int{11, 4000}}}, nil)
+				front := r.front(dataplane.Config{Mode: bothWays(m.mode), Faults: dataplane.Faults{Chunks: []int{11, 4000}}}, nil)
 				_, _, _ = front.post(c.path, "application/json", strings.NewReader(c.body(sealed))) // a streamed refusal may break the connection
 				r.idle()
 				var got []string
@@ -206,9 +206,9 @@ func TestBestEffortCounts(t *testing.T) {
 func TestNoRecordNoKey(t *testing.T) {
 	for mode, m := range bodyModes {
 		t.Run(mode, func(t *testing.T) {
-			r := newRig(t, rigOptions{recorder: keyuse.Options{QueueBytes: keyuse.MinQueueBytes}})
+			r := newRig(t, rigOptions{policy: m.policy, recorder: keyuse.Options{QueueBytes: keyuse.MinQueueBytes}})
 			r.collector.Refuse(codes.Unavailable)
-			front := r.front(dataplane.Config{Mode: bothWays(m)}, nil)
+			front := r.front(dataplane.Config{Mode: bothWays(m.mode)}, nil)
 			refused := false
 			for range 400 {
 				status, got, err := front.post("/seal/x", "application/json", strings.NewReader(`{"secret":"`+canary+`"}`))

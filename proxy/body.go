@@ -74,6 +74,9 @@ func (x *exchange) duplex(d *direction, j *job) error {
 		return nil
 	}
 	end, phase, segs := j.req.EndOfStream, j.req.Phase, j.body
+	if d.owed {
+		return x.gather(d, j, end)
+	}
 	if d.plan == nil {
 		d.ended = end
 		return x.emit(j, phase, segs, end)
@@ -121,7 +124,12 @@ func (x *exchange) trailers(d *direction, phase wire.Phase) error {
 	if err := x.covered(d); err != nil {
 		return err
 	}
-	if d.plan != nil && !d.ended {
+	switch {
+	case d.owed:
+		if err := x.deliver(d, nil, false); err != nil {
+			return err
+		}
+	case d.plan != nil && !d.ended:
 		if err := x.flush(d, phase); err != nil {
 			return err
 		}

@@ -18,8 +18,15 @@ func bothWays(mode wire.BodyMode) dataplane.Mode {
 		RequestTrailers: duplex, ResponseTrailers: duplex}
 }
 
-var bodyModes = map[string]wire.BodyMode{
-	"BUFFERED": wire.ModeBuffered, "STREAMED": wire.ModeStreamed, "FULL_DUPLEX_STREAMED": wire.ModeFullDuplex,
+// bodyModes are the forms in which a body may come and be handled.
+var bodyModes = map[string]struct {
+	mode   wire.BodyMode
+	policy string
+}{
+	"BUFFERED":             {wire.ModeBuffered, rigPolicy},
+	"STREAMED":             {wire.ModeStreamed, streamedPolicy},
+	"FULL_DUPLEX_STREAMED": {wire.ModeFullDuplex, streamedPolicy},
+	"whole":                {wire.ModeFullDuplex, rigPolicy},
 }
 
 func shapes() map[string]string {
@@ -46,11 +53,11 @@ func TestRoundTripUnderFaults(t *testing.T) {
 		"early close":   {EarlyClose: true},
 		"half close":    {HalfClose: true},
 	}
-	r := newRig(t, rigOptions{})
 	for mode, m := range bodyModes {
+		r := newRig(t, rigOptions{policy: m.policy})
 		for fault, f := range faults {
 			t.Run(mode+"/"+fault, func(t *testing.T) {
-				front := r.front(dataplane.Config{Mode: bothWays(m), Faults: f}, nil)
+				front := r.front(dataplane.Config{Mode: bothWays(m.mode), Faults: f}, nil)
 				for name, body := range shapes() {
 					if len(body) > 5_000 && fault == "single bytes" {
 						continue // one message a byte
@@ -82,12 +89,12 @@ func TestAttributesStandIn(t *testing.T) {
 // A stream that breaks at any message leaves the client with an error, and the
 // upstream without a value in clear.
 func TestBreakAtEveryMessage(t *testing.T) {
-	r := newRig(t, rigOptions{})
 	for mode, m := range bodyModes {
+		r := newRig(t, rigOptions{policy: m.policy})
 		for at := range 8 {
 			t.Run(fmt.Sprintf("%s/%d", mode, at), func(t *testing.T) {
 				var broke atomic.Bool
-				front := r.front(dataplane.Config{Mode: bothWays(m), Faults: dataplane.Faults{
+				front := r.front(dataplane.Config{Mode: bothWays(m.mode), Faults: dataplane.Faults{
 					Chunks: []int{20},
 					Kill: func(_ wire.Phase, n int) bool {
 						if n != at {
@@ -108,10 +115,10 @@ func TestBreakAtEveryMessage(t *testing.T) {
 
 // A client that goes away in the middle of a body leaves nothing behind.
 func TestClientReset(t *testing.T) {
-	r := newRig(t, rigOptions{})
 	for mode, m := range bodyModes {
+		r := newRig(t, rigOptions{policy: m.policy})
 		t.Run(mode, func(t *testing.T) {
-			front := r.front(dataplane.Config{Mode: bothWays(m), Faults: dataplane.Faults{Chunks: []int{40}, ResetAfter: 60}}, nil)
+			front := r.front(dataplane.Config{Mode: bothWays(m.mode), Faults: dataplane.Faults{Chunks: []int{40}, ResetAfter: 60}}, nil)
 			if status, got, err := front.post("/both/x", "application/json", strings.NewReader(shapes()["small"])); err == nil && status < 400 {
 				t.Errorf("status %d: %s", status, got)
 			}
@@ -123,7 +130,7 @@ func TestClientReset(t *testing.T) {
 // A streamed body that stands still ends after limits.exchange.
 func TestStalledBody(t *testing.T) {
 	for _, sent := range []string{`{"secret": "` + canary, ""} { // "": the headers came, and no byte more
-		r := newRig(t, rigOptions{policy: strings.Replace(rigPolicy, "limits: {", "limits: {exchange: 100ms, ", 1)})
+		r := newRig(t, rigOptions{policy: strings.Replace(streamedPolicy, "limits: {", "limits: {exchange: 100ms, ", 1)})
 		front := r.front(dataplane.Config{Mode: bothWays(wire.ModeFullDuplex)}, nil)
 		body, w := io.Pipe()
 		go func() { _, _ = io.WriteString(w, sent) }()

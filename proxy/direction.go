@@ -30,6 +30,10 @@ type direction struct {
 	reach   int           // how far to fetch ahead next time
 	fields  int           // replaced so far
 	pass    bool          // the body passes unread, explicitly
+
+	owed bool // the reply to the headers waits for the whole body; see whole.go
+	size int  // bytes of it so far
+	kept *job // what has come of it, nil for nothing
 }
 
 func (d *direction) name() string {
@@ -262,10 +266,10 @@ func (d *direction) admit() error {
 	return d.session.Admit()
 }
 
-// length sets content-length where Envoy keeps it and checks it: in BUFFERED
-// mode with headers. In every other mode Envoy has removed it.
+// length sets content-length, which is known when the body is whole. In BUFFERED mode with
+// headers Envoy checks it.
 func (d *direction) length(n int, r *wire.Reply) {
-	if d.mode == wire.ModeBuffered && d.head.headers && d.head.hasLength {
+	if d.head.headers && d.head.hasLength {
 		r.Set = append(r.Set, wire.Header{Name: "content-length", Value: strconv.Itoa(n)})
 	}
 }

@@ -49,6 +49,7 @@ func (x *exchange) end() {
 		if !d.ended {
 			_ = d.close(errAborted)
 		}
+		d.forget()
 	}
 	if x.span != nil {
 		x.span.SetAttributes(attribute.String("sealmesh.route", x.routeName()))

@@ -210,15 +210,16 @@ func (x *exchange) headers(d *direction, req *wire.Request) error {
 	} else if err := x.covered(d); err != nil {
 		return err
 	}
-	reply := x.answer(req.Phase)
-	if !d.response && d.head.override && x.rt.byMethod {
-		reply.Remove = append(reply.Remove, methodOverrides...)
+	if x.route != nil && !req.EndOfStream {
+		if err := d.begin(); err != nil {
+			return err
+		}
+		if d.whole() {
+			d.owed = true // and sent by deliver
+			return nil
+		}
 	}
-	if x.route == nil {
-		reply.Mode = &wire.Protocol{Request: wire.ModeNone, Response: wire.ModeNone}
-	} else if err := x.edit(d, req.EndOfStream, reply); err != nil {
-		return err
-	}
+	reply := x.head(d, req.EndOfStream)
 	if req.EndOfStream {
 		if err := d.close(nil); err != nil {
 			return err
@@ -230,35 +231,48 @@ func (x *exchange) headers(d *direction, req *wire.Request) error {
 	return x.send(reply)
 }
 
-// edit puts the headers of a protected route right, and readies the body.
-func (x *exchange) edit(d *direction, noBody bool, reply *wire.Reply) error {
+// head begins the reply to the headers of direction d, put right for what is known of its
+// body: noBody says that none follows.
+func (x *exchange) head(d *direction, noBody bool) *wire.Reply {
+	phase := wire.RequestHeaders
+	if d.response {
+		phase = wire.ResponseHeaders
+	}
+	reply := x.answer(phase)
+	if !d.response && d.head.override && x.rt.byMethod {
+		reply.Remove = append(reply.Remove, methodOverrides...)
+	}
+	if x.route == nil {
+		reply.Mode = &wire.Protocol{Request: wire.ModeNone, Response: wire.ModeNone}
+		return reply
+	}
 	if !d.response {
-		if x.response.plan != nil {
+		if x.response.plan != nil && d.head.partial {
 			reply.Remove = append(reply.Remove, fromUpstream...)
 		}
 		if m := strengthen(d.head.ifMatch); m != d.head.ifMatch {
 			reply.Set = append(reply.Set, wire.Header{Name: "if-match", Value: m})
 		}
 	}
-	if d.plan == nil {
-		return nil
+	if d.plan != nil {
+		d.edit(noBody, reply)
 	}
-	if d.response {
+	return reply
+}
+
+// edit puts right what the headers say of a body that has rules.
+func (d *direction) edit(noBody bool, reply *wire.Reply) {
+	if d.response && d.head.ranges {
 		reply.Remove = append(reply.Remove, "accept-ranges")
 	}
-	if noBody {
-		if d.response {
-			// HEAD and 304: the length and the tag are those of the sealed body.
-			reply.Remove = append(reply.Remove, "content-length")
-			bodyEdits(&d.head, reply)
-		}
-		return nil
+	switch {
+	case noBody && d.response: // HEAD and 304: the length and the tag are those of the sealed body
+	case noBody, d.pass, d.mode == wire.ModeBuffered, d.whole():
+		return
 	}
-	if err := d.begin(); err != nil {
-		return err
+	// Envoy lets the length stand where allow_content_length_header is set.
+	if d.head.hasLength {
+		reply.Remove = append(reply.Remove, "content-length")
 	}
-	if d.mode != wire.ModeBuffered && !d.pass {
-		bodyEdits(&d.head, reply)
-	}
-	return nil
+	bodyEdits(&d.head, reply)
 }

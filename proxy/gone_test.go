@@ -55,7 +55,7 @@ func TestGoneWhileAKeyIsFetched(t *testing.T) {
 // One that leaves in the middle of a streamed body: what was sealed of it is on record, once.
 func TestGoneInABody(t *testing.T) {
 	for _, m := range []mode{streamed, duplex} {
-		r := newRig(t, rigOptions{})
+		r := newRig(t, rigOptions{policy: streamedPolicy})
 		ctx, leave := context.WithCancel(t.Context())
 		s := r.process(t, ctx)
 		for _, m := range []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), m, none), reqBody(`[{"secret":1},`, false), reqBody(`{"secret":2},`, false)} {

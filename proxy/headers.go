@@ -22,7 +22,10 @@ type message struct {
 	hasLength          bool // content-length is there
 	empty              bool // content-length: 0
 	upgrade            bool
-	override           bool // a header that some frameworks take for the method
+	override           bool // a header of methodOverrides
+	digest             bool // a header of bodyDigests
+	partial            bool // a header of fromUpstream
+	ranges             bool // accept-ranges
 	headers            bool // from headers; false: from attributes
 	named              seen // what says which request this is
 }
@@ -56,6 +59,12 @@ func readHeaders(req *wire.Request) (m message) {
 			m.upgrade = true
 		case "x-http-method-override", "x-http-method", "x-method-override":
 			m.override = true
+		case "digest", "content-digest", "repr-digest", "content-md5":
+			m.digest = true
+		case "accept-encoding", "range", "if-range":
+			m.partial = true
+		case "accept-ranges":
+			m.ranges = true
 		case "content-type":
 			// Two content types are none: the upstream might believe the other one.
 			m.contentType = join(m.contentType, value, &types)
@@ -86,8 +95,9 @@ func join(have string, value []byte, n *int) string {
 	return have + ", " + string(value)
 }
 
-// Attributes that the generated Envoy configuration asks for where it sends no
-// request headers: each costs less than the headers' own pair of messages.
+// Attributes that stand in for request headers where Envoy is configured to send none. The
+// generated configuration sends headers: Envoy computes all of a filter's attributes for each
+// exchange, whatever its route needs, which costs more than the messages that they save.
 const (
 	attrPath     = "request.path"
 	attrMethod   = "request.method"
@@ -157,12 +167,9 @@ var fromUpstream = []string{"accept-encoding", "range", "if-range"}
 // they are removed, or a request could be one thing to the policy and another to the upstream.
 var methodOverrides = []string{"x-http-method-override", "x-http-method", "x-method-override"}
 
-// MethodOverrides, DigestHeaders and WholeBodyHeaders name what an exchange removes from requests
-// of a policy that matches by method, from those whose body it rewrites, and from requests whose response it reads: for an Envoy that
-// sends no request headers and so has to remove them itself.
-func MethodOverrides() []string  { return slices.Clone(methodOverrides) }
-func DigestHeaders() []string    { return slices.Clone(bodyDigests) }
-func WholeBodyHeaders() []string { return slices.Clone(fromUpstream) }
+// MethodOverrides names what an exchange removes from requests of a policy that matches by
+// method, for the routes on which Envoy does not ask and so has to remove them itself.
+func MethodOverrides() []string { return slices.Clone(methodOverrides) }
 
 // weaken turns a strong entity tag into a weak one (RFC 9110 §8.8.1): the bytes
 // that a client sees are not the bytes that the upstream tagged.
@@ -177,9 +184,12 @@ func weaken(etag string) string {
 // client sends back the tag that it got from us, and the upstream knows its own.
 func strengthen(ifMatch string) string { return strings.ReplaceAll(ifMatch, `W/"`, `"`) }
 
-// bodyEdits are the header edits that a changed body of either direction needs.
+// bodyEdits are the header edits that a changed body of either direction needs. Only what is
+// there is removed, here as elsewhere: each name costs Envoy a search of its headers.
 func bodyEdits(m *message, r *wire.Reply) {
-	r.Remove = append(r.Remove, bodyDigests...)
+	if m.digest {
+		r.Remove = append(r.Remove, bodyDigests...)
+	}
 	if weak := weaken(m.etag); weak != m.etag {
 		r.Set = append(r.Set, wire.Header{Name: "etag", Value: weak})
 	}

@@ -19,6 +19,7 @@ type job struct {
 	out    codec.Output
 	req    *wire.Request // owns body; nil where nothing does
 	body   [][]byte
+	own    []*[]byte // buffers of chunks that came later; see add
 	pieces [][]byte
 	refs   atomic.Int32
 	free   func() // j.unref, bound once
@@ -55,10 +56,49 @@ func (j *job) unref() {
 		j.req.Free()
 		j.req = nil
 	}
-	j.body = nil
+	for _, b := range j.own {
+		codec.PutBuffer(b)
+	}
+	clear(j.own)
+	j.own, j.body = j.own[:0], nil
 	clear(j.pieces)
 	j.pieces = j.pieces[:0]
 	jobs.Put(j)
+}
+
+const (
+	minOwn = 4 << 10
+	maxOwn = 1 << 20
+)
+
+// add copies what came later of the body: to keep the transport's buffers of many small
+// chunks would take far more memory than their bytes. done must be called before the body is read.
+func (j *job) add(body [][]byte, have int) {
+	for _, p := range body {
+		for len(p) > 0 {
+			last := len(j.own) - 1
+			if last < 0 || len(*j.own[last]) == cap(*j.own[last]) {
+				j.own = append(j.own, codec.GetBuffer(min(max(len(p), have, minOwn), maxOwn)))
+				last++
+			}
+			b := j.own[last]
+			n := min(len(p), cap(*b)-len(*b))
+			*b = append(*b, p[:n]...)
+			p = p[n:]
+		}
+	}
+}
+
+// done joins what was added to the body.
+func (j *job) done() {
+	if len(j.own) == 0 {
+		return
+	}
+	j.pieces = append(j.pieces, j.body...)
+	for _, b := range j.own {
+		j.pieces = append(j.pieces, *b)
+	}
+	j.body = j.pieces
 }
 
 // chunk returns the next run of segments of at most maxChunk bytes in all, and

@@ -18,7 +18,7 @@ var envelopeText = regexp.MustCompile(`sm1\.[A-Za-z0-9_-]+`)
 // of another exchange; and the race detector sees it, where it watches.
 func TestBuffersOutliveTheirReplies(t *testing.T) {
 	const exchanges, chunks = 8, 24
-	r := newRig(t, rigOptions{})
+	r := newRig(t, rigOptions{policy: streamedPolicy})
 	for _, path := range []string{"/seal/x", "/skip/x"} {
 		var sent sync.WaitGroup // each has sent more than a stream's window holds
 		sent.Add(exchanges)

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -77,6 +78,9 @@ routes:
     match: {path: /skip/**}
     skip: true
 `
+
+// streamedPolicy is rigPolicy with every body streamed.
+var streamedPolicy = regexp.MustCompile(`(request|response): +\{`).ReplaceAllString(rigPolicy, "$0 body: streamed, ")
 
 // A rig is a proxy.Server on a unix socket, with real keys and a real collector.
 type rig struct {

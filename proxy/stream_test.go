@@ -141,7 +141,7 @@ func n(replies ...int) []int { return replies }
 // What is refused ends with an immediate response of that code, and then with an
 // error, and nothing that was sent before has a value in clear.
 func TestRefusedSequences(t *testing.T) {
-	r := newRig(t, rigOptions{})
+	r := newRig(t, rigOptions{policy: streamedPolicy})
 	observed := first(reqHead("/seal/x", false, "content-type", jsonType), buffered, none)
 	observed.ObservabilityMode = true
 	for _, c := range []struct {
@@ -213,7 +213,7 @@ func TestRefusedSequences(t *testing.T) {
 // What is refused once the client has seen response headers ends with a reset: an error, and
 // no reply to that message.
 func TestResetSequences(t *testing.T) {
-	r := newRig(t, rigOptions{})
+	r := newRig(t, rigOptions{policy: streamedPolicy})
 	for _, c := range []struct {
 		name    string
 		msgs    []*msg
@@ -242,7 +242,7 @@ func TestResetSequences(t *testing.T) {
 
 // Sequences that are odd, but right.
 func TestOddSequences(t *testing.T) {
-	r := newRig(t, rigOptions{})
+	r := newRig(t, rigOptions{policy: streamedPolicy})
 	empty := new(msg)
 	for _, c := range []struct {
 		name    string
@@ -342,7 +342,7 @@ func TestSkippedBodyIsEchoed(t *testing.T) {
 
 // An early end in the middle of a body never ends well.
 func TestHalfCloseInABody(t *testing.T) {
-	r := newRig(t, rigOptions{})
+	r := newRig(t, rigOptions{policy: streamedPolicy})
 	for _, m := range []mode{buffered, streamed, duplex} {
 		_, err := r.play(t, []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), m, none)}, n(1), true)
 		if err == io.EOF || status.Code(err) == codes.OK {

@@ -83,12 +83,12 @@ const (
 
 // Spec is a stack to start.
 type Spec struct {
-	Name    string
-	Kind    Kind
-	Chunked bool     // request headers travel as attributes
-	Spans   bool     // request spans of the OTel SDK too, besides key uses
-	Env     []string // more of the processor's environment
-	Args    []string // more of its arguments
+	Name     string
+	Kind     Kind
+	Buffered bool     // Envoy keeps bodies, in body mode BUFFERED, as a peer needs it
+	Spans    bool     // request spans of the OTel SDK too, besides key uses
+	Env      []string // more of the processor's environment
+	Args     []string // more of its arguments
 }
 
 // A Stack is one contestant: an Envoy, and what it asks.
@@ -128,7 +128,7 @@ func (r *Rig) Start(ctx context.Context, spec Spec) (*Stack, error) {
 			return nil, err
 		}
 	}
-	s.Envoy, s.Addr, err = r.startEnvoy(ctx, s.Dir, p, bootstrap.Options{Chunked: spec.Chunked}, spec.Kind != None)
+	s.Envoy, s.Addr, err = r.startEnvoy(ctx, s.Dir, p, bootstrap.Options{Buffered: spec.Buffered}, spec.Kind != None)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ the filter disabled.
 	f.StringVar(&opt.Listen, "listen", "127.0.0.1:10000", "where clients connect")
 	f.StringVar(&opt.Upstream, "upstream", "", "the protected service, host:port")
 	f.StringVar(&opt.Admin, "admin", "", "Envoy's admin endpoint, host:port (default none)")
-	f.BoolVar(&opt.Chunked, "chunked", false, "the upstream takes chunked request bodies: fewer messages, no content-length")
+	f.BoolVar(&opt.Buffered, "buffered", false, "Envoy keeps buffered bodies, in place of sealmesh: for Envoy before 1.38, and for routes with retries")
 	f.BoolVar(&opt.HTTP2, "http2", false, "speak HTTP/2 to the upstream (gRPC)")
 	_ = c.MarkFlagRequired("upstream")
 	return c

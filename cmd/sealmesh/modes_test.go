@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/sealmesh/sealmesh/proxy"
 	"github.com/sealmesh/sealmesh/proxy/bootstrap"
 )
 
@@ -28,6 +30,22 @@ func setMode(t *testing.T, b *bootstrapv3.Bootstrap, edit func(*procv3.Processin
 		editRoute(t, r, edit)
 	}
 	must(t, filter.GetTypedConfig().MarshalFrom(&manager))
+}
+
+// setFilter edits the ext_proc filter of b.
+func setFilter(t *testing.T, b *bootstrapv3.Bootstrap, edit func(*procv3.ExternalProcessor)) {
+	t.Helper()
+	if edit == nil {
+		return
+	}
+	packed := b.StaticResources.Listeners[0].FilterChains[0].Filters[0].GetTypedConfig()
+	var manager hcmv3.HttpConnectionManager
+	must(t, packed.UnmarshalTo(&manager))
+	var f procv3.ExternalProcessor
+	must(t, manager.HttpFilters[0].GetTypedConfig().UnmarshalTo(&f))
+	edit(&f)
+	must(t, manager.HttpFilters[0].GetTypedConfig().MarshalFrom(&f))
+	must(t, packed.MarshalFrom(&manager))
 }
 
 func editRoute(t *testing.T, r *routev3.Route, edit func(*procv3.ProcessingMode)) {
@@ -67,11 +85,15 @@ func TestEnvoyModes(t *testing.T) {
 		name     string
 		path     string
 		edit     func(*procv3.ProcessingMode)
+		filter   func(*procv3.ExternalProcessor)
 		option   bootstrap.Options
 		buffered bool
 	}{
-		{name: "BUFFERED", path: "/buffered/x", buffered: true},
-		{name: "BUFFERED with attributes", path: "/buffered/x", option: bootstrap.Options{Chunked: true}},
+		{name: "whole", path: "/buffered/x", buffered: true},
+		{name: "BUFFERED", path: "/buffered/x", option: bootstrap.Options{Buffered: true}, buffered: true},
+		{name: "BUFFERED with attributes", path: "/buffered/x", option: bootstrap.Options{Buffered: true}, edit: func(m *procv3.ProcessingMode) {
+			m.RequestHeaderMode = procv3.ProcessingMode_SKIP
+		}, filter: func(f *procv3.ExternalProcessor) { f.RequestAttributes = proxy.RequestAttributes }},
 		{name: "FULL_DUPLEX_STREAMED", path: "/streamed/x"},
 		{name: "STREAMED", path: "/buffered/x", edit: func(m *procv3.ProcessingMode) {
 			m.RequestBodyMode, m.ResponseBodyMode = procv3.ProcessingMode_STREAMED, procv3.ProcessingMode_STREAMED
@@ -81,7 +103,10 @@ func TestEnvoyModes(t *testing.T) {
 		t.Run(mode.name, func(t *testing.T) {
 			opt := stackOptions{bootstrap: mode.option}
 			if mode.edit != nil {
-				opt.mutate = func(b *bootstrapv3.Bootstrap) { setMode(t, b, mode.edit) }
+				opt.mutate = func(b *bootstrapv3.Bootstrap) {
+					setMode(t, b, mode.edit)
+					setFilter(t, b, mode.filter)
+				}
 			}
 			s := newStack(t, opt)
 			for name, body := range bodies() {
@@ -116,8 +141,8 @@ func (s *stack) roundTrip(t *testing.T, path, body string, chunked, buffered boo
 	if n, want := strings.Count(up.body, "sm1."), strings.Count(body, "\"secret\""); n != want {
 		t.Errorf("the upstream got %d envelopes, not %d", n, want)
 	}
-	if buffered && !chunked && up.length != int64(len(up.body)) {
-		t.Errorf("content-length %d for %d bytes", up.length, len(up.body))
+	if buffered && !chunked && (up.length != int64(len(up.body)) || got.header.Get("Content-Length") != strconv.Itoa(len(body))) {
+		t.Errorf("content-length %d for %d bytes, %q for %d", up.length, len(up.body), got.header.Get("Content-Length"), len(body))
 	}
 }
 

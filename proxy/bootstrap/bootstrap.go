@@ -2,10 +2,15 @@
 // ext_proc filter that fails closed, and, route by route, the body modes and the
 // fewest phases that the rules of the route call for.
 //
-// Every phase that Envoy is not asked for saves both sides a pair of messages. A
-// route that is skipped has the filter disabled, and costs nothing. A request
-// that no route covers still sends its headers, so that sealmesh has the last word on what
-// a path matches: were the two ever to disagree, the request is refused.
+// Every message that Envoy waits for costs both sides. So a body travels in
+// FULL_DUPLEX_STREAMED, where headers and body go out together and come back together: sealmesh
+// keeps a buffered body until it is whole, and sets its length. A direction without rules is not
+// sent. A route that is skipped has the filter disabled, and costs nothing. A request that no
+// route covers still sends its headers, so that sealmesh has the last word on what a path
+// matches: were the two ever to disagree, the request is refused.
+//
+// Headers are not replaced by attributes: Envoy computes all attributes of a filter for every
+// exchange, whatever its route needs, which costs it more than the messages save.
 package bootstrap
 
 import (
@@ -31,10 +36,10 @@ type Options struct {
 	Listen   string // where clients connect: host:port
 	Upstream string // the protected service: host:port
 	Admin    string // Envoy's admin endpoint: host:port, "" for none
-	// Chunked says that the upstream takes chunked request bodies. Request headers
-	// then travel as attributes, which saves a pair of messages, and
-	// content-length is lost.
-	Chunked bool
+	// Buffered has Envoy keep buffered bodies, in body mode BUFFERED: for Envoy before 1.38,
+	// which cannot leave content-length to sealmesh, and for routes to which a retry policy
+	// is added, since Envoy would send a retried FULL_DUPLEX_STREAMED body twice.
+	Buffered bool
 	// HTTP2 speaks HTTP/2 to the upstream (gRPC).
 	HTTP2 bool
 }

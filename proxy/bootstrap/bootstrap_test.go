@@ -27,7 +27,7 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := generate(t, a.Files[0].Data, strings.Contains(file, "chunked"))
+			got := generate(t, a.Files[0].Data, strings.Contains(file, "buffered"))
 			if *update {
 				a.Files = append(a.Files[:1], txtar.File{Name: "envoy.yaml", Data: got})
 				if err := os.WriteFile(file, txtar.Format(a), 0o600); err != nil {
@@ -43,13 +43,13 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func generate(t *testing.T, src []byte, chunked bool) []byte {
+func generate(t *testing.T, src []byte, buffered bool) []byte {
 	t.Helper()
 	p, err := policy.Load("policy.yaml", src, os.LookupEnv, os.ReadFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := New(p, Options{Listen: "127.0.0.1:10000", Upstream: "127.0.0.1:8080", Admin: "127.0.0.1:9902", Chunked: chunked})
+	b, err := New(p, Options{Listen: "127.0.0.1:10000", Upstream: "127.0.0.1:8080", Admin: "127.0.0.1:9902", Buffered: buffered})
 	if err != nil {
 		t.Fatal(err)
 	}

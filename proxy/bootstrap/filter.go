@@ -1,6 +1,8 @@
 package bootstrap
 
 import (
+	"slices"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	procv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 
@@ -19,26 +21,22 @@ func filter(p *policy.Policy, opt Options) *procv3.ExternalProcessor {
 		}},
 		FailureModeAllow: false,
 		MessageTimeout:   seconds(messageTimeout),
+		// sealmesh sets the length of a body that it has whole, and removes it from every other.
+		AllowContentLengthHeader: !opt.Buffered,
 		ProcessingMode: &procv3.ProcessingMode{
 			RequestHeaderMode:  procv3.ProcessingMode_SEND,
 			ResponseHeaderMode: procv3.ProcessingMode_SKIP,
 		},
 	}
-	for _, r := range p.Routes {
-		switch {
-		case r.Skip || !skipsRequestHeaders(r, opt):
-		case r.Request != nil:
-			f.RequestAttributes = proxy.RequestAttributes
-		default:
-			f.ResponseAttributes = proxy.ResponseAttributes
-		}
+	if slices.ContainsFunc(p.Routes, sealsResponses) {
+		// Envoy's own reply to a request that no filter saw is told from a response.
+		f.ResponseAttributes = proxy.ResponseAttributes
 	}
 	return f
 }
 
-// skipsRequestHeaders reports whether attributes stand in for the request headers.
-func skipsRequestHeaders(r *policy.Route, opt Options) bool {
-	return r.Request == nil || opt.Chunked && r.Request.Mode == policy.Buffered
+func sealsResponses(r *policy.Route) bool {
+	return r.Response != nil && slices.ContainsFunc(r.Response.Rules, func(rule policy.Rule) bool { return !rule.Open })
 }
 
 // disabled reports whether the filter is off on r: no rule of it could apply.
@@ -55,16 +53,12 @@ func perRoute(r *policy.Route, opt Options) *procv3.ExtProcPerRoute {
 		RequestTrailerMode:  procv3.ProcessingMode_SKIP,
 		ResponseTrailerMode: procv3.ProcessingMode_SKIP,
 	}
-	if skipsRequestHeaders(r, opt) {
-		m.RequestHeaderMode = procv3.ProcessingMode_SKIP
-	}
 	if r.Request != nil {
-		m.RequestBodyMode, m.RequestTrailerMode = body(r.Request)
+		m.RequestBodyMode, m.RequestTrailerMode = body(r.Request, opt)
 	}
 	if r.Response != nil {
-		// Its content type comes in no attribute.
 		m.ResponseHeaderMode = procv3.ProcessingMode_SEND
-		m.ResponseBodyMode, m.ResponseTrailerMode = body(r.Response)
+		m.ResponseBodyMode, m.ResponseTrailerMode = body(r.Response, opt)
 	}
 	return &procv3.ExtProcPerRoute{Override: &procv3.ExtProcPerRoute_Overrides{
 		Overrides: &procv3.ExtProcOverrides{ProcessingMode: m},
@@ -72,9 +66,9 @@ func perRoute(r *policy.Route, opt Options) *procv3.ExtProcPerRoute {
 }
 
 // body gives the body mode of a plan, and the trailer mode that it requires.
-func body(p *policy.Plan) (procv3.ProcessingMode_BodySendMode, procv3.ProcessingMode_HeaderSendMode) {
-	if p.Mode == policy.Streamed {
-		return procv3.ProcessingMode_FULL_DUPLEX_STREAMED, procv3.ProcessingMode_SEND
+func body(p *policy.Plan, opt Options) (procv3.ProcessingMode_BodySendMode, procv3.ProcessingMode_HeaderSendMode) {
+	if p.Mode == policy.Buffered && opt.Buffered {
+		return procv3.ProcessingMode_BUFFERED, procv3.ProcessingMode_SKIP
 	}
-	return procv3.ProcessingMode_BUFFERED, procv3.ProcessingMode_SKIP
+	return procv3.ProcessingMode_FULL_DUPLEX_STREAMED, procv3.ProcessingMode_SEND
 }

@@ -10,7 +10,6 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 
-	"github.com/sealmesh/sealmesh/proxy"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
@@ -25,33 +24,14 @@ func routes(p *policy.Policy, opt Options) []*routev3.Route {
 		if len(r.Hosts) > 0 || disabled(r) {
 			m.Headers = append(m.Headers, headerMatch(":authority", hostRegex(r)))
 		}
-		route := &routev3.Route{Name: r.Name, Match: m, Action: toUpstream(),
-			TypedPerFilterConfig: map[string]*anypb.Any{filterName: pack(perRoute(r, opt))}}
-		if skipsRequestHeaders(r, opt) && !disabled(r) {
-			route.RequestHeadersToRemove = removed(r)
-		}
-		out = append(out, route)
+		out = append(out, &routev3.Route{Name: r.Name, Match: m, Action: toUpstream(),
+			TypedPerFilterConfig: map[string]*anypb.Any{filterName: pack(perRoute(r, opt))}})
 	}
 	return append(out, &routev3.Route{
 		Name:   "unmatched",
 		Match:  &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
 		Action: toUpstream(),
 	})
-}
-
-// removed are the headers that Envoy takes out of a request where sealmesh does
-// not see them: the upstream is to answer with a whole body, uncompressed, and not to
-// check a digest of the body as it was. (Envoy 1.40 ignores what a body reply says of headers
-// that it did not send.)
-func removed(r *policy.Route) []string {
-	var names []string
-	if r.Response != nil {
-		names = append(names, proxy.WholeBodyHeaders()...)
-	}
-	if r.Request != nil {
-		names = append(names, proxy.DigestHeaders()...)
-	}
-	return names
 }
 
 func toUpstream() *routev3.Route_Route {
