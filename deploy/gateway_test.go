@@ -98,7 +98,7 @@ type (
 	}
 )
 
-// Through Envoy Gateway, Envoy gets the filter that `sealmesh envoy` writes, in that API's words.
+// Through Envoy Gateway, Envoy gets the filter that `sealmesh envoy --buffered` writes, in that API's words.
 func TestEnvoyGatewayFilter(t *testing.T) {
 	docs, g := documents(t, "envoy-gateway/policy.yaml"), generate(t)
 	var e extensionPolicy

@@ -14,8 +14,9 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/bootstrap"
 )
 
-// generated is what `sealmesh envoy` writes for one route with rules both ways, which
-// matches by method: all that a hand-written configuration has to have.
+// generated is what `sealmesh envoy --buffered` writes for one route with rules both ways, which
+// matches by method: all that a hand-written configuration has to have. A mesh adds retries of
+// its own, for which Envoy has to keep the bodies.
 type generated struct {
 	processor *clusterv3.Cluster
 	listener  *listenerv3.Listener
@@ -32,7 +33,7 @@ tags: {pii: {key: k}}
 routes:
   - {name: r, match: {methods: [POST], path: "/**"}, request: {seal: {$.a: pii}}, response: {open: {$.a: pii}}}
 `, nil)
-	b, err := bootstrap.New(p, bootstrap.Options{Listen: "127.0.0.1:1", Upstream: "127.0.0.1:2"})
+	b, err := bootstrap.New(p, bootstrap.Options{Listen: "127.0.0.1:1", Upstream: "127.0.0.1:2", Buffered: true})
 	must(t, err)
 	g := generated{
 		processor: b.StaticResources.Clusters[0], listener: b.StaticResources.Listeners[0],
@@ -81,7 +82,7 @@ type envoyFilter struct {
 	}
 }
 
-// Patched into Istio's configuration is what `sealmesh envoy` would have written.
+// Patched into Istio's configuration is what `sealmesh envoy --buffered` would have written.
 func TestIstio(t *testing.T) {
 	var f envoyFilter
 	decode(t, read(t, "istio/envoyfilter.yaml"), &f)
