@@ -9,6 +9,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/azurekv/azurefake"
+	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 )
 
 func secretFile(t *testing.T, text string) string {
@@ -56,7 +57,7 @@ func TestCredentials(t *testing.T) {
 				}
 			}
 			p := mustOpen(t, uri(s, "customers", tt.options...))
-			if err := unwrapOne(t, p, wrapOne(t, p)); err != nil {
+			if err := hsmtest.Unwrap(t, p, hsmtest.Wrap(t, p)); err != nil {
 				t.Error(err)
 			}
 			var logins []string
@@ -81,21 +82,21 @@ func TestCredentialRefused(t *testing.T) {
 	t.Setenv("AZURE_CLIENT_ID", azurefake.Client)
 	t.Setenv("AZURE_CLIENT_SECRET", "canary")
 	_, err := Open(t.Context(), uri(s, "customers"))
-	if e := wantError(t, err, hsm.Denied, "invalid_client", "expired"); strings.Contains(e.Error(), "canary") {
+	if e := hsmtest.WantError(t, err, hsm.Denied, "invalid_client", "expired"); strings.Contains(e.Error(), "canary") {
 		t.Errorf("%q shows the secret", e)
 	}
 	t.Setenv("AZURE_CLIENT_ID", "")
 	_, err = Open(t.Context(), uri(s, "customers"))
-	wantError(t, err, hsm.Misconfigured, "AZURE_CLIENT_ID")
+	hsmtest.WantError(t, err, hsm.Misconfigured, "AZURE_CLIENT_ID")
 	_, err = Open(t.Context(), uri(s, "customers", "client-id", azurefake.Client, "client-secret-file", secretFile(t, "")))
-	wantError(t, err, hsm.Misconfigured, "empty")
+	hsmtest.WantError(t, err, hsm.Misconfigured, "empty")
 	_, err = Open(t.Context(), uri(s, "customers", "client-id", azurefake.Client, "credential", "workload"))
-	wantError(t, err, hsm.Misconfigured)
+	hsmtest.WantError(t, err, hsm.Misconfigured)
 	_, err = Open(t.Context(), uri(s, "customers", "client-id", azurefake.Tenant, "credential", "managed"))
-	wantError(t, err, hsm.Misconfigured, "invalid_request", "managed identity")
+	hsmtest.WantError(t, err, hsm.Misconfigured, "invalid_request", "managed identity")
 	t.Setenv("AZURE_AUTHORITY_HOST", "http://login.example")
 	_, err = Open(t.Context(), uri(s, "customers", "client-id", azurefake.Client))
-	wantError(t, err, hsm.Misconfigured, "https")
+	hsmtest.WantError(t, err, hsm.Misconfigured, "https")
 }
 
 // TestTokenRenewed: a token that is refused is fetched anew, once, from files that rotate.
@@ -104,19 +105,19 @@ func TestTokenRenewed(t *testing.T) {
 	file := secretFile(t, "first")
 	s.SetSecret("first")
 	p := mustOpen(t, uri(s, "customers", "tenant-id", azurefake.Tenant, "client-id", azurefake.Client, "client-secret-file", file))
-	wrapped := wrapOne(t, p)
+	wrapped := hsmtest.Wrap(t, p)
 	s.RevokeTokens()
 	s.SetSecret("second")
 	if err := os.WriteFile(file, []byte("second"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := unwrapOne(t, p, wrapped); err != nil {
+	if err := hsmtest.Unwrap(t, p, wrapped); err != nil {
 		t.Fatal(err)
 	}
 	s.RevokeTokens()
 	s.SetSecret("third")
 	s.Requests()
-	wantError(t, unwrapOne(t, p, wrapped), hsm.Denied, "Unauthorized")
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, wrapped), hsm.Denied, "Unauthorized")
 	if log := s.Requests(); len(log) != 2 {
 		t.Errorf("%d requests, want one with the old token and one for a new one", len(log))
 	}
@@ -124,7 +125,7 @@ func TestTokenRenewed(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.client.credential.token = ""
-	wantError(t, unwrapOne(t, p, wrapped), hsm.Unavailable, "secret")
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, wrapped), hsm.Unavailable, "secret")
 }
 
 func TestLifetime(t *testing.T) {

@@ -33,16 +33,16 @@ func TestOpenRefuses(t *testing.T) {
 	for _, tt := range tests {
 		s.CreateKey("k", tt.key)
 		_, err := Open(t.Context(), uri(s, "k"))
-		wantError(t, err, tt.class, tt.text)
+		hsmtest.WantError(t, err, tt.class, tt.text)
 	}
 	_, err := Open(t.Context(), uri(s, "absent"))
-	wantError(t, err, hsm.Misconfigured, "KeyNotFound", "name")
+	hsmtest.WantError(t, err, hsm.Misconfigured, "KeyNotFound", "name")
 	s.Disable("customers", 1)
 	_, err = Open(t.Context(), uri(s, "customers"))
-	wantError(t, err, hsm.Denied, "disabled")
+	hsmtest.WantError(t, err, hsm.Denied, "disabled")
 	s.Allow()
 	_, err = Open(t.Context(), uri(s, "customers"))
-	wantError(t, err, hsm.Denied, "ForbiddenByRbac", "Crypto Service Encryption User")
+	hsmtest.WantError(t, err, hsm.Denied, "ForbiddenByRbac", "Crypto Service Encryption User")
 }
 
 // TestVersions: each wrap is unwrapped by the version that made it; an old one
@@ -50,33 +50,33 @@ func TestOpenRefuses(t *testing.T) {
 func TestVersions(t *testing.T) {
 	s := startFake(t)
 	p := mustOpen(t, uri(s, "customers"))
-	first := wrapOne(t, p)
+	first := hsmtest.Wrap(t, p)
 	s.Rotate("customers")
-	second := wrapOne(t, p)
+	second := hsmtest.Wrap(t, p)
 	if bytes.Equal(first[1:17], second[1:17]) {
 		t.Error("the new version does not wrap")
 	}
 	for _, wrapped := range [][]byte{first, second} {
-		if err := unwrapOne(t, p, wrapped); err != nil {
+		if err := hsmtest.Unwrap(t, p, wrapped); err != nil {
 			t.Error(err)
 		}
 	}
 	forged := bytes.Clone(second)
 	forged[1] ^= 1
-	wantError(t, unwrapOne(t, p, forged), hsm.Corrupt)
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, forged), hsm.Corrupt)
 	s.Disable("customers", 1)
-	wantError(t, unwrapOne(t, p, first), hsm.Misconfigured, "KeyDisabled", "the current one is not")
-	if err := unwrapOne(t, p, second); err != nil {
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, first), hsm.Misconfigured, "KeyDisabled", "the current one is not")
+	if err := hsmtest.Unwrap(t, p, second); err != nil {
 		t.Error(err)
 	}
 	s.Disable("customers", 2)
-	wantError(t, unwrapOne(t, p, second), hsm.Denied, "KeyDisabled")
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, second), hsm.Denied, "KeyDisabled")
 	_, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
-	wantError(t, err, hsm.Denied, "disabled")
+	hsmtest.WantError(t, err, hsm.Denied, "disabled")
 	s.DeleteKey("customers")
-	wantError(t, unwrapOne(t, p, second), hsm.Denied, "recover")
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, second), hsm.Denied, "recover")
 	_, _, err = p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
-	wantError(t, err, hsm.Denied, "recover")
+	hsmtest.WantError(t, err, hsm.Denied, "recover")
 }
 
 func TestDescribe(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 )
 
 func TestURI(t *testing.T) {
@@ -37,7 +38,7 @@ func TestURIRefuses(t *testing.T) {
 		{base + "?a;b", "name=value"},
 	} {
 		_, err := parseURI(tt.uri)
-		if e := wantError(t, err, hsm.Misconfigured, tt.text); strings.Contains(e.Error(), "canary") {
+		if e := hsmtest.WantError(t, err, hsm.Misconfigured, tt.text); strings.Contains(e.Error(), "canary") {
 			t.Errorf("%s: %q repeats a secret", tt.uri, e)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/azurekv/azurefake"
+	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 )
 
 func vaultError(t *testing.T, code, inner, message string) string {
@@ -84,14 +85,14 @@ func TestVerdictsElsewhere(t *testing.T) {
 func TestSilentErrors(t *testing.T) {
 	s := startFake(t)
 	p := mustOpen(t, uri(s, "customers"))
-	wrapped := wrapOne(t, p)
+	wrapped := hsmtest.Wrap(t, p)
 	synctest.Test(t, func(t *testing.T) {
 		p := inProcess(s, p)
 		for _, status := range []int{200, 302, 400, 401, 403, 404, 409, 429, 500, 503} {
 			for _, body := range []string{"", vaultError(t, "canary", "canary", "canary"), vaultError(t, "Forbidden", "canary", "canary"), `{"value":"canary"}`} {
 				f := azurefake.Fault{Status: status, Body: body, Echo: body == "", Header: map[string]string{"X-Ms-Request-Id": "canary"}}
 				s.Fail(f, f, f)
-				err := unwrapOne(t, p, wrapped)
+				err := hsmtest.Unwrap(t, p, wrapped)
 				if err == nil {
 					t.Fatalf("status %d: no error", status)
 				}
@@ -137,7 +138,7 @@ func TestRetryBudget(t *testing.T) {
 				ctx, cancel := context.WithTimeout(hsm.WithObserver(t.Context(), func(hsm.Call) { calls++ }), tt.deadline)
 				defer cancel()
 				_, _, err := p.GenerateDataKey(ctx, hsm.EncryptionContext{})
-				wantError(t, err, tt.class)
+				hsmtest.WantError(t, err, tt.class)
 				if took, n := time.Since(start), len(s.Requests()); n != tt.tries || calls != tt.tries || took > tt.within {
 					t.Errorf("%d tries, %d calls in %v; want %d within %v", n, calls, took, tt.tries, tt.within)
 				}
@@ -177,10 +178,10 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	wrapped := wrapOne(t, p)
+	wrapped := hsmtest.Wrap(t, p)
 	for _, value := range []string{"", "AAAA", "*", strings.Repeat("A", 86)} {
 		s.Fail(azurefake.Fault{Tamper: func(out map[string]any) { out["value"] = value }})
-		wantError(t, unwrapOne(t, p, wrapped), hsm.Corrupt, "key context")
+		hsmtest.WantError(t, hsmtest.Unwrap(t, p, wrapped), hsm.Corrupt, "key context")
 	}
 }
 
@@ -193,7 +194,7 @@ func TestTLS(t *testing.T) {
 	untrusted.StartTLS()
 	t.Cleanup(untrusted.Close)
 	_, err := Open(t.Context(), uri(s, "customers", "endpoint", untrusted.URL))
-	wantError(t, err, hsm.Unavailable, "certificate")
+	hsmtest.WantError(t, err, hsm.Unavailable, "certificate")
 	if asked != 0 {
 		t.Errorf("an untrusted vault was asked %d times", asked)
 	}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 )
 
 // A script answers requests without a network, so that time can be virtual.
@@ -84,7 +85,7 @@ func TestRetryBudget(t *testing.T) {
 				ctx := hsm.WithObserver(t.Context(), func(c hsm.Call) { calls++ })
 				start := time.Now()
 				_, _, err := p.GenerateDataKey(ctx, hsm.EncryptionContext{})
-				wantError(t, err, tt.class)
+				hsmtest.WantError(t, err, tt.class)
 				if took := time.Since(start); s.asked != tt.tries || calls != tt.tries || took > tt.within {
 					t.Errorf("%d tries, %d calls in %v; want %d within %v", s.asked, calls, took, tt.tries, tt.within)
 				}
@@ -108,7 +109,7 @@ func TestDeadline(t *testing.T) {
 				defer cancel()
 				start := time.Now()
 				_, _, err := p.GenerateDataKey(ctx, hsm.EncryptionContext{})
-				wantError(t, err, hsm.Unavailable)
+				hsmtest.WantError(t, err, hsm.Unavailable)
 				if took := time.Since(start); took != 700*time.Millisecond || !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("took %v, %v", took, err)
 				}
@@ -151,7 +152,7 @@ func TestTLS(t *testing.T) {
 	untrusted.StartTLS()
 	t.Cleanup(untrusted.Close)
 	_, err := Open(t.Context(), strings.Replace(r.uri(r.key, r.all), url.QueryEscape(r.URL()), url.QueryEscape(untrusted.URL), 1))
-	wantError(t, err, hsm.Unavailable, "certificate")
+	hsmtest.WantError(t, err, hsm.Unavailable, "certificate")
 	if asked != 0 {
 		t.Errorf("an untrusted endpoint was asked %d times", asked)
 	}

@@ -1,18 +1,15 @@
 package gcpkms
 
 import (
-	"errors"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/gcpkms/gcpfake"
-	"github.com/sealmesh/sealmesh/hsm/hsmtest"
+	"github.com/sealmesh/sealmesh/hsm/rest/resttest"
 )
 
 // isolate keeps the environment of whoever runs the tests out of them, and
@@ -53,17 +50,8 @@ func (r rig) uri(key, credentials string) string {
 	return "gcpkms:///" + key + "?" + q.Encode()
 }
 
-// direct calls a server without a network, so that the time of back-offs can be virtual.
-type direct struct{ http.Handler }
-
-func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := httptest.NewRecorder()
-	d.ServeHTTP(w, r)
-	return w.Result(), r.Body.Close()
-}
-
 func inProcess(r rig, p *Provider) *Provider {
-	p.client.http = &http.Client{Transport: direct{r.Server}, CheckRedirect: p.client.http.CheckRedirect}
+	p.client.http = &http.Client{Transport: resttest.Direct{Handler: r.Server}, CheckRedirect: p.client.http.CheckRedirect}
 	return p
 }
 
@@ -78,38 +66,4 @@ func mustOpen(t testing.TB, uri string) *Provider {
 		t.Fatal(err)
 	}
 	return p
-}
-
-// wantError checks err's class and that its text holds every one of the texts.
-func wantError(t *testing.T, err error, class hsm.Class, texts ...string) *hsm.Error {
-	t.Helper()
-	e, ok := errors.AsType[*hsm.Error](err)
-	if !ok || e.Class != class {
-		t.Fatalf("got %v, want an error of class %v", err, class)
-	}
-	for _, text := range texts {
-		if !strings.Contains(e.Error(), text) {
-			t.Errorf("%q does not say %q", e, text)
-		}
-	}
-	return e
-}
-
-func wrapOne(t *testing.T, p hsm.Provider) []byte {
-	t.Helper()
-	key, wrapped, err := p.GenerateDataKey(t.Context(), hsmtest.Context(t, "service", "customers"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	key.Destroy()
-	return wrapped
-}
-
-func unwrapOne(t *testing.T, p hsm.Provider, wrapped []byte) error {
-	t.Helper()
-	key, err := p.UnwrapDataKey(t.Context(), wrapped, hsmtest.Context(t, "service", "customers"))
-	if err == nil {
-		key.Destroy()
-	}
-	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/gcpkms/gcpfake"
+	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 )
 
 func TestOpenRefuses(t *testing.T) {
@@ -24,14 +25,14 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		_, err := Open(t.Context(), r.uri(r.CreateKey(tt.key), r.all))
-		wantError(t, err, tt.class, tt.text)
+		hsmtest.WantError(t, err, tt.class, tt.text)
 	}
 	_, err := Open(t.Context(), r.uri(r.key+"-absent", r.all))
-	wantError(t, err, hsm.Misconfigured, "NOT_FOUND")
+	hsmtest.WantError(t, err, hsm.Misconfigured, "NOT_FOUND")
 	for state, v := range states {
 		r.SetState(r.key, 1, state)
 		_, err := Open(t.Context(), r.uri(r.key, r.all))
-		wantError(t, err, v.class, state, v.hint)
+		hsmtest.WantError(t, err, v.class, state, v.hint)
 	}
 }
 
@@ -41,15 +42,15 @@ func TestRoles(t *testing.T) {
 	r := startFake(t)
 	sealer := mustOpen(t, r.uri(r.key, r.account(t, gcpfake.Encrypt)))
 	opens := mustOpen(t, r.uri(r.key, r.account(t, gcpfake.Decrypt)))
-	wrapped := wrapOne(t, sealer)
-	if err := unwrapOne(t, opens, wrapped); err != nil {
+	wrapped := hsmtest.Wrap(t, sealer)
+	if err := hsmtest.Unwrap(t, opens, wrapped); err != nil {
 		t.Error(err)
 	}
-	wantError(t, unwrapOne(t, sealer, wrapped), hsm.Denied, "PERMISSION_DENIED", "roles/cloudkms")
+	hsmtest.WantError(t, hsmtest.Unwrap(t, sealer, wrapped), hsm.Denied, "PERMISSION_DENIED", "roles/cloudkms")
 	_, _, err := opens.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
-	wantError(t, err, hsm.Denied)
+	hsmtest.WantError(t, err, hsm.Denied)
 	_, err = opens.Describe(t.Context())
-	wantError(t, err, hsm.Denied)
+	hsmtest.WantError(t, err, hsm.Denied)
 }
 
 func TestDescribe(t *testing.T) {
@@ -77,26 +78,26 @@ func TestVersions(t *testing.T) {
 	isolate(t)
 	r := startFake(t)
 	p := mustOpen(t, r.uri(r.key, r.all))
-	first := wrapOne(t, p)
+	first := hsmtest.Wrap(t, p)
 	r.Rotate(r.key)
-	second := wrapOne(t, p)
+	second := hsmtest.Wrap(t, p)
 	for _, wrapped := range [][]byte{first, second} {
-		if err := unwrapOne(t, p, wrapped); err != nil {
+		if err := hsmtest.Unwrap(t, p, wrapped); err != nil {
 			t.Error(err)
 		}
 	}
 	r.SetState(r.key, 1, "DISABLED")
-	wantError(t, unwrapOne(t, p, first), hsm.Misconfigured, "version 1 is DISABLED", "enable the version")
-	if err := unwrapOne(t, p, second); err != nil {
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, first), hsm.Misconfigured, "version 1 is DISABLED", "enable the version")
+	if err := hsmtest.Unwrap(t, p, second); err != nil {
 		t.Error(err)
 	}
 	r.SetState(r.key, 2, "DESTROYED")
-	wantError(t, unwrapOne(t, p, second), hsm.Denied, "version 2 is DESTROYED")
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, second), hsm.Denied, "version 2 is DESTROYED")
 	_, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
-	wantError(t, err, hsm.Denied, "version 2 is DESTROYED")
+	hsmtest.WantError(t, err, hsm.Denied, "version 2 is DESTROYED")
 	// One who has never heard which version is the primary one takes it for the KEK's end.
 	blind := mustOpen(t, r.uri(r.key, r.account(t, gcpfake.Decrypt)))
-	wantError(t, unwrapOne(t, blind, first), hsm.Denied, "version 1 is DISABLED")
+	hsmtest.WantError(t, hsmtest.Unwrap(t, blind, first), hsm.Denied, "version 1 is DISABLED")
 }
 
 func TestCredentials(t *testing.T) {
@@ -104,19 +105,19 @@ func TestCredentials(t *testing.T) {
 	r := startFake(t)
 	uri := "gcpkms:///" + r.key + "?endpoint=" + r.URL()
 	_, err := Open(t.Context(), uri)
-	wantError(t, err, hsm.Misconfigured, "GOOGLE_APPLICATION_CREDENTIALS")
+	hsmtest.WantError(t, err, hsm.Misconfigured, "GOOGLE_APPLICATION_CREDENTIALS")
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", r.all)
 	t.Setenv("GOOGLE_CLOUD_QUOTA_PROJECT", "payer")
 	p := mustOpen(t, uri)
-	wrapped := wrapOne(t, p)
+	wrapped := hsmtest.Wrap(t, p)
 	log := r.Requests()
 	if last := log[len(log)-1]; last.QuotaProject != "payer" || !strings.HasPrefix(last.Token, "ya29.") {
 		t.Errorf("asked with %+v", last)
 	}
 	r.DisableAccounts()
-	wantError(t, unwrapOne(t, p, wrapped), hsm.Denied, "UNAUTHENTICATED")
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, wrapped), hsm.Denied, "UNAUTHENTICATED")
 	_, err = Open(t.Context(), uri)
-	wantError(t, err, hsm.Denied, "invalid_grant", "deleted or disabled")
+	hsmtest.WantError(t, err, hsm.Denied, "invalid_grant", "deleted or disabled")
 
 	for name, text := range map[string]string{"no JSON": "canary", "another type": `{"type":"canary"}`, "no key": `{"type":"service_account","private_key":"canary"}`} {
 		file := filepath.Join(t.TempDir(), "credentials.json")

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 )
 
 const testKey = "projects/p-1/locations/europe-west4/keyRings/r/cryptoKeys/customers"
@@ -50,7 +51,7 @@ func TestURIRefuses(t *testing.T) {
 		{base + "?a;b", "name=value"},
 	} {
 		_, err := parseURI(tt.uri)
-		if e := wantError(t, err, hsm.Misconfigured, tt.text); strings.Contains(e.Error(), "canary") {
+		if e := hsmtest.WantError(t, err, hsm.Misconfigured, tt.text); strings.Contains(e.Error(), "canary") {
 			t.Errorf("%s: %q repeats a secret", tt.uri, e)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/gcpkms/gcpfake"
+	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 )
 
 func rpcError(t *testing.T, code int, status, message, reason string) []byte {
@@ -82,7 +83,7 @@ func TestDamage(t *testing.T) {
 }
 
 func damage(t *testing.T, r rig, p *Provider) {
-	wrapped := wrapOne(t, p)
+	wrapped := hsmtest.Wrap(t, p)
 	set := func(field string, value any) func(map[string]any) {
 		return func(out map[string]any) { out[field] = value }
 	}
@@ -105,25 +106,25 @@ func damage(t *testing.T, r rig, p *Provider) {
 		r.Requests()
 		r.Fail(f, f, f)
 		_, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
-		wantError(t, err, hsm.Unavailable, tt.text)
+		hsmtest.WantError(t, err, hsm.Unavailable, tt.text)
 		if n := len(r.Requests()); n != 3 {
 			t.Errorf("%s: %d tries, want 3", tt.name, n)
 		}
 		r.Fail(f, f)
-		if err := unwrapOne(t, p, wrapOne(t, p)); err != nil {
+		if err := hsmtest.Unwrap(t, p, hsmtest.Wrap(t, p)); err != nil {
 			t.Errorf("%s, twice: %v", tt.name, err)
 		}
 	}
 	for _, tamper := range []func(map[string]any){set("plaintext", "AAAA"), set("plaintextCrc32c", "1"), func(out map[string]any) { delete(out, "plaintext") }} {
 		f := gcpfake.Fault{Tamper: tamper}
 		r.Fail(f, f, f)
-		wantError(t, unwrapOne(t, p, wrapped), hsm.Unavailable, "checksum")
+		hsmtest.WantError(t, hsmtest.Unwrap(t, p, wrapped), hsm.Unavailable, "checksum")
 	}
 	// What was encrypted by somebody else is no data key, however whole it is.
 	r.Fail(gcpfake.Fault{Tamper: func(out map[string]any) {
 		out["plaintext"], out["plaintextCrc32c"] = "AAAA", strconv.FormatUint(uint64(checksum(make([]byte, 3))), 10)
 	}})
-	wantError(t, unwrapOne(t, p, wrapped), hsm.Corrupt, "no data key")
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, wrapped), hsm.Corrupt, "no data key")
 }
 
 // TestSilentErrors: a server that repeats what it was sent, in any answer, finds

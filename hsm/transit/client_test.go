@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 	"github.com/sealmesh/sealmesh/hsm/transit/transitfake"
 )
 
@@ -95,7 +96,7 @@ func TestRetryBudget(t *testing.T) {
 				var calls []hsm.Call
 				ctx := hsm.WithObserver(t.Context(), func(c hsm.Call) { calls = append(calls, c) })
 				_, _, err := p.GenerateDataKey(ctx, hsm.EncryptionContext{})
-				wantError(t, err, tt.class)
+				hsmtest.WantError(t, err, tt.class)
 				if took := time.Since(s.start); len(s.asked) != tt.tries || len(calls) != tt.tries || took > tt.within {
 					t.Errorf("%d tries, %d calls in %v; want %d within %v", len(s.asked), len(calls), took, tt.tries, tt.within)
 				}
@@ -113,7 +114,7 @@ func TestDeadline(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 				defer cancel()
 				_, _, err := p.GenerateDataKey(ctx, hsm.EncryptionContext{})
-				wantError(t, err, hsm.Unavailable)
+				hsmtest.WantError(t, err, hsm.Unavailable)
 				if took := time.Since(s.start); took != 700*time.Millisecond || !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("took %v, %v", took, err)
 				}
@@ -151,7 +152,7 @@ func TestRedirect(t *testing.T) {
 	standby.Do(func() { standby.Standby = active.URL() })
 	p := mustOpen(t, standby.uri("customers"))
 	active.Requests()
-	if err := unwrapOne(t, p, wrapOne(t, p)); err != nil {
+	if err := hsmtest.Unwrap(t, p, hsmtest.Wrap(t, p)); err != nil {
 		t.Fatal(err)
 	}
 	if log := active.Requests(); len(log) != 2 || log[0].Token != transitfake.Root {
@@ -175,14 +176,14 @@ func TestTLS(t *testing.T) {
 	isolate(t)
 	r := startFake(t)
 	_, err := Open(t.Context(), r.uri("customers", "ca-file", strangeCA(t)))
-	wantError(t, err, hsm.Unavailable, "certificate", "ca-file")
+	hsmtest.WantError(t, err, hsm.Unavailable, "certificate", "ca-file")
 	_, err = Open(t.Context(), r.uri("customers", "server-name", "vault.example.org"))
-	wantError(t, err, hsm.Unavailable, "vault.example.org")
+	hsmtest.WantError(t, err, hsm.Unavailable, "vault.example.org")
 	if log := r.Requests(); len(log) != 0 {
 		t.Errorf("an untrusted server was sent %+v", log)
 	}
 	_, err = Open(t.Context(), r.uri("customers", "ca-file", r.token))
-	wantError(t, err, hsm.Misconfigured, "PEM")
+	hsmtest.WantError(t, err, hsm.Misconfigured, "PEM")
 
 	plain := transitfake.StartPlain()
 	t.Cleanup(plain.Close)
@@ -200,7 +201,7 @@ func TestClientCertificate(t *testing.T) {
 	t.Cleanup(mutual.Close)
 	uri := strings.Replace(r.uri("customers"), r.Host(), strings.TrimPrefix(mutual.URL, "https://"), 1)
 	_, err := Open(t.Context(), uri)
-	wantError(t, err, hsm.Unavailable, "certificate")
+	hsmtest.WantError(t, err, hsm.Unavailable, "certificate")
 	cert := strangeCA(t)
 	uri += "&cert-file=" + cert + "&key-file=" + strings.TrimSuffix(cert, "ca.pem") + "key.pem"
 	p := mustOpen(t, uri)
@@ -209,9 +210,9 @@ func TestClientCertificate(t *testing.T) {
 	}
 	p.client.http.CloseIdleConnections()
 	_, _, err = p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
-	wantError(t, err, hsm.Unavailable)
+	hsmtest.WantError(t, err, hsm.Unavailable)
 	_, err = Open(t.Context(), uri)
-	wantError(t, err, hsm.Misconfigured, "client certificate")
+	hsmtest.WantError(t, err, hsm.Misconfigured, "client certificate")
 }
 
 // strangeCA is the file of a CA that signed nothing. Its key is beside it, in key.pem.
@@ -246,8 +247,8 @@ func TestBodyIsSentAnew(t *testing.T) {
 	p := mustOpen(t, r.uri("customers"))
 	r.Requests()
 	r.Fail(transitfake.Fault{Status: 0}, transitfake.Fault{Status: 503, Body: `{"errors":[]}`})
-	wrapped := wrapOne(t, p)
-	if err := unwrapOne(t, p, wrapped); err != nil {
+	wrapped := hsmtest.Wrap(t, p)
+	if err := hsmtest.Unwrap(t, p, wrapped); err != nil {
 		t.Fatal(err)
 	}
 	log := r.Requests()

@@ -1,15 +1,12 @@
 package transit
 
 import (
-	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/sealmesh/sealmesh/hsm"
-	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 	"github.com/sealmesh/sealmesh/hsm/transit/transitfake"
 )
 
@@ -73,38 +70,4 @@ func mustOpen(t testing.TB, uri string) *Provider {
 		t.Fatal(err)
 	}
 	return p
-}
-
-// wantError checks err's class and that its text holds every one of the texts.
-func wantError(t *testing.T, err error, class hsm.Class, texts ...string) *hsm.Error {
-	t.Helper()
-	e, ok := errors.AsType[*hsm.Error](err)
-	if !ok || e.Class != class {
-		t.Fatalf("got %v, want an error of class %v", err, class)
-	}
-	for _, text := range texts {
-		if !strings.Contains(e.Error(), text) {
-			t.Errorf("%q does not say %q", e, text)
-		}
-	}
-	return e
-}
-
-func wrapOne(t *testing.T, p hsm.Provider) []byte {
-	t.Helper()
-	key, wrapped, err := p.GenerateDataKey(t.Context(), hsmtest.Context(t, "service", "customers"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	key.Destroy()
-	return wrapped
-}
-
-func unwrapOne(t *testing.T, p hsm.Provider, wrapped []byte) error {
-	t.Helper()
-	key, err := p.UnwrapDataKey(t.Context(), wrapped, hsmtest.Context(t, "service", "customers"))
-	if err == nil {
-		key.Destroy()
-	}
-	return err
 }

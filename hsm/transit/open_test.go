@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 	"github.com/sealmesh/sealmesh/hsm/transit/transitfake"
 )
 
@@ -29,16 +30,16 @@ func TestOpenRefuses(t *testing.T) {
 			r := startFake(t)
 			r.CreateKey("customers", tt.key)
 			_, err := Open(t.Context(), r.uri("customers"))
-			wantError(t, err, tt.class, tt.text)
+			hsmtest.WantError(t, err, tt.class, tt.text)
 		})
 	}
 	r := startFake(t)
 	_, err := Open(t.Context(), r.uri("absent"))
-	wantError(t, err, hsm.Misconfigured, "no such key", "vault write -f transit/keys/absent")
+	hsmtest.WantError(t, err, hsm.Misconfigured, "no such key", "vault write -f transit/keys/absent")
 	_, err = Open(t.Context(), strings.Replace(r.uri("customers"), "/transit/customers", "/kv/customers", 1))
-	wantError(t, err, hsm.Misconfigured, "no handler for route", "mount")
+	hsmtest.WantError(t, err, hsm.Misconfigured, "no handler for route", "mount")
 	_, err = Open(t.Context(), r.uri("customers", "namespace", "emea"))
-	wantError(t, err, hsm.Misconfigured, "namespace")
+	hsmtest.WantError(t, err, hsm.Misconfigured, "namespace")
 }
 
 // TestOpenProvesBinding: a server that ignores the context is found out, whether
@@ -49,15 +50,15 @@ func TestOpenProvesBinding(t *testing.T) {
 		r := startFake(t)
 		r.Do(func() { r.Before113, r.Silent = true, silent })
 		_, err := Open(t.Context(), r.uri("customers"))
-		wantError(t, err, hsm.Unsupported, "1.13")
+		hsmtest.WantError(t, err, hsm.Unsupported, "1.13")
 		_, err = Open(t.Context(), startToken(t, r, "blind", "update transit/encrypt/customers", "update transit/decrypt/customers"))
-		wantError(t, err, hsm.Unsupported, "1.13")
+		hsmtest.WantError(t, err, hsm.Unsupported, "1.13")
 	}
 	// A sealer has only the warning.
 	r := startFake(t)
 	r.Do(func() { r.Before113 = true })
 	_, err := Open(t.Context(), startToken(t, r, "sealer", "update transit/encrypt/customers", "read transit/keys/customers"))
-	wantError(t, err, hsm.Unsupported, "ignores associated_data")
+	hsmtest.WantError(t, err, hsm.Unsupported, "ignores associated_data")
 }
 
 // TestRoles: who may do what opens the KEK.
@@ -85,7 +86,7 @@ func TestRoles(t *testing.T) {
 				t.Error(err)
 			}
 			if !tt.opens {
-				wantError(t, err, hsm.Denied)
+				hsmtest.WantError(t, err, hsm.Denied)
 			}
 		})
 	}
@@ -93,7 +94,7 @@ func TestRoles(t *testing.T) {
 	r := startFake(t)
 	r.CreateKey("customers", transitfake.Key{Type: "rsa-2048"})
 	_, err := Open(t.Context(), startToken(t, r, "blind", encrypt, decrypt))
-	wantError(t, err, hsm.Unsupported, "non-AEAD")
+	hsmtest.WantError(t, err, hsm.Unsupported, "non-AEAD")
 }
 
 // TestEnvironment: the variables of Vault and OpenBao, of which OpenBao's win.
@@ -110,21 +111,21 @@ func TestEnvironment(t *testing.T) {
 	if got := p.Identity(); got != "emea/crm/transit/customers" {
 		t.Errorf("identity %q", got)
 	}
-	if err := unwrapOne(t, p, wrapOne(t, p)); err != nil {
+	if err := hsmtest.Unwrap(t, p, hsmtest.Wrap(t, p)); err != nil {
 		t.Error(err)
 	}
 	t.Setenv("VAULT_SKIP_VERIFY", "true")
 	_, err := Open(t.Context(), "transit:///transit/customers")
-	wantError(t, err, hsm.Misconfigured, "VAULT_SKIP_VERIFY")
+	hsmtest.WantError(t, err, hsm.Misconfigured, "VAULT_SKIP_VERIFY")
 	t.Setenv("VAULT_SKIP_VERIFY", "")
 	t.Setenv("BAO_ADDR", "http://vault.example:8200")
 	_, err = Open(t.Context(), "transit:///transit/customers")
-	wantError(t, err, hsm.Misconfigured, "https")
+	hsmtest.WantError(t, err, hsm.Misconfigured, "https")
 	isolate(t)
 	_, err = Open(t.Context(), "transit:///transit/customers")
-	wantError(t, err, hsm.Misconfigured, "VAULT_ADDR")
+	hsmtest.WantError(t, err, hsm.Misconfigured, "VAULT_ADDR")
 	_, err = Open(t.Context(), "transit://vault.example/transit/customers")
-	wantError(t, err, hsm.Misconfigured, "no token")
+	hsmtest.WantError(t, err, hsm.Misconfigured, "no token")
 }
 
 func TestIdentity(t *testing.T) {
@@ -154,5 +155,5 @@ func TestDescribe(t *testing.T) {
 	}
 	p = mustOpen(t, startToken(t, r, "blind", "update transit/encrypt/customers", "update transit/decrypt/customers"))
 	_, err = p.Describe(t.Context())
-	wantError(t, err, hsm.Denied)
+	hsmtest.WantError(t, err, hsm.Denied)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 	"github.com/sealmesh/sealmesh/hsm/transit/transitfake"
 )
 
@@ -16,19 +17,19 @@ func TestTokenReplaced(t *testing.T) {
 	isolate(t)
 	r := startFake(t)
 	p := mustOpen(t, r.uri("customers"))
-	wrapped := wrapOne(t, p)
+	wrapped := hsmtest.Wrap(t, p)
 	r.Allow("hvs.second", "*")
 	r.writeToken(t, "hvs.second")
 	r.Revoke(transitfake.Root)
 	r.Requests()
-	if err := unwrapOne(t, p, wrapped); err != nil {
+	if err := hsmtest.Unwrap(t, p, wrapped); err != nil {
 		t.Fatal(err)
 	}
 	if log := r.Requests(); len(log) != 1 || log[0].Token != "hvs.second" {
 		t.Errorf("requests %+v, want one with the new token", log)
 	}
 	r.Revoke("hvs.second")
-	wantError(t, unwrapOne(t, p, wrapped), hsm.Denied, "invalid token", "expired or revoked")
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, wrapped), hsm.Denied, "invalid token", "expired or revoked")
 	if log := r.Requests(); len(log) != 1 {
 		t.Errorf("%d requests with a token that was refused, want 1", len(log))
 	}
@@ -36,7 +37,7 @@ func TestTokenReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	// An agent that restarts is no revocation.
-	wantError(t, unwrapOne(t, p, wrapped), hsm.Unavailable, "token")
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, wrapped), hsm.Unavailable, "token")
 }
 
 func TestTokenFiles(t *testing.T) {
@@ -45,12 +46,12 @@ func TestTokenFiles(t *testing.T) {
 	for name, text := range map[string]string{"empty": "", "lines": "hvs.secret-canary\nsecond", "binary": "hvs.secret-canary\x00", "large": strings.Repeat("x", 70<<10)} {
 		r.writeToken(t, text)
 		_, err := Open(t.Context(), r.uri("customers"))
-		if e := wantError(t, err, hsm.Misconfigured); strings.Contains(e.Error(), "canary") {
+		if e := hsmtest.WantError(t, err, hsm.Misconfigured); strings.Contains(e.Error(), "canary") {
 			t.Errorf("%s: %q shows the token", name, e)
 		}
 	}
 	_, err := Open(t.Context(), r.uri("customers", "token-file", t.TempDir()))
-	wantError(t, err, hsm.Misconfigured)
+	hsmtest.WantError(t, err, hsm.Misconfigured)
 }
 
 // TestLogin: both methods log in at the start, again when the token was
@@ -72,7 +73,7 @@ func TestLogin(t *testing.T) {
 			option := map[string]string{"kubernetes": "jwt-file", "approle": "secret-id-file"}[method]
 			uri := r.uri("customers", "token-file", "", "auth", method, "role", "sealmesh", option, file)
 			p := mustOpen(t, uri)
-			wrapped := wrapOne(t, p)
+			wrapped := hsmtest.Wrap(t, p)
 			if n := logins(r.Requests()); n != 1 {
 				t.Errorf("%d logins, want 1", n)
 			}
@@ -80,7 +81,7 @@ func TestLogin(t *testing.T) {
 			login.Secret = "second-secret"
 			r.AllowLogin(login)
 			write("second-secret")
-			if err := unwrapOne(t, p, wrapped); err != nil {
+			if err := hsmtest.Unwrap(t, p, wrapped); err != nil {
 				t.Fatal(err)
 			}
 			if n := logins(r.Requests()); n != 1 {
@@ -88,7 +89,7 @@ func TestLogin(t *testing.T) {
 			}
 			write("wrong-secret-canary")
 			_, err := Open(t.Context(), uri)
-			if e := wantError(t, err, hsm.Denied); strings.Contains(e.Error(), "canary") || e.Operation != "login" {
+			if e := hsmtest.WantError(t, err, hsm.Denied); strings.Contains(e.Error(), "canary") || e.Operation != "login" {
 				t.Errorf("a refused login: %q", e)
 			}
 		})

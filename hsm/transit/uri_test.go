@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 )
 
 func TestURI(t *testing.T) {
@@ -85,7 +86,7 @@ func TestURIRefuses(t *testing.T) {
 			}
 			continue
 		}
-		if e := wantError(t, err, hsm.Misconfigured, tt.text); strings.Contains(e.Error(), "canary") {
+		if e := hsmtest.WantError(t, err, hsm.Misconfigured, tt.text); strings.Contains(e.Error(), "canary") {
 			t.Errorf("%s: %q repeats a secret", tt.uri, e)
 		}
 	}

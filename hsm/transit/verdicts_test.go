@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/hsmtest"
+	"github.com/sealmesh/sealmesh/hsm/rest/resttest"
 	"github.com/sealmesh/sealmesh/hsm/transit/transitfake"
 )
 
@@ -66,28 +68,28 @@ func TestKeyChanges(t *testing.T) {
 	isolate(t)
 	r := startFake(t)
 	p := mustOpen(t, r.uri("customers"))
-	first := wrapOne(t, p)
+	first := hsmtest.Wrap(t, p)
 	r.Rotate("customers")
-	second := wrapOne(t, p)
+	second := hsmtest.Wrap(t, p)
 	if first[4] != 1 || second[4] != 2 {
 		t.Errorf("versions %d and %d", first[4], second[4])
 	}
 	for _, wrapped := range [][]byte{first, second} {
-		if err := unwrapOne(t, p, wrapped); err != nil {
+		if err := hsmtest.Unwrap(t, p, wrapped); err != nil {
 			t.Error(err)
 		}
 	}
 	r.Change("customers", func(k *transitfake.Key) { k.MinDecryptionVersion = 2 })
-	wantError(t, unwrapOne(t, p, first), hsm.Misconfigured, "too old", "min_decryption_version")
-	if err := unwrapOne(t, p, second); err != nil {
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, first), hsm.Misconfigured, "too old", "min_decryption_version")
+	if err := hsmtest.Unwrap(t, p, second); err != nil {
 		t.Error(err)
 	}
 	r.Change("customers", func(k *transitfake.Key) { k.SoftDeleted = true })
-	wantError(t, unwrapOne(t, p, second), hsm.Denied, "soft")
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, second), hsm.Denied, "soft")
 	r.DeleteKey("customers")
-	wantError(t, unwrapOne(t, p, second), hsm.Denied, "deleted")
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, second), hsm.Denied, "deleted")
 	r.Do(func() { r.Sealed = true })
-	wantError(t, unwrapOne(t, p, second), hsm.Unavailable, "unseal")
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, second), hsm.Unavailable, "unseal")
 }
 
 // TestSilentErrors: a server that repeats what it was sent, in any answer, finds
@@ -100,7 +102,7 @@ func TestSilentErrors(t *testing.T) {
 }
 
 func silent(t *testing.T, r rig, p *Provider) {
-	p.client.http = &http.Client{Transport: direct{r.Server}, CheckRedirect: p.client.http.CheckRedirect}
+	p.client.http = &http.Client{Transport: resttest.Direct{Handler: r.Server}, CheckRedirect: p.client.http.CheckRedirect}
 	secret := make([]byte, hsm.DataKeySize)
 	for i := range secret {
 		secret[i] = 'K'

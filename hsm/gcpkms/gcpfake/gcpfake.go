@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/sealmesh/sealmesh/hsm/rest/resttest"
 )
 
 // A Server is safe for concurrent use.
@@ -32,13 +34,7 @@ type Request struct {
 }
 
 // A Fault is what happens to the next request to Cloud KMS.
-type Fault struct {
-	Status int // 0 closes the connection
-	Body   string
-	Header map[string]string
-	Echo   bool                 // the body is what was sent, as no server should
-	Tamper func(map[string]any) // the answer is the real one, after this
-}
+type Fault = resttest.Fault
 
 // Start starts a server on 127.0.0.1, without TLS.
 func Start() *Server {
@@ -90,7 +86,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if len(s.faults) > 0 {
 		f, s.faults = s.faults[0], s.faults[1:]
 		if f.Tamper == nil {
-			f.serve(w, text)
+			f.Serve(w, text)
 			return
 		}
 	}
@@ -105,20 +101,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.Tamper(out)
 	}
 	_ = json.NewEncoder(w).Encode(out)
-}
-
-func (f Fault) serve(w http.ResponseWriter, sent []byte) {
-	if f.Status == 0 {
-		panic(http.ErrAbortHandler)
-	}
-	for name, value := range f.Header {
-		w.Header().Set(name, value)
-	}
-	w.WriteHeader(f.Status)
-	if f.Echo {
-		f.Body = string(sent)
-	}
-	_, _ = io.WriteString(w, f.Body)
 }
 
 // A refusal is google.rpc.Status, as the API writes it.

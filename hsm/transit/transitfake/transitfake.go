@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"github.com/sealmesh/sealmesh/hsm/rest/resttest"
 )
 
 // A Server is safe for concurrent use. Change its fields only before its first
@@ -52,12 +54,7 @@ type Request struct {
 }
 
 // A Fault is an answer given in place of the next request's own.
-type Fault struct {
-	Status int // 0 closes the connection
-	Body   string
-	Header map[string]string
-	Echo   bool // the body is what was sent, as no server should
-}
+type Fault = resttest.Fault
 
 // Start starts a server with TLS on 127.0.0.1, whose engine is mounted at "transit".
 func Start() *Server { return start((*httptest.Server).StartTLS) }
@@ -132,7 +129,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if len(s.faults) > 0 {
 		f := s.faults[0]
 		s.faults = s.faults[1:]
-		f.serve(w, text)
+		f.Serve(w, text)
 		return
 	}
 	if s.Standby != "" {
@@ -151,18 +148,4 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.issued++
 	data["request_id"] = fmt.Sprintf("00000000-0000-4000-8000-%012d", s.issued)
 	_ = json.NewEncoder(w).Encode(data)
-}
-
-func (f Fault) serve(w http.ResponseWriter, sent []byte) {
-	if f.Status == 0 {
-		panic(http.ErrAbortHandler)
-	}
-	for name, value := range f.Header {
-		w.Header().Set(name, value)
-	}
-	w.WriteHeader(f.Status)
-	if f.Echo {
-		f.Body = string(sent)
-	}
-	_, _ = io.WriteString(w, f.Body)
 }
