@@ -50,6 +50,14 @@ func records(n, k int) []byte {
 	return []byte(b.String())
 }
 
+func indented(body []byte) []byte {
+	var b bytes.Buffer
+	if err := json.Indent(&b, body, "", "  "); err != nil {
+		panic(err) // a constant of this file
+	}
+	return b.Bytes()
+}
+
 // BenchmarkBody is the work on a body as a whole, and what reads the same body in its place.
 func BenchmarkBody(b *testing.B) {
 	for _, c := range []struct {
@@ -61,6 +69,7 @@ func BenchmarkBody(b *testing.B) {
 		{"2KiB/5fields", "$.records[*].card", records(2<<10, 3)},
 		{"100KiB/scan", "$.records[*].card", records(100<<10, 0)},
 		{"100KiB/nothing", "$.nothing", records(100<<10, 0)},
+		{"100KiB/indented", "$.records[*].card", indented(records(60<<10, 0))},
 	} {
 		b.Run(c.name, func(b *testing.B) { benchmarkJSON(b, c.path, c.body) })
 	}

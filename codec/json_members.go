@@ -9,14 +9,15 @@ const nameThenColon = '"' | ':'<<8
 var noLengths [256]uint64
 
 // members reads on fast through members of the innermost object, of which most bodies
-// consist: names without escapes that no rule uses, each with a scalar and a comma behind
-// it, and no blanks but one after a colon or a comma. p[i] begins a name. It returns where it stopped, and what stands there: another
-// name, the value of one that it read, or what follows such a value.
+// consist: names of plain ASCII that no rule uses, each with a scalar and a comma behind it,
+// and no blanks but after a comma and one after a colon. p[i] begins a name. It returns where it
+// stopped, and what stands there: another name, the value of one that it read, or what
+// follows such a value.
 //
 // Loads are written p[at:at+8] behind at <= len(p)-8, which costs one compare; p[at:] would
 // put three steps more between one string's end and the next one's first byte.
 func (s *jsonScan) members(p []byte, i int, live bool) (int, jsonState) {
-	lengths, longest := &noLengths, 62
+	lengths, longest := &noLengths, quickName
 	if live {
 		lengths, longest = &s.sel.names.lengths, min(longest, s.limits.NameBytes)
 	}
@@ -46,7 +47,7 @@ func (s *jsonScan) members(p []byte, i int, live bool) (int, jsonState) {
 		if end >= len(p) || p[end] != ',' {
 			return end, atNext
 		}
-		if i = end + 1; i < len(p) && p[i] == ' ' {
+		for i = end + 1; i < len(p) && p[i] <= ' ' && isSpace[p[i]]; {
 			i++
 		}
 	}
@@ -60,8 +61,7 @@ const (
 	wordNull = 'n' | 'u'<<8 | 'l'<<16 | 'l'<<24
 )
 
-// literalEnd returns the index after the true, false or null that begins at p[i], or 0 when the
-// chunk cuts it or it is malformed.
+// literalEnd is scalarEnd for true, false and null.
 func literalEnd(p []byte, i int) int {
 	if i < 0 || i > len(p)-len("false") {
 		return 0

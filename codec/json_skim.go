@@ -56,15 +56,7 @@ scan:
 				}
 				continue
 			}
-			end := 0
-			switch kind {
-			case stringValue:
-				end = stringEnd(p, i)
-			case numberValue:
-				end = numberEnd(p, i)
-			case literalValue:
-				end = literalEnd(p, i)
-			}
+			end := scalarEnd(p, i, kind)
 			if end == 0 || live && !s.unnamed(next) {
 				break scan
 			}
@@ -139,10 +131,24 @@ func innermost(frames []frame) (next jsonState, live bool) {
 	return atValue, f&liveFrame != 0
 }
 
+// scalarEnd returns the index after the scalar that begins at p[i], or 0 when the chunk
+// cuts it or it is malformed.
+func scalarEnd(p []byte, i int, kind class) int {
+	switch kind {
+	case stringValue:
+		return stringEnd(p, i)
+	case numberValue:
+		return numberEnd(p, i)
+	case literalValue:
+		return literalEnd(p, i)
+	}
+	return 0
+}
+
 // endsScalar are the bytes that can follow the last of a number without a blank.
 var endsScalar = [256]bool{',': true, ']': true, '}': true}
 
-// numberEnd is literalEnd for a number. Digits with a point in them it reads by itself.
+// numberEnd is scalarEnd for a number. Digits with a point in them it reads by itself.
 func numberEnd(p []byte, i int) int {
 	from := numberStart
 	if p[i]-'1' <= 8 {
@@ -167,8 +173,8 @@ func digitsEnd(p []byte, i int) int {
 	return i
 }
 
-// stringEnd is literalEnd for a string.
-// The pairs of bytes that text is full of it reads by itself: short escapes and letters.
+// stringEnd is scalarEnd for a string. The pairs of bytes that text is full of it reads by
+// itself: short escapes and letters.
 func stringEnd(p []byte, i int) int {
 	i++
 scan:

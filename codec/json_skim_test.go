@@ -25,6 +25,40 @@ func TestSkimRefuses(t *testing.T) {
 	}
 }
 
+// Members are read in a loop of their own: what is wrong with one is seen whatever stands around it, and
+// what is right leaves as it came.
+func TestSkimMembers(t *testing.T) {
+	const before, after = `{"id":1,`, `"note":"leave at the door"`
+	selectors := []*Selector{
+		nil, mustSelect(t, []Rule{{Path: "$.list[*].card"}}), mustSelect(t, []Rule{{Path: "$..card"}}),
+		mustSelect(t, []Rule{{Path: "$.list[*]['']"}}), mustFold(t, []Rule{{Path: "$.list[*].card"}}),
+	}
+	for member, good := range map[string]bool{
+		`"a":1,`: true, `"a": 1, `: true, `"a" :1 ,`: true, "\"a\":\n1\r\n,\t": true, `"":"",`: true, `"\u0061":"\u0061",`: true,
+		`"é":"é",`: true, `"日本":"日本",`: true, `"a":-0.5e+3,`: true, `"a":[1,"b",null],"b":{},`: true, `"a":[],`: true,
+		`"a","b":1,`: false, `"a"::1,`: false, `"a":,`: false, `"a":1 "b":2,`: false, `"a":1,,`: false, `,"a":1,`: false, `a:1,`: false,
+		`"a";1,`: false, `"a":1]`: false, `"a":1:`: false, `"a" 1,`: false, "\"a\x1f\":1,": false, "\"\xc3\":1,": false, "\"\xc3(\":1,": false,
+		"\"\xff\":1,": false, `"\x":1,`: false, `"\u12g4":1,`: false, "\"a\":\x0b1,": false, "\"a\":1,\u00a0": false, `"a":"b"c,`: false, `"a":tru,`: false,
+		`"a":[1,],`: false, `"a":{"b":1,},`: false, `"a":[1}`: false,
+	} {
+		body := `{"list":[` + before + member + after + `},{` + member + after + `}],"page":1}`
+		for i, sel := range selectors {
+			w, out := newJSON(sel, seal, Limits{}), new(Output)
+			err := w.Write(out, []byte(body))
+			if err == nil {
+				err = w.Close(out)
+			}
+			got := string(bytes.Join(out.Segments(), nil))
+			if e, ok := errors.AsType[*Error](err); good && err != nil || !good && (!ok || e.Code != Malformed) {
+				t.Errorf("%s, selector %d: %v", body, i, err)
+			} else if good && got != body && !(i == 3 && strings.Contains(member, `""`)) {
+				t.Errorf("%s, selector %d: %s", body, i, got)
+			}
+			w.Free()
+		}
+	}
+}
+
 // A name is told from a rule's by its length only up to 63 bytes.
 func TestSkimLongNames(t *testing.T) {
 	for _, n := range []int{1, 61, 62, 63, 64, 65, 200} {

@@ -86,12 +86,15 @@ func (s *Selector) indexRow(index int) int {
 // buckets by length, first and last byte, which tells nearly every other name
 // apart before a byte of it is compared.
 type nameTable struct {
-	lengths [256]uint64 // by first byte, a quote for none: bit n for an entry of n bytes, the last bit for 63 and more; all of them where names are folded
+	lengths [256]uint64 // by first byte, a quote for none: bit n for an entry of n bytes; all where names are folded
 	bucket  [257]uint32 // where each bucket starts in entries
 	entries []string    // by bucket
 	fold    bool        // entries are folded, and names are before they are compared
 	longest int         // entry, in bytes
 }
+
+// quickName is the length of the longest name, in bytes, that lengths knows of.
+const quickName = 63
 
 func (t *nameTable) build(names []string) {
 	names = slices.Clone(names)
@@ -108,7 +111,9 @@ func (t *nameTable) build(names []string) {
 	}
 	for _, n := range names {
 		t.longest = max(t.longest, len(n))
-		t.lengths[append([]byte(n), '"')[0]] |= 1 << min(len(n), 63)
+		if len(n) <= quickName {
+			t.lengths[(n + `"`)[0]] |= 1 << len(n)
+		}
 	}
 	if t.fold {
 		for c := range t.lengths {
