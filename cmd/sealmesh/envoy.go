@@ -15,7 +15,8 @@ func newEnvoy() *cobra.Command {
 		Long: `Print a complete Envoy bootstrap for a policy: the ext_proc filter, failing
 closed; a cluster for sealmesh with raised circuit breakers; per route the body
 modes and the fewest phases that its rules need; routes that are skipped with
-the filter disabled.
+the filter disabled. Where the policy's listener has tls, the --tls flags say how
+Envoy shows who it is and knows sealmesh; Envoy reads those files when it starts.
 
   sealmesh envoy -c policy.yaml --upstream 127.0.0.1:8080 > envoy.yaml
   envoy -c envoy.yaml`,
@@ -44,6 +45,11 @@ the filter disabled.
 	f.StringVar(&opt.Admin, "admin", "", "Envoy's admin endpoint, host:port (default none)")
 	f.BoolVar(&opt.Buffered, "buffered", false, "Envoy keeps buffered bodies, in place of sealmesh: for Envoy before 1.38, and for routes with retries")
 	f.BoolVar(&opt.HTTP2, "http2", false, "speak HTTP/2 to the upstream (gRPC)")
+	f.StringVar(&opt.Processor, "processor", "", "where Envoy reaches sealmesh, host:port (default: where the policy has it listen)")
+	f.StringVar(&opt.TLS.Cert, "tls-cert", "", "PEM file of Envoy's own certificate, with a name of tls.allow")
+	f.StringVar(&opt.TLS.Key, "tls-key", "", "PEM file of its private key")
+	f.StringVar(&opt.TLS.CA, "tls-ca", "", "PEM file of the CA that signed sealmesh's certificate")
+	f.StringVar(&opt.TLS.ServerName, "tls-server-name", "", "name in sealmesh's certificate: a DNS name, or a URI such as a SPIFFE id")
 	_ = c.MarkFlagRequired("upstream")
 	return c
 }

@@ -42,6 +42,9 @@ type Options struct {
 	Buffered bool
 	// HTTP2 speaks HTTP/2 to the upstream (gRPC).
 	HTTP2 bool
+	// Processor is where Envoy reaches sealmesh, host:port, "" for where the policy has it listen.
+	Processor string
+	TLS       TLS // towards sealmesh, where the policy's listener has tls
 }
 
 const (
@@ -62,7 +65,7 @@ func New(p *policy.Policy, opt Options) (*bootstrapv3.Bootstrap, error) {
 	if err != nil {
 		return nil, fmt.Errorf("upstream address: %w", err)
 	}
-	processor, err := processorAddress(p.Listen)
+	processor, err := processorOf(p, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +80,7 @@ func New(p *policy.Policy, opt Options) (*bootstrapv3.Bootstrap, error) {
 	b.StaticResources = &bootstrapv3.Bootstrap_StaticResources{}
 	b.StaticResources.Listeners = append(b.StaticResources.Listeners, l)
 	b.StaticResources.Clusters = append(b.StaticResources.Clusters,
-		processorOf(processor), upstreamOf(upstream, opt.HTTP2, buffer))
+		processor, upstreamOf(upstream, opt.HTTP2, buffer))
 	if opt.Admin != "" {
 		admin, err := address(opt.Admin)
 		if err != nil {

@@ -89,6 +89,8 @@ func TestRefusals(t *testing.T) {
 		{Listen: "127.0.0.1:1", Upstream: "127.0.0.1"},
 		{Listen: "127.0.0.1:1", Upstream: "127.0.0.1:http"},
 		{Listen: "127.0.0.1:1", Upstream: "127.0.0.1:1", Admin: "x"},
+		{Listen: "127.0.0.1:1", Upstream: "127.0.0.1:1", Processor: "x"},
+		{Listen: "127.0.0.1:1", Upstream: "127.0.0.1:1", TLS: TLS{CA: "ca"}},
 	} {
 		if _, err := New(p, opt); err == nil {
 			t.Errorf("%+v: no error", opt)

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"fmt"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -9,21 +10,35 @@ import (
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
 // streams is how many exchanges Envoy may have open to sealmesh. Envoy's default
 // of 1,024 turns a busy moment into refusals.
 const streams = 100_000
 
-func processorOf(a *corev3.Address) *clusterv3.Cluster {
-	c := cluster(processorCluster, a, clusterv3.Cluster_STATIC, true)
+// processorOf is the cluster of sealmesh.
+func processorOf(p *policy.Policy, opt Options) (*clusterv3.Cluster, error) {
+	listen, kind := p.Listen, clusterv3.Cluster_STATIC
+	if opt.Processor != "" {
+		listen, kind = "tcp://"+opt.Processor, clusterv3.Cluster_STRICT_DNS
+	}
+	a, err := processorAddress(listen)
+	if err != nil {
+		return nil, fmt.Errorf("address of sealmesh: %w", err)
+	}
+	c := cluster(processorCluster, a, kind, true)
+	if c.TransportSocket, err = opt.TLS.socket(p); err != nil {
+		return nil, err
+	}
 	c.ConnectTimeout = seconds(time.Second)
 	c.CircuitBreakers = &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
 		MaxConnections:     wrapperspb.UInt32(streams),
 		MaxPendingRequests: wrapperspb.UInt32(streams),
 		MaxRequests:        wrapperspb.UInt32(streams),
 	}}}
-	return c
+	return c, nil
 }
 
 func upstreamOf(a *corev3.Address, http2 bool, buffer uint32) *clusterv3.Cluster {
