@@ -5,11 +5,13 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	procv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
@@ -46,6 +48,27 @@ func TestEnvoyWaitsForAWholeBody(t *testing.T) {
 	}
 	if got.header.Get("Content-Length") != strconv.Itoa(len(body)) {
 		t.Errorf("content-length %q for %d bytes", got.header.Get("Content-Length"), len(body))
+	}
+}
+
+// A sealmesh that hangs is noticed, though Envoy has no timer for its replies.
+func TestEnvoyNoticesASealmeshThatHangs(t *testing.T) {
+	s := newStack(t, stackOptions{mutate: func(b *bootstrapv3.Bootstrap) {
+		for _, packed := range b.StaticResources.Clusters[0].TypedExtensionProtocolOptions {
+			var o httpv3.HttpProtocolOptions
+			must(t, packed.UnmarshalTo(&o))
+			k := o.GetExplicitHttpConfig().GetHttp2ProtocolOptions().GetConnectionKeepalive()
+			k.Interval, k.Timeout = durationpb.New(200*time.Millisecond), durationpb.New(200*time.Millisecond)
+			must(t, packed.MarshalFrom(&o))
+		}
+	}})
+	body := `{"secret":"` + canary + `"}`
+	if got := s.do(http.MethodPost, "/buffered/x", body); got.status != http.StatusOK {
+		t.Fatal(got)
+	}
+	must(t, s.sealmesh.Process.Signal(syscall.SIGSTOP))
+	if got := s.do(http.MethodPost, "/buffered/x", body); got.err != nil || got.status < 500 || strings.Contains(s.upstream.everything(), canary) {
+		t.Errorf("%v, status %d: %s", got.err, got.status, got.body)
 	}
 }
 
