@@ -33,8 +33,10 @@ type key struct {
 
 	shelf *shelf // where records are kept; nil when they are inline
 
-	current atomic.Pointer[dataKey] // seals; nil before the first use and after an eviction
-	making  gate                    // of the making of data keys as a whole
+	current   atomic.Pointer[dataKey] // seals; nil before the first use and after an eviction
+	slowUntil atomic.Int64            // until when no use waits for the KEKs, which did not answer one soon
+
+	making  gate // of the making of data keys as a whole
 	table   table
 	flights flights
 	epoch   atomic.Uint64 // flushes so far: what was begun before one is not kept after it

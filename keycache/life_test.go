@@ -1,7 +1,6 @@
 package keycache
 
 import (
-	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,150 +53,6 @@ func TestSealingKeyIsRefreshedToo(t *testing.T) {
 	})
 }
 
-// An unused data key costs one call a soft bound, and from its hard bound on nothing.
-func TestUnusedKeyLeaves(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
-		text := foreign(t, 1, "v", m)[0]
-		r := newRig(t, keyOf(m), Options{})
-		r.mustOpen(text, "v")
-		r.mustSeal("v")
-		time.Sleep(DefaultHard - DefaultSoft)
-		wantCount(t, "entries", int64(r.Stats().Keys[0].Entries), 2)
-		time.Sleep(2 * DefaultSoft)
-		wantCount(t, "entries past the hard bound", int64(r.Stats().Keys[0].Entries), 0)
-		calls := m.unwraps.Load()
-		if least, most := int64(2*DefaultHard*100/(DefaultSoft*95)), 1+int64(2*DefaultHard/(DefaultSoft*8/10)); calls < least || calls > most {
-			t.Errorf("%d unwraps for two idle data keys, want %d to %d", calls, least, most)
-		}
-		time.Sleep(24 * time.Hour)
-		wantCount(t, "unwraps a day later", m.unwraps.Load(), calls)
-		if s := r.Stats().Keys[0]; s.Evictions["idle"] != 2 {
-			t.Errorf("evictions %v", s.Evictions)
-		}
-		r.end()
-	})
-}
-
-// What idle data keys cost is bounded, however many there are; those that go without
-// are verified before they serve.
-func TestIdleKeysKeepToTheirAllowance(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const n = 1500
-		m := newKMS("a")
-		r := newRig(t, keyOf(m), Options{})
-		texts := foreign(t, n, "v", m)
-		for _, text := range texts {
-			r.mustOpen(text, "v")
-		}
-		began, before := time.Now(), m.unwraps.Load()
-		time.Sleep(DefaultHard / 2)
-		calls, most := m.unwraps.Load()-before, int64(idleBurst+idleRate*time.Since(began).Seconds())
-		if calls > most || calls < most/2 {
-			t.Errorf("%d calls for idle data keys, the allowance is %d", calls, most)
-		}
-		m.answer(0, hsm.Denied)
-		time.Sleep(DefaultSoft)
-		for _, text := range texts {
-			_, err := r.open(text)
-			r.wantReason(err, KeyDenied)
-		}
-		r.end()
-	})
-}
-
-// A data key that nobody used for long is ready, and revoked within soft all the same.
-func TestIdleKeyIsReadyAndRevoked(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
-		text := foreign(t, 1, "v", m)[0]
-		r := newRig(t, keyOf(m), Options{})
-		r.mustOpen(text, "v")
-		m.answer(100*time.Millisecond, 0)
-		time.Sleep(30 * time.Minute)
-		start := time.Now()
-		r.mustOpen(text, "v")
-		if d := time.Since(start); d != 0 {
-			t.Errorf("the use waited %v", d)
-		}
-		if s := r.Stats().Keys[0]; s.Stale != 0 {
-			t.Errorf("stats %+v: want no stale use", s)
-		}
-		time.Sleep(30 * time.Minute)
-		m.answer(0, hsm.Denied)
-		time.Sleep(DefaultSoft)
-		_, err := r.open(text)
-		r.wantReason(err, KeyDenied)
-		r.end()
-	})
-}
-
-// However slow the KMS: under a data key that is held, no value waits for it.
-func TestSlowKMSKeepsNobodyWaiting(t *testing.T) {
-	bounds := map[string]hsm.Bounds{
-		"default": {},
-		"short":   {Soft: time.Second, Hard: 4 * time.Second},
-		"equal":   {Soft: time.Minute, Hard: time.Minute},
-	}
-	for name, b := range bounds {
-		for _, latency := range []time.Duration{300 * time.Millisecond, 1600 * time.Millisecond, 3 * time.Second, time.Hour} {
-			t.Run(name+"/"+latency.String(), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					m := newKMS("a")
-					text := foreign(t, 1, "v", m)[0]
-					cfg := keyOf(m)
-					cfg.Cache = b
-					r := newRig(t, cfg, Options{})
-					r.mustOpen(text, "v")
-					r.mustSeal("v")
-					_, held, _ := resolve(cfg)
-					m.answer(latency, 0)
-					rng := rand.New(rand.NewPCG(1, uint64(latency)))
-					for began := time.Now(); time.Since(began) < held.Hard*95/100; time.Sleep(time.Duration(rng.Int64N(int64(held.Hard / 20)))) {
-						start := time.Now()
-						r.mustOpen(text, "v")
-						if d := time.Since(start); d != 0 {
-							t.Fatalf("a use waited %v, %v after the KMS became slow", d, time.Since(began))
-						}
-					}
-					// One that was not used meanwhile waits no more than that.
-					start := time.Now()
-					r.mustSeal("v")
-					if d := time.Since(start); d != 0 {
-						t.Errorf("the idle data key's use waited %v", d)
-					}
-					r.end()
-				})
-			})
-		}
-	}
-}
-
-// A KMS slower than soft: what it vouches for is old when it comes, and its denial
-// takes effect when it comes.
-func TestRevocationByASlowKMS(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const latency = 1600 * time.Millisecond
-		m := newKMS("a")
-		cfg := keyOf(m)
-		cfg.Cache = hsm.Bounds{Soft: time.Second, Hard: time.Minute}
-		r := newRig(t, cfg, Options{})
-		text := r.mustSeal("v")
-		m.answer(latency, 0)
-		for began := time.Now(); time.Since(began) < 2*time.Minute; time.Sleep(100 * time.Millisecond) {
-			r.mustOpen(text, "v")
-		}
-		if n := m.unwraps.Load(); n > int64(2*time.Minute/latency)+1 {
-			t.Errorf("%d calls in 2 minutes of %v each: more than one at a time", n, latency)
-		}
-		m.answer(latency, hsm.Denied)
-		time.Sleep(2*latency + time.Second)
-		_, err := r.open(text)
-		r.wantReason(err, KeyDenied)
-		r.end()
-	})
-}
-
 func TestOutageIsSurvivedUntilTheHardBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newKMS("a")
@@ -236,28 +91,6 @@ func TestOutageIsSurvivedUntilTheHardBound(t *testing.T) {
 		if stale == 0 {
 			t.Error("no use is recorded as stale")
 		}
-	})
-}
-
-// A dormant data key waits a moment for a KMS that hangs, and after that not at all.
-func TestHangingKMSCountsAsAnOutage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
-		r := newRig(t, keyOf(m), Options{})
-		r.idling.rate, r.idling.left = 0, 0
-		text := r.mustSeal("v")
-		time.Sleep(DefaultSoft + time.Minute)
-		m.answer(time.Hour, 0)
-		start := time.Now()
-		r.mustOpen(text, "v")
-		if d := time.Since(start); d != staleWait {
-			t.Errorf("the first use waited %v, want %v", d, staleWait)
-		}
-		r.mustOpen(text, "v")
-		if d := time.Since(start); d != staleWait {
-			t.Errorf("the second use waited too")
-		}
-		r.end()
 	})
 }
 

@@ -41,6 +41,9 @@ const (
 	// waits for its KMS past the soft bound. One that takes longer counts as unavailable,
 	// and the key serves as stale until the answer comes.
 	staleWait = time.Second
+	// slowFor is how long no further use waits then; at most a soft bound, which so holds for
+	// a revocation too.
+	slowFor = 30 * time.Second
 	// landing is longer than a flight takes to end once it has its answer.
 	landing = 10 * time.Millisecond
 	// corruptFor and deniedFor are how long a failure is remembered.

@@ -2,6 +2,7 @@ package keycache
 
 import (
 	"context"
+	"time"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
@@ -26,7 +27,8 @@ func (s *Session) fetch(k *key, h *envelope.Header) (*dataKey, error) {
 
 // settle decides whether d may serve, which it does at once within its soft bound,
 // and past it while the KMS owes an answer. Only for one that lay dormant it asks the
-// KMS first, and takes a KMS that does not answer soon for one that is out.
+// KMS first, and takes a KMS that does not answer soon for one that is out: for a while
+// no other use waits for it, either.
 func (s *Session) settle(d *dataKey) (cacheState, error) {
 	if d.fresh(s.st.now) {
 		return hit, nil
@@ -37,7 +39,12 @@ func (s *Session) settle(d *dataKey) (cacheState, error) {
 	d.key.stats.misses[idle].Add(1)
 	ctx, cancel := context.WithTimeout(s.st.ctx, staleWait)
 	defer cancel()
-	_, err := d.key.freshen(d, s.st.parent).wait(ctx)
+	flight := d.key.freshen(d, s.st.parent)
+	if s.st.now < time.Duration(d.key.slowUntil.Load()) {
+		d.unanswered.Store(true)
+		return stale, nil
+	}
+	_, err := flight.wait(ctx)
 	s.tick()
 	switch {
 	case err == nil:
@@ -46,6 +53,9 @@ func (s *Session) settle(d *dataKey) (cacheState, error) {
 		return miss, s.st.ctx.Err()
 	case err == errEvicted || err == errClosed || hsm.ClassOf(err) != hsm.Unavailable || !d.usable(s.st.now):
 		return miss, err
+	}
+	if ctx.Err() != nil {
+		d.key.slowUntil.Store(int64(s.st.now + min(slowFor, d.key.bounds.Soft)))
 	}
 	d.unanswered.Store(true)
 	return stale, nil
