@@ -62,7 +62,7 @@ func BodyWork(ctx context.Context, ring *hsm.Keyring, recorder *keyuse.Recorder,
 		out.Reset()
 		return errors.Join(err, session.Close(err))
 	}
-	return Contestant{Work, run}, func() { _ = cache.Close() }, nil
+	return Contestant{Name: Work, Run: run}, func() { _ = cache.Close() }, nil
 }
 
 // Seal are the ways of sealing the fields of body without sealmesh. stop ends what they need.
@@ -80,22 +80,22 @@ func Seal(body []byte) (list []Contestant, stop func()) {
 	sealed, text, aad := make([]byte, 0, 128), make([]byte, 0, 256), []byte("card")
 	remote, stop := Transit(body, primitive)
 	list = []Contestant{
-		{Bare, func() error {
+		{Name: Bare, Run: func() error {
 			for _, v := range values {
 				sealed = gcm.Seal(sealed[:0], nil, v, aad)
 				text = base64.RawURLEncoding.AppendEncode(text[:0], sealed)
 			}
 			return nil
 		}},
-		{"Tink AEAD and base64, values only", tinkValues(primitive, values, aad)},
-		{"Tink envelope AEAD, in-process remote, values only", tinkValues(envelope, values, aad)},
-		{"encoding/json map and Tink AEAD", func() error { return throughMap(body, primitive, aad) }},
-		{"gjson, sjson and Tink AEAD", func() error { return withSJSON(body, primitive, aad) }},
-		{"sonic map and Tink AEAD", func() error { return withSonic(body, primitive, aad) }},
+		{Name: "Tink AEAD and base64, values only", Run: tinkValues(primitive, values, aad)},
+		{Name: "Tink envelope AEAD, in-process remote, values only", Run: tinkValues(envelope, values, aad)},
+		{Name: "encoding/json map and Tink AEAD", Run: func() error { return throughMap(body, primitive, aad) }},
+		{Name: "gjson, sjson and Tink AEAD", Run: func() error { return withSJSON(body, primitive, aad) }},
+		{Name: "sonic map and Tink AEAD", Run: func() error { return withSonic(body, primitive, aad) }},
 		remote,
 	}
 	if run := withSIMD(body, primitive, aad); run != nil {
-		list = append(list, Contestant{"simdjson-go and Tink AEAD", run})
+		list = append(list, Contestant{Name: "simdjson-go and Tink AEAD", Run: run, Waits: true})
 	}
 	return list, stop
 }
@@ -141,27 +141,27 @@ func Validate(body []byte) []Contestant {
 	format := codec.ForContentType("application/json")
 	var out codec.Output
 	return []Contestant{
-		{Scan, func() error {
+		{Name: Scan, Run: func() error {
 			w := format.New(sel, nil, codec.Limits{})
 			err := errors.Join(w.Write(&out, body), w.Close(&out))
 			w.Free()
 			out.Reset()
 			return err
 		}},
-		{JSONText, func() error { return decoderLooks(body) }},
-		{"jsontext, which only validates", func() error {
+		{Name: JSONText, Run: func() error { return decoderLooks(body) }},
+		{Name: "jsontext, which only validates", Run: func() error {
 			if !jsontext.Value(body).IsValid(jsontext.AllowDuplicateNames(true)) {
 				return errors.New("not valid")
 			}
 			return nil
 		}},
-		{JSONValid, func() error {
+		{Name: JSONValid, Run: func() error {
 			if !json.Valid(body) {
 				return errors.New("not valid")
 			}
 			return nil
 		}},
-		{JSONParser, func() error { return parserLooks(body) }},
+		{Name: JSONParser, Run: func() error { return parserLooks(body) }},
 	}
 }
 
