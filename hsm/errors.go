@@ -36,6 +36,9 @@ func (c Class) String() string {
 	return classNames[c]
 }
 
+// HintCorrupt is the hint of an error that is [Corrupt], whichever of the three it was.
+const HintCorrupt = "the wrapped key was made by another KEK, under another key context, or has been changed"
+
 // An Error is a provider's failure. It never holds key material or wrapped bytes.
 type Error struct {
 	Class     Class

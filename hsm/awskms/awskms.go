@@ -94,7 +94,7 @@ func (p *Provider) encrypt(ctx context.Context, key []byte, ec hsm.EncryptionCon
 // KeyId KMS would take the key that the ciphertext itself names.
 func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.EncryptionContext) (*hsm.Secret, error) {
 	if len(wrapped) == 0 || len(wrapped) > hsm.MaxWrappedSize || p.public != nil && len(wrapped) != p.public.Size() {
-		return nil, p.fail(hsm.Corrupt, "Decrypt", errors.New("wrapped data key has the wrong length"), hintCorrupt)
+		return nil, p.fail(hsm.Corrupt, "Decrypt", errors.New("wrapped data key has the wrong length"), hsm.HintCorrupt)
 	}
 	in := kms.DecryptInput{CiphertextBlob: wrapped, EncryptionContext: ec.Map(), GrantTokens: p.grantTokens}
 	size := hsm.DataKeySize

@@ -74,7 +74,7 @@ func (p *Provider) refused(ctx context.Context) error {
 func (p *Provider) openRSA(plaintext []byte, ec hsm.EncryptionContext) (*hsm.Secret, error) {
 	if !rsaLabel.Bound(plaintext, ec) {
 		clear(plaintext)
-		return nil, p.fail(hsm.Corrupt, "Decrypt", errors.New("wrapped under another key context"), hintCorrupt)
+		return nil, p.fail(hsm.Corrupt, "Decrypt", errors.New("wrapped under another key context"), hsm.HintCorrupt)
 	}
 	return hsm.NewSecret(plaintext[:hsm.DataKeySize:hsm.DataKeySize]), nil
 }

@@ -13,7 +13,6 @@ const (
 	hintRetry      = "nothing to do if it passes; otherwise see the AWS Health Dashboard of the Region"
 	hintThrottled  = "the account's request quota in this Region is used up; raise it, or the keys' soft bounds"
 	hintState      = "see the key's state in the KMS console or with `aws kms describe-key`"
-	hintCorrupt    = "the wrapped key was made by another KEK, under another key context, or has been changed"
 	hintStore      = "see the custom key store with `aws kms describe-custom-key-stores`"
 	hintXKS        = "see the external key store and its proxy with `aws kms describe-custom-key-stores`"
 	hintIdentity   = "check the role's trust policy, and the identity provider that it trusts"
@@ -61,8 +60,8 @@ var verdicts = map[string]verdict{
 	"XksProxyInvalidResponseException":    {hsm.Unavailable, "see the external key store proxy's own log; " + hintXKS},
 
 	// What does not open, and must not.
-	"InvalidCiphertextException": {hsm.Corrupt, hintCorrupt},
-	"IncorrectKeyException":      {hsm.Corrupt, hintCorrupt},
+	"InvalidCiphertextException": {hsm.Corrupt, hsm.HintCorrupt},
+	"IncorrectKeyException":      {hsm.Corrupt, hsm.HintCorrupt},
 
 	// What the key or the back end cannot do.
 	"UnsupportedOperationException": {hsm.Unsupported, "use a symmetric (SYMMETRIC_DEFAULT) or RSA encryption key"},

@@ -99,7 +99,7 @@ func gone(err error) error {
 func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.EncryptionContext) (*hsm.Secret, error) {
 	version, ciphertext, ok := unpack(wrapped)
 	if !ok {
-		return nil, p.client.fail(hsm.Corrupt, "UnwrapKey", errors.New("wrapped data key has the wrong form"), hintCorrupt)
+		return nil, p.client.fail(hsm.Corrupt, "UnwrapKey", errors.New("wrapped data key has the wrong form"), hsm.HintCorrupt)
 	}
 	var out struct {
 		Value string `json:"value"` // base64url
@@ -111,7 +111,7 @@ func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Enc
 			return nil
 		}
 		clear(plaintext)
-		return p.client.fail(hsm.Corrupt, "UnwrapKey", errors.New("wrapped under another key context"), hintCorrupt)
+		return p.client.fail(hsm.Corrupt, "UnwrapKey", errors.New("wrapped under another key context"), hsm.HintCorrupt)
 	}
 	body := []byte(`{"alg":"RSA-OAEP-256","value":"` + base64.RawURLEncoding.EncodeToString(ciphertext) + `"}`)
 	err := p.client.do(ctx, request{operation: "UnwrapKey", path: "/" + hex.EncodeToString(version[:]) + "/unwrapkey", body: body, check: check}, &out)

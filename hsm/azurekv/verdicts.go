@@ -17,7 +17,6 @@ type verdict struct {
 }
 
 const (
-	hintCorrupt     = "the wrapped key was made by another KEK, under another key context, or has been changed"
 	hintPermission  = "grant the principal Key Vault Crypto Service Encryption User on the key, or keys/get and keys/unwrapKey; the vault's audit log has the request id"
 	hintNetwork     = "let this network through the vault's firewall, or reach it by its private endpoint"
 	hintRetry       = "nothing to do if it passes; otherwise see Azure Service Health"
@@ -103,7 +102,7 @@ func (c *client) classify(operation string, status int, text []byte) *hsm.Error 
 	failed := c.fail(v.class, operation, nil, v.hint)
 	failed.Code = code
 	if operation == "UnwrapKey" && (code == "BadParameter" || code == "KeyNotFound" || code == "BadRequest") {
-		failed.Class, failed.Hint = hsm.Corrupt, hintCorrupt
+		failed.Class, failed.Hint = hsm.Corrupt, hsm.HintCorrupt
 	}
 	return failed
 }

@@ -71,7 +71,7 @@ func (p *Provider) wrap(ctx context.Context, body []byte) ([]byte, error) {
 // versions wrapped it, and under no other key.
 func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.EncryptionContext) (*hsm.Secret, error) {
 	if len(wrapped) == 0 || len(wrapped) > hsm.MaxWrappedSize {
-		return nil, p.client.fail(hsm.Corrupt, "Decrypt", errors.New("wrapped data key has the wrong length"), hintCorrupt)
+		return nil, p.client.fail(hsm.Corrupt, "Decrypt", errors.New("wrapped data key has the wrong length"), hsm.HintCorrupt)
 	}
 	out, err := do(ctx, p.client, request{operation: "Decrypt", verb: ":decrypt", body: requestBody("ciphertext", wrapped, ec)}, (*decrypted).verify)
 	if err != nil {

@@ -19,7 +19,6 @@ type verdict struct {
 }
 
 const (
-	hintCorrupt    = "the wrapped key was made by another KEK, under another key context, or has been changed"
 	hintPermission = "grant the principal roles/cloudkms.cryptoKeyEncrypter or cryptoKeyDecrypter on the key; Cloud Audit Logs name it"
 	hintRetry      = "nothing to do if it passes; otherwise see the Google Cloud Service Health page of the location"
 	hintQuota      = "the project's Cloud KMS quota is used up; raise it, or the keys' soft bounds"
@@ -110,7 +109,7 @@ func (c *client) classify(operation string, status int, text []byte) *hsm.Error 
 	case failed.Code == "INVALID_ARGUMENT" && strings.Contains(strings.ToLower(body.Error.Message), "crc32c"):
 		failed.Class, failed.Hint, failed.Err = hsm.Unavailable, hintBetween, errors.New("what was sent arrived damaged")
 	case failed.Code == "INVALID_ARGUMENT" && operation == "Decrypt":
-		failed.Class, failed.Hint = hsm.Corrupt, hintCorrupt
+		failed.Class, failed.Hint = hsm.Corrupt, hsm.HintCorrupt
 	case failed.Code == "FAILED_PRECONDITION":
 		explain(failed, body.Error.Message)
 	}

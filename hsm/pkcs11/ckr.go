@@ -31,12 +31,11 @@ type verdict struct {
 
 // Hints that several codes share.
 const (
-	hintRetry   = "the device or its network is in trouble: look at the vendor's own log"
-	hintBug     = "the module answered what it should not: report it with the vendor and version of the library"
-	hintPIN     = "correct what pin-source names; some vendors want user:password, and too many wrong ones lock the token"
-	hintKey     = "use a KEK that allows this mechanism, or another x-mechanism"
-	hintCorrupt = "the wrapped data key, its key context or the KEK is not the one it was made with"
-	hintToken   = "check the token's label, serial or slot-id, and that this host may reach it"
+	hintRetry = "the device or its network is in trouble: look at the vendor's own log"
+	hintBug   = "the module answered what it should not: report it with the vendor and version of the library"
+	hintPIN   = "correct what pin-source names; some vendors want user:password, and too many wrong ones lock the token"
+	hintKey   = "use a KEK that allows this mechanism, or another x-mechanism"
+	hintToken = "check the token's label, serial or slot-id, and that this host may reach it"
 )
 
 // verdicts is the one table from CK_RV (PKCS#11 v2.40 §5.1, v3.1 §5.1) to what
@@ -55,14 +54,14 @@ var verdicts = map[ckRV]verdict{
 	0x012: {"CKR_ATTRIBUTE_TYPE_INVALID", hsm.Unsupported, keep, hintKey},
 	0x013: {"CKR_ATTRIBUTE_VALUE_INVALID", hsm.Unsupported, keep, hintKey},
 	0x01B: {"CKR_ACTION_PROHIBITED", hsm.Denied, keep, "the token's policy forbids this"},
-	0x020: {"CKR_DATA_INVALID", hsm.Corrupt, keep, hintCorrupt},
-	0x021: {"CKR_DATA_LEN_RANGE", hsm.Corrupt, keep, hintCorrupt},
+	0x020: {"CKR_DATA_INVALID", hsm.Corrupt, keep, hsm.HintCorrupt},
+	0x021: {"CKR_DATA_LEN_RANGE", hsm.Corrupt, keep, hsm.HintCorrupt},
 	0x030: {"CKR_DEVICE_ERROR", hsm.Unavailable, freshSession, hintRetry},
 	0x031: {"CKR_DEVICE_MEMORY", hsm.Unavailable, freshSession, "the token ran out of memory or sessions"},
 	0x032: {"CKR_DEVICE_REMOVED", hsm.Unavailable, freshLogin, hintRetry},
-	0x040: {"CKR_ENCRYPTED_DATA_INVALID", hsm.Corrupt, keep, hintCorrupt},
-	0x041: {"CKR_ENCRYPTED_DATA_LEN_RANGE", hsm.Corrupt, keep, hintCorrupt},
-	0x042: {"CKR_AEAD_DECRYPT_FAILED", hsm.Corrupt, keep, hintCorrupt},
+	0x040: {"CKR_ENCRYPTED_DATA_INVALID", hsm.Corrupt, keep, hsm.HintCorrupt},
+	0x041: {"CKR_ENCRYPTED_DATA_LEN_RANGE", hsm.Corrupt, keep, hsm.HintCorrupt},
+	0x042: {"CKR_AEAD_DECRYPT_FAILED", hsm.Corrupt, keep, hsm.HintCorrupt},
 	0x050: {"CKR_FUNCTION_CANCELED", hsm.Unavailable, freshSession, hintRetry},
 	0x054: {"CKR_FUNCTION_NOT_SUPPORTED", hsm.Unsupported, keep, hintKey},
 	0x060: {"CKR_KEY_HANDLE_INVALID", hsm.Unavailable, freshSession, "the KEK's handle went stale: is the key still there?"},

@@ -31,7 +31,7 @@ func (p *provider) unwrapOAEP(ctx context.Context, s *session, wrapped []byte, e
 	plain, err := p.decrypt(ctx, hsm.RSAPlaintextSize, func(out []byte) (int, bool, error) {
 		n, begun, err := p.fn.decryptOAEP(s.handle, s.key, wrapped[1:], out)
 		if err == nil && !rsaLabel.Bound(out[:n], ec) {
-			err = p.fail(hsm.Corrupt, "C_Decrypt", hintCorrupt)
+			err = p.fail(hsm.Corrupt, "C_Decrypt", hsm.HintCorrupt)
 		}
 		return n, begun, err
 	})

@@ -119,7 +119,7 @@ func (p *provider) copyKey(key *hsm.Secret) (own []byte, err error) {
 // UnwrapDataKey implements [hsm.Provider].
 func (p *provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.EncryptionContext) (*hsm.Secret, error) {
 	if !p.wellFormed(wrapped) {
-		return nil, p.fail(hsm.Corrupt, "C_Decrypt", hintCorrupt)
+		return nil, p.fail(hsm.Corrupt, "C_Decrypt", hsm.HintCorrupt)
 	}
 	wrapped = slices.Clone(wrapped) // a call that was left behind may still read it
 	key, err := p.run(ctx, "C_Decrypt", func(ctx context.Context, s *session) ([]byte, error) {
@@ -153,7 +153,7 @@ func (p *provider) decide(ctx context.Context, s *session, wrapped []byte, ec hs
 	}
 	return nil, &hsm.Error{
 		Class: hsm.Corrupt, Provider: Kind, Operation: "C_Decrypt", KeyID: p.keyID,
-		Code: code, Hint: hintCorrupt,
+		Code: code, Hint: hsm.HintCorrupt,
 	}
 }
 
@@ -201,7 +201,7 @@ func (p *provider) decrypt(ctx context.Context, want int, f func(out []byte) (in
 	n, err := p.crypt(ctx, "C_Decrypt", func() (int, bool, error) {
 		n, begun, err := f(out)
 		if err == nil && n != want {
-			err = p.fail(hsm.Corrupt, "C_Decrypt", hintCorrupt)
+			err = p.fail(hsm.Corrupt, "C_Decrypt", hsm.HintCorrupt)
 		}
 		return n, begun, err
 	})

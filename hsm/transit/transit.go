@@ -78,7 +78,7 @@ func (p *Provider) wrap(ctx context.Context, body []byte) ([]byte, error) {
 func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.EncryptionContext) (*hsm.Secret, error) {
 	ciphertext, ok := unpack(wrapped)
 	if !ok {
-		return nil, p.fail(hsm.Corrupt, "decrypt", errors.New("wrapped data key has the wrong form"), hintCorrupt)
+		return nil, p.fail(hsm.Corrupt, "decrypt", errors.New("wrapped data key has the wrong form"), hsm.HintCorrupt)
 	}
 	var out struct {
 		Data struct {

@@ -21,7 +21,6 @@ type verdict struct {
 }
 
 const (
-	hintCorrupt    = "the wrapped key was made by another KEK, under another key context, or has been changed"
 	hintPermission = "give the token a policy with update on this path, in this namespace; Vault's audit log has the request"
 	hintToken      = "the token is unknown, expired or revoked: renew it, or log in by auth"
 	hintRetry      = "nothing to do if it passes; otherwise see the server's own log"
@@ -35,8 +34,8 @@ const (
 // phrases are those of Vault 1.21 and of OpenBao 2 (keysutil, transit, logical).
 var verdicts = []verdict{
 	// Of the wrap.
-	{400, "message authentication failed", hsm.Corrupt, hintCorrupt},
-	{400, "invalid ciphertext", hsm.Corrupt, hintCorrupt},
+	{400, "message authentication failed", hsm.Corrupt, hsm.HintCorrupt},
+	{400, "invalid ciphertext", hsm.Corrupt, hsm.HintCorrupt},
 	{400, "disallowed by policy (too old)", hsm.Misconfigured, hintVersion},
 	{400, "no such key version", hsm.Misconfigured, "the version was trimmed: what it wrapped is gone, unless the key is restored from a backup"},
 
