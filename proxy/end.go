@@ -42,9 +42,6 @@ func (x *exchange) stopped(err error) error {
 
 // end releases everything. Bodies that were still under way count as aborted.
 func (x *exchange) end() {
-	if x.done != nil {
-		close(x.done)
-	}
 	for _, d := range []*direction{&x.request, &x.response} {
 		if !d.ended {
 			_ = d.close(errAborted)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -37,10 +36,6 @@ type exchange struct {
 	reply wire.Reply // one for all messages; see answer
 	set   [2]wire.Header
 	names [12]string
-
-	inbox chan received // nil until something must be waited for with a bound; see receive.go
-	done  chan struct{}
-	idle  *time.Timer
 }
 
 // run takes messages until Envoy ends the stream. It never returns nil while a
