@@ -53,7 +53,7 @@ func (s *Session) Close(cause error) error {
 func (st *state) reset() {
 	clear(st.grants)
 	st.account.reset()
-	*st = state{grants: st.grants[:0], account: st.account, buf: st.buf[:0]}
+	*st = state{grants: st.grants[:0], account: st.account, parser: st.parser, buf: st.buf[:0]}
 	if cap(st.buf) > maxKeptBuffer {
 		st.buf = nil
 	}

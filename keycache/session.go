@@ -31,6 +31,7 @@ type state struct {
 	readings int           // uses of it left
 	grants   []grant
 	account  account
+	parser   envelope.Parser
 	buf      []byte // a parsed envelope: ciphertext, nothing secret
 	spare    []byte // another, for those that are looked at while that one waits
 	reserved keyuse.Reservation
@@ -108,7 +109,7 @@ func (s *Session) Prefetch(t *Tag, text []byte) {
 	if s.begin(t) != nil {
 		return
 	}
-	h, _, buf, err := envelope.Parse(s.st.buf, text)
+	h, _, buf, err := s.st.parser.Parse(s.st.buf, text)
 	s.st.buf = buf
 	if err != nil {
 		return
@@ -174,7 +175,7 @@ func (s *Session) Open(dst []byte, t *Tag, text []byte) ([]byte, codec.Kind, err
 	if err := s.begin(t); err != nil {
 		return dst, 0, err
 	}
-	h, payload, buf, err := envelope.Parse(s.st.buf, text)
+	h, payload, buf, err := s.st.parser.Parse(s.st.buf, text)
 	s.st.buf = buf
 	if errors.Is(err, envelope.ErrNotEnvelope) {
 		return dst, 0, &Error{Reason: NotEnvelope, Key: t.key.name, Err: err} // no key was asked for, so there is no use to record

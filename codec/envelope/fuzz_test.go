@@ -2,6 +2,7 @@ package envelope_test
 
 import (
 	"bytes"
+	"reflect"
 	"testing"
 
 	"github.com/sealmesh/sealmesh/codec"
@@ -90,6 +91,37 @@ func FuzzSealOpen(f *testing.F) {
 		}
 		if _, _, err := envelope.Open(nil, buf, got, c, payload, append(context, 0)); err != suite.ErrOpen {
 			t.Fatalf("opens under another context: %v", err)
+		}
+	})
+}
+
+// A Parser says of every envelope what Parse says, whichever came before.
+func FuzzParser(f *testing.F) {
+	var seeds []string
+	for _, h := range headers {
+		for n := range 4 {
+			seeds = append(seeds, string(envelope.Append(nil, h, make([]byte, 40+n))))
+		}
+	}
+	for i, a := range seeds {
+		b := seeds[(i+1)%len(seeds)]
+		f.Add(a, b, uint16(0))
+		f.Add(a, a[:len(a)-1]+"B", uint16(len(a)))
+		f.Add(a, a[:len(a)-1]+"\n", uint16(i))
+		f.Add(a, a[:30+i%20], uint16(i))
+		f.Add(a, a+b, uint16(len(a)/2))
+	}
+	f.Fuzz(func(t *testing.T, a, b string, shared uint16) {
+		k := min(int(shared), len(a))
+		var p envelope.Parser
+		var buf []byte
+		for _, text := range []string{a, b, a[:k] + b, a, a[:k], b} {
+			want, wantPayload, _, wantErr := envelope.Parse(nil, []byte(text))
+			got, payload, out, err := p.Parse(buf, []byte(text))
+			if err != wantErr || !reflect.DeepEqual(got, want) || !bytes.Equal(payload, wantPayload) {
+				t.Fatalf("%q: %+v, %x, %v\nParse says %+v, %x, %v", text, got, payload, err, want, wantPayload, wantErr)
+			}
+			buf = out
 		}
 	})
 }
