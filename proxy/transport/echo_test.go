@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -201,33 +200,27 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// TestDeadline: grpc-timeout ends the handler's context, and what it waits for.
+// TestDeadline: the handler's context has the deadline of the client's.
 func TestDeadline(t *testing.T) {
 	t.Parallel()
-	got := make(chan error, 2)
+	got := make(chan time.Duration, 1)
 	_, conn := serve(t, options(t), func(s grpc.ServerStream) error {
-		err := s.RecvMsg(new([]byte))
-		<-s.Context().Done()
-		got <- s.Context().Err()
-		got <- err
-		return err
+		end, _ := s.Context().Deadline()
+		got <- time.Until(end)
+		return nil
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
-	if _, err := recv(begin(t, ctx, conn)); status.Code(err) != codes.DeadlineExceeded {
+	if _, err := recv(begin(t, ctx, conn)); err != io.EOF {
 		t.Error(err)
 	}
-	// The client also resets the stream, and that may come first.
-	if err := <-got; !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	if err := <-got; status.Code(err) != codes.DeadlineExceeded && status.Code(err) != codes.Canceled {
-		t.Error(err)
+	if left := <-got; left < 50*time.Minute || left > time.Hour {
+		t.Error(left)
 	}
 }
 
-// TestDeadlineOfServer: the peer asks for no more than its grpc-timeout.
-func TestDeadlineOfServer(t *testing.T) {
+// TestDeadlinePasses under a handler that waits, whatever for.
+func TestDeadlinePasses(t *testing.T) {
 	t.Parallel()
 	for name, wait := range map[string]func(grpc.ServerStream) error{
 		"recv": func(s grpc.ServerStream) error { return s.RecvMsg(new([]byte)) },
@@ -306,7 +299,7 @@ func TestManyAtOnce(t *testing.T) {
 	all.Wait()
 }
 
-// TestSendAheadOfReceive: replies that nobody reads yet stop neither side for ever.
+// TestBothWaysAtOnce: replies that nobody reads yet stop neither side for ever.
 func TestBothWaysAtOnce(t *testing.T) {
 	t.Parallel()
 	_, conn := serve(t, options(t), echo)

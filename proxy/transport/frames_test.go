@@ -268,7 +268,8 @@ func TestRequestsThatAreNotOurs(t *testing.T) {
 func TestOpenSideIsReset(t *testing.T) {
 	t.Parallel()
 	p := meet(t, options(t), func(grpc.ServerStream) error { return nil })
-	for id, fields := range map[uint32][]string{1: {}, 3: {":path", "/x"}} {
+	for i, fields := range [][]string{{}, {":path", "/x"}} {
+		id := uint32(2*i + 1)
 		p.open(id, fields...)
 		p.until(func() bool { return p.of(id).reset != nil })
 		if h := p.of(id); !h.ended || h.code() != http2.ErrCodeNo {
@@ -287,11 +288,12 @@ func TestTrailersOfPeer(t *testing.T) {
 	if h := p.ended(1); h.status() != "0" || !slices.Equal(h.messages(), []string{"a", "b"}) {
 		t.Fatalf("%+v", h)
 	}
-	for id, bad := range map[uint32]func(id uint32){
-		3: func(id uint32) { p.headers(id, false, p.raw("x", "y")) },
-		5: func(id uint32) { p.headers(id, true, p.raw(":path", "/")) },
+	for i, bad := range []func(id uint32){
+		func(id uint32) { p.headers(id, false, p.raw("x", "y")) },
+		func(id uint32) { p.headers(id, true, p.raw(":path", "/")) },
 	} {
-		p.open(max(id, 3))
+		id := uint32(2*i + 3)
+		p.open(id)
 		bad(id)
 		if h := p.ended(id); h.code() != http2.ErrCodeProtocol {
 			t.Errorf("%+v", h)
