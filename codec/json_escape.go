@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"encoding/binary"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -53,11 +54,27 @@ func hex4(s []byte) (r rune) {
 	return r
 }
 
+// plainBlocks returns the length of as many blocks of 32 bytes as text begins with and are plain:
+// all of an envelope but its end.
+func plainBlocks(text []byte) int {
+	i := 0
+	for i <= len(text)-32 {
+		b := text[i : i+32]
+		odd := notPlain(binary.LittleEndian.Uint64(b[:8])) | notPlain(binary.LittleEndian.Uint64(b[8:16])) |
+			notPlain(binary.LittleEndian.Uint64(b[16:24])) | notPlain(binary.LittleEndian.Uint64(b[24:]))
+		if odd != 0 {
+			break
+		}
+		i += 32
+	}
+	return i
+}
+
 // plainText reports whether text can stand between quotes as it is, and whether
 // it is UTF-8 at all.
 func plainText(text []byte) (plain, valid bool) {
 	plain = true
-	for i := plainRun(text, 0); i < len(text); i = plainRun(text, i) {
+	for i := plainRun(text, plainBlocks(text)); i < len(text); i = plainRun(text, i) {
 		switch c := stringClass[text[i]]; c {
 		case quoteByte, escapeByte, controlByte:
 			plain = false
