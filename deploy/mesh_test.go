@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sealmesh/sealmesh/proxy/bootstrap"
+	"github.com/sealmesh/sealmesh/proxy/envoycheck"
 )
 
 // generated is what `sealmesh envoy --buffered` writes for one route with rules both ways, which
@@ -134,6 +136,29 @@ func TestIstio(t *testing.T) {
 	want := []string{"CLUSTER ADD", "HTTP_FILTER INSERT_BEFORE", "NETWORK_FILTER MERGE", "ROUTE_CONFIGURATION MERGE", "LISTENER MERGE"}
 	if !slices.Equal(seen, want) {
 		t.Errorf("patches %q", seen)
+	}
+}
+
+// `sealmesh check --envoy` finds nothing wrong with the patches, nor with what is generated for the
+// example policy; and it does, where they fail open.
+func TestIstioIsChecked(t *testing.T) {
+	buffered := load(t, "policy.yaml", strings.Replace(read(t, "policy.yaml"), "body: streamed", "body: buffered", 1), environment)
+	patches := read(t, "istio/envoyfilter.yaml")
+	found, err := envoycheck.Check(buffered, []byte(patches))
+	if err != nil || len(found) != 0 {
+		t.Error(err, found)
+	}
+	found, err = envoycheck.Check(buffered, []byte(strings.Replace(patches, "failure_mode_allow: false", "failure_mode_allow: true", 1)))
+	if err != nil || len(found) != 1 || !found[0].Clear {
+		t.Error(err, found)
+	}
+	p := load(t, "policy.yaml", read(t, "policy.yaml"), environment)
+	b, err := bootstrap.New(p, bootstrap.Options{Listen: "127.0.0.1:1", Upstream: "127.0.0.1:2"})
+	must(t, err)
+	text, err := bootstrap.YAML(b)
+	must(t, err)
+	if found, err = envoycheck.Check(p, text); err != nil || len(found) != 0 {
+		t.Error(err, found)
 	}
 }
 

@@ -2,22 +2,29 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealmesh/sealmesh/proxy/envoycheck"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
 func newCheck() *cobra.Command {
-	var config string
+	var config, envoy string
 	var strict bool
 	c := &cobra.Command{
 		Use:   "check --config FILE",
-		Short: "Check a policy file without running it",
+		Short: "Check a policy file, and an Envoy configuration against it",
 		Long: `Check a policy file and print every problem at once, with its line, column and a
 caret. No key is touched: "sealmesh keys verify" does that.
 
-Exit codes: 0 valid, 3 invalid, 5 valid with warnings under --strict.`,
+With --envoy it reads an Envoy configuration too (bootstrap, listener or route
+configuration, YAML or JSON, generated or not) and says what would let values pass
+in clear, or break: a filter that is missing, disabled or fails open, body modes
+that hide bodies, messages that are not asked for, time that is too short.
+
+Exit codes: 0 valid, 3 invalid, 5 findings about Envoy, or warnings under --strict.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			p, err := readPolicy(config)
@@ -29,6 +36,11 @@ Exit codes: 0 valid, 3 invalid, 5 valid with warnings under --strict.`,
 			}
 			fmt.Fprintf(c.OutOrStdout(), "%s: valid: %s, %s, %s\n", config,
 				count(len(p.Keys), "key"), count(len(p.Tags), "tag"), count(len(p.Routes), "route"))
+			if envoy != "" {
+				if err := checkEnvoy(c, p, envoy); err != nil {
+					return err
+				}
+			}
 			if strict && len(p.Warnings) > 0 {
 				return fmt.Errorf("%w: %s", errFindings, count(len(p.Warnings), "warning"))
 			}
@@ -36,8 +48,29 @@ Exit codes: 0 valid, 3 invalid, 5 valid with warnings under --strict.`,
 		},
 	}
 	configFlag(c, &config)
+	c.Flags().StringVar(&envoy, "envoy", "", "an Envoy configuration to check against the policy")
 	c.Flags().BoolVar(&strict, "strict", false, "exit with 5 when there are warnings")
 	return c
+}
+
+// checkEnvoy prints what is wrong with the Envoy configuration in file.
+func checkEnvoy(c *cobra.Command, p *policy.Policy, file string) error {
+	src, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	findings, err := envoycheck.Check(p, src)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	for _, f := range findings {
+		fmt.Fprintf(c.ErrOrStderr(), "%s: %s\n", file, f)
+	}
+	if len(findings) > 0 {
+		return fmt.Errorf("%w: %s in %s", errFindings, count(len(findings), "finding"), file)
+	}
+	fmt.Fprintf(c.OutOrStdout(), "%s: asks for what the policy needs, and fails closed\n", file)
+	return nil
 }
 
 func count(n int, what string) string {
