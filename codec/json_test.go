@@ -81,6 +81,21 @@ func TestJSONCases(t *testing.T) {
 	}
 }
 
+// TestPlainText: what a string must escape is seen wherever it stands in a text.
+func TestPlainText(t *testing.T) {
+	text := strings.Repeat("sm1.A-_9", 12)
+	for at := range len(text) + 1 {
+		for odd, want := range map[string][2]bool{
+			"": {true, true}, "é": {true, true}, "\x7f": {true, true}, "\"": {false, true}, "\\": {false, true}, "\x1f": {false, true},
+			"\x00": {false, true}, "\xff": {false, false}, "\xc3": {false, false},
+		} {
+			if plain, valid := plainText([]byte(text[:at] + odd + text[at:])); valid != want[1] || valid && plain != want[0] {
+				t.Errorf("%q at %d: plain %t, valid %t", odd, at, plain, valid)
+			}
+		}
+	}
+}
+
 // TestJSONReplacements: what a Transform returns, and how it stands in the body.
 func TestJSONReplacements(t *testing.T) {
 	for _, tc := range []struct {
