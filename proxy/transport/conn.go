@@ -62,6 +62,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.room.L = &c.mu
 	c.out.init()
 	c.out.settings(&s.opts) // the first that the peer is to hear
+	_ = nc.SetDeadline(time.Now().Add(s.opts.Handshake))
 	return c
 }
 
@@ -91,9 +92,9 @@ func (c *conn) abort() {
 	c.room.Broadcast()
 }
 
-// shake does the TLS handshake, and reads the client's preface.
+// shake does the TLS handshake, and reads the client's preface, before the deadline that
+// newConn has set and greeting lifts.
 func (c *conn) shake() error {
-	_ = c.nc.SetDeadline(time.Now().Add(c.srv.opts.Handshake))
 	if c.srv.opts.TLS != nil {
 		t := tls.Server(c.nc, c.srv.opts.TLS)
 		if err := t.Handshake(); err != nil {
@@ -169,9 +170,8 @@ func (c *conn) drain() {
 		return
 	}
 	c.draining = true
-	if !c.ready {
-		_ = c.nc.Close()
-		return
+	if !c.ready { // it may still say what it came for, if it does so now
+		_ = c.nc.SetReadDeadline(time.Now().Add(lastWord))
 	}
 	c.out.goAway(1<<31-1, http2.ErrCodeNo)
 	c.out.ping(false, drainPing)

@@ -173,6 +173,26 @@ func TestStreamLimit(t *testing.T) {
 	}
 }
 
+func TestNoStreamLimit(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	o.Streams = 0
+	p := meet(t, o, echo)
+	for id := uint32(1); id < 6*maxStreams; id += 2 {
+		p.open(id)
+	}
+	p.settled()
+	if n, ok := p.settings[http2.SettingMaxConcurrentStreams]; ok {
+		t.Errorf("%d streams were announced", n)
+	}
+	for id := uint32(1); id < 6*maxStreams; id += 2 {
+		p.send(id, true, "x")
+		if h := p.ended(id); h.status() != "0" {
+			t.Fatalf("%+v", h)
+		}
+	}
+}
+
 func TestContentLength(t *testing.T) {
 	t.Parallel()
 	p := meet(t, options(t), echo)

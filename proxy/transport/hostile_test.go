@@ -337,6 +337,33 @@ func TestHalfAMessage(t *testing.T) {
 	}
 }
 
+// TestHalfAFrame: the connection breaks within a frame, wherever.
+func TestHalfAFrame(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	got := make(chan error, 1)
+	_, addr := listen(t, o, func(s grpc.ServerStream) error {
+		var b []byte
+		err := s.RecvMsg(&b)
+		for err == nil {
+			err = s.RecvMsg(&b)
+		}
+		got <- err
+		return err
+	})
+	wire := "\x00\x00\x20\x00\x08\x00\x00\x00\x01" + "\x03" + string(frame("hello", "0123456789abc")) + "\x00\x00\x00"
+	for n := range len(wire) {
+		p := connect(t, addr)
+		p.open(1)
+		_, err := io.WriteString(p.nc, wire[:n])
+		p.must(err)
+		p.nc.Close()
+		if err := <-got; status.Code(err) != codes.Canceled {
+			t.Errorf("after %d bytes: %v", n, err)
+		}
+	}
+}
+
 // TestAnnouncedLength costs no memory before the bytes come.
 func TestAnnouncedLength(t *testing.T) {
 	t.Parallel()

@@ -1,14 +1,19 @@
 package transport_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
@@ -105,29 +110,62 @@ func TestGracefulStop(t *testing.T) {
 	}
 }
 
-// TestGracefulStopIdle ends connections that have no stream, had none, or never spoke.
+// TestGracefulStopIdle ends connections that have no stream, whether or not they had.
 func TestGracefulStopIdle(t *testing.T) {
 	t.Parallel()
 	s := start(t, options(t), echo)
-	silent, err := net.Dial("unix", s.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer silent.Close()
 	p := connect(t, s)
+	p.must(p.WritePing(true, [8]byte([]byte("sealmesh")))) // which nobody asked
 	p.open(1)
 	p.send(1, true)
 	p.ended(1)
-	done := stopping(s.GracefulStop)
+	done, again := stopping(s.GracefulStop), stopping(s.GracefulStop)
 	p.until(func() bool { return len(p.pings) == 1 })
 	p.must(p.WritePing(true, p.pings[0]))
-	if code := p.gone(); code != http2.ErrCodeNo {
-		t.Error(code)
+	if code := p.gone(); code != http2.ErrCodeNo || len(p.goAways) != 2 {
+		t.Error(code, len(p.goAways))
 	}
 	p.nc.Close()
 	<-done
+	<-again
 	if err := <-s.served; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestGracefulStopBeforePreface: a connection that has said nothing yet is served, if it
+// does soon, and closed if not.
+func TestGracefulStopBeforePreface(t *testing.T) {
+	for _, speaks := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s, nc := piped(t, options(t), echo)
+			synctest.Wait()
+			begin := time.Now()
+			done := stopping(s.GracefulStop)
+			synctest.Wait()
+			if !speaks {
+				_, _ = io.Copy(io.Discard, nc)
+				<-done
+				if took := time.Since(begin); took != time.Second {
+					t.Errorf("closed after %v", took)
+				}
+				return
+			}
+			p := newPeer(t, readOnly{nc})
+			go func() {
+				out := newPeer(t, nc)
+				_, _ = io.WriteString(nc, http2.ClientPreface)
+				_ = out.WriteSettings()
+				out.open(1)
+				out.send(1, true, "first and last")
+			}()
+			if h := p.ended(1); h.status() != "0" || len(h.data) == 0 || len(p.settings) == 0 {
+				t.Errorf("%+v", h)
+			}
+			_ = newPeer(t, nc).WritePing(true, p.pings[0])
+			p.gone()
+			<-done
+		})
 	}
 }
 
@@ -371,4 +409,25 @@ func TestServeGoesOnAfterTemporaryErrors(t *testing.T) {
 	go s.Serve(&shortOfFiles{l, 3})
 	p := connect(t, l.Addr())
 	p.settled()
+}
+
+// TestLog says what ended connections, but not that a peer has left.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	var said bytes.Buffer
+	o := options(t)
+	o.Log = slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s := start(t, o, echo)
+	p := connect(t, s)
+	p.settled()
+	p.nc.Close()
+	bad := connect(t, s)
+	bad.open(2)
+	bad.gone()
+	bad.nc.Close()
+	s.Stop()
+	<-s.served
+	if got := said.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "PROTOCOL_ERROR") {
+		t.Error(got)
+	}
 }
