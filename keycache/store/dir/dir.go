@@ -151,7 +151,7 @@ func (d *Dir) Get(ctx context.Context, id envelope.KeyID) (envelope.Record, erro
 func (d *Dir) get(ctx context.Context, id envelope.KeyID) (envelope.Record, error) {
 	r, err := load(ctx, d.keyPath(id))
 	if err == nil && r.KeyID() != id {
-		err = fmt.Errorf("%w: the record of another data key", store.ErrCorrupt)
+		return envelope.Record{}, fmt.Errorf("%w: the record of another data key", store.ErrCorrupt)
 	}
 	return r, err
 }
