@@ -267,7 +267,8 @@ func (d *direction) admit() error {
 }
 
 // length sets content-length, which is known when the body is whole. In BUFFERED mode with
-// headers Envoy checks it.
+// headers Envoy checks it; in FULL_DUPLEX_STREAMED it does not, and what came after so many bytes would
+// be another message to the peer: n has to be what is sent.
 func (d *direction) length(n int, r *wire.Reply) {
 	if d.head.headers && d.head.hasLength {
 		r.Set = append(r.Set, wire.Header{Name: "content-length", Value: strconv.Itoa(n)})

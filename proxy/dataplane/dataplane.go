@@ -61,6 +61,9 @@ type Config struct {
 	BufferLimit int
 	// AllowModeOverride honours mode_override in header replies.
 	AllowModeOverride bool
+	// AllowContentLength is allow_content_length_header: a content-length is never removed,
+	// and what the processor sets is taken as it is.
+	AllowContentLength bool
 	// SendBodyWithoutWaiting is send_body_without_waiting_for_header_response.
 	SendBodyWithoutWaiting bool
 	// NoProtocolConfig leaves protocol_config out, as Envoy before 1.34.

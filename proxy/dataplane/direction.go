@@ -185,6 +185,7 @@ func (d *direction) advanceBody() bool {
 // freeze removes the content-length where Envoy does.
 func (d *direction) freeze() {
 	switch {
+	case d.x.proxy.config.AllowContentLength:
 	case d.mode == wire.ModeStreamed, d.mode == wire.ModeFullDuplex, d.mode == wire.ModeBufferedPartial,
 		d.mode == wire.ModeBuffered && !d.sendHeaders:
 		d.headers.remove("content-length")

@@ -66,7 +66,7 @@ func (p play) listener(t *testing.T, address string) *listenerv3.Listener {
 			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: "processor"}},
 			InitialMetadata: []*corev3.HeaderValue{{Key: "play", Value: p.name}},
 		},
-		MessageTimeout: durationpb.New(stagedTimeout), AllowModeOverride: true, ProcessingMode: p.mode.proto(),
+		MessageTimeout: durationpb.New(stagedTimeout), AllowModeOverride: true, ProcessingMode: p.mode.proto(), AllowContentLengthHeader: p.length,
 	}
 	route := &routev3.Route{
 		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},

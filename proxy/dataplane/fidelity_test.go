@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +32,7 @@ type play struct {
 	method string // POST when empty
 	body   string
 	cut    bool // the stream ends in the middle: how far it came is chance
+	length bool // allow_content_length_header
 }
 
 // plays are the cases in which a wrong idea of Envoy would mislead a processor.
@@ -104,6 +106,13 @@ func plays() []play {
 		play{name: "request too large, without headers", mode: Mode{RequestBody: wire.ModeBuffered}, script: upper(false), body: large, cut: true},
 		play{name: "request too large, response processed", mode: Mode{RequestBody: wire.ModeBuffered, ResponseHeaders: true}, script: upper(false), body: large, cut: true},
 		play{name: "path", mode: requests, script: deviate("request-headers", answer(requestHeaders, common(set(":path", "/other"), nil)))},
+		play{name: "whole, length set", mode: duplex, script: whole(), length: true},
+		play{name: "whole, length set in vain", mode: duplex, script: whole()},
+		play{name: "whole, HEAD", mode: duplex, script: whole(), method: "HEAD", length: true},
+		play{name: "whole, GET", mode: duplex, script: whole(), method: "GET", length: true},
+		play{name: "whole, refused at the end of the response", mode: duplex, script: refusedWhole(false), length: true},
+		play{name: "whole, refused at the end of the request", mode: duplex, script: refusedWhole(true), length: true},
+		play{name: "full duplex, length left", mode: duplex, script: upper(true), length: true},
 		play{name: "immediate with status 0", mode: buffered, script: deviate("request-headers", immediate(0, ""))},
 	)
 	return list
@@ -129,6 +138,61 @@ func leaveDuplex(at string, err error) script {
 			}
 		}
 	}
+}
+
+// whole keeps headers and body until the body is complete, and then sends both: seven bytes more, and
+// the length of that, which Envoy does not check.
+func whole() script {
+	return func(c call) error {
+		var head *extproc.ProcessingRequest
+		text := ""
+		for {
+			m, err := c.Recv()
+			if err != nil {
+				return err
+			}
+			b, body := bodyOf(m)
+			switch {
+			case !body && !endOfHeaders(m):
+				head, text = m, ""
+				continue
+			case !body:
+				err = c.Send(answer(m, nil))
+			case !b.EndOfStream:
+				text += string(b.Body)
+				continue
+			default:
+				text = "[whole]" + text + string(b.Body)
+				if err = c.Send(answer(head, common(set("content-length", strconv.Itoa(len(text))), nil))); err == nil {
+					err = c.Send(answer(m, common(nil, piece(text, true))))
+				}
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func endOfHeaders(m *extproc.ProcessingRequest) bool {
+	return m.GetRequestHeaders().GetEndOfStream() || m.GetResponseHeaders().GetEndOfStream()
+}
+
+// refusedWhole is whole, but refuses one direction when it is complete.
+func refusedWhole(request bool) script {
+	return func(c call) error { return whole()(refuser{c, request}) }
+}
+
+type refuser struct {
+	call
+	request bool
+}
+
+func (r refuser) Send(m *extproc.ProcessingResponse) error {
+	if r.request && m.GetRequestHeaders() != nil || m.GetResponseHeaders() != nil {
+		return r.call.Send(immediate(422, "no"))
+	}
+	return r.call.Send(m)
 }
 
 // one sets one header, in whatever form.
@@ -206,7 +270,7 @@ func TestLikeEnvoy(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			want := p.perform(t, urls[i])
 			want += "\nmessages: " + s.messages(p.name)
-			r := newRig(t, Config{Mode: p.mode, MessageTimeout: stagedTimeout, AllowModeOverride: true}, p.script, nil)
+			r := newRig(t, Config{Mode: p.mode, MessageTimeout: stagedTimeout, AllowModeOverride: true, AllowContentLength: p.length}, p.script, nil)
 			got := p.perform(t, r.url) + "\nmessages: " + r.messages()
 			if p.cut {
 				got, _, _ = strings.Cut(got, "\n")

@@ -117,6 +117,7 @@ func TestMutatedIsWrong(t *testing.T) {
 		{"trailers lost", false, "large", "request_body_mode: FULL_DUPLEX_STREAMED\n                        request_trailer_mode: SEND", "request_body_mode: STREAMED", "the end of a body with trailers would be lost"},
 		{"streamed, buffered", true, "large", "FULL_DUPLEX_STREAMED", "BUFFERED", "breaks: route large (POST sealmesh.example/large): the policy has request bodies streamed"},
 		{"response headers", false, "open", "response_header_mode: SEND", "response_header_mode: SKIP", "breaks: route open (POST sealmesh.example/open): response_header_mode is SKIP"},
+		{"wrong lengths", false, "both", "request_header_mode: SEND", "request_header_mode: SKIP", "breaks: route both (POST sealmesh.example/both/1/x): with allow_content_length_header"},
 		{"no attributes", true, "both", "request_header_mode: SEND", "request_header_mode: SKIP", "request_attributes lacks request.path"},
 		{"no attributes on the way back", true, "open", "request_header_mode: SEND", "request_header_mode: SKIP", "response_attributes lacks request.host"},
 		{"retries", false, "both", "cluster: upstream", "cluster: upstream\n                  retry_policy: {retry_on: 5xx}", "breaks: route both (POST sealmesh.example/both/1/x): a retry sends"},
