@@ -8,7 +8,8 @@ import (
 
 const (
 	// copied is the length up to which a run is copied: one more element of a vectored write costs more.
-	copied = 4 << 10
+	copied     = 4 << 10
+	firstBatch = 2 << 10 // how much a batch has room for at first, in bytes
 	// keptBatch is how much memory a batch that was written keeps, in bytes.
 	keptBatch = 64 << 10
 )
@@ -30,6 +31,11 @@ type part struct {
 }
 
 func (b *batch) copy(p []byte) {
+	if n := len(b.small) + len(p); n > cap(b.small) {
+		old := b.small
+		b.small = append(make([]byte, 0, max(n, 2*cap(old), firstBatch)), old...)
+		clear(old) // as reset does, and append would not
+	}
 	b.small = append(b.small, p...)
 	b.size += len(p)
 }
