@@ -1,6 +1,9 @@
 package codec
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // nameThenColon is how the end of a member name looks to a little-endian load.
 const nameThenColon = '"' | ':'<<8
@@ -9,7 +12,7 @@ const nameThenColon = '"' | ':'<<8
 var noLengths [256]uint64
 
 // members reads on fast through members of the innermost object, of which most bodies
-// consist: names of plain ASCII that no rule uses, each with a scalar and a comma behind it,
+// consist: names without escapes that no rule uses, each with a scalar and a comma behind it,
 // and no blanks but after a comma and one after a colon. p[i] begins a name. It returns where it
 // stopped, and what stands there: another name, the value of one that it read, or what
 // follows such a value.
@@ -24,8 +27,11 @@ func (s *jsonScan) members(p []byte, i int, live bool) (int, jsonState) {
 	s.row = 0
 	for i >= 0 && i < len(p) && p[i] == '"' {
 		at := plainRun(p, i+1)
+		if at < len(p) && p[at] >= 0x80 {
+			at = lettersEnd(p, i)
+		}
 		n := at - i - 1
-		if at < 0 || at > len(p)-8 || binary.LittleEndian.Uint16(p[at:at+2]) != nameThenColon ||
+		if n < 0 || at > len(p)-8 || binary.LittleEndian.Uint16(p[at:at+2]) != nameThenColon ||
 			n > longest || lengths[p[i+1]]>>uint(n)&1 != 0 && s.sel.names.find(p[i+1:at]) != 0 {
 			return i, atName
 		}
@@ -52,6 +58,16 @@ func (s *jsonScan) members(p []byte, i int, live bool) (int, jsonState) {
 		}
 	}
 	return i, atName
+}
+
+// lettersEnd returns the index of the quote that ends the name that begins at p[i], or 0
+// when the chunk cuts it, it is malformed or has escapes.
+func lettersEnd(p []byte, i int) int {
+	end := stringEnd(p, i)
+	if end == 0 || bytes.IndexByte(p[i:end], '\\') >= 0 {
+		return 0
+	}
+	return end - 1
 }
 
 // Literals as little-endian loads see them.

@@ -74,6 +74,24 @@ func TestSkimLongNames(t *testing.T) {
 	}
 }
 
+// A rule's name with letters beyond ASCII is found however it is spelled, and no other is.
+func TestSkimLetters(t *testing.T) {
+	sel := mustSelect(t, []Rule{{Path: "$.list[*].карта"}})
+	for name, want := range map[string]bool{
+		"карта": true, `карт\u0430`: true, `\u043aарта`: true, `\u043a\u0430\u0440\u0442\u0430`: true,
+		"картэ": false, "карта1": false, "карт": false, `карт\u0431`: false, strings.Repeat("карта", 20): false,
+	} {
+		w, out := newJSON(sel, seal, Limits{}), new(Output)
+		if err := w.Write(out, []byte(`{"list":[{"ид":1,"`+name+`":"4539","заметка":"у двери"},{"card":2}]}`)); err != nil {
+			t.Fatal(err)
+		}
+		if got := bytes.Join(out.Segments(), nil); bytes.Contains(got, []byte("4539")) == want {
+			t.Errorf("%s: %s", name, got)
+		}
+		w.Free()
+	}
+}
+
 // Memory that was taken but in which nothing was written out is cleared too.
 func TestResetClearsWhatWasOnlyTaken(t *testing.T) {
 	var o Output
