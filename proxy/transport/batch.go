@@ -8,8 +8,9 @@ import (
 
 const (
 	// copied is the length up to which a run is copied: one more element of a vectored write costs more.
-	copied     = 4 << 10
-	firstBatch = 2 << 10 // how much a batch has room for at first, in bytes
+	copied = 4 << 10
+	// firstBatch is what a batch has room for at first, in bytes.
+	firstBatch = 2 << 10
 	// keptBatch is how much memory a batch that was written keeps, in bytes.
 	keptBatch = 64 << 10
 )
