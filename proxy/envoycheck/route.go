@@ -130,7 +130,7 @@ func (c *check) direction(f *filter, where, name string, plan *policy.Plan, e ef
 	if name == "response" && e.mode.text("response_header_mode") == "SKIP" {
 		c.report(false, where, "response_header_mode is SKIP: sealmesh needs the content type, and refuses the body; make it SEND")
 	}
-	if e.mode.text(name+"_header_mode") == "SKIP" && f.config.flag("allow_content_length_header") {
+	if e.mode.text(name+"_header_mode") == "SKIP" && bodyMode(e.mode, name) != "NONE" && f.config.flag("allow_content_length_header") {
 		c.report(false, where, "with allow_content_length_header and %s_header_mode SKIP a body keeps the length that it had before: make it SEND", name)
 	}
 	trailers := e.mode.text(name+"_trailer_mode") == "SEND"
