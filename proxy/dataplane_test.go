@@ -130,17 +130,19 @@ func TestClientReset(t *testing.T) {
 
 // A streamed body that stands still ends after limits.exchange.
 func TestStalledBody(t *testing.T) {
-	for _, sent := range []string{`{"secret": "` + canary, ""} { // "": the headers came, and no byte more
-		r := newRig(t, rigOptions{policy: strings.Replace(streamedPolicy, "limits: {", "limits: {exchange: 100ms, ", 1)})
-		front := r.front(dataplane.Config{Mode: bothWays(wire.ModeFullDuplex)}, nil)
-		body, w := io.Pipe()
-		go func() { _, _ = io.WriteString(w, sent) }()
-		status, got, err := front.post("/both/x", "application/json", body)
-		if err == nil && (status != http.StatusRequestTimeout || !strings.Contains(got, codeIdle)) {
-			t.Errorf("after %q: status %d: %s", sent, status, got)
+	for _, p := range []string{streamedPolicy, rigPolicy} {
+		for _, sent := range []string{`{"secret": "` + canary, ""} { // "": the headers came, and no byte more
+			r := newRig(t, rigOptions{policy: strings.Replace(p, "limits: {", "limits: {exchange: 100ms, ", 1)})
+			front := r.front(dataplane.Config{Mode: bothWays(wire.ModeFullDuplex)}, nil)
+			body, w := io.Pipe()
+			go func() { _, _ = io.WriteString(w, sent) }()
+			status, got, err := front.post("/both/x", "application/json", body)
+			if err == nil && (status != http.StatusRequestTimeout || !strings.Contains(got, codeIdle)) {
+				t.Errorf("after %q: status %d: %s", sent, status, got)
+			}
+			_ = w.Close()
+			r.idle()
 		}
-		_ = w.Close()
-		r.idle()
 	}
 }
 

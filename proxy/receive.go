@@ -31,7 +31,7 @@ func (x *exchange) receive() (*wire.Request, error) {
 // streaming returns a direction in which a body in a streamed mode is under way, or nil.
 func (x *exchange) streaming() *direction {
 	for _, d := range []*direction{&x.request, &x.response} {
-		if d.underway() && d.mode != wire.ModeBuffered && !d.owed {
+		if d.underway() && d.mode != wire.ModeBuffered {
 			return d
 		}
 	}
