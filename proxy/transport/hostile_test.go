@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/sealmesh/sealmesh/proxy/transport"
 )
 
 // TestSlowPreface: who does not say the preface in time is not waited for.
@@ -209,6 +211,40 @@ func TestManySmallMessages(t *testing.T) {
 	p.must(p.WriteData(1, true, nil))
 	if h := p.ended(1); h.status() != "0" || !slices.Equal(h.messages(), want) {
 		t.Errorf("%s, %d messages of %d", h.status(), len(h.messages()), len(want))
+	}
+}
+
+// TestManySmallMessagesDropped: what waited comes back when the peer resets.
+func TestManySmallMessagesDropped(t *testing.T) {
+	t.Parallel()
+	p := meet(t, options(t), func(s grpc.ServerStream) error { <-s.Context().Done(); return nil })
+	p.open(1)
+	p.send(1, false, slices.Repeat([]string{"x"}, 100)...)
+	p.must(p.WriteRSTStream(1, http2.ErrCodeCancel))
+	p.settled()
+}
+
+// TestUnreadBytes do not turn the end of a connection into a reset, which could lose GOAWAY.
+func TestUnreadBytes(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := transport.New(options(t))
+	register(s, echo)
+	t.Cleanup(s.Stop)
+	go s.Serve(l)
+	p := connect(t, l.Addr())
+	p.open(2)
+	for range 50 { // more than the server has read when it refuses the first
+		p.must(p.WriteRawFrame(0x42, 0, 0, make([]byte, 4<<10)))
+	}
+	for err = nil; err == nil; {
+		err = p.listen()
+	}
+	if err != io.EOF || len(p.goAways) != 1 {
+		t.Errorf("%v, %+v", err, p.goAways)
 	}
 }
 

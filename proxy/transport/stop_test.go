@@ -73,7 +73,8 @@ func TestGracefulStop(t *testing.T) {
 	if g := p.goAways[0]; g.LastStreamID != 1<<31-1 || g.ErrCode != http2.ErrCodeNo {
 		t.Fatalf("the first GOAWAY: %+v", g)
 	}
-	p.open(3) // not having heard
+	p.must(p.WritePing(true, [8]byte{1})) // no answer to what was asked
+	p.open(3)                             // not having heard
 	p.send(3, false, "crossing")
 	p.must(p.WritePing(true, p.pings[0]))
 	p.until(func() bool { return len(p.goAways) == 2 })
@@ -192,6 +193,26 @@ func TestGracefulStopAfterReset(t *testing.T) {
 			<-done
 		})
 	}
+}
+
+// TestGracefulStopThenError: the last stream that GOAWAY names does not rise.
+func TestGracefulStopThenError(t *testing.T) {
+	t.Parallel()
+	s := start(t, options(t), echo)
+	p := connect(t, s)
+	p.open(1)
+	p.settled()
+	done := stopping(s.GracefulStop)
+	p.until(func() bool { return len(p.pings) == 1 })
+	p.must(p.WritePing(true, p.pings[0]))
+	p.until(func() bool { return len(p.goAways) == 2 })
+	p.open(5)
+	p.open(2)
+	if code := p.gone(); code != http2.ErrCodeProtocol || p.goAways[2].LastStreamID != 1 {
+		t.Errorf("%+v", p.goAways)
+	}
+	p.nc.Close()
+	<-done
 }
 
 // TestGracefulStopThenStop: who asks again does not wait any more.
