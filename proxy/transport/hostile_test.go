@@ -236,10 +236,14 @@ func TestUnreadBytes(t *testing.T) {
 	t.Cleanup(s.Stop)
 	go s.Serve(l)
 	p := connect(t, l.Addr())
-	p.open(2)
+	var wire recorder
+	out := newPeer(t, &wire)
+	out.open(2)
 	for range 50 { // more than the server has read when it refuses the first
-		p.must(p.WriteRawFrame(0x42, 0, 0, make([]byte, 4<<10)))
+		p.must(out.WriteRawFrame(0x42, 0, 0, make([]byte, 4<<10)))
 	}
+	_, err = p.nc.Write(wire.Bytes())
+	p.must(err)
 	for err = nil; err == nil; {
 		err = p.listen()
 	}
