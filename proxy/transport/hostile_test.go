@@ -136,6 +136,7 @@ func TestHalfAMessage(t *testing.T) {
 				})
 				p.open(1)
 				p.must(p.WriteData(1, false, whole[:n]))
+				p.settled()
 				end(p)
 				if err := <-got; status.Code(err) != codes.Canceled {
 					t.Errorf("after %d bytes: %v", n, err)
@@ -163,6 +164,7 @@ func TestHalfAFrame(t *testing.T) {
 	for n := range len(wire) {
 		p := connect(t, addr)
 		p.open(1)
+		p.settled() // or the handler may never begin
 		_, err := io.WriteString(p.nc, wire[:n])
 		p.must(err)
 		p.nc.Close()
