@@ -16,6 +16,7 @@ type outbox struct {
 	maxFrame int   // the longest payload that the peer takes
 	control  int   // queued frames that only answer the peer's
 	batch    *batch
+	last     frame         // the last DATA frame of batch; id 0: none
 	spare    *batch        // for the time that batch is being written
 	framer   *http2.Framer // writes to batch
 	hpack    *hpack.Encoder
@@ -82,16 +83,33 @@ func (o *outbox) headers(id uint32, end bool, fields ...hpack.HeaderField) {
 	})
 }
 
-// data queues a DATA frame with the next n bytes of m.
+// data queues the next n bytes of m: in the last DATA frame, when that is of the same stream
+// and nothing came after it, since each frame costs the peer more than its bytes.
 func (o *outbox) data(id uint32, n int, m *outgoing) {
-	var head [9]byte
-	head[0], head[1], head[2] = byte(n>>16), byte(n>>8), byte(n)
-	head[3] = byte(http2.FrameData)
-	binary.BigEndian.PutUint32(head[5:], id)
-	o.batch.copy(head[:])
-	o.window -= int64(n)
+	if f := &o.last; f.id != id || f.end != o.batch.size || f.n+n > o.maxFrame {
+		var head [9]byte
+		head[3] = byte(http2.FrameData)
+		binary.BigEndian.PutUint32(head[5:], id)
+		*f = frame{id: id, head: len(o.batch.small)}
+		o.batch.copy(head[:])
+	}
+	o.last.n += n
+	putLength(o.batch.small[o.last.head:], o.last.n)
 	m.move(o.batch, n)
+	o.last.end = o.batch.size
+	o.window -= int64(n)
 }
+
+// A frame is a DATA frame that is queued.
+type frame struct {
+	id   uint32
+	head int // where it begins in batch.small
+	n    int // its payload, in bytes
+	end  int // of batch.size, with it
+}
+
+// putLength writes the length of a payload to a frame's header.
+func putLength(head []byte, n int) { head[0], head[1], head[2] = byte(n>>16), byte(n>>8), byte(n) }
 
 // An outgoing is a message on its way out.
 type outgoing struct {

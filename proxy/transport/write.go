@@ -102,7 +102,7 @@ func (c *conn) flush() {
 		c.mu.Unlock()
 		return
 	}
-	c.out.batch, c.out.spare, c.out.control = c.out.spare, nil, 0
+	c.out.batch, c.out.spare, c.out.control, c.out.last = c.out.spare, nil, 0, frame{}
 	c.room.Broadcast()
 	c.mu.Unlock()
 	if err := b.write(c.rw); err != nil {
