@@ -30,8 +30,9 @@ type conn struct {
 	rw     net.Conn // nc, or TLS over it: to read and to write
 	br     *bufio.Reader
 	framer *http2.Framer // reads
-	credit int           // what the peer may still send on the connection, in bytes
-	lastID uint32        // the highest stream that the peer has opened
+	repeat repeater
+	credit int    // what the peer may still send on the connection, in bytes
+	lastID uint32 // the highest stream that the peer has opened
 
 	mu       sync.Mutex
 	room     sync.Cond          // a window has grown, what was queued is written, or a handler has ended

@@ -52,7 +52,11 @@ func (c *conn) greeting() error {
 
 // frame takes any frame but DATA.
 func (c *conn) frame(fh http2.FrameHeader) error {
-	f, err := c.framer.ReadFrameForHeader(fh)
+	read := c.framer.ReadFrameForHeader
+	if fh.Type == http2.FrameHeaders {
+		read = c.headersFrame
+	}
+	f, err := read(fh)
 	if err != nil {
 		if bad, ok := errors.AsType[http2.StreamError](err); ok && fh.Type == http2.FrameHeaders {
 			return c.badHeaders(bad)
