@@ -12,6 +12,7 @@ func appendNamespace(dst []attribute, b []byte) ([]attribute, error) {
 	}
 	ours := string(key) == attributeNamespace
 	if ours {
+		clear(dst)
 		dst = dst[:0]
 	}
 	var f field

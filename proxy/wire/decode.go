@@ -110,6 +110,7 @@ func (r *Request) decodeBody(c cursor) error {
 		case number == 1 && typ == protowire.BytesType:
 			var n int
 			if n, err = c.length(); err == nil {
+				clear(r.body) // of an earlier body, which this one replaces
 				r.body = c.pieces(r.body[:0], n)
 			}
 		case number >= 2 && number <= 4 && typ == protowire.VarintType:

@@ -96,6 +96,6 @@ func emptied[S ~[]E, E any](s S) S {
 	if cap(s) > maxKept {
 		return nil
 	}
-	clear(s[:cap(s)])
+	clear(s) // what is past its length has been cleared before
 	return s[:0]
 }
