@@ -210,7 +210,7 @@ func (b *bench) allocations(ctx context.Context) error {
 		table.Rows = append(table.Rows, row)
 		per[c.name] = b.samples.Spread(t.id, nameOurs, stats.Allocations)
 	}
-	b.section(report.Section{Title: "Heap allocations per exchange", Text: "Objects, of the whole process: grpc-go, the record of key uses and its export included. sealmesh is wired by the bench here, as cmd/sealmesh wires it.", Tables: []report.Table{table}})
+	b.section(report.Section{Title: "Heap allocations per exchange", Text: "Objects, of the whole process: the transport, the record of key uses and its export included. sealmesh is wired by the bench here, as cmd/sealmesh wires it.", Tables: []report.Table{table}})
 	two, more, long := per["2 KiB, 5 fields"], per["2 KiB, 20 fields"], per["12 KiB, 5 fields"]
 	b.atMost("heap allocations per exchange, 2 KiB, 5 fields sealed and opened", 80, two)
 	b.atMost("heap allocations per field and direction more (5 to 20 fields; 0.1 is noise)", 0.1, less(more, two, 30))
