@@ -43,15 +43,18 @@ func (st *stream) receive(m any, bound time.Duration) error {
 func (st *stream) next(bound time.Duration) (m mem.BufferSlice, credit int, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if bound > 0 {
-		defer st.within(bound)()
+	var deadline time.Time
+	if bound > 0 && st.quiet() {
+		deadline = time.Now().Add(bound)
+		defer time.AfterFunc(bound, st.rouse).Stop()
 	}
-	for st.waiting() == 0 && !st.ended && st.failed == nil && !st.late {
+	for st.quiet() {
+		if bound > 0 && !time.Now().Before(deadline) {
+			return nil, 0, ErrLate
+		}
 		st.arrival.Wait()
 	}
 	switch {
-	case st.late && st.failed == nil && st.waiting() == 0 && !st.ended:
-		return nil, 0, ErrLate
 	case st.failed != nil:
 		return nil, 0, st.failed
 	case st.waiting() == 0:
@@ -75,25 +78,14 @@ func (st *stream) recycle(m mem.BufferSlice) {
 	st.mu.Unlock()
 }
 
-// within has arrival signalled when bound has passed, until the returned function is
-// called. The caller holds mu.
-func (st *stream) within(bound time.Duration) (stop func()) {
-	if st.waiting() > 0 || st.ended || st.failed != nil {
-		return func() {}
-	}
-	st.wait++
-	this := st.wait
-	t := time.AfterFunc(bound, func() {
-		st.mu.Lock()
-		st.late = st.late || st.wait == this // or it is that of an earlier wait, which had its message
-		st.mu.Unlock()
-		st.arrival.Signal()
-	})
-	return func() {
-		t.Stop()
-		st.wait++
-		st.late = false
-	}
+// quiet reports whether there is nothing for a receiver but to wait. The caller holds mu.
+func (st *stream) quiet() bool { return st.waiting() == 0 && !st.ended && st.failed == nil }
+
+// rouse has a receiver look again. It takes mu, or one that is about to wait would not hear.
+func (st *stream) rouse() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.arrival.Signal()
 }
 
 // What follows is of the goroutine that reads the connection.

@@ -53,8 +53,6 @@ type stream struct {
 	held    int             // bytes that count against the peer's window until the queue is empty
 	reading bool            // in is being filled
 	over    bool            // the handler has returned
-	wait    uint64          // counts what RecvMsgWithin begins and ends to wait for
-	late    bool            // it has waited long enough
 }
 
 func newStream(c *conn, id uint32) *stream {
