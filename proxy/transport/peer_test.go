@@ -205,6 +205,13 @@ func (p *peer) settled() {
 	}
 }
 
+// answerPing waits for the ping that comes with the first GOAWAY, and says that it was heard.
+func (p *peer) answerPing() {
+	p.t.Helper()
+	p.until(func() bool { return len(p.pings) == 1 })
+	p.must(p.WritePing(true, p.pings[0]))
+}
+
 // gone listens until the connection ends, and returns the last GOAWAY's code.
 func (p *peer) gone() http2.ErrCode {
 	p.t.Helper()

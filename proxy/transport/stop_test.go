@@ -118,8 +118,7 @@ func TestGracefulStopIdle(t *testing.T) {
 	p.send(1, true)
 	p.ended(1)
 	done, again := stopping(s.GracefulStop), stopping(s.GracefulStop)
-	p.until(func() bool { return len(p.pings) == 1 })
-	p.must(p.WritePing(true, p.pings[0]))
+	p.answerPing()
 	if code := p.gone(); code != http2.ErrCodeNo || len(p.goAways) != 2 {
 		t.Error(code, len(p.goAways))
 	}
@@ -182,8 +181,7 @@ func TestGracefulStopAfterReset(t *testing.T) {
 			p.open(1)
 			p.settled()
 			done := stopping(s.GracefulStop)
-			p.until(func() bool { return len(p.pings) == 1 })
-			p.must(p.WritePing(true, p.pings[0]))
+			p.answerPing()
 			p.until(func() bool { return len(p.goAways) == 2 })
 			end(p)
 			if name != "broken" {
@@ -203,8 +201,7 @@ func TestGracefulStopThenError(t *testing.T) {
 	p.open(1)
 	p.settled()
 	done := stopping(s.GracefulStop)
-	p.until(func() bool { return len(p.pings) == 1 })
-	p.must(p.WritePing(true, p.pings[0]))
+	p.answerPing()
 	p.until(func() bool { return len(p.goAways) == 2 })
 	p.open(5)
 	p.open(2)

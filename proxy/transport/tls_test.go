@@ -103,8 +103,7 @@ func TestTLSGracefulStop(t *testing.T) {
 	p := greet(t, nc)
 	p.settled()
 	done := stopping(s.GracefulStop)
-	p.until(func() bool { return len(p.pings) == 1 })
-	p.must(p.WritePing(true, p.pings[0]))
+	p.answerPing()
 	for err = nil; err == nil; {
 		err = p.listen()
 	}
