@@ -33,19 +33,25 @@ func (x *exchange) buffered(d *direction, j *job) error {
 	if d.plan == nil || d.ended {
 		return x.send(reply)
 	}
-	if max := x.rt.policy.Limits.BufferedBytes; max > 0 && int64(size(j.body)) > max {
-		return refuse(codeLarge, nil)
+	if err := x.fits(size(j.body)); err != nil {
+		return err
 	}
 	if err := d.rewrite(j, true); err != nil {
 		return err
 	}
-	if d.fields > 0 {
-		bodyEdits(&d.head, reply)
-		d.length(j.out.Len(), reply)
+	if d.changed(j, reply) {
 		reply.Body, reply.Segments, reply.Release = wire.BodyReplaced, j.out.Segments(), j.keep()
 	}
 	x.left = x.left || d.response
 	return x.send(reply)
+}
+
+// fits refuses a buffered body of n bytes that is longer than the policy allows.
+func (x *exchange) fits(n int) error {
+	if max := x.rt.policy.Limits.BufferedBytes; max > 0 && int64(n) > max {
+		return refuse(codeLarge, nil)
+	}
+	return nil
 }
 
 // streamed answers one chunk with one chunk. Bytes that a chunk leaves open are
@@ -130,7 +136,7 @@ func (x *exchange) trailers(d *direction, phase wire.Phase) error {
 			return err
 		}
 	case d.plan != nil && !d.ended:
-		if err := x.flush(d, phase); err != nil {
+		if err := x.flush(d); err != nil {
 			return err
 		}
 	}
@@ -139,7 +145,7 @@ func (x *exchange) trailers(d *direction, phase wire.Phase) error {
 }
 
 // flush sends what the writer still held when the trailers came.
-func (x *exchange) flush(d *direction, trailers wire.Phase) error {
+func (x *exchange) flush(d *direction) error {
 	j := newJob(nil)
 	defer j.free()
 	if err := d.finish(j); err != nil {
@@ -151,9 +157,5 @@ func (x *exchange) flush(d *direction, trailers wire.Phase) error {
 	if d.mode != wire.ModeFullDuplex {
 		return refuse(codeMode, errors.New("bytes held back at trailers: only FULL_DUPLEX_STREAMED can send them"))
 	}
-	phase := wire.RequestBody
-	if trailers == wire.ResponseTrailers {
-		phase = wire.ResponseBody
-	}
-	return x.emit(j, phase, j.out.Segments(), false)
+	return x.emit(j, d.bodyPhase(), j.out.Segments(), false)
 }

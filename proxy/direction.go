@@ -43,6 +43,13 @@ func (d *direction) name() string {
 	return "request"
 }
 
+func (d *direction) bodyPhase() wire.Phase {
+	if d.response {
+		return wire.ResponseBody
+	}
+	return wire.RequestBody
+}
+
 func (d *direction) index() int {
 	if d.response {
 		return 1
@@ -264,6 +271,17 @@ func (d *direction) admit() error {
 		return nil
 	}
 	return d.session.Admit()
+}
+
+// changed reports whether the whole body, which j holds, was changed, and if so puts into
+// reply what its headers have to say then.
+func (d *direction) changed(j *job, reply *wire.Reply) bool {
+	if d.fields == 0 {
+		return false
+	}
+	bodyEdits(&d.head, reply)
+	d.length(j.out.Len(), reply)
+	return true
 }
 
 // length sets content-length, which is known when the body is whole. In BUFFERED mode with

@@ -32,8 +32,8 @@ func (x *exchange) gather(d *direction, j *job, end bool) error {
 		return x.duplex(d, j)
 	}
 	d.size += n
-	if max := x.rt.policy.Limits.BufferedBytes; max > 0 && int64(d.size) > max {
-		return refuse(codeLarge, nil)
+	if err := x.fits(d.size); err != nil {
+		return err
 	}
 	if end && d.kept == nil {
 		return x.deliver(d, j, true)
@@ -68,20 +68,13 @@ func (x *exchange) deliver(d *direction, j *job, end bool) error {
 		return err
 	}
 	reply := x.head(d, false)
-	if d.fields > 0 {
-		bodyEdits(&d.head, reply)
-		d.length(j.out.Len(), reply)
-	}
+	d.changed(j, reply)
 	d.owed = false
 	x.left = x.left || d.response
 	if err := x.send(reply); err != nil {
 		return err
 	}
-	phase := wire.RequestBody
-	if d.response {
-		phase = wire.ResponseBody
-	}
-	err := x.emit(j, phase, j.out.Segments(), end)
+	err := x.emit(j, d.bodyPhase(), j.out.Segments(), end)
 	d.forget()
 	return err
 }

@@ -83,21 +83,14 @@ func (n node) list(key string) []any {
 	return l
 }
 
-func (n node) nodes(key string) []node {
-	var out []node
-	for _, e := range n.list(key) {
-		if m, ok := e.(node); ok {
-			out = append(out, m)
-		}
-	}
-	return out
-}
+func (n node) nodes(key string) []node   { return each[node](n, key) }
+func (n node) texts(key string) []string { return each[string](n, key) }
 
-func (n node) texts(key string) []string {
-	var out []string
+// each returns those elements of a list that are what they should be.
+func each[T any](n node, key string) (out []T) {
 	for _, e := range n.list(key) {
-		if s, ok := e.(string); ok {
-			out = append(out, s)
+		if v, ok := e.(T); ok {
+			out = append(out, v)
 		}
 	}
 	return out
