@@ -3,7 +3,6 @@ package azurekv
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/sealmesh/sealmesh/hsm"
@@ -134,12 +133,8 @@ func (c *client) classifyLogin(status int, text []byte) *hsm.Error {
 // classifyTransport is for what never became an answer. Its texts name hosts, and
 // nothing that was sent.
 func (c *client) classifyTransport(ctx context.Context, operation string, err error) *hsm.Error {
-	if ctx.Err() != nil {
-		return c.fail(hsm.Unavailable, operation, ctx.Err(), "")
-	}
-	err, late := rest.Cause(err)
-	if late {
-		return c.fail(hsm.Unavailable, operation, errors.New("no answer in time"), "see whether the vault is reachable from here, or raise timeout=")
-	}
-	return c.fail(hsm.Unavailable, operation, err, "check the network path to the vault: DNS, firewall, private endpoint, proxy settings")
+	cause, hint := rest.Unanswered(ctx, err,
+		"see whether the vault is reachable from here, or raise timeout=",
+		"check the network path to the vault: DNS, firewall, private endpoint, proxy settings")
+	return c.fail(hsm.Unavailable, operation, cause, hint)
 }

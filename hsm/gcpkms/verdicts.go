@@ -135,12 +135,8 @@ func explain(failed *hsm.Error, message string) {
 // classifyTransport is for what never became an answer. Its texts name hosts, and
 // nothing that was sent.
 func (c *client) classifyTransport(ctx context.Context, operation string, err error) *hsm.Error {
-	if ctx.Err() != nil {
-		return c.fail(hsm.Unavailable, operation, ctx.Err(), "")
-	}
-	err, late := rest.Cause(err)
-	if late {
-		return c.fail(hsm.Unavailable, operation, errors.New("no answer in time"), "see whether Cloud KMS or an external key manager is slow, or raise timeout=")
-	}
-	return c.fail(hsm.Unavailable, operation, err, "check the network path to Cloud KMS: DNS, firewall, Private Google Access, proxy settings")
+	cause, hint := rest.Unanswered(ctx, err,
+		"see whether Cloud KMS or an external key manager is slow, or raise timeout=",
+		"check the network path to Cloud KMS: DNS, firewall, Private Google Access, proxy settings")
+	return c.fail(hsm.Unavailable, operation, cause, hint)
 }

@@ -5,6 +5,7 @@ package rest
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -57,14 +58,20 @@ func Decode(text []byte, out any) bool {
 	return len(text) <= MaxAnswer && json.Unmarshal(text, out) == nil
 }
 
-// Cause returns why a request never became an answer, without its URL, which may name
-// an identity, and reports whether it was for want of time.
-func Cause(err error) (cause error, late bool) {
+// Unanswered returns why a request under ctx never became an answer, and which hint goes
+// with that: slow where it was for want of time, path for all else, none where ctx has
+// ended. The cause is without the request's URL, which may name an identity.
+func Unanswered(ctx context.Context, err error, slow, path string) (cause error, hint string) {
+	if ctx.Err() != nil {
+		return ctx.Err(), ""
+	}
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
 	}
-	e, ok := errors.AsType[net.Error](err)
-	return err, ok && e.Timeout()
+	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+		return errors.New("no answer in time"), slow
+	}
+	return err, path
 }
 
 // ReadSecret returns a file's text, at most 64 KiB, without the white space at its end.

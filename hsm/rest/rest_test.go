@@ -117,20 +117,24 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func TestCause(t *testing.T) {
+func TestUnanswered(t *testing.T) {
 	refused := errors.New("refused")
+	ended, end := context.WithCancel(t.Context())
+	end()
 	for _, c := range []struct {
-		err, want error
-		late      bool
+		ctx       context.Context
+		err, want error // nil: for want of time
+		hint      string
 	}{
-		{refused, refused, false},
-		{&url.Error{Op: "Get", URL: "https://h/secret", Err: refused}, refused, false},
-		{&url.Error{Op: "Get", URL: "https://h/secret", Err: os.ErrDeadlineExceeded}, os.ErrDeadlineExceeded, true},
-		{&net.DNSError{IsTimeout: true}, nil, true},
+		{t.Context(), refused, refused, "path"},
+		{t.Context(), &url.Error{Op: "Get", URL: "https://h/secret", Err: refused}, refused, "path"},
+		{t.Context(), &url.Error{Op: "Get", URL: "https://h/secret", Err: os.ErrDeadlineExceeded}, nil, "slow"},
+		{t.Context(), &net.DNSError{IsTimeout: true}, nil, "slow"},
+		{ended, refused, context.Canceled, ""},
 	} {
-		got, late := Cause(c.err)
-		if late != c.late || c.want != nil && got != c.want || strings.Contains(got.Error(), "secret") {
-			t.Errorf("%v: %v, late %t", c.err, got, late)
+		cause, hint := Unanswered(c.ctx, c.err, "slow", "path")
+		if c.want != nil && cause != c.want || c.want == nil && cause.Error() != "no answer in time" || hint != c.hint || strings.Contains(cause.Error(), "secret") {
+			t.Errorf("%v: %v, %q", c.err, cause, hint)
 		}
 	}
 }

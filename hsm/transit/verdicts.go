@@ -108,18 +108,10 @@ func verdictOn(status int, messages string) verdict {
 // classifyTransport is for what never became an answer. Its texts name hosts and
 // files, and nothing that was sent.
 func (c *client) classifyTransport(ctx context.Context, operation string, err error) *hsm.Error {
-	failed := &hsm.Error{Class: hsm.Unavailable, Provider: Kind, Operation: operation, KeyID: c.keyID}
-	if ctx.Err() != nil {
-		failed.Err = ctx.Err()
-		return failed
-	}
-	err, late := rest.Cause(err)
-	if late {
-		failed.Err, failed.Hint = errors.New("no answer in time"), "see whether the server is overloaded, or raise timeout="
-		return failed
-	}
-	failed.Err, failed.Hint = err, "check the network path to Vault: address, DNS, firewall, CA (ca-file), client certificate"
-	return failed
+	cause, hint := rest.Unanswered(ctx, err,
+		"see whether the server is overloaded, or raise timeout=",
+		"check the network path to Vault: address, DNS, firewall, CA (ca-file), client certificate")
+	return &hsm.Error{Class: hsm.Unavailable, Provider: Kind, Operation: operation, KeyID: c.keyID, Err: cause, Hint: hint}
 }
 
 // denied reports whether err says so.
