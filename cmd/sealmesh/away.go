@@ -2,35 +2,23 @@ package main
 
 import (
 	"context"
-	"math/rand/v2"
 	"path/filepath"
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// awayEvery is how often a KEK that could not be opened is tried again, give or take
-// half, so that a fleet that started in an outage does not come back in step.
-const awayEvery = 30 * time.Second
+// awayEvery is how often a KEK that could not be opened is tried again, give or take awaySpread.
+const (
+	awayEvery  = 30 * time.Second
+	awaySpread = 0.5
+)
 
 // reportAway says that key goes on without some of its KEKs.
 func (r *reloader) reportAway(key *hsm.Key) {
 	for _, a := range key.Away {
 		r.log.Error("a KEK is away: the key goes on without it, and it is tried again", "key", key.Name, "kek", a.URI,
 			"error", a.Err.Error(), "open", len(key.KEKs), "quorum", key.Quorum)
-	}
-}
-
-// watchAway opens KEKs that could not be opened, until ctx ends.
-func (r *reloader) watchAway(ctx context.Context) {
-	for {
-		wait := time.Duration((0.5 + rand.Float64()) * float64(awayEvery))
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-			r.tryAway(ctx)
-		}
 	}
 }
 

@@ -60,20 +60,25 @@ func TestDrainLate(t *testing.T) {
 	}
 }
 
+// drain asks s to end, with an exchange in flight, and waits until it is not ready any more.
+func (s *stack) drain() {
+	s.wait("exchange", s.inFlight)
+	_ = s.sealmesh.Process.Signal(syscall.SIGTERM)
+	s.wait("drain", func() error {
+		if _, err := s.admin("/readyz"); err == nil {
+			return errors.New("still ready")
+		}
+		return nil
+	})
+}
+
 // While one exchange drains, others are refused; then the sockets are gone.
 func TestDrainRefuses(t *testing.T) {
 	s := newStack(t, stackOptions{})
 	r, w := io.Pipe()
 	go func() {
 		_, _ = io.WriteString(w, `{"secret": "`)
-		s.wait("exchange", s.inFlight)
-		_ = s.sealmesh.Process.Signal(syscall.SIGTERM)
-		s.wait("drain", func() error {
-			if _, err := s.admin("/readyz"); err == nil {
-				return errors.New("still ready")
-			}
-			return nil
-		})
+		s.drain()
 		s.wait("refusal", func() error { // GOAWAY may take a moment
 			if got := s.do(http.MethodPost, "/seal/late", `{"secret":"`+canary+`"}`); got.status < 500 {
 				return fmt.Errorf("status %d", got.status)

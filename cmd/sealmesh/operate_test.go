@@ -108,14 +108,7 @@ func TestDrain(t *testing.T) {
 	r, w := io.Pipe()
 	go func() {
 		_, _ = io.WriteString(w, `{"secret": "`)
-		s.wait("exchange", s.inFlight)
-		_ = s.sealmesh.Process.Signal(syscall.SIGTERM)
-		s.wait("drain", func() error {
-			if _, err := s.admin("/readyz"); err == nil {
-				return errors.New("still ready")
-			}
-			return nil
-		})
+		s.drain()
 		_, _ = io.WriteString(w, canary+`"}`)
 		_ = w.Close()
 	}()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -14,8 +13,11 @@ import (
 )
 
 // requireEvery is how often the KEKs are held against `require:` while sealmesh
-// runs, give or take a fifth, so that a fleet does not ask in step.
-const requireEvery = 10 * time.Minute
+// runs, give or take requireSpread.
+const (
+	requireEvery  = 10 * time.Minute
+	requireSpread = 0.2
+)
 
 // differences are the KEKs that are not as their key requires: by key, and by URI.
 type differences map[string]map[string]error
@@ -85,21 +87,9 @@ func (d differences) err() error {
 	return errors.Join(errs...)
 }
 
-// watchRequirements checks the requirements of the policy in place until ctx ends. A
+// checkRequirements checks the requirements of the policy in place. A
 // KEK that is no longer as required is logged and counted; it goes on serving, since
 // an outage is not what anybody asked for when rotation was switched off.
-func (r *reloader) watchRequirements(ctx context.Context) {
-	for {
-		wait := time.Duration((0.8 + 0.4*rand.Float64()) * float64(requireEvery))
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-			r.checkRequirements(ctx)
-		}
-	}
-}
-
 func (r *reloader) checkRequirements(ctx context.Context) {
 	k, p, drop := r.hold()
 	defer drop()

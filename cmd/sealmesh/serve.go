@@ -137,8 +137,8 @@ func (r *reloader) serve(ctx context.Context, opt serveOptions, tlsConfig *tls.C
 	defer background.Wait()
 	defer stopAdmin()
 	background.Go(func() { r.watch(ctx) })
-	background.Go(func() { r.watchRequirements(ctx) })
-	background.Go(func() { r.watchAway(ctx) })
+	background.Go(func() { repeat(ctx, requireEvery, requireSpread, r.checkRequirements) })
+	background.Go(func() { repeat(ctx, awayEvery, awaySpread, r.tryAway) })
 	background.Go(func() {
 		<-ctx.Done()
 		r.log.Info("draining", "in_flight", r.metrics.Active.Load(), "for", opt.drain.String())
