@@ -72,7 +72,7 @@ func (b *batch) write(w net.Conn) error {
 		b.vec = append(b.vec, b.small[at:])
 	}
 	b.bufs = b.vec
-	_, err := b.bufs.WriteTo(w)
+	_, err := b.bufs.WriteTo(vectored(w))
 	return err
 }
 

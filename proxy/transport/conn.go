@@ -53,7 +53,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{
 		srv:      s,
 		nc:       nc,
-		rw:       nc,
+		rw:       quieten(nc),
 		credit:   int(max(s.opts.ConnWindow, initialWindow)),
 		streams:  make(map[uint32]*stream),
 		accepted: 1<<31 - 1,
@@ -97,7 +97,7 @@ func (c *conn) abort() {
 // newConn has set and greeting lifts.
 func (c *conn) shake() error {
 	if c.srv.opts.TLS != nil {
-		t := tls.Server(c.nc, c.srv.opts.TLS)
+		t := tls.Server(c.rw, c.srv.opts.TLS)
 		if err := t.Handshake(); err != nil {
 			return err
 		}
