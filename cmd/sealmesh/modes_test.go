@@ -51,6 +51,9 @@ func setFilter(t *testing.T, b *bootstrapv3.Bootstrap, edit func(*procv3.Externa
 func editRoute(t *testing.T, r *routev3.Route, edit func(*procv3.ProcessingMode)) {
 	t.Helper()
 	for name, packed := range r.TypedPerFilterConfig {
+		if !packed.MessageIs(&procv3.ExtProcPerRoute{}) {
+			continue // disabled
+		}
 		var per procv3.ExtProcPerRoute
 		must(t, packed.UnmarshalTo(&per))
 		if m := per.GetOverrides().GetProcessingMode(); m != nil {

@@ -4,7 +4,9 @@ import (
 	"slices"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	procv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/sealmesh/sealmesh/proxy"
 	"github.com/sealmesh/sealmesh/proxy/policy"
@@ -42,10 +44,13 @@ func sealsResponses(r *policy.Route) bool {
 // disabled reports whether the filter is off on r: no rule of it could apply.
 func disabled(r *policy.Route) bool { return r.Skip || r.Request == nil && r.Response == nil }
 
-// perRoute asks for the fewest phases that the rules of r need.
-func perRoute(r *policy.Route, opt Options) *procv3.ExtProcPerRoute {
+// perRoute asks for the fewest phases that the rules of r need. Where it needs none, Envoy leaves
+// the filter out of the request's chain, before any filter runs: ExtProcPerRoute would have it made,
+// to do nothing, for a tenth of what the request costs. It is safe while no filter before
+// ext_proc chooses the route anew, as here, where ext_proc is the first.
+func perRoute(r *policy.Route, opt Options) proto.Message {
 	if disabled(r) {
-		return &procv3.ExtProcPerRoute{Override: &procv3.ExtProcPerRoute_Disabled{Disabled: true}}
+		return &routev3.FilterConfig{Disabled: true}
 	}
 	m := &procv3.ProcessingMode{
 		RequestHeaderMode:   procv3.ProcessingMode_SEND,

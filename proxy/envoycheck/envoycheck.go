@@ -113,15 +113,18 @@ func (c *check) manager(m node, where string) {
 		return // part of one, as in a patch
 	}
 	var ours *filter
+	var before []string
 	unseen := false
 	for _, f := range m.nodes("http_filters") {
 		config := f.node("typed_config")
 		switch {
 		case f.node("config_discovery") != nil:
 			unseen = true
+			before = append(before, f.text("name"))
 		case !config.is("ExternalProcessor"):
+			before = append(before, f.text("name"))
 		case ours == nil:
-			ours = &filter{name: f.text("name"), config: config, off: f.flag("disabled")}
+			ours = &filter{name: f.text("name"), config: config, off: f.flag("disabled"), before: slices.Clone(before)}
 		default:
 			c.report(false, f.text("name"), "a second ext_proc filter: two that change bodies lose data (envoy#47449)")
 		}

@@ -57,6 +57,16 @@ func findings(t *testing.T, p *policy.Policy, src string) string {
 	return all.String()
 }
 
+// Where other filters come before ext_proc, a route without rules is to have it disabled in ExtProcPerRoute.
+func TestDisabledBehindOthers(t *testing.T) {
+	p := load(t, testPolicy)
+	src := strings.Replace(generated(t, p, bootstrap.Options{}), "http_filters:\n", "http_filters:\n          - name: rewrites\n            typed_config: {\"@type\": x.Lua}\n", 1)
+	src = strings.Replace(src, "envoy.config.route.v3.FilterConfig", "envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute", 1)
+	if got := findings(t, p, src); got != "" {
+		t.Error(got)
+	}
+}
+
 // What `sealmesh envoy` writes has nothing wrong, whatever the policy.
 func TestGeneratedIsRight(t *testing.T) {
 	for name, src := range map[string]string{
@@ -122,6 +132,8 @@ func TestMutatedIsWrong(t *testing.T) {
 		{"no attributes on the way back", true, "open", "request_header_mode: SEND", "request_header_mode: SKIP", "response_attributes lacks request.host"},
 		{"retries", false, "both", "cluster: upstream", "cluster: upstream\n                  retry_policy: {retry_on: 5xx}", "breaks: route both (POST sealmesh.example/both/1/x): a retry sends"},
 		{"matched by none", false, "both", " safe_regex:\n                    regex: (?i)^/both/[^/]+/x/?$", " prefix: /nowhere", "breaks: route unmatched (POST sealmesh.example/both/1/x): request_body_mode is NONE"},
+		{"left out too early", false, "", "http_filters:\n", "http_filters:\n          - name: rewrites\n            typed_config: {\"@type\": x.Lua}\n", "IN CLEAR: route free: FilterConfig leaves ext_proc out before rewrites runs"},
+		{"left out before what is not known", false, "", "http_filters:\n", "http_filters:\n          - name: discovered\n            config_discovery: {}\n", "IN CLEAR: route free: FilterConfig leaves ext_proc out before discovered runs"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := load(t, testPolicy)

@@ -2,6 +2,7 @@ package envoycheck
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/sealmesh/sealmesh/proxy"
 	"github.com/sealmesh/sealmesh/proxy/policy"
@@ -52,6 +53,7 @@ func (c *check) resolve(f *filter, table node, t taken) effective {
 		per := level.node("typed_per_filter_config").node(f.name)
 		if per.is("FilterConfig") { // envoy.config.route.v3: wraps, and may disable any filter
 			if per.flag("disabled") {
+				c.early(f, t)
 				e.off = true
 				continue
 			}
@@ -74,6 +76,15 @@ func (c *check) resolve(f *filter, table node, t taken) effective {
 		}
 	}
 	return e
+}
+
+// early reports filters that may choose another route when Envoy has already left ext_proc out
+// for this one.
+func (c *check) early(f *filter, t taken) {
+	if len(f.before) > 0 {
+		c.report(true, t.name(), "FilterConfig leaves ext_proc out before %s runs, which may yet change the path, and with it the route: put ext_proc first, or write ExtProcPerRoute with disabled: true instead",
+			strings.Join(f.before, ", "))
+	}
 }
 
 // route checks that what r needs is asked for.
