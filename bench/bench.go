@@ -87,6 +87,7 @@ type trial struct {
 	rate        float64 // per second, open loop; 0 is a closed loop
 	turn        time.Duration
 	rounds      int
+	lives       int  // processes that take part, one after another: where one's memory lies makes it faster or slower for life; 0 is 1
 	prepared    bool // the upstream knows what to answer on /open/, and responses were looked at
 }
 
@@ -105,35 +106,60 @@ func (b *bench) stack(ctx context.Context, spec rig.Spec) (*rig.Stack, error) {
 
 // run runs t: in each round every contestant has a turn, and each round begins with another.
 func (b *bench) run(ctx context.Context, t trial) error {
-	turns := make([]turn, len(t.contestants))
-	for i, c := range t.contestants {
-		s, err := b.stack(ctx, c.spec)
+	n := max(int(float64(t.rounds)*b.rounds), 1)
+	lives := min(max(t.lives, 1), n)
+	for life := range lives {
+		if life > 0 {
+			b.stop(t.contestants)
+		}
+		turns, err := b.ready(ctx, &t)
 		if err != nil {
 			return err
 		}
-		turns[i] = turn{trial: &t, contestant: c, stack: s, request: request(c.path, t.body)}
-		if t.prepared {
-			continue
-		}
-		if err := b.check(&turns[i]); err != nil {
-			return fmt.Errorf("%s: %s: %w", t.id, c.name, err)
-		}
-		s.Client.Closed(t.conns, t.turn/3, turns[i].pick) // warm up
-	}
-	n := max(int(float64(t.rounds)*b.rounds), 1)
-	for round := range n {
-		for i := range turns {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			k := &turns[(i+round)%len(turns)]
-			b.step(fmt.Sprintf("%s, round %d of %d: %s", t.id, round+1, n, k.name), t.turn+settle)
-			if err := b.take(k, round); err != nil {
-				return fmt.Errorf("%s: %s: %w", t.id, k.name, err)
+		for round := life * n / lives; round < (life+1)*n/lives; round++ {
+			for i := range turns {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				k := &turns[(i+round)%len(turns)]
+				b.step(fmt.Sprintf("%s, round %d of %d: %s", t.id, round+1, n, k.name), t.turn+settle)
+				if err := b.take(k, round); err != nil {
+					return fmt.Errorf("%s: %s: %w", t.id, k.name, err)
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// ready starts the contestants of t, checks and warms them.
+func (b *bench) ready(ctx context.Context, t *trial) ([]turn, error) {
+	turns := make([]turn, len(t.contestants))
+	for i, c := range t.contestants {
+		s, err := b.stack(ctx, c.spec)
+		if err != nil {
+			return nil, err
+		}
+		turns[i] = turn{trial: t, contestant: c, stack: s, request: request(c.path, t.body)}
+		if t.prepared {
+			continue
+		}
+		if err := b.check(&turns[i]); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", t.id, c.name, err)
+		}
+		s.Client.Closed(t.conns, t.turn/3, turns[i].pick) // warm up
+	}
+	return turns, nil
+}
+
+// stop ends the processes of list, so that they are started anew.
+func (b *bench) stop(list []contestant) {
+	for _, c := range list {
+		if s := b.stacks[c.spec.Name]; s != nil {
+			s.Stop()
+			delete(b.stacks, c.spec.Name)
+		}
+	}
 }
 
 // A turn is what one contestant does in each round.

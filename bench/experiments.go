@@ -20,11 +20,11 @@ const (
 func (b *bench) experiments() []experiment {
 	second := time.Second
 	list := []experiment{
-		{"forms", b.forms, pick(b, 26*second, 160*second)},
+		{"forms", b.forms, pick(b, 26*second, 185*second)},
 		{"sizes", b.sizes, pick(b, 14*second, 75*second)},
 		{"fields", b.fields, pick(b, 8*second, 60*second)},
 		{"pace", b.pace, pick(b, 14*second, 100*second)},
-		{"unruled", b.unruled, pick(b, 4*second, 14*second)},
+		{"unruled", b.unruled, pick(b, 5*second, 20*second)},
 		{"keys", b.keys, pick(b, 5*second, 35*second)},
 		{"library", b.library, pick(b, 8*second, 30*second)},
 		{"stream", b.stream, pick(b, 6*second, 25*second)},
@@ -57,7 +57,7 @@ func (b *bench) forms(ctx context.Context) error {
 	list := forms(b.quick)
 	for _, conns := range []int{1, 4, 16} {
 		t := trial{id: fmt.Sprintf("forms/c%d", conns), contestants: list, body: load.NewDocument(2*kib, 5),
-			conns: conns, turn: pick(b, 250*time.Millisecond, turnTime), rounds: pick(b, 2, 7)}
+			conns: conns, turn: pick(b, 250*time.Millisecond, turnTime), rounds: pick(b, 2, 7), lives: pick(b, 1, 3)}
 		if err := b.run(ctx, t); err != nil {
 			return err
 		}
@@ -162,7 +162,7 @@ func (b *bench) pace(ctx context.Context) error {
 // unruled measures what sealmesh costs where it has nothing to do.
 func (b *bench) unruled(ctx context.Context) error {
 	t := trial{id: "unruled", contestants: []contestant{{nameNone, bare, "/skip/1"}, {nameSkip, ours, "/skip/1"}},
-		body: load.NewDocument(2*kib, 5), conns: 16, turn: turnTime, rounds: pick(b, 4, 13)}
+		body: load.NewDocument(2*kib, 5), conns: 16, turn: turnTime, rounds: pick(b, 4, 15), lives: pick(b, 2, 5)}
 	if err := b.run(ctx, t); err != nil {
 		return err
 	}
