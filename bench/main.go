@@ -39,6 +39,7 @@ func measure(ctx context.Context, args []string) error {
 	binary := flags.String("sealmesh", "build/sealmesh", "the binary to measure: make build")
 	rounds := flags.Float64("rounds", 1, "multiply the number of rounds by this")
 	profile := flags.String("profile", "", "write CPU profiles of sealmesh to this folder, and do nothing else")
+	instructions := flags.Bool("instructions", false, "count Envoy's instructions for an exchange, under valgrind, and do nothing else")
 	seed := flags.Uint64("seed", 1, "of the arrival times of open loops")
 	_ = flags.Parse(args)
 	if flags.NArg() > 0 {
@@ -72,6 +73,9 @@ func measure(ctx context.Context, args []string) error {
 	b.start()
 	if *profile != "" {
 		return b.profile(ctx, *profile)
+	}
+	if *instructions {
+		return b.instructions(ctx)
 	}
 	if err := b.all(ctx, match); err != nil {
 		return err
