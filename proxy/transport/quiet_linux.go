@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"syscall"
-	"unsafe"
 )
 
 // A quiet is a socket that is read and written by system calls of which Go's scheduler is
@@ -49,14 +48,14 @@ func quieten(nc net.Conn) net.Conn {
 // do makes the call, and reports false when the poller is to wait first.
 func (a *attempt) do(fd uintptr) bool {
 	for {
-		n, _, err := syscall.RawSyscall(a.trap, fd, uintptr(unsafe.Pointer(unsafe.SliceData(a.p))), uintptr(len(a.p)))
+		n, err := call(a.trap, fd, a.p)
 		switch err {
 		case syscall.EAGAIN:
 			return false
 		case syscall.EINTR:
 			continue
 		case 0:
-			a.n, a.err = int(n), 0
+			a.n, a.err = n, 0
 		default:
 			a.n, a.err = 0, err
 		}
