@@ -24,7 +24,7 @@ func (b *bench) experiments() []experiment {
 		{"sizes", b.sizes, pick(b, 14*second, 75*second)},
 		{"fields", b.fields, pick(b, 8*second, 60*second)},
 		{"pace", b.pace, pick(b, 14*second, 100*second)},
-		{"unruled", b.unruled, pick(b, 5*second, 20*second)},
+		{"unruled", b.unruled, pick(b, 6*second, 34*second)},
 		{"keys", b.keys, pick(b, 5*second, 35*second)},
 		{"library", b.library, pick(b, 8*second, 30*second)},
 		{"stream", b.stream, pick(b, 6*second, 25*second)},
@@ -165,7 +165,7 @@ func (b *bench) pace(ctx context.Context) error {
 // unruled measures what sealmesh costs where it has nothing to do.
 func (b *bench) unruled(ctx context.Context) error {
 	t := trial{id: "unruled", contestants: []contestant{{nameNone, bare, "/skip/1"}, {nameSkip, ours, "/skip/1"}},
-		body: load.NewDocument(2*kib, 5), conns: 16, turn: turnTime, rounds: pick(b, 4, 15), lives: pick(b, 2, 5)}
+		body: load.NewDocument(2*kib, 5), conns: 16, turn: turnTime / 2, rounds: pick(b, 6, 40), lives: pick(b, 2, 8)}
 	if err := b.run(ctx, t); err != nil {
 		return err
 	}
