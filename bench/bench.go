@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -190,8 +189,8 @@ func (b *bench) take(k *turn, round int) error {
 	if err != nil {
 		return err
 	}
-	if res.Failed > 0 || res.Requests == 0 {
-		return errors.Join(fmt.Errorf("%d of %d requests failed", res.Failed, res.Requests+res.Failed), res.Err)
+	if err := res.Check(); err != nil {
+		return err
 	}
 	h := res.Latency
 	b.samples = append(b.samples, stats.Sample{

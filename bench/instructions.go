@@ -34,8 +34,8 @@ func (b *bench) instructions(ctx context.Context) error {
 			return err
 		}
 		res := k.stack.Client.Closed(k.conns, k.turn, k.pick)
-		if res.Failed > 0 || res.Requests == 0 {
-			return fmt.Errorf("%s: %d of %d requests failed: %w", k.name, res.Failed, res.Requests+res.Failed, res.Err)
+		if err := res.Check(); err != nil {
+			return fmt.Errorf("%s: %w", k.name, err)
 		}
 		if err := errors.Join(callgrind(pid, "-i", "off"), callgrind(pid, "-d")); err != nil {
 			return err

@@ -23,6 +23,14 @@ type Result struct {
 	Err      error                   // the first failure
 }
 
+// Check reports why r cannot be counted: a request failed, or there was none.
+func (r Result) Check() error {
+	if r.Failed == 0 && r.Requests > 0 {
+		return nil
+	}
+	return errors.Join(fmt.Errorf("%d of %d requests failed", r.Failed, r.Requests+r.Failed), r.Err)
+}
+
 // A Client keeps connections to one address.
 type Client struct {
 	addr  string
