@@ -31,7 +31,7 @@ type Rig struct {
 	Dir      string
 	Upstream *load.Upstream
 
-	sinks  []*sink
+	sinks  []*sink // of Collector
 	stacks []*Stack
 }
 
@@ -152,7 +152,6 @@ func (r *Rig) startProcessor(ctx context.Context, s *Stack, file string, env []s
 	if s.sink, err = startSink(); err != nil {
 		return err
 	}
-	r.sinks = append(r.sinks, s.sink)
 	admin := filepath.Join(s.Dir, "admin.sock")
 	s.admin = overSocket(admin)
 	env = append(env, "OTEL_EXPORTER_OTLP_ENDPOINT="+s.sink.url, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_BSP_SCHEDULE_DELAY=100")
@@ -173,7 +172,7 @@ func (r *Rig) startProcessor(ctx context.Context, s *Stack, file string, env []s
 	return err
 }
 
-// Stop ends the stack's processes.
+// Stop ends the stack's processes, and then the collector that they told.
 func (s *Stack) Stop() {
 	if s.Client != nil {
 		s.Client.Close()
@@ -182,6 +181,9 @@ func (s *Stack) Stop() {
 		if p != nil {
 			p.Stop()
 		}
+	}
+	if s.sink != nil {
+		s.sink.server.Stop()
 	}
 	s.Envoy, s.Processor = nil, nil
 }
