@@ -113,18 +113,16 @@ func (c *check) manager(m node, where string) {
 		return // part of one, as in a patch
 	}
 	var ours *filter
-	var before []string
 	unseen := false
-	for _, f := range m.nodes("http_filters") {
+	filters := m.nodes("http_filters")
+	for i, f := range filters {
 		config := f.node("typed_config")
 		switch {
 		case f.node("config_discovery") != nil:
 			unseen = true
-			before = append(before, f.text("name"))
 		case !config.is("ExternalProcessor"):
-			before = append(before, f.text("name"))
 		case ours == nil:
-			ours = &filter{name: f.text("name"), config: config, off: f.flag("disabled"), before: slices.Clone(before)}
+			ours = &filter{name: f.text("name"), config: config, off: f.flag("disabled"), before: filters[:i]}
 		default:
 			c.report(false, f.text("name"), "a second ext_proc filter: two that change bodies lose data (envoy#47449)")
 		}

@@ -11,8 +11,8 @@ import (
 type filter struct {
 	name   string
 	config node
-	off    bool     // disabled unless a route says otherwise
-	before []string // the filters that a request meets first
+	off    bool   // disabled unless a route says otherwise
+	before []node // the filters that a request meets first
 }
 
 // minTimeout is longer than sealmesh waits for a key (keycache.DefaultTimeout), so that its own answer comes first.

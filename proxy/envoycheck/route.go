@@ -81,9 +81,13 @@ func (c *check) resolve(f *filter, table node, t taken) effective {
 // early reports filters that may choose another route when Envoy has already left ext_proc out
 // for this one.
 func (c *check) early(f *filter, t taken) {
-	if len(f.before) > 0 {
+	var names []string
+	for _, other := range f.before {
+		names = append(names, other.text("name"))
+	}
+	if len(names) > 0 {
 		c.report(true, t.name(), "FilterConfig leaves ext_proc out before %s runs, which may yet change the path, and with it the route: put ext_proc first, or write ExtProcPerRoute with disabled: true instead",
-			strings.Join(f.before, ", "))
+			strings.Join(names, ", "))
 	}
 }
 
