@@ -229,22 +229,16 @@ func TestManySmallMessagesDropped(t *testing.T) {
 // TestUnreadBytes do not turn the end of a connection into a reset, which could lose GOAWAY.
 func TestUnreadBytes(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := transport.New(options(t))
 	register(s, echo)
-	t.Cleanup(s.Stop)
-	go s.Serve(l)
-	p := connect(t, l.Addr())
+	p := connect(t, runOn(t, s, "tcp", "127.0.0.1:0"))
 	var wire recorder
 	out := newPeer(t, &wire)
 	out.open(2)
 	for range 50 { // more than the server has read when it refuses the first
 		p.must(out.WriteRawFrame(0x42, 0, 0, make([]byte, 4<<10)))
 	}
-	_, err = p.nc.Write(wire.Bytes())
+	_, err := p.nc.Write(wire.Bytes())
 	p.must(err)
 	for err = nil; err == nil; {
 		err = p.listen()

@@ -44,11 +44,11 @@ func (st *stream) next(bound time.Duration) (m mem.BufferSlice, credit int, err 
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	var deadline time.Time
-	if bound > 0 && st.quiet() {
+	if bound > 0 && st.empty() {
 		deadline = time.Now().Add(bound)
 		defer time.AfterFunc(bound, st.rouse).Stop()
 	}
-	for st.quiet() {
+	for st.empty() {
 		if bound > 0 && !time.Now().Before(deadline) {
 			return nil, 0, ErrLate
 		}
@@ -78,8 +78,8 @@ func (st *stream) recycle(m mem.BufferSlice) {
 	st.mu.Unlock()
 }
 
-// quiet reports whether there is nothing for a receiver but to wait. The caller holds mu.
-func (st *stream) quiet() bool { return st.waiting() == 0 && !st.ended && st.failed == nil }
+// empty reports whether there is nothing for a receiver but to wait. The caller holds mu.
+func (st *stream) empty() bool { return st.waiting() == 0 && !st.ended && st.failed == nil }
 
 // rouse has a receiver look again. It takes mu, or one that is about to wait would not hear.
 func (st *stream) rouse() {

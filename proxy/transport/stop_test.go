@@ -166,6 +166,20 @@ func TestGracefulStopBeforePreface(t *testing.T) {
 	}
 }
 
+// draining returns a peer with stream 1 open that has heard both GOAWAYs, and what is closed
+// once its server has stopped.
+func draining(t *testing.T) (p *peer, done <-chan struct{}) {
+	t.Helper()
+	s := start(t, options(t), echo)
+	p = connect(t, s)
+	p.open(1)
+	p.settled()
+	done = stopping(s.GracefulStop)
+	p.answerPing()
+	p.until(func() bool { return len(p.goAways) == 2 })
+	return p, done
+}
+
 // TestGracefulStopAfterReset: the last stream of a draining connection may end any way.
 func TestGracefulStopAfterReset(t *testing.T) {
 	t.Parallel()
@@ -176,13 +190,7 @@ func TestGracefulStopAfterReset(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, options(t), echo)
-			p := connect(t, s)
-			p.open(1)
-			p.settled()
-			done := stopping(s.GracefulStop)
-			p.answerPing()
-			p.until(func() bool { return len(p.goAways) == 2 })
+			p, done := draining(t)
 			end(p)
 			if name != "broken" {
 				p.gone()
@@ -196,13 +204,7 @@ func TestGracefulStopAfterReset(t *testing.T) {
 // TestGracefulStopThenError: the last stream that GOAWAY names does not rise.
 func TestGracefulStopThenError(t *testing.T) {
 	t.Parallel()
-	s := start(t, options(t), echo)
-	p := connect(t, s)
-	p.open(1)
-	p.settled()
-	done := stopping(s.GracefulStop)
-	p.answerPing()
-	p.until(func() bool { return len(p.goAways) == 2 })
+	p, done := draining(t)
 	p.open(5)
 	p.open(2)
 	if code := p.gone(); code != http2.ErrCodeProtocol || p.goAways[2].LastStreamID != 1 {

@@ -106,7 +106,12 @@ func listen(t testing.TB, o transport.Options, handler func(grpc.ServerStream) e
 // run serves s to the end of the test.
 func run(t testing.TB, s *transport.Server) net.Addr {
 	t.Helper()
-	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	return runOn(t, s, "unix", filepath.Join(t.TempDir(), "s"))
+}
+
+func runOn(t testing.TB, s *transport.Server, network, addr string) net.Addr {
+	t.Helper()
+	l, err := net.Listen(network, addr)
 	if err != nil {
 		t.Fatal(err)
 	}
