@@ -11,10 +11,11 @@ import (
 type Class uint8
 
 const (
-	// Unavailable: an outage, a timeout, throttling. Worth another try; cached
-	// keys serve until their hard bound.
+	// Unavailable: no answer, a 5xx, throttling, or the answer of an
+	// intermediary. Worth another try; cached keys serve until their hard TTL.
 	Unavailable Class = iota + 1
-	// Denied: revoked, disabled, pending deletion, or not permitted. Cached
+	// Denied: a refusal that the provider's table lists. The KEK is revoked,
+	// disabled, deleted or not found, or the caller is not permitted. Cached
 	// keys are evicted at once.
 	Denied
 	// Corrupt: wrong context, wrong KEK, or changed bytes.
@@ -22,11 +23,16 @@ const (
 	// Unsupported: the KEK or the back end cannot do this.
 	Unsupported
 	// Misconfigured: the configuration names something that is not there or is
-	// not what it says. Only an operator can mend it.
+	// not what it says. Only an operator can fix it.
 	Misconfigured
+	// Unclear: the back end itself answered, with a typed code or a request id,
+	// but the answer is not listed, or may mean a refusal as well as an outage.
+	// Worth another try. Cached keys are never evicted for it: they serve until
+	// their soft TTL and no longer.
+	Unclear
 )
 
-var classNames = [...]string{"", "unavailable", "denied", "corrupt", "unsupported", "misconfigured"}
+var classNames = [...]string{"", "unavailable", "denied", "corrupt", "unsupported", "misconfigured", "unclear"}
 
 // String gives the class's stable, lower-case name, as spans and metrics show it.
 func (c Class) String() string {
