@@ -10,7 +10,11 @@ func TestForContentType(t *testing.T) {
 		{"application/json;charset=utf-8", "json"},
 		{"application/json; charset=UTF-8", "json"},
 		{`application/json; charset="utf-8"`, "json"},
-		{`application/json ; Charset="UTF-8" ; profile="a;b"`, "json"},
+		{`application/json ; Charset="UTF-8" ; profile="a b"`, "json"},
+		{"application/json; charset=utf8", "json"},
+		{`application/json; charset="UTF8"`, "json"},
+		{"application/json;a=1;b=2;c=3;d=4;e=5;f=6;g=7;h=8;i=9;j=1;k=2;l=3;m=4;n=5;o=6;p=7", "json"},
+		{"application/json;a=1;b=2;c=3;d=4;e=5;f=6;g=7;h=8;i=9;j=1;k=2;l=3;m=4;n=5;o=6;p=7;q=8", ""},
 		{"application/json;", "json"},
 		{"application/json; ;charset=utf-8;", "json"},
 		{"application/json; odata.metadata=minimal", "json"},
@@ -39,6 +43,24 @@ func TestForContentType(t *testing.T) {
 		{"application/json; charset=iso-8859-1", ""},
 		{"application/json; charset=utf-8; charset=utf-16", ""},
 		{"application/json; charset=utf-16; charset=utf-8", ""},
+		{"application/json; charset=utf-8; charset=utf-8", ""},
+		{"application/json; charset=utf-8; Charset=utf-8", ""},
+		{"application/json; v=1; V=2", ""},
+		{"application/json; charset*=utf-7", ""},
+		{"application/json; charset*=utf-8''utf-7", ""},
+		{"application/json; charset*0=ut; charset*1=f-7", ""},
+		{"application/json; charset*0*=utf-8''utf-7", ""},
+		{"application/json; charset=utf-8; charset*=utf-7", ""},
+		{"application/json; profile*=x", ""},
+		{`application/json; profile="a;b"`, ""},
+		{`application/json; profile="a; charset=utf-7; b"`, ""},
+		{`application/json; profile="charset=utf-7"`, ""},
+		{`application/json; profile="x CHARSET*=utf-7"`, ""},
+		{`application/json; profile="a, text/plain"`, ""},
+		{"application/json; charset=utf-7", ""},
+		{"application/json; charset=utf_8", ""},
+		{"application/json; charset=utf88", ""},
+		{"application/json; charset=cp65001", ""},
 		{"application/json; charset", ""},
 		{"application/json; charset=", ""},
 		{`application/json; charset="`, ""},
@@ -57,6 +79,33 @@ func TestForContentType(t *testing.T) {
 		}
 		if got != tc.want {
 			t.Errorf("%q is %q, want %q", tc.value, got, tc.want)
+		}
+	}
+}
+
+// What goes on says what was read, in one spelling; what has no format is as it came.
+func TestCanonicalContentType(t *testing.T) {
+	for _, tc := range []struct{ value, want string }{
+		{"application/json", "application/json"},
+		{"Application/JSON", "application/json"},
+		{" application/json\t;", "application/json"},
+		{"application/json; ;;", "application/json"},
+		{"application/json; charset=utf-8", "application/json; charset=utf-8"},
+		{"application/json;charset=UTF-8", "application/json; charset=utf-8"},
+		{"application/json; CHARSET=utf8", "application/json; charset=utf-8"},
+		{`application/json; charset="utf-8"`, "application/json; charset=utf-8"},
+		{`application/vnd.API+json;Version="1";profile="http://a/b c"`, `application/vnd.api+json; Version=1; profile="http://a/b c"`},
+		{`application/json; a=""`, `application/json; a=""`},
+		{"application/json; charset*=utf-7", "application/json; charset*=utf-7"},
+		{"text/HTML;charset=utf8", "text/HTML;charset=utf8"},
+		{"", ""},
+	} {
+		got := CanonicalContentType(tc.value)
+		if got != tc.want {
+			t.Errorf("%q is forwarded as %q, want %q", tc.value, got, tc.want)
+		}
+		if again := CanonicalContentType(got); again != got {
+			t.Errorf("%q is forwarded as %q, and that as %q", tc.value, got, again)
 		}
 	}
 }

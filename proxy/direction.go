@@ -100,6 +100,8 @@ func (d *direction) begin() error {
 func (d *direction) checkBody() error {
 	format := codec.ForContentType(d.head.contentType)
 	switch {
+	case format != nil && !d.head.headers && codec.CanonicalContentType(d.head.contentType) != d.head.contentType:
+		return refuse(codeType, errors.New("attributes stand in for headers, so that nobody would put the content type right"))
 	case format != nil && d.head.identity():
 		return nil
 	case d.plan.passes(d.head.contentType):

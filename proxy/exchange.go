@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
@@ -34,7 +35,7 @@ type exchange struct {
 	left     bool // response headers have left for the client: only a reset can refuse now
 
 	reply wire.Reply // one for all messages; see answer
-	set   [2]wire.Header
+	set   [3]wire.Header
 	names [12]string
 }
 
@@ -250,9 +251,21 @@ func (x *exchange) head(d *direction, noBody bool) *wire.Reply {
 		}
 	}
 	if d.plan != nil {
+		d.declare(reply)
 		d.edit(noBody, reply)
 	}
 	return reply
+}
+
+// declare says in the forwarded headers how the body is read, in the one spelling
+// that leaves its next reader no choice.
+func (d *direction) declare(reply *wire.Reply) {
+	if d.pass {
+		return
+	}
+	if t := codec.CanonicalContentType(d.head.contentType); t != d.head.contentType {
+		reply.Set = append(reply.Set, wire.Header{Name: "content-type", Value: t})
+	}
 }
 
 // edit puts right what the headers say of a body that has rules.

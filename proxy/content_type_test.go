@@ -1,0 +1,102 @@
+package proxy
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/sealmesh/sealmesh/proxy/dataplane"
+)
+
+// smuggled are content types that one server reads as UTF-8 and another does not.
+var smuggled = []string{
+	"application/json; charset*=utf-7",
+	"application/json; charset*=utf-8''utf-7",
+	"application/json; charset*0=utf; charset*1=-7",
+	"application/json; charset=utf-8; charset=utf-7",
+	`application/json; x="; charset=utf-7; y="`,
+	`application/json; x="charset=utf-7"`,
+}
+
+// A body of which two servers could read different text is refused, either way.
+func TestSmuggledCharset(t *testing.T) {
+	const body = `{"+AHMAZQBjAHIAZQB0-":"` + canary + `"}`
+	for mode, m := range bodyModes {
+		r := newRig(t, rigOptions{policy: m.policy})
+		front := r.front(dataplane.Config{Mode: bothWays(m.mode)}, func(w http.ResponseWriter, req *http.Request) {
+			w.Header().Set("Content-Type", req.Header.Get("X-Answer"))
+			_, _ = io.WriteString(w, `{"secret":1}`)
+		})
+		for _, smuggled := range smuggled {
+			t.Run(mode+"/"+smuggled, func(t *testing.T) {
+				status, got, err := front.post("/seal/x", smuggled, strings.NewReader(body))
+				if err != nil || status != http.StatusUnsupportedMediaType || !strings.Contains(got, codeType) {
+					t.Errorf("request: %v, status %d: %s", err, status, got)
+				}
+				resp, err := front.Client().Do(asking(t, front.URL+"/open/x", smuggled))
+				must(t, err)
+				defer resp.Body.Close()
+				if resp.StatusCode != http.StatusBadGateway {
+					t.Errorf("response: status %d", resp.StatusCode)
+				}
+			})
+		}
+		if seen := front.upstream.everything(); strings.Contains(seen, canary) {
+			t.Errorf("%s: the upstream saw %s", mode, seen)
+		}
+	}
+}
+
+func asking(t *testing.T, url, answer string) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	must(t, err)
+	req.Header.Set("X-Answer", answer)
+	return req
+}
+
+// What is forwarded names the reading in one spelling, whatever was sent.
+func TestContentTypeIsCanonical(t *testing.T) {
+	for mode, m := range bodyModes {
+		r := newRig(t, rigOptions{policy: m.policy})
+		var saw string // written before the reply that post waits for
+		front := r.front(dataplane.Config{Mode: bothWays(m.mode)}, func(w http.ResponseWriter, req *http.Request) {
+			saw = req.Header.Get("Content-Type")
+			w.Header().Set("Content-Type", `Application/Problem+JSON;charset="UTF8"`)
+			_, _ = io.WriteString(w, `{}`)
+		})
+		for sent, want := range map[string]string{
+			"application/json":                  "application/json",
+			"application/json;charset=utf8":     "application/json; charset=utf-8",
+			`Application/JSON; Charset="utf-8"`: "application/json; charset=utf-8",
+			`application/vnd.x+json;v="1";`:     "application/vnd.x+json; v=1",
+			"image/png;x=Y":                     "image/png;x=Y", // passes unread, and as it came
+		} {
+			path := "/both/x"
+			if strings.HasPrefix(sent, "image") {
+				path = "/seal/x"
+			}
+			resp, err := front.Client().Post(front.URL+path, sent, strings.NewReader(`{}`))
+			must(t, err)
+			_ = resp.Body.Close()
+			if resp.StatusCode != http.StatusOK || saw != want {
+				t.Errorf("%s: %q was forwarded as %q, want %q; status %d", mode, sent, saw, want, resp.StatusCode)
+			}
+			if got := resp.Header.Get("Content-Type"); path == "/both/x" && got != "application/problem+json; charset=utf-8" {
+				t.Errorf("%s: the client was sent %q", mode, got)
+			}
+		}
+	}
+}
+
+// Where attributes stand in for headers, sealmesh could not put the type right.
+func TestContentTypeByAttributeIsAsItMustBe(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	m := first(reqBody(secretBody, true), buffered, none)
+	m.Attributes = attributes(map[string]any{attrPath: "/seal/x", attrMethod: "POST", attrHost: "h", attrType: "application/json;charset=utf8"})
+	got, err := r.play(t, []*msg{m}, n(1), true)
+	if err == io.EOF || !strings.Contains(string(got[0].GetImmediateResponse().GetBody()), codeType) {
+		t.Errorf("ended with %v after %v", err, got)
+	}
+}
