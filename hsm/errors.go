@@ -79,6 +79,10 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Passing reports whether a failure of class c may pass without anybody's help: the
+// back end gave no answer, or none that says what is wrong.
+func (c Class) Passing() bool { return c == Unavailable || c == Unclear }
+
 // ClassOf classifies err. An error that no provider classified, a context's
 // own among them, is [Unavailable]: it may pass, and it never evicts a key.
 func ClassOf(err error) Class {

@@ -124,7 +124,7 @@ func TestEncryptionContextEncoding(t *testing.T) {
 }
 
 func TestClassOf(t *testing.T) {
-	for c := hsm.Unavailable; c <= hsm.Misconfigured; c++ {
+	for c := hsm.Unavailable; c <= hsm.Unclear; c++ {
 		err := fmt.Errorf("outer: %w", &hsm.Error{Class: c, Provider: "p", Operation: "o"})
 		if got := hsm.ClassOf(err); got != c {
 			t.Errorf("ClassOf(%v) = %v", c, got)

@@ -34,7 +34,7 @@ func TestHitsAllocateNothing(t *testing.T) {
 	}
 	d := r.keys["k"].current.Load()
 	d.freshUntil.Store(0)
-	d.unanswered.Store(true) // an outage
+	d.standing.set(unanswered) // an outage
 	for name, f := range map[string]func(){
 		"stale seal": func() { _, err = s.Seal(dst, r.tag, codec.Text, value) },
 		"stale open": func() { _, _, err = s.Open(dst, r.tag, text) },

@@ -34,7 +34,7 @@ type dataKey struct {
 	freshUntil atomic.Int64 // the soft bound; 0 when dead
 	deadAt     atomic.Int64 // the hard bound; 0 when dead
 	lastUse    atomic.Int64
-	unanswered atomic.Bool // the KMS was asked in time and has not vouched since: past soft it serves as stale
+	standing   atomicStanding // what the KMS has said since it vouched: whether d serves past soft
 
 	mu        sync.Mutex
 	timer     *time.Timer
@@ -138,7 +138,7 @@ func (d *dataKey) usable(now time.Duration) bool { return int64(now) < d.deadAt.
 
 // serves reports whether d may be used now without asking anybody.
 func (d *dataKey) serves(now time.Duration) bool {
-	return d.fresh(now) || d.unanswered.Load() && d.usable(now)
+	return d.fresh(now) || d.standing.load() == unanswered && d.usable(now)
 }
 
 // touch notes a use.

@@ -17,6 +17,7 @@ const (
 	OpenFailed       Reason = "value_not_opened"  // forged, changed, another tag's, another key's: never told apart
 	KeyUnavailable   Reason = "key_unavailable"   // the KMS or HSM does not answer and no cached key may serve
 	KeyDenied        Reason = "key_denied"        // revoked, disabled, not permitted
+	KeyUnclear       Reason = "key_unclear"       // the KMS gave an answer that may be a refusal, and no key within its soft TTL may serve
 	KeyMisconfigured Reason = "key_misconfigured" // only an operator can mend it
 	AuditFull        Reason = "audit_unavailable" // the key use could not be recorded
 )
@@ -60,6 +61,8 @@ func reasonToSeal(err error) Reason {
 		return KeyUnavailable
 	case hsm.Denied:
 		return KeyDenied
+	case hsm.Unclear:
+		return KeyUnclear
 	default:
 		return KeyMisconfigured
 	}

@@ -90,7 +90,7 @@ func (k *key) origin(ctx context.Context, parent trace.SpanContext) (secret *hsm
 			return secret, wraps, nil
 		}
 		wraps[i] = nil
-		if hsm.ClassOf(err) != hsm.Unavailable {
+		if !passesOn(err) {
 			break
 		}
 	}

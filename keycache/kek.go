@@ -2,6 +2,7 @@ package keycache
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -56,10 +57,22 @@ func (e *engine) call(ctx context.Context, kk *kek, op operation, timeout time.D
 	err := ask(bounded)
 	now := e.now()
 	if ctx.Err() == nil { // else it was the caller who cut it short
-		kk.gate.leave(began, now, err, rand.Float64())
+		kk.gate.leave(began, now, ofKEK(op, err), rand.Float64())
 	}
 	kk.calls[op].add(now-began, err)
 	kk.last.Store(&LastCall{Operation: operationNames[op], At: time.Now(), Err: err})
+	return err
+}
+
+// errOfRecord stands for an answer that says more of a record than of a KEK.
+var errOfRecord = &hsm.Error{Class: hsm.Corrupt, Operation: "unwrap", Err: errors.New("the answer may be to the record alone")}
+
+// ofKEK returns what err says of the KEK. An unclear answer to a record that a
+// stranger may have made shuts out nobody else.
+func ofKEK(op operation, err error) error {
+	if op == unwrapping && err != nil && hsm.ClassOf(err) == hsm.Unclear {
+		return errOfRecord
+	}
 	return err
 }
 

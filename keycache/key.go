@@ -121,6 +121,8 @@ func (k *key) remember(record [32]byte, err error) {
 	switch class := hsm.ClassOf(err); {
 	case class == hsm.Unavailable:
 		return
+	case class == hsm.Unclear:
+		d = unclearFor
 	case class == hsm.Denied || errors.Is(err, store.ErrNotFound):
 		d = deniedFor
 	default:

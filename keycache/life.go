@@ -11,17 +11,19 @@ import (
 
 // The life of an unwrapped data key, whether it seals, opens or both:
 //
-//	unwrapped ──(0.80–0.95 soft)──> unwrapped again, in the background ──> …
-//	    │                             │ unavailable: tried again with back-off
+//	unwrapped ──(ahead of soft, see verifyAt)──> unwrapped again, in the background ──> …
+//	    │                             │ unavailable: tried again with back-off, serves to hard
+//	    │                             │ unclear: tried again with back-off, serves to soft
 //	    │                             └ denied, or any other answer: evicted at once
 //	    ├─(not used for hard)──> evicted
 //	    └─(hard bound)──> evicted
 //
 // Past soft a data key is stale: the KMS was asked in time, and has not answered. It
-// serves until the KMS does, so a KMS that is slow or away keeps nobody waiting. So a
-// revocation takes effect within soft, or as soon as the KMS says so; an outage is
-// survived for hard; and a data key costs one call per soft bound however much it is
-// used, none once it has not been used for hard.
+// serves until the KMS does, so a KMS that is slow or unavailable keeps nobody waiting.
+// Once an answer was unclear, though, it may be a refusal, and past soft each use asks
+// first. So a revocation takes effect within soft, or as soon as the KMS says so; an
+// outage is survived for hard; and a data key costs one call per soft TTL however much
+// it is used, none once it has not been used for hard.
 //
 // Data keys that nobody uses in between are verified alike, within an allowance (see
 // idleRate). One that goes without lies dormant: past soft, its next use asks the KMS first.
@@ -38,10 +40,13 @@ func (d *dataKey) verified(asked time.Duration) bool {
 	soft := d.key.bounds.Soft
 	now := d.key.cache.now()
 	d.attempted, d.failures = asked, 0
-	d.unanswered.Store(now >= asked+soft)
+	d.standing.set(vouched)
+	if now >= asked+soft {
+		d.standing.set(unanswered)
+	}
 	d.deadAt.Store(int64(asked + d.key.bounds.Hard))
 	d.freshUntil.Store(int64(asked + soft))
-	d.schedule(now, asked+time.Duration((0.8+0.15*rand.Float64())*float64(soft)))
+	d.schedule(now, asked+verifyAt(soft, d.key.cache.timeout, rand.Float64()))
 	return true
 }
 
@@ -92,7 +97,7 @@ func (d *dataKey) due(now time.Duration) bool {
 	if d.lastUse.Load() > int64(d.attempted) || d.failures > 0 || d.mayIdle(now) {
 		return true
 	}
-	d.unanswered.Store(false) // nobody will ask before the next use does
+	d.standing.rest()
 	d.schedule(now, time.Duration(d.deadAt.Load()))
 	return false
 }
@@ -156,8 +161,14 @@ func (k *key) verifyAgain(ctx context.Context, d *dataKey, parent trace.SpanCont
 
 // notVerified does what a KMS's answer other than the key asks for.
 func (k *key) notVerified(d *dataKey, err error) error {
-	if hsm.ClassOf(err) == hsm.Unavailable {
-		d.postpone(k.cache.now())
+	switch hsm.ClassOf(err) {
+	case hsm.Unavailable:
+		d.standing.excuse()
+		d.postpone(k.cache.now(), providerBackoff)
+		return err
+	case hsm.Unclear:
+		d.standing.set(doubted)
+		d.postpone(k.cache.now(), unclearBackoff)
 		return err
 	}
 	k.remember(d.sum, err)
@@ -182,21 +193,20 @@ func (d *dataKey) attempt(now time.Duration) {
 	defer d.mu.Unlock()
 	d.attempted = now
 	if d.fresh(now) {
-		d.unanswered.Store(true)
+		d.standing.excuse()
 	}
 }
 
-// postpone has d tried again after a back-off.
-func (d *dataKey) postpone(now time.Duration) {
+// postpone has d tried again after a pause.
+func (d *dataKey) postpone(now time.Duration, b backoff) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.dead {
 		return
 	}
-	d.unanswered.Store(true)
-	wait := providerBackoff.delay(d.failures, rand.Float64())
+	wait := verifyPause(d.key.bounds.Soft) + b.delay(d.failures, rand.Float64())
 	d.failures++
-	d.schedule(now, now+useGrain+wait) // within a grain it would pass for unused
+	d.schedule(now, now+wait)
 }
 
 // retire leaves d to those who hold it: it is not verified again.

@@ -13,7 +13,31 @@ import (
 // come back over the whole of max, not at once.
 type backoff struct{ base, max time.Duration }
 
-var providerBackoff = backoff{base: 200 * time.Millisecond, max: 30 * time.Second}
+var (
+	providerBackoff = backoff{base: 200 * time.Millisecond, max: 30 * time.Second}
+	// unclearBackoff is shorter: past soft, uses are refused until the KMS vouches.
+	unclearBackoff = backoff{base: 200 * time.Millisecond, max: 5 * time.Second}
+)
+
+// verifyTries is how often a data key is verified before its soft TTL ends, if the
+// first tries fail: that many fit, each as long as a call may take.
+const verifyTries = 3
+
+// verifyAt is when a data key is verified, as a time since the KMS last vouched for
+// it: early enough for all tries, at most half of soft. r, from [0, 1), spreads a
+// fleet over the time between 0.8 soft and that moment, or a tenth of soft at least.
+func verifyAt(soft, timeout time.Duration, r float64) time.Duration {
+	tries := verifyTries * timeout
+	for failures := range verifyTries - 1 {
+		tries += verifyPause(soft) + providerBackoff.delay(failures, 1)
+	}
+	latest := soft - min(tries, soft/2)
+	earliest := min(soft*8/10, latest-soft/10)
+	return earliest + time.Duration(r*float64(latest-earliest))
+}
+
+// verifyPause is the least time between two tries.
+func verifyPause(soft time.Duration) time.Duration { return min(time.Second, soft/20) }
 
 // delay takes r from [0, 1).
 func (b backoff) delay(failures int, r float64) time.Duration {
@@ -31,7 +55,7 @@ func (b backoff) delay(failures int, r float64) time.Duration {
 type gate struct {
 	mu       sync.Mutex
 	err      error         // why it is shut; nil when open
-	failures int           // unavailable, in a row
+	failures int           // without a clear answer, in a row
 	shutAt   time.Duration // when it was shut last
 	until    time.Duration // when the next probe may go
 }
@@ -62,9 +86,9 @@ func (g *gate) enter(now, patience time.Duration) error {
 }
 
 // leave reports how an attempt ended that had been let in at began. Success
-// opens the gate. An answer that is neither success nor unavailable nor denied may be the
-// provider's own, to a record that a stranger made: it lets the next attempt probe,
-// and forgets nothing, so that garbage does not wear the back-off down.
+// opens the gate. An answer such as corrupt may be the provider's own, to a record that a
+// stranger made: it lets the next attempt probe, and forgets nothing, so that garbage
+// does not wear the back-off down.
 func (g *gate) leave(began, now time.Duration, err error, r float64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -77,15 +101,21 @@ func (g *gate) leave(began, now time.Duration, err error, r float64) {
 		g.err, g.failures, g.shutAt = err, 0, now
 		g.until = now + time.Duration((0.8+0.4*r)*float64(deniedFor))
 	case hsm.Unavailable:
-		if g.err != nil && began < g.shutAt {
-			return // it set out before the failure that shut the gate: the same outage, seen twice
-		}
-		g.until = now + providerBackoff.delay(g.failures, r)
-		g.failures++
-		g.err, g.shutAt = err, now
+		g.close(began, now, err, providerBackoff.delay(g.failures, r))
+	case hsm.Unclear:
+		g.close(began, now, err, unclearBackoff.delay(g.failures, r))
 	default:
 		g.until = now
 	}
+}
+
+// close shuts the gate for a while. It is called with g.mu held.
+func (g *gate) close(began, now time.Duration, err error, wait time.Duration) {
+	if g.err != nil && began < g.shutAt {
+		return // it set out before the failure that shut the gate: the same outage, seen twice
+	}
+	g.failures++
+	g.err, g.shutAt, g.until = err, now, now+wait
 }
 
 // A shutError is an earlier failure that a gate, or a memory of records, gave

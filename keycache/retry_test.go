@@ -67,6 +67,12 @@ func TestGate(t *testing.T) {
 	g.leave(6*time.Second, 6*time.Second, down, 0.999)
 	g.reset()
 	at(6*time.Second, nil)
+	unclear := &hsm.Error{Class: hsm.Unclear}
+	for range 20 {
+		g.leave(7*time.Second, 7*time.Second, unclear, 0.999)
+	}
+	at(7*time.Second+unclearBackoff.max*99/100, unclear)
+	at(7*time.Second+unclearBackoff.max, nil)
 }
 
 func TestBudget(t *testing.T) {

@@ -20,7 +20,8 @@ type weather struct {
 var weathers = []weather{
 	{"fine", 5 * time.Millisecond, 0},
 	{"slow", 300 * time.Millisecond, 0},
-	{"away", 0, hsm.Unavailable},
+	{"unavailable", 0, hsm.Unavailable},
+	{"unclear", 0, hsm.Unclear},
 	{"hanging", time.Hour, 0},
 	{"denied", 0, hsm.Denied},
 }
@@ -33,12 +34,16 @@ type watch struct {
 	now     weather
 	since   time.Time // of the weather
 	refused time.Time // when it was last denied
+	unclear time.Time // when its answers were last unclear
 	opened  map[string]time.Time
 }
 
 func (w *watch) change(to weather) {
-	if w.now.class == hsm.Denied {
+	switch w.now.class {
+	case hsm.Denied:
 		w.refused = time.Now()
+	case hsm.Unclear:
+		w.unclear = time.Now()
 	}
 	if to.name != w.now.name {
 		w.now, w.since = to, time.Now()
@@ -64,6 +69,8 @@ func (w *watch) open(text []byte) {
 		w.opened[string(text)] = began
 	}
 	wellSince := before.After(w.refused) && w.now.class != hsm.Denied
+	doubtful := w.now.class == hsm.Unclear || !before.After(w.unclear)
+	wellSince = wellSince && (!doubtful || began.Sub(before) < DefaultSoft-time.Second)
 	held := began.Sub(before) < DefaultHard-time.Second && began.Sub(last) < DefaultHard-DefaultSoft
 	if before.IsZero() || !wellSince || !held {
 		return
@@ -84,6 +91,9 @@ func (w *watch) succeeded(what string, text []byte) {
 	}
 	if denied := time.Since(w.since); w.now.class == hsm.Denied && denied > DefaultSoft {
 		w.t.Errorf("%s %v after the revocation: past the soft bound", what, denied)
+	}
+	if unclear := time.Since(w.since); w.now.class == hsm.Unclear && unclear > DefaultSoft && age > DefaultSoft {
+		w.t.Errorf("%s %v after the last clear answer: past the soft bound", what, age)
 	}
 	steady := w.now.class == 0 && w.now.delay < time.Second && time.Since(w.since) > DefaultSoft+time.Minute
 	if steady && age > DefaultSoft {

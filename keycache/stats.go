@@ -19,10 +19,11 @@ const (
 	denied                          // the KMS said so
 	refused                         // the KMS had any other answer but the key
 	idle                            // nobody used it for its hard bound; of a miss also: it is there, but lay dormant
+	unclear                         // of a miss: it is there past its soft TTL, but the KMS's last answer was unclear
 	evictionReasons
 )
 
-var evictionNames = [evictionReasons]string{"first_seen", "expired", "evicted", "flushed", "denied", "refused", "idle"}
+var evictionNames = [evictionReasons]string{"first_seen", "expired", "evicted", "flushed", "denied", "refused", "idle", "unclear"}
 
 func reasonOfEviction(err error) evictionReason {
 	if hsm.ClassOf(err) == hsm.Denied {
@@ -83,7 +84,7 @@ func (k *key) countMiss(id envelope.KeyID) {
 }
 
 // results of provider calls: success, and the classes.
-const results = int(hsm.Misconfigured) + 1
+const results = int(hsm.Unclear) + 1
 
 type callStats struct {
 	results [results]atomic.Uint64
@@ -109,10 +110,11 @@ type Stats struct {
 type KeyStats struct {
 	Key                    string
 	Entries                int               // unwrapped data keys held
+	Doubted                int               // of these, those that serve to their soft TTL only: the KMS's last answer was unclear
 	Away                   int               // KEKs that could not be opened
 	Sealed, Opened, Failed uint64            // values
 	Hits, Stale            uint64            // values whose data key was there; there past its soft bound
-	Misses                 map[string]uint64 // waits for a data key that opens, by reason: first_seen, expired, evicted, flushed, denied, refused, idle
+	Misses                 map[string]uint64 // waits for a data key that opens, by reason: first_seen, expired, evicted, flushed, denied, refused, idle, unclear
 	Evictions              map[string]uint64 // by the same reasons; idle: nobody used it for its hard bound
 	Rotations              map[string]uint64 // by reason: initial, age, uses, bytes
 	Degraded               uint64            // data keys that not every KEK wrapped
@@ -137,7 +139,7 @@ type StoreCallsStats struct {
 type CallStats struct {
 	KEK, Kind string            // as configured
 	Operation string            // generate, wrap, unwrap; verify for the unwrap that a soft bound asks for
-	Results   map[string]uint64 // by result: ok, unavailable, denied, corrupt, unsupported, misconfigured
+	Results   map[string]uint64 // by result: ok, unavailable, denied, corrupt, unsupported, misconfigured, unclear
 	Time      time.Duration     // in all
 }
 
@@ -153,7 +155,7 @@ func (c *Cache) Stats() Stats {
 func (k *key) snapshot() KeyStats {
 	s := &k.stats
 	out := KeyStats{
-		Key: k.name, Entries: int(k.table.size.Load()), Away: len(k.away),
+		Key: k.name, Entries: int(k.table.size.Load()), Doubted: k.doubted(), Away: len(k.away),
 		Sealed: s.sealed.Load(), Opened: s.opened.Load(), Failed: s.failed.Load(),
 		Hits: s.hits.Load(), Stale: s.stale.Load(), Degraded: s.degraded.Load(),
 		Misses: counts(s.misses[:], evictionNames[:]), Evictions: counts(s.evictions[:], evictionNames[:]),
@@ -172,6 +174,16 @@ func (k *key) snapshot() KeyStats {
 		}
 	}
 	return out
+}
+
+// doubted counts the data keys whose KMS gave an unclear answer last.
+func (k *key) doubted() (n int) {
+	for d := range k.table.all() {
+		if d.standing.load() == doubted {
+			n++
+		}
+	}
+	return n
 }
 
 func resultNames() []string {

@@ -38,25 +38,40 @@ func (k *key) candidates(wraps []envelope.Wrap) []candidate {
 }
 
 // unwrap returns the data key that wraps hold, from the first KEK that answers.
-// Only an unavailable KEK passes the question on: a denial is an answer.
+// Only one that gives no clear answer passes the question on: a denial is an answer.
+// Where all do, the error is of one that was unclear, if any was.
 func (k *key) unwrap(ctx context.Context, wraps []envelope.Wrap, commitment [32]byte, op operation, parent trace.SpanContext) (*hsm.Secret, error) {
 	cs := k.candidates(wraps)
 	if len(cs) == 0 {
 		return nil, k.noWrap()
 	}
 	timeout := k.cache.timeout / time.Duration(len(cs))
-	var err error
+	var failed error
 	for _, c := range cs {
-		var secret *hsm.Secret
-		secret, err = k.unwrapBy(ctx, c, commitment, op, timeout, parent)
+		secret, err := k.unwrapBy(ctx, c, commitment, op, timeout, parent)
 		if err == nil {
 			return secret, nil
 		}
-		if hsm.ClassOf(err) != hsm.Unavailable {
-			break
+		failed = graver(failed, err)
+		if !passesOn(err) {
+			return nil, err
 		}
 	}
-	return nil, err
+	return nil, failed
+}
+
+// passesOn reports whether another KEK is asked after one that failed so.
+func passesOn(err error) bool {
+	return hsm.ClassOf(err).Passing()
+}
+
+// graver returns which of two failures to get one answer says more: one that is
+// unclear may be a refusal, and no other KEK's outage excuses it.
+func graver(x, y error) error {
+	if x != nil && hsm.ClassOf(x) == hsm.Unclear {
+		return x
+	}
+	return y
 }
 
 // noWrap is what becomes of a record that no KEK here wrapped: forged, unless a KEK

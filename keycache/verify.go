@@ -23,7 +23,7 @@ const verifyName = "sealmesh.verify"
 // Verify proves the keys of those names, or every key where none is named: generates
 // or loads a data key, wraps it under each KEK, unwraps it, and seals and opens one value
 // with every suite that a tag uses. Its key uses are recorded like any other. A KEK that
-// does not answer is passed over while a quorum does. The error joins one *Error for
+// gives no clear answer is passed over while a quorum does. The error joins one *Error for
 // each key that fails.
 func (c *Cache) Verify(ctx context.Context, names ...string) error {
 	keys := c.sorted()
@@ -83,20 +83,20 @@ func (k *key) verifyByDescription(ctx context.Context) error {
 // verifyKEKs unwraps d by each KEK that wrapped it.
 func (k *key) verifyKEKs(ctx context.Context, d *dataKey) error {
 	proven := 0
-	var unavailable error
+	var silent error
 	for _, kk := range k.keks {
 		err := k.verifyKEK(ctx, kk, d)
 		switch {
 		case err == nil:
 			proven++
-		case hsm.ClassOf(err) == hsm.Unavailable:
-			unavailable = err
+		case passesOn(err):
+			silent = graver(silent, err)
 		default:
 			return &Error{Reason: reasonToSeal(err), Key: k.name, Err: fmt.Errorf("KEK %s: %w", kk.URI, err)}
 		}
 	}
 	if proven < k.quorum && (k.pinned == nil || proven == 0) {
-		return &Error{Reason: KeyUnavailable, Key: k.name, Err: fmt.Errorf("%d of %d KEKs unwrap the data key, quorum %d: %w", proven, len(k.keks), k.quorum, unavailable)}
+		return &Error{Reason: reasonToSeal(silent), Key: k.name, Err: fmt.Errorf("%d of %d KEKs unwrap the data key, quorum %d: %w", proven, len(k.keks), k.quorum, silent)}
 	}
 	return nil
 }

@@ -25,10 +25,11 @@ func (s *Session) fetch(k *key, h *envelope.Header) (*dataKey, error) {
 	return s.wait(f)
 }
 
-// settle decides whether d may serve, which it does at once within its soft bound,
-// and past it while the KMS owes an answer. Only for one that lay dormant it asks the
-// KMS first, and takes a KMS that does not answer soon for one that is out: for a while
-// no other use waits for it, either.
+// settle decides whether d may serve, which it does at once within its soft TTL,
+// and past it while the KMS owes an answer. For one that lay dormant, or is in doubt,
+// it asks the KMS first, and takes a KMS that does not answer soon for one that is
+// unavailable: for a while no other use waits for it, either. That excuses no data key
+// that is in doubt.
 func (s *Session) settle(d *dataKey) (cacheState, error) {
 	if d.fresh(s.st.now) {
 		return hit, nil
@@ -36,12 +37,15 @@ func (s *Session) settle(d *dataKey) (cacheState, error) {
 	if d.serves(s.st.now) {
 		return stale, nil
 	}
-	d.key.stats.misses[idle].Add(1)
+	why := idle
+	if d.standing.load() == doubted {
+		why = unclear
+	}
+	d.key.stats.misses[why].Add(1)
 	ctx, cancel := context.WithTimeout(s.st.ctx, staleWait)
 	defer cancel()
 	flight := d.key.freshen(d, s.st.parent)
-	if s.st.now < time.Duration(d.key.slowUntil.Load()) {
-		d.unanswered.Store(true)
+	if s.st.now < time.Duration(d.key.slowUntil.Load()) && d.standing.excuse() {
 		return stale, nil
 	}
 	_, err := flight.wait(ctx)
@@ -57,6 +61,8 @@ func (s *Session) settle(d *dataKey) (cacheState, error) {
 	if ctx.Err() != nil {
 		d.key.slowUntil.Store(int64(s.st.now + min(slowFor, d.key.bounds.Soft)))
 	}
-	d.unanswered.Store(true)
+	if !d.standing.excuse() {
+		return miss, errDoubted
+	}
 	return stale, nil
 }

@@ -32,7 +32,7 @@ type collector struct {
 	active                                                      metric
 	kmsRequests, kmsSeconds                                     metric
 	hits, stale, misses, evictions, rotations, degraded         metric
-	entries                                                     metric
+	entries, doubted                                            metric
 	storeRequests, storeInlined                                 metric
 	audited, auditLost, auditBytes, auditDown                   metric
 	reloadOK, reloadTime, build, differing, away                metric
@@ -57,6 +57,7 @@ func newCollector(a *admin) *collector {
 		evictions:     counter("data_key_cache_evictions_total", "Data keys that left the cache, by why.", "key", "reason"),
 		rotations:     counter("data_key_rotations_total", "New data keys for sealing, by why.", "key", "reason"),
 		degraded:      counter("data_key_degraded_total", "Data keys that not every KEK wrapped.", "key"),
+		doubted:       gauge("data_keys_unclear", "Unwrapped data keys that serve to their soft TTL only: the KMS's last answer was unclear.", "key"),
 		entries:       gauge("data_key_cache_entries", "Unwrapped data keys held.", "key"),
 		storeRequests: counter("store_requests_total", "Calls of a store of wrapped data keys; a record that is not there counts as corrupt.", "key", "operation", "result"),
 		storeInlined:  counter("store_inlined_total", "Data keys that went inline because the store was away.", "key"),
@@ -120,6 +121,7 @@ func (c *collector) key(put putter, k keycache.KeyStats) {
 	put(c.stale, float64(k.Stale), k.Key)
 	put(c.degraded, float64(k.Degraded), k.Key)
 	put(c.entries, float64(k.Entries), k.Key)
+	put(c.doubted, float64(k.Doubted), k.Key)
 	put(c.away, float64(k.Away), k.Key)
 	for m, by := range map[*metric]map[string]uint64{&c.misses: k.Misses, &c.evictions: k.Evictions, &c.rotations: k.Rotations} {
 		for reason, n := range by {

@@ -22,7 +22,7 @@ const (
 )
 
 // openKeys opens the KEKs of keys, and holds them against what is required of them. A
-// KEK that does not answer is left away, where its key has others enough. The caller
+// KEK that gives no clear answer is left away, where its key has others enough. The caller
 // closes the keys. dir is the policy file's folder, which relative paths are below.
 func openKeys(ctx context.Context, keys []policy.Key, dir string) ([]*hsm.Key, error) {
 	opened, err := openEach(ctx, keys, dir)
@@ -106,15 +106,16 @@ func setAside(key *hsm.Key, away map[string]error) {
 	})
 }
 
-// usable says why key cannot be used, or nil. An outage of some KEKs is no reason while
-// the others make a quorum, or one of them where nothing new is wrapped. What only an
-// operator can mend is one at once: it would otherwise be found on the day that the KEK is needed.
+// usable says why key cannot be used, or nil. An outage of some KEKs, or an unclear
+// answer, is no reason while the others make a quorum, or one of them where nothing new
+// is wrapped. What only an operator can fix is one at once: it would otherwise be found
+// on the day that the KEK is needed.
 func usable(key *hsm.Key) error {
 	var errs []error
 	broken := false
 	for _, a := range key.Away {
 		errs = append(errs, fmt.Errorf("key %s: %w", key.Name, a.Err))
-		broken = broken || hsm.ClassOf(a.Err) != hsm.Unavailable
+		broken = broken || !hsm.ClassOf(a.Err).Passing()
 	}
 	if broken || len(key.KEKs) < needed(key) {
 		return errors.Join(errs...)

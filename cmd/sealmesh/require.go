@@ -39,7 +39,7 @@ func (d differences) without(names []string) differences {
 }
 
 // require holds the KEKs of opened, which belong to keys, against what those require.
-// KEKs that did not answer are in away.
+// KEKs that gave no clear answer are in away.
 func require(ctx context.Context, keys []policy.Key, opened []*hsm.Key) (differing, away differences) {
 	differing, away = differences{}, differences{}
 	for i, k := range keys {
@@ -49,7 +49,7 @@ func require(ctx context.Context, keys []policy.Key, opened []*hsm.Key) (differi
 		for _, kek := range opened[i].KEKs {
 			switch err := kek.Require(ctx, hsm.Requirement(*k.Require)); {
 			case err == nil:
-			case hsm.ClassOf(err) == hsm.Unavailable:
+			case hsm.ClassOf(err).Passing():
 				away.add(k.Name, kek.URI, err)
 			default:
 				differing.add(k.Name, kek.URI, err)

@@ -18,7 +18,7 @@ const (
 	// settle is how long a change must have stood before it is taken: half of a file
 	// that is being written may be a good policy with half of the rules.
 	settle = 200 * time.Millisecond
-	// again is when a file is tried again that was good, but whose KMS was away.
+	// again is when a file is tried again that was good, but whose KMS gave no clear answer.
 	again = 30 * time.Second
 )
 
@@ -79,7 +79,7 @@ func (r *reloader) look(ctx context.Context, v *view) time.Duration {
 		return 0
 	case v.seen:
 		v.tried = now
-		if e, ok := errors.AsType[*hsm.Error](r.reload(ctx)); ok && e.Class == hsm.Unavailable {
+		if e, ok := errors.AsType[*hsm.Error](r.reload(ctx)); ok && e.Class.Passing() {
 			v.tried = r.inForce()
 			return again
 		}
