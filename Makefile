@@ -24,6 +24,7 @@ demo: build envoy ## Watch it work, end to end, through a real Envoy (KEEP=1 sta
 test: envoy packages ## Run every test, with the race detector, against the real parts
 	go vet ./...
 	go test -race -timeout 20m ./...
+	SEALMESH_TEST_TRANSPORT=grpc go test -race -timeout 20m ./proxy # served as on a network
 	go test -run 'Alloc|Quiet' ./... # what a build with the race detector does otherwise
 
 .PHONY: bench

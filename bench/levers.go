@@ -27,6 +27,7 @@ func (b *bench) levers(ctx context.Context) error {
 		lever("GOGC=100", "-gogc", "100"),
 		lever("GOGC=400", "-gogc", "400"),
 		lever("GOMAXPROCS=1", "-procs", "1"),
+		lever("grpc-go, GOMAXPROCS=1", "-grpc", "-procs", "1"),
 	}
 	s := report.Section{Title: "Levers", Text: "What the transport and the settings of the runtime are worth to sealmesh: 2 KiB, 5 fields, sealed and opened."}
 	for _, conns := range []int{1, 16} {

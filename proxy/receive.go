@@ -2,9 +2,9 @@ package proxy
 
 import (
 	"errors"
+	"os"
 	"time"
 
-	"github.com/sealmesh/sealmesh/proxy/transport"
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
@@ -22,7 +22,7 @@ func (x *exchange) receive() (*wire.Request, error) {
 		limit = 0
 	}
 	req, err := x.stream.RecvWithin(limit)
-	if err == transport.ErrLate {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil, errIdle
 	}
 	return req, err

@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/local"
 	"github.com/sealmesh/sealmesh/keycache"
@@ -184,13 +186,23 @@ func ringOf(t *testing.T, p *policy.Policy, w *witness, wrap func(hsm.Provider) 
 	return ring
 }
 
+// newTestServer serves by google.golang.org/grpc where the environment says so:
+// the whole suite has to pass on both, and make test runs both.
+func newTestServer(o transport.Options) GRPCServer {
+	if os.Getenv("SEALMESH_TEST_TRANSPORT") == "grpc" {
+		o.Streams = policy.DefaultStreams
+		return grpc.NewServer(NetworkOptions(o)...)
+	}
+	return transport.New(o)
+}
+
 func (r *rig) listen() {
 	dir, err := os.MkdirTemp("", "rig") // a socket's path must be short
 	must(r.t, err)
 	r.socket = filepath.Join(dir, "s")
 	l, err := net.Listen("unix", r.socket)
 	must(r.t, err)
-	g := transport.New(transport.Options{
+	g := newTestServer(transport.Options{
 		Codec: wire.Codec(), Pool: wire.Pool(), Metadata: TraceMetadata(), MaxMessage: 64 << 20,
 		Window: 1 << 18, ConnWindow: 1 << 22, Handshake: time.Minute,
 	})

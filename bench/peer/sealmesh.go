@@ -11,13 +11,11 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/experimental"
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/builtin"
@@ -42,39 +40,13 @@ type Levers struct {
 // cmd/sealmesh sets.
 var Shipped = Levers{Window: 256 << 10, GOGC: 150}
 
-// A server is what serves: ours or grpc-go's.
-type server interface {
-	grpc.ServiceRegistrar
-	Serve(net.Listener) error
-	Stop()
-}
-
-func (l Levers) server(p *policy.Policy) server {
+func (l Levers) server(p *policy.Policy) proxy.GRPCServer {
 	o := proxy.Transport(p)
 	o.Window, o.ConnWindow = int32(l.Window), int32(16*l.Window)
 	if !l.GRPC {
 		return transport.New(o)
 	}
-	return stock{grpc.NewServer(grpc.ForceServerCodecV2(o.Codec), experimental.BufferPool(o.Pool), grpc.NumStreamWorkers(64),
-		grpc.StaticStreamWindowSize(o.Window), grpc.StaticConnWindowSize(o.ConnWindow),
-		grpc.MaxRecvMsgSize(o.MaxMessage), grpc.MaxSendMsgSize(4*o.MaxMessage), grpc.MaxConcurrentStreams(o.Streams))}
-}
-
-// stock is grpc-go's server, whose streams cannot wait with a bound, and so wait without.
-type stock struct{ *grpc.Server }
-
-type stockStream struct{ grpc.ServerStream }
-
-func (s stockStream) RecvMsgWithin(m any, _ time.Duration) error { return s.RecvMsg(m) }
-
-func (s stock) RegisterService(desc *grpc.ServiceDesc, impl any) {
-	adapted := *desc
-	adapted.Streams = slices.Clone(desc.Streams)
-	for i := range adapted.Streams {
-		handler := adapted.Streams[i].Handler
-		adapted.Streams[i].Handler = func(srv any, st grpc.ServerStream) error { return handler(srv, stockStream{st}) }
-	}
-	s.Server.RegisterService(&adapted, impl)
+	return grpc.NewServer(proxy.NetworkOptions(o)...)
 }
 
 func (l Levers) apply() (stop func(), err error) {

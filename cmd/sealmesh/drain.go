@@ -7,12 +7,12 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/sealmesh/sealmesh/proxy/transport"
+	"github.com/sealmesh/sealmesh/proxy"
 )
 
 // drain ends g: it takes no more exchanges, and those in flight have until the bound, or
 // until the operator asks again. They end as errors then, and Envoy passes nothing on.
-func drain(g *transport.Server, bound time.Duration, log *slog.Logger) {
+func drain(g proxy.GRPCServer, bound time.Duration, log *slog.Logger) {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(asked)

@@ -113,6 +113,7 @@ func fixed(old, p *policy.Policy) error {
 		}
 	}
 	differs("listen", old.Listen != p.Listen)
+	differs("listen_transport", old.Transport != p.Transport)
 	differs("admin", old.Admin != p.Admin)
 	differs("tls", !sameTLS(old.TLS, p.TLS))
 	differs("audit", old.Audit != p.Audit)

@@ -17,7 +17,6 @@ import (
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/proxy"
-	"github.com/sealmesh/sealmesh/proxy/transport"
 )
 
 const (
@@ -123,9 +122,7 @@ func (r *reloader) serve(ctx context.Context, opt serveOptions, tlsConfig *tls.C
 	if err != nil {
 		return err
 	}
-	o := proxy.Transport(p)
-	o.TLS, o.Log = tlsConfig, r.log
-	g := transport.New(o)
+	g := proxy.NewGRPCServer(p, tlsConfig, r.log)
 	r.server.Register(g)
 	ready := health.NewServer()
 	grpc_health_v1.RegisterHealthServer(g, ready)

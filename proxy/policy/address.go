@@ -23,6 +23,18 @@ func (c *compiler) listen(t text, tls bool) string {
 	return addr
 }
 
+// transport chooses the gRPC server of p's listener.
+func (c *compiler) transport(t text, p *Policy) Transport {
+	local := strings.HasPrefix(p.Listen, "unix://") && p.TLS == nil
+	switch {
+	case t.Value == "own" && !local && p.Listen != "":
+		c.problem(t.place, "delete it, or write grpc", `"listen_transport" own serves a unix socket without tls only`)
+	case t.Value == "own", !t.present() && local:
+		return OwnTransport
+	}
+	return GRPCTransport
+}
+
 // admin returns the canonical form of the admin address: unix:///path or host:port.
 func (c *compiler) admin(t text) string {
 	if !t.present() {

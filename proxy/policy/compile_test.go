@@ -32,6 +32,7 @@ func TestCompileEverything(t *testing.T) {
 	}
 	yes, limits := true, codec.Limits{ValueBytes: 64 << 10, Depth: 32, Fields: 1000, NameBytes: 4096, BodyBytes: 1 << 30}
 	same(t, "listen", p.Listen, "tcp://0.0.0.0:9000")
+	same(t, "transport", p.Transport, GRPCTransport)
 	same(t, "admin", p.Admin, "unix:///run/sealmesh/admin.sock")
 	same(t, "tls", p.TLS, &TLS{"/tls/tls.crt", "/tls/tls.key", "/tls/ca.crt", []string{"spiffe://mesh/ns/edge/sa/envoy", "envoy.example"}})
 	same(t, "unmatched", p.Unmatched, PassUnmatched)
@@ -87,6 +88,7 @@ func TestCompileDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "addresses", []string{p.Listen, p.Admin}, []string{DefaultListen, DefaultAdmin})
+	same(t, "transport", p.Transport, OwnTransport)
 	same(t, "unmatched", p.Unmatched, RefuseUnmatched)
 	same(t, "audit", p.Audit, Audit{Required: true})
 	same(t, "limits", p.Limits, Limits{DefaultBufferedBytes, DefaultStreams, DefaultExchange})
@@ -159,4 +161,13 @@ func TestUnescape(t *testing.T) {
 		}
 		w.Free()
 	}
+}
+
+// A unix socket is served by google.golang.org/grpc where the policy asks for it.
+func TestTransportOnRequest(t *testing.T) {
+	p, err := load(t, "version: 1\nlisten_transport: grpc\nroutes:\n  - {name: a, match: {path: /a}, skip: true}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "transport", p.Transport, GRPCTransport)
 }

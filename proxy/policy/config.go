@@ -16,6 +16,10 @@ type config struct {
 	// address that is neither a socket nor loopback needs tls. Default
 	// unix:///run/sealmesh/ext_proc.sock.
 	Listen text `yaml:"listen"`
+	// Which gRPC server serves listen: own, which is made for the Envoy on this host and serves
+	// unix sockets only, or grpc, google.golang.org/grpc's. Default own on a unix socket without
+	// tls, else grpc.
+	ListenTransport text `yaml:"listen_transport" oneof:"own|grpc"`
 	// Where health, metrics and the effective configuration are served: host:port on
 	// loopback, or unix:///absolute/path. Default 127.0.0.1:9901.
 	Admin text `yaml:"admin"`

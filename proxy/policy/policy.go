@@ -50,6 +50,7 @@ import (
 // A Policy is a compiled policy file. Immutable, safe for concurrent use.
 type Policy struct {
 	Listen    string // "unix:///run/sealmesh/ext_proc.sock", "tcp://127.0.0.1:9000"
+	Transport Transport
 	Admin     string // "127.0.0.1:9901" or "unix:///run/sealmesh/admin.sock"; loopback only
 	TLS       *TLS   // nil for none, which only a socket or loopback may have
 	Keys      []Key
@@ -63,6 +64,15 @@ type Policy struct {
 
 	index routeIndex
 }
+
+// Transport says which gRPC server serves Listen.
+type Transport uint8
+
+// The own transport serves unix sockets without TLS only.
+const (
+	OwnTransport  Transport = iota // package proxy/transport
+	GRPCTransport                  // google.golang.org/grpc
+)
 
 // TLS is mutual TLS of the listener: paths of PEM files, and the SPIFFE ids or
 // DNS names of which a client's certificate must carry one.

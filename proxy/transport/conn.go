@@ -2,7 +2,6 @@ package transport
 
 import (
 	"bufio"
-	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -27,7 +26,7 @@ const (
 type conn struct {
 	srv    *Server
 	nc     net.Conn // to close, at any time
-	rw     net.Conn // nc, or TLS over it: to read and to write
+	rw     net.Conn // the same socket, to read and to write: see quiet
 	br     *bufio.Reader
 	framer *http2.Framer // reads
 	repeat repeater
@@ -93,19 +92,9 @@ func (c *conn) abort() {
 	c.room.Broadcast()
 }
 
-// shake does the TLS handshake, and reads the client's preface, before the deadline that
-// newConn has set and greeting lifts.
+// shake reads the client's preface, before the deadline that newConn has set and
+// greeting lifts.
 func (c *conn) shake() error {
-	if c.srv.opts.TLS != nil {
-		t := tls.Server(c.rw, c.srv.opts.TLS)
-		if err := t.Handshake(); err != nil {
-			return err
-		}
-		if t.ConnectionState().NegotiatedProtocol != http2.NextProtoTLS {
-			return errors.New("the client does not speak h2")
-		}
-		c.rw = t
-	}
 	c.br = bufio.NewReaderSize(c.rw, readBuffer)
 	var preface [len(http2.ClientPreface)]byte
 	if _, err := io.ReadFull(c.br, preface[:]); err != nil {
@@ -150,9 +139,6 @@ func (c *conn) end(err error) {
 // linger says that nothing follows, and passes over what the peer still sends. To close a
 // connection on unread bytes resets it, and what the peer has not read of ours is lost.
 func (c *conn) linger() {
-	if t, ok := c.rw.(*tls.Conn); ok {
-		_ = t.CloseWrite()
-	}
 	half, ok := c.nc.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		return

@@ -231,7 +231,7 @@ func TestUnreadBytes(t *testing.T) {
 	t.Parallel()
 	s := transport.New(options(t))
 	register(s, echo)
-	p := connect(t, runOn(t, s, "tcp", "127.0.0.1:0"))
+	p := connect(t, runOn(t, s, "unix", t.TempDir()+"/s"))
 	var wire recorder
 	out := newPeer(t, &wire)
 	out.open(2)

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// A quiet is a socket that is read and written by system calls of which Go's scheduler is
+// A quiet is a unix socket that is read and written by system calls of which Go's scheduler is
 // not told. It has to be told of those that may block. These never do: net makes all its sockets
 // non-blocking, and its poller waits for them here as elsewhere. To tell it costs more than the call: one that
 // comes out of idleness wakes the monitor thread (runtime.entersyscallWakeSysmon), which then looks
@@ -29,9 +29,9 @@ type attempt struct {
 	wait func(func(uintptr) bool) error // calls try, and waits for the socket while it returns false
 }
 
-// quieten returns nc, or a quiet of it where it is a socket.
+// quieten returns nc, or a quiet of it where it is a unix socket.
 func quieten(nc net.Conn) net.Conn {
-	s, ok := nc.(syscall.Conn)
+	s, ok := nc.(*net.UnixConn)
 	if !ok {
 		return nc
 	}

@@ -1,8 +1,8 @@
 package transport
 
 import (
-	"errors"
 	"io"
+	"os"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -11,15 +11,13 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// ErrLate is what RecvMsgWithin returns when no message came in time.
-var ErrLate = errors.New("transport: no message came in time")
-
 // RecvMsg takes the next message, which Codec decodes into m. The error is io.EOF once the
 // peer has closed its side.
 func (st *stream) RecvMsg(m any) error { return st.receive(m, 0) }
 
-// RecvMsgWithin is RecvMsg that waits for bound at most, when that is more than 0. The
-// stream goes on when it was not long enough.
+// RecvMsgWithin is RecvMsg that waits for bound at most, when bound is more than
+// 0. The error is os.ErrDeadlineExceeded when no message came in time, and the
+// stream is as before.
 func (st *stream) RecvMsgWithin(m any, bound time.Duration) error { return st.receive(m, bound) }
 
 func (st *stream) receive(m any, bound time.Duration) error {
@@ -50,7 +48,7 @@ func (st *stream) next(bound time.Duration) (m mem.BufferSlice, credit int, err 
 	}
 	for st.empty() {
 		if bound > 0 && !time.Now().Before(deadline) {
-			return nil, 0, ErrLate
+			return nil, 0, os.ErrDeadlineExceeded
 		}
 		st.arrival.Wait()
 	}

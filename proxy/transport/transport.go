@@ -1,9 +1,13 @@
-// Package transport serves gRPC over HTTP/2 to Envoy. It is what google.golang.org/grpc's
-// server would be if it served ext_proc alone: short streams of a few small messages, from
-// few connections, where the cost of a message is that of handing it from goroutine to
-// goroutine and of each system call. One goroutine reads a connection and one writes it;
-// a handler takes a message from the first and leaves its reply to the second, and replies
-// that are there together leave in one write.
+// Package transport serves gRPC over HTTP/2 to the Envoy on the same host, over a
+// unix socket. It is what google.golang.org/grpc's server would be if it served ext_proc
+// alone: short streams of a few small messages, from few connections, where the cost of a
+// message is that of handing it from goroutine to goroutine and of each system call. One
+// goroutine reads a connection and one writes it; a handler takes a message from the first
+// and leaves its reply to the second, and replies that are there together leave in one write.
+//
+// It must not serve a network. Its peer is one trusted Envoy; an HTTP/2 stack that
+// strangers reach has to withstand more than RFC 9113 says, and google.golang.org/grpc
+// carries that duty better. Package proxy chooses between the two.
 //
 // It takes services as a *grpc.Server does, so that generated code registers with it, and
 // either can serve them. It implements RFC 9113 and the gRPC protocol over HTTP/2
@@ -14,7 +18,6 @@ package transport
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -27,7 +30,6 @@ import (
 
 // Options say how a Server serves. The zero value of a field is not a default unless it says so.
 type Options struct {
-	TLS        *tls.Config      // nil: clear text. ALPN has to offer h2
 	Codec      encoding.CodecV2 // of all messages
 	Pool       mem.BufferPool   // what messages are received in
 	Metadata   []string         // the names, in lower case, of request headers that a handler may read
@@ -36,7 +38,7 @@ type Options struct {
 	Window     int32            // flow-control window of a stream, in bytes
 	ConnWindow int32            // and of a connection
 	Log        *slog.Logger     // what ended connections; nil: nobody wants to know
-	Handshake  time.Duration    // how long TLS and the client's preface may take
+	Handshake  time.Duration    // how long the client's preface may take
 }
 
 // ErrStopped is what Serve returns after Stop or GracefulStop was called before it.

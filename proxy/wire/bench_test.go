@@ -100,7 +100,7 @@ func BenchmarkExchange(b *testing.B) {
 	for _, n := range []int{2 << 10, 64 << 10} {
 		round := []*extproc.ProcessingRequest{headers, bodyRequest(n), headers, bodyRequest(n)}
 		var released atomic.Int64
-		for name, conn := range map[string]*grpc.ClientConn{"wire": serve(b, echo(&released)), "stock": serveStock(b)} {
+		for name, conn := range map[string]*grpc.ClientConn{"wire": serve(b, ownServer(Pool()), echo(&released)), "stock": serveStock(b)} {
 			b.Run(fmt.Sprintf("%dKiB/%s", n>>10, name), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {

@@ -2,19 +2,30 @@ package wire
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"google.golang.org/grpc"
 )
 
-// A ServerStream is a stream of a transport that can wait with a bound: proxy/transport's.
-type ServerStream interface {
-	grpc.ServerStream
+// A bounded stream can wait for a message with a bound, as those of
+// proxy/transport do. The error is os.ErrDeadlineExceeded when no message came
+// in time, and the stream is as before.
+type bounded interface {
 	RecvMsgWithin(m any, bound time.Duration) error
 }
 
 // A Stream is one Process call. Recv and Send may be used by one goroutine each.
-type Stream struct{ ServerStream }
+type Stream struct {
+	grpc.ServerStream
+	bounded bounded  // the same stream; nil for one of grpc-go
+	pending *pending // a receive that a bound left behind; nil for none
+}
+
+func newStream(s grpc.ServerStream) *Stream {
+	b, _ := s.(bounded)
+	return &Stream{ServerStream: s, bounded: b}
+}
 
 // Context ends when the peer cancels, the connection breaks or the handler returns.
 func (s *Stream) Context() context.Context { return s.ServerStream.Context() }
@@ -24,22 +35,50 @@ func (s *Stream) Context() context.Context { return s.ServerStream.Context() }
 // codes.Canceled. A malformed message is an error that ends the stream.
 func (s *Stream) Recv() (*Request, error) { return s.RecvWithin(0) }
 
-// RecvWithin is Recv that waits for bound at most, when that is more than 0: the error is
-// then the transport's, and the stream goes on.
+// RecvWithin is Recv that waits for bound at most, when bound is more than 0.
+// The error is then os.ErrDeadlineExceeded, and the stream is as before.
 func (s *Stream) RecvWithin(bound time.Duration) (*Request, error) {
+	if s.bounded == nil {
+		return s.receiveBeside(bound)
+	}
 	r := requests.Get().(*Request)
-	if err := s.RecvMsgWithin(r, bound); err != nil {
+	if err := s.bounded.RecvMsgWithin(r, bound); err != nil {
 		r.Free()
 		return nil, err
 	}
 	return r, nil
 }
 
+// receiveBeside is RecvWithin for a stream that can only wait without a bound:
+// another goroutine waits, and is asked again by the next call.
+func (s *Stream) receiveBeside(bound time.Duration) (*Request, error) {
+	if s.pending == nil {
+		if bound <= 0 {
+			return receive(s.ServerStream)
+		}
+		s.pending = receiveLater(s.ServerStream)
+	}
+	r, err, ok := s.pending.within(bound)
+	if !ok {
+		return nil, os.ErrDeadlineExceeded
+	}
+	s.pending = nil
+	return r, err
+}
+
+// end frees a message that arrives after the handler has returned: it may hold
+// plaintext, and nobody else would clear it.
+func (s *Stream) end() {
+	if s.pending != nil {
+		s.pending.abandon()
+	}
+}
+
 // Send sends r, which may be used again once Send has returned; its Segments only once
 // Release has been called.
 func (s *Stream) Send(r *Reply) error { return s.SendMsg(r) }
 
-// Register adds the ext_proc service to s, whose codec must be Codec, and whose streams ServerStreams.
+// Register adds the ext_proc service to s, whose codec must be Codec.
 // process is called for each stream, in a goroutine of its own; what it returns becomes
 // the status of the stream. To Envoy, nil means "go on without me".
 func Register(s grpc.ServiceRegistrar, process func(*Stream) error) {
@@ -47,8 +86,12 @@ func Register(s grpc.ServiceRegistrar, process func(*Stream) error) {
 		ServiceName: "envoy.service.ext_proc.v3.ExternalProcessor",
 		HandlerType: (*any)(nil),
 		Streams: []grpc.StreamDesc{{
-			StreamName:    "Process",
-			Handler:       func(_ any, s grpc.ServerStream) error { return process(&Stream{s.(ServerStream)}) },
+			StreamName: "Process",
+			Handler: func(_ any, s grpc.ServerStream) error {
+				stream := newStream(s)
+				defer stream.end()
+				return process(stream)
+			},
 			ServerStreams: true,
 			ClientStreams: true,
 		}},
