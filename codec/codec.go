@@ -61,8 +61,9 @@ type Writer interface {
 type Format struct {
 	Name       string   // "json"
 	MediaTypes []string // lower case, without parameters; "+json" matches a structured suffix
-	// Except are types that MediaTypes cover and that are not read all the same. A JSON Patch
-	// (RFC 6902) names in one member where the value of another goes: no rule for that place finds it.
+	// Except are types that MediaTypes cover and that are not read all the same, since in them no
+	// path finds a value: "type/subtype", "type/subtype;param" with that parameter alone, or
+	// "*part*" for every subtype that holds the part.
 	Except []string
 	New    func(*Selector, Transform, Limits) Writer
 }

@@ -171,11 +171,18 @@ func plainQuoted(value string) bool {
 		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f || c == '\\' || c == ';' || c == ',' {
 			return false
 		}
-		if len(value)-i >= len("charset") && strings.EqualFold(value[i:i+len("charset")], "charset") {
-			return false
+	}
+	return !containsFold(value, "charset")
+}
+
+// containsFold reports whether part is anywhere in s, in any case.
+func containsFold(s, part string) bool {
+	for ; len(s) >= len(part); s = s[1:] {
+		if strings.EqualFold(s[:len(part)], part) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // isToken reports whether s is a token of RFC 9110 §5.6.2.

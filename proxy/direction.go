@@ -77,7 +77,8 @@ func (d *direction) begin() error {
 	if d.head.upgrade {
 		return refuse(codeUpgrade, nil)
 	}
-	if d.response && d.head.status == 206 {
+	// 416 names a range, and has a whole body.
+	if d.response && d.head.status == 206 || !d.response && d.head.contentRange {
 		return refuse(codePartial, nil)
 	}
 	if d.head.contentType != "" && !d.head.empty {

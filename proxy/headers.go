@@ -26,6 +26,7 @@ type message struct {
 	digest             bool // a header of bodyDigests
 	partial            bool // a header of fromUpstream
 	ranges             bool // accept-ranges
+	contentRange       bool // the body is a part of one
 	headers            bool // from headers; false: from attributes
 	named              seen // what says which request this is
 }
@@ -65,6 +66,8 @@ func readHeaders(req *wire.Request) (m message) {
 			m.partial = true
 		case "accept-ranges":
 			m.ranges = true
+		case "content-range":
+			m.contentRange = true
 		case "content-type":
 			// Two content types are none: the upstream might believe the other one.
 			m.contentType = join(m.contentType, value, &types)
@@ -106,12 +109,13 @@ const (
 	attrEncoding = "request.headers['content-encoding']"
 	attrTrace    = "request.headers['traceparent']"
 	attrUpgrade  = "request.headers['upgrade']"
+	attrRange    = "request.headers['content-range']"
 	attrCaller   = "connection.uri_san_peer_certificate"
 	attrSubject  = "connection.subject_peer_certificate"
 )
 
 // RequestAttributes are the request_attributes that stand in for request headers.
-var RequestAttributes = []string{attrPath, attrMethod, attrHost, attrType, attrEncoding, attrTrace, attrUpgrade}
+var RequestAttributes = []string{attrPath, attrMethod, attrHost, attrType, attrEncoding, attrTrace, attrUpgrade, attrRange}
 
 // ResponseAttributes are the response_attributes that say which request a
 // response belongs to, where no request message was sent.
@@ -136,6 +140,7 @@ func readAttributes(req *wire.Request) (m message, ok bool) {
 	m.contentEncoding, _ = req.Attribute(attrEncoding)
 	m.traceparent, _ = req.Attribute(attrTrace)
 	_, m.upgrade = req.Attribute(attrUpgrade)
+	_, m.contentRange = req.Attribute(attrRange)
 	m.upgrade = m.upgrade || m.method == "CONNECT"
 	return m, true
 }

@@ -19,7 +19,7 @@ const (
 	codeType       = "type_unsupported"     // no codec for the content type
 	codeEncoding   = "encoding_unsupported" // content-encoding: the body cannot be read
 	codeUpgrade    = "upgrade_unsupported"  // an upgraded connection cannot be protected
-	codePartial    = "partial_unsupported"  // 206: a part of a body cannot be read
+	codePartial    = "partial_unsupported"  // 206, or Content-Range on a request: a part of a body cannot be read
 	codeMode       = "mode_unsafe"          // Envoy announced a body mode that would pass values in clear
 	codeProtocol   = "protocol_violation"   // Envoy sent what the protocol does not allow here
 	codeLarge      = "body_too_large"       // longer than limits.buffered_body

@@ -173,6 +173,8 @@ func TestRefusedSequences(t *testing.T) {
 		{"no host", []*msg{first(&msg{Request: &pb.ProcessingRequest_RequestHeaders{RequestHeaders: &pb.HttpHeaders{Headers: headersOf(":method", "POST", ":path", "/seal/x")}}}, buffered, none)}, n(1), codeProtocol},
 		{"206", []*msg{first(reqHead("/open/x", true), none, buffered), respHead("206", false, "content-type", jsonType)}, n(1, 1), codePartial},
 		{"response body without headers", []*msg{first(reqHead("/open/x", true), none, buffered), respBody(secretBody, true)}, n(1, 1), codeProtocol},
+		{"part of a request", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType, "content-range", "bytes 0-9/90"), buffered, none)}, n(1), codePartial},
+		{"a patch by its type", []*msg{first(reqHead("/seal/x", false, "content-type", "application/scim+json"), buffered, none)}, n(1), codeType},
 		{"plaintext", []*msg{first(reqHead("/open/x", true), none, buffered), respHead("200", false, "content-type", jsonType), respBody(secretBody, true)}, n(1, 1, 1), codePlain},
 		{"body after headers that ended", []*msg{first(reqHead("/seal/x", true, "content-type", jsonType), buffered, none), reqBody(secretBody, true)}, n(1, 1), codeProtocol},
 		{"body twice", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), buffered, none), reqBody(secretBody, true), reqBody(secretBody, true)}, n(1, 1, 1), codeProtocol},
