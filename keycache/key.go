@@ -161,8 +161,8 @@ func (k *key) keep(d *dataKey, epoch uint64) bool {
 	return true
 }
 
-// evict forgets d, and ends it, unless it only had to make room: then whoever
-// holds it still may use it, within its bounds.
+// evict forgets d, and ends it. If it only had to make room, whoever waited for it
+// gets it still.
 func (k *key) evict(d *dataKey, why evictionReason) {
 	if why == evicted {
 		d.retire()
@@ -188,6 +188,9 @@ func (k *key) flush() {
 	k.failed.Purge()
 	k.making.reset()
 	if k.shelf != nil {
+		if d := k.shelf.last.Load(); d != nil {
+			d.kill() // it may have left to make room, and is held for its budgets alone
+		}
 		k.shelf.gate.reset()
 	}
 	for _, kk := range k.keks {

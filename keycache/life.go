@@ -182,7 +182,7 @@ func (k *key) supersede(ctx context.Context, d *dataKey, parent trace.SpanContex
 	if _, err := k.succeed(d, parent).wait(ctx); err != nil {
 		return k.notVerified(d, err)
 	}
-	k.evict(d, evicted)
+	k.evict(d, superseded)
 	return errEvicted
 }
 
@@ -209,20 +209,23 @@ func (d *dataKey) postpone(now time.Duration, b backoff) {
 	d.schedule(now, now+wait)
 }
 
-// retire leaves d to those who hold it: it is not verified again.
+// retire ends d for whoever holds it from value to value: a session's next value
+// takes another data key, since nobody verifies or flushes this one any more. Only
+// who waited for d may still use it, once: under more misses than the cache has room
+// for, each would otherwise wait for ever.
 func (d *dataKey) retire() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.dead = true
 	d.timer.Stop()
+	d.freshUntil.Store(0)
+	d.deadAt.Store(0)
 }
 
 // kill ends d: no use of it begins any more. Uses that have begun end with the
 // cipher they hold, which the garbage collector frees with its key schedule.
 func (d *dataKey) kill() {
 	d.retire()
-	d.freshUntil.Store(0)
-	d.deadAt.Store(0)
 	d.dropCiphers()
 }
 

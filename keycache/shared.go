@@ -53,7 +53,7 @@ func ownPlace() (p place) {
 func (k *key) due() place {
 	length := k.epochSeconds()
 	epoch := time.Now().Unix() / length * length
-	last := k.shelf.last
+	last := k.shelf.last.Load()
 	if last == nil || epoch > last.from.epoch {
 		return k.place(epoch, 0)
 	}
@@ -115,7 +115,7 @@ func (k *key) find(ctx context.Context, p place) (place, envelope.Record, error)
 }
 
 func (k *key) findOne(ctx context.Context, p place) (envelope.Record, error) {
-	if last := k.shelf.last; last != nil && last.from == p {
+	if last := k.shelf.last.Load(); last != nil && last.from == p {
 		return envelope.ParseRecord(last.record) // the store has said so before
 	}
 	return k.shelf.call(ctx, finding, func(ctx context.Context) (envelope.Record, error) {
@@ -207,12 +207,12 @@ func (k *key) settleIn(d *dataKey, p place) *dataKey {
 	if k.degraded(d.wraps) {
 		d.retireBy(min(d.retireAt, d.born+degradedAge), degradedAge/8)
 	}
-	if last := h.last; last != nil && last.id == d.id {
+	if last := h.last.Load(); last != nil && last.id == d.id {
 		d.uses.used.Store(last.uses.used.Load())
 		d.bytes.used.Store(last.bytes.used.Load())
 		d.spent.Store(last.spent.Load())
 	}
-	h.last = d
+	h.last.Store(d)
 	return d
 }
 

@@ -47,7 +47,7 @@ type shelf struct {
 	slots     chan struct{}
 	strangers allowance
 	records   *lru2.Cache[envelope.KeyID, envelope.Record] // proven ones: an outage of the store does not reach them
-	last      *dataKey                                     // that came from a slot; only the making of data keys looks at it
+	last      atomic.Pointer[dataKey]                      // that came from a slot; only the making of data keys looks at it
 
 	calls   [storeOperations]callStats
 	inlined atomic.Uint64 // data keys that went inline for want of the store

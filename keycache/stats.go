@@ -12,18 +12,19 @@ import (
 type evictionReason uint8
 
 const (
-	firstSeen evictionReason = iota // of a miss: it was never there, or is forgotten
-	expired                         // its hard bound
-	evicted                         // to make room
-	flushed                         // an operator's wish
-	denied                          // the KMS said so
-	refused                         // the KMS had any other answer but the key
-	idle                            // nobody used it for its hard bound; of a miss also: it is there, but lay dormant
-	unclear                         // of a miss: it is there past its soft TTL, but the KMS's last answer was unclear
+	firstSeen  evictionReason = iota // of a miss: it was never there, or is forgotten
+	expired                          // its hard bound
+	evicted                          // to make room
+	flushed                          // an operator's wish
+	denied                           // the KMS said so
+	refused                          // the KMS had any other answer but the key
+	idle                             // nobody used it for its hard bound; of a miss also: it is there, but lay dormant
+	superseded                       // another one vouches for the KEK, where this process may not unwrap
+	unclear                          // of a miss: it is there past its soft TTL, but the KMS's last answer was unclear
 	evictionReasons
 )
 
-var evictionNames = [evictionReasons]string{"first_seen", "expired", "evicted", "flushed", "denied", "refused", "idle", "unclear"}
+var evictionNames = [evictionReasons]string{"first_seen", "expired", "evicted", "flushed", "denied", "refused", "idle", "superseded", "unclear"}
 
 func reasonOfEviction(err error) evictionReason {
 	if hsm.ClassOf(err) == hsm.Denied {
@@ -114,7 +115,7 @@ type KeyStats struct {
 	Away                   int               // KEKs that could not be opened
 	Sealed, Opened, Failed uint64            // values
 	Hits, Stale            uint64            // values whose data key was there; there past its soft bound
-	Misses                 map[string]uint64 // waits for a data key that opens, by reason: first_seen, expired, evicted, flushed, denied, refused, idle, unclear
+	Misses                 map[string]uint64 // waits for a data key that opens, by reason: first_seen, expired, evicted, flushed, denied, refused, idle, superseded, unclear
 	Evictions              map[string]uint64 // by the same reasons; idle: nobody used it for its hard bound
 	Rotations              map[string]uint64 // by reason: initial, age, uses, bytes
 	Degraded               uint64            // data keys that not every KEK wrapped
