@@ -67,6 +67,9 @@ func configIn(ctx context.Context, s settings, region string, client aws.HTTPCli
 	if err != nil {
 		return aws.Config{}, noCredentials(ctx, s, err)
 	}
+	if cfg.Credentials != nil {
+		cfg.Credentials = markedCredentials{cfg.Credentials}
+	}
 	return cfg, nil
 }
 
@@ -82,8 +85,12 @@ func fetchCredentials(ctx context.Context, s settings, cfgs ...aws.Config) error
 		if err == nil {
 			return nil
 		}
-		if failed = noCredentials(ctx, s, err); hsm.ClassOf(failed) != hsm.Unavailable {
-			return failed
+		this := noCredentials(ctx, s, err)
+		if !inconclusive(this) {
+			return this
+		}
+		if failed == nil || hsm.ClassOf(failed) == hsm.Unavailable {
+			failed = this
 		}
 	}
 	return failed
@@ -92,7 +99,7 @@ func fetchCredentials(ctx context.Context, s settings, cfgs ...aws.Config) error
 // noCredentials tells an outage of the service that gives them from there being none.
 func noCredentials(ctx context.Context, s settings, err error) *hsm.Error {
 	failed := classify(ctx, "LoadCredentials", s.key.String(), err)
-	if ctx.Err() != nil || failed.Code != "" {
+	if _, answered := errors.AsType[smithy.APIError](err); answered || ctx.Err() != nil {
 		return failed
 	}
 	if op, ok := errors.AsType[*smithy.OperationError](err); ok && (op.ServiceID == "STS" || strings.HasPrefix(op.ServiceID, "SSO")) {

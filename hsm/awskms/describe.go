@@ -24,10 +24,7 @@ func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 		d.Rotation = "disabled" // KMS rotates no other keys by itself
 		return d, nil
 	}
-	status, err := do(ctx, p, operation[*kms.GetKeyRotationStatusOutput]{"GetKeyRotationStatus",
-		func(ctx context.Context, r *region, opts ...func(*kms.Options)) (*kms.GetKeyRotationStatusOutput, error) {
-			return r.client.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: aws.String(r.key.String())}, opts...)
-		}})
+	status, err := p.rotation(ctx)
 	switch {
 	case err != nil && hsm.ClassOf(err) == hsm.Denied:
 		return d, nil
@@ -39,6 +36,13 @@ func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 		d.Rotation = "disabled"
 	}
 	return d, nil
+}
+
+func (p *Provider) rotation(ctx context.Context) (*kms.GetKeyRotationStatusOutput, error) {
+	return do(ctx, p, operation[*kms.GetKeyRotationStatusOutput]{"GetKeyRotationStatus",
+		func(ctx context.Context, r *region, opts ...func(*kms.Options)) (*kms.GetKeyRotationStatusOutput, error) {
+			return r.client.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: aws.String(r.key.String())}, opts...)
+		}})
 }
 
 // requireHints are what an operator of AWS KMS does about a KEK that is not as required.

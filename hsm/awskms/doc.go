@@ -75,18 +75,39 @@
 //
 // # Failure
 //
-// Each of KMS's error codes has one meaning here, and a hint at what to do next.
-// KMSInvalidStateException is the exception: it stands for revocations (pending
-// deletion, material gone) and for outages (custom key store disconnected)
-// alike, so the key's state is asked for, and where it cannot be had the key
-// counts as denied.
+// Each error code that KMS documents for the operations used here has one meaning,
+// and a hint at what to do next.
+//
+//   - Denied: AccessDeniedException, NotAuthorized, OptInRequired,
+//     DisabledException, NotFoundException, and a key whose state is Disabled,
+//     PendingDeletion, PendingReplicaDeletion or PendingImport. KMS refuses the
+//     key, or this principal's use of it. Cached data keys end at once.
+//   - Unclear: KMS answered, and the answer may be a refusal or an accident. A
+//     KMSInvalidStateException for a key that is Enabled is one: the proxy of an
+//     external key store refused, by its owner's will or by a fault. So are
+//     Unavailable keys (a custom key store is disconnected), expired tokens,
+//     signatures that do not match, and every code that is not listed. Cached data
+//     keys serve to the soft TTL and no longer.
+//   - Unavailable: no answer, a 5xx, throttling, or an answer without an error
+//     code and a request id of AWS's, which an intermediary made. Cached data keys
+//     serve to the hard TTL.
+//
+// KMSInvalidStateException does not tell which state is wrong, so the key's state is
+// asked for.
+//
+// What STS or IAM Identity Center answers when credentials are fetched is unclear
+// at most: it says nothing of the key. To revoke a role's use of a key at once, deny
+// it in the key's policy or revoke its grant; taking the role itself away takes
+// effect within the soft TTL after its last credentials have expired.
 //
 // A failed request is tried three times at most, with back-offs of at most
-// 200 ms and full jitter; what a second try cannot mend is tried once. The
+// 200 ms and full jitter; what a second try cannot repair is tried once. The
 // caller's deadline bounds all of it.
 //
-// With several Regions, an outage (a time-out, a 5xx, throttling) moves on to the
-// next Region. Each but the last has a share of the caller's time, two seconds at
+// With several Regions, an outage and an unclear answer move on to the next Region,
+// whose KMS may know more: where it serves, the key is good; where it refuses, the
+// key is denied; where it does not answer either, the whole is unclear if one
+// Region was. Each Region but the last has a share of the caller's time, two seconds at
 // most. The failed Region is then left alone for 30 seconds, tried by one call in
 // five seconds, and preferred again after three answers running. One Region that
 // answers is enough to start; a Region that has no replica is a start-up error.

@@ -3,7 +3,7 @@ package awskms
 import (
 	"context"
 	"errors"
-	"net/http"
+	"fmt"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -20,27 +20,41 @@ func classify(ctx context.Context, operation, keyID string, err error) *hsm.Erro
 		return own
 	}
 	failed := &hsm.Error{Class: hsm.Unavailable, Provider: Kind, Operation: operation, KeyID: keyID, RequestID: requestID(err)}
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		failed.Code = api.ErrorCode()
-		failed.Err = errors.New(strings.TrimSpace(api.ErrorMessage()))
-		if api.ErrorMessage() == "" {
-			failed.Err = nil
-		}
-		verdict := verdictOn(failed.Code, statusOf(err))
-		failed.Class, failed.Hint = verdict.class, verdict.hint
-		return failed
-	}
+	_, credentials := errors.AsType[credentialFault](err)
+	api, answered := errors.AsType[smithy.APIError](err)
 	switch {
+	case answered:
+		a := answer{code: api.ErrorCode(), status: statusOf(err), requestID: failed.RequestID, credentials: credentials}
+		if a.code == untyped {
+			a.code = ""
+		}
+		verdict := a.verdict()
+		failed.Class, failed.Code, failed.Hint, failed.Err = verdict.class, a.code, verdict.hint, a.cause(api.ErrorMessage())
 	case ctx.Err() != nil:
 		failed.Err = ctx.Err()
 	case isDecoding(err):
 		failed.Err = errors.New("the response could not be read")
-		failed.Hint = "something between here and KMS answered in its place; check endpoint= and the proxy settings"
+		failed.Hint = hintBetween
 	default:
 		failed.Err = errors.New(innermost(err).Error())
 		failed.Hint = "check the network path to KMS: DNS, security groups, VPC endpoint, proxy settings"
 	}
 	return failed
+}
+
+// untyped is the code that the SDK gives to an answer that names none.
+const untyped = "UnknownError"
+
+// cause is the service's own sentence, or nil. What an intermediary says is not
+// repeated.
+func (a answer) cause(message string) error {
+	switch message = strings.TrimSpace(message); {
+	case a.code == "":
+		return fmt.Errorf("an answer with HTTP status %d that names no error of AWS's", a.status)
+	case message == "":
+		return nil
+	}
+	return errors.New(message)
 }
 
 func isDecoding(err error) bool {
@@ -58,24 +72,11 @@ func innermost(err error) error {
 }
 
 func statusOf(err error) int {
-	if e, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+	if e, ok := errors.AsType[interface {
+		error
+		HTTPStatusCode() int
+	}](err); ok {
 		return e.HTTPStatusCode()
 	}
 	return 0
-}
-
-// verdictOn looks a code up. A code that nobody has seen yet goes by the HTTP
-// status: refused is refused, and a failing server may recover.
-func verdictOn(code string, status int) verdict {
-	if v, ok := verdicts[code]; ok {
-		return v
-	}
-	switch {
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return verdict{hsm.Denied, hintPermission}
-	case status == http.StatusTooManyRequests || status >= 500 || status == 0:
-		return verdict{hsm.Unavailable, hintRetry}
-	default:
-		return verdict{hsm.Misconfigured, "look the code up in the AWS KMS API reference"}
-	}
 }

@@ -32,11 +32,13 @@ type operation[T any] struct {
 	call func(ctx context.Context, r *region, opts ...func(*kms.Options)) (T, error)
 }
 
-// do asks the Regions in turn. Only an outage moves on to the next one:
+// do asks the Regions in turn. An outage moves on to the next one, and so does an
+// unclear answer: the next Region's KMS can say what this one's did not. What is
+// left when all have been asked is unclear if one was.
 //
-//   - Denied does not. Key policies, grants and states are per Region, so moving
-//     on would let the laxest Region decide, and a key that was disabled to
-//     revoke it would go on working through a replica.
+//   - Denied does not move on. Key policies, grants and states are per Region, so
+//     the laxest Region would decide, and a key that was disabled to revoke it
+//     would go on working through a replica.
 //   - Corrupt does not. Replicas hold the same key, so the answer is the same.
 func do[T any](ctx context.Context, p *Provider, op operation[T]) (T, error) {
 	tries := p.plan(time.Now())
@@ -47,7 +49,7 @@ func do[T any](ctx context.Context, p *Provider, op operation[T]) (T, error) {
 			t.health.succeeded()
 			return out, nil
 		}
-		if err.Class != hsm.Unavailable {
+		if !inconclusive(err) {
 			// An answer, though not the one hoped for: the Region works.
 			t.health.succeeded()
 			return out, err
@@ -60,6 +62,11 @@ func do[T any](ctx context.Context, p *Provider, op operation[T]) (T, error) {
 	}
 	var none T
 	return none, merge(p, op.name, failures)
+}
+
+// inconclusive reports whether another Region may know more.
+func inconclusive(err *hsm.Error) bool {
+	return err.Class == hsm.Unavailable || err.Class == hsm.Unclear
 }
 
 // attempt gives t its share of the caller's time, so that a Region which
@@ -120,18 +127,22 @@ func (p *Provider) prefers(a, b *region) bool {
 	return false
 }
 
-// merge makes one error of all Regions' failures: the first tells the code and
-// the request id, and the text tells all.
+// merge makes one error of all Regions' failures: the first of the class that
+// counts gives the request id and the hint, and the text names all.
 func merge(p *Provider, operation string, failures []*hsm.Error) error {
 	if len(failures) == 1 {
 		return failures[0]
 	}
-	whole := *failures[0]
-	whole.Operation, whole.KeyID = operation, p.identity
+	counts := failures[0]
 	texts := make([]string, len(failures))
 	for i, f := range failures {
 		texts[i] = fmt.Sprintf("%s: %s %v", regionOf(f.KeyID), f.Code, f.Err)
+		if f.Class == hsm.Unclear && counts.Class != hsm.Unclear {
+			counts = f
+		}
 	}
+	whole := *counts
+	whole.Operation, whole.KeyID = operation, p.identity
 	whole.Code, whole.Err = "", errors.New(strings.Join(texts, "; "))
 	return &whole
 }

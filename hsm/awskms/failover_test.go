@@ -109,11 +109,11 @@ func TestBlackHole(t *testing.T) {
 	})
 }
 
-// TestNoFailover: only an outage moves on.
+// TestNoFailover: neither a refusal nor a wrong wrap moves on.
 func TestNoFailover(t *testing.T) {
 	for code, want := range map[string]hsm.Class{
 		"AccessDeniedException": hsm.Denied, "DisabledException": hsm.Denied,
-		"InvalidCiphertextException": hsm.Corrupt, "NotFoundException": hsm.Misconfigured,
+		"InvalidCiphertextException": hsm.Corrupt, "NotFoundException": hsm.Denied,
 	} {
 		inTwoRegions(t, func(r twoRegions) {
 			r.Inject(kmsfake.Fault{Region: west, Code: code})
@@ -132,6 +132,39 @@ func TestNoFailover(t *testing.T) {
 			r.Errorf("a key that was disabled in the preferred Region: %v", err)
 		}
 	})
+}
+
+// TestUnclearRegion: the next Region says what this one did not, and what two of
+// them say is never better than what the worse one said.
+func TestUnclearRegion(t *testing.T) {
+	const unclear, out, denied = "InvalidSignatureException", "KMSInternalException", "AccessDeniedException"
+	for _, c := range []struct {
+		west, central string
+		want          hsm.Class // 0: it succeeds
+	}{
+		{unclear, "", 0},
+		{unclear, unclear, hsm.Unclear},
+		{unclear, out, hsm.Unclear},
+		{out, unclear, hsm.Unclear},
+		{unclear, denied, hsm.Denied},
+		{denied, unclear, hsm.Denied},
+		{out, denied, hsm.Denied},
+	} {
+		inTwoRegions(t, func(r twoRegions) {
+			for region, code := range map[string]string{west: c.west, central: c.central} {
+				if code != "" {
+					r.Inject(kmsfake.Fault{Region: region, Code: code})
+				}
+			}
+			_, _, err := r.GenerateDataKey(r.Context(), hsm.EncryptionContext{})
+			if (err == nil) != (c.want == 0) || err != nil && hsm.ClassOf(err) != c.want {
+				r.Errorf("%s in the first Region, %s in the second: %v, want %v", c.west, c.central, err, c.want)
+			}
+			if c.want == 0 {
+				r.ask("and the Region that was unclear is left alone", 0, 1)
+			}
+		})
+	}
 }
 
 func TestAllRegionsOut(t *testing.T) {

@@ -3,11 +3,7 @@ package awskms
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -115,14 +111,14 @@ func TestOpenRefusesKeys(t *testing.T) {
 		class     hsm.Class
 		hint      string
 	}{
-		{"absent", plainARN, hsm.Misconfigured, "check the ARN"},
+		{"absent", plainARN, hsm.Denied, "check the ARN"},
 		{"managed by AWS", s.CreateKey(kmsfake.Key{Manager: "AWS"}), hsm.Misconfigured, "customer-managed"},
 		{"for signing", s.CreateKey(kmsfake.Key{Spec: "RSA_2048", Usage: "SIGN_VERIFY"}), hsm.Misconfigured, "ENCRYPT_DECRYPT"},
 		{"HMAC", s.CreateKey(kmsfake.Key{Spec: "HMAC_256", Usage: "GENERATE_VERIFY_MAC"}), hsm.Misconfigured, "ENCRYPT_DECRYPT"},
 		{"disabled", in(kmsfake.Disabled), hsm.Denied, "enable the key"},
 		{"pending deletion", in(kmsfake.PendingDeletion), hsm.Denied, "cancel the deletion"},
 		{"without material", s.CreateKey(kmsfake.Key{Origin: "EXTERNAL"}), hsm.Denied, "import the same material"},
-		{"store disconnected", in(kmsfake.Unavailable), hsm.Unavailable, "connect the custom key store"},
+		{"store disconnected", in(kmsfake.Unavailable), hsm.Unclear, "connect the custom key store"},
 		{"being made", in(kmsfake.Creating), hsm.Unavailable, "it passes"},
 	}
 	for _, tt := range tests {
@@ -143,7 +139,7 @@ func TestKeyStates(t *testing.T) {
 	p := openDirect(t, s, arn, "")
 	for state, want := range map[string]hsm.Class{
 		kmsfake.Disabled: hsm.Denied, kmsfake.PendingDeletion: hsm.Denied, kmsfake.PendingReplicaDeletion: hsm.Denied,
-		kmsfake.PendingImport: hsm.Denied, kmsfake.Unavailable: hsm.Unavailable, kmsfake.Creating: hsm.Unavailable,
+		kmsfake.PendingImport: hsm.Denied, kmsfake.Unavailable: hsm.Unclear, kmsfake.Creating: hsm.Unavailable,
 	} {
 		s.SetState(arn, state)
 		_, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
@@ -156,8 +152,8 @@ func TestKeyStates(t *testing.T) {
 	}
 	s.SetState(arn, kmsfake.Unavailable)
 	s.Inject(kmsfake.Fault{Operation: "DescribeKey", Code: "AccessDeniedException"})
-	if _, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{}); err == nil || hsm.ClassOf(err) != hsm.Denied {
-		t.Errorf("a state that cannot be had: %v, want it denied", err)
+	if _, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{}); err == nil || hsm.ClassOf(err) != hsm.Unclear {
+		t.Errorf("a state that cannot be had: %v, want it unclear", err)
 	}
 }
 
@@ -222,25 +218,14 @@ func (c *sts) Do(r *http.Request) (*http.Response, error) {
 	if c.out[region] {
 		return nil, errors.New("no route to host")
 	}
-	w := httptest.NewRecorder()
-	fmt.Fprintf(w, `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult><Credentials>
-<AccessKeyId>AKIDEXAMPLE</AccessKeyId><SecretAccessKey>an example of a secret</SecretAccessKey><SessionToken>t</SessionToken><Expiration>%s</Expiration>
-</Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
-	return w.Result(), nil
+	return c.direct.Do(r)
 }
 
 // TestRegionalCredentials: where a Region is out, its STS is too. The others have
 // credentials of their own; and with none at all that is an outage, no mistake.
 func TestRegionalCredentials(t *testing.T) {
 	isolate(t)
-	t.Setenv("AWS_ACCESS_KEY_ID", "")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
-	token := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(token, []byte("a web identity"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", token)
-	t.Setenv("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/sidecar")
+	webIdentity(t)
 	s := kmsfake.New()
 	primary := s.CreateKey(kmsfake.Key{Region: west, MultiRegion: true})
 	s.Replicate(primary, central)

@@ -95,7 +95,7 @@ func TestRSANoticesTheEnd(t *testing.T) {
 	refuses("not permitted", hsm.Denied)
 	remove()
 	remove = s.Inject(kmsfake.Fault{Code: "NotFoundException"})
-	refuses("deleted", hsm.Misconfigured)
+	refuses("deleted", hsm.Denied)
 	remove()
 	s.Forget()
 	if _, _, err := p.GenerateDataKey(t.Context(), ec); err != nil {

@@ -15,22 +15,23 @@ import (
 // stateVerdicts says what a key's state means for its use. A state that is not
 // here is as good as Enabled.
 //
-// Unavailable is an outage and not a revocation: it is what a key in a custom
-// key store is while the store is disconnected, most often by accident. To
-// revoke such a key, disable it.
+// Unavailable is what a key is while its custom key store is disconnected. AWS
+// disconnects a store that fails, and a customer disconnects an external one to
+// stop all use of its keys: nobody but the operator knows which.
 var stateVerdicts = map[types.KeyState]verdict{
 	types.KeyStateDisabled:               {hsm.Denied, "enable the key, unless it was disabled to revoke it"},
 	types.KeyStatePendingDeletion:        {hsm.Denied, "cancel the deletion and enable the key before the waiting period ends: after it nothing that this key wrapped can ever be opened"},
 	types.KeyStatePendingReplicaDeletion: {hsm.Denied, "cancel the deletion and enable the key before its last replica is gone: after it nothing that this key wrapped can ever be opened"},
 	types.KeyStatePendingImport:          {hsm.Denied, "the imported key material has expired or was deleted, or was never imported; import the same material again"},
-	types.KeyStateUnavailable:            {hsm.Unavailable, "connect the custom key store again; " + hintStore},
+	types.KeyStateUnavailable:            {hsm.Unclear, hintStore},
 	types.KeyStateCreating:               {hsm.Unavailable, "the key is still being created; it passes"},
 	types.KeyStateUpdating:               {hsm.Unavailable, "the multi-Region key's primary Region is being changed; it passes"},
 }
 
 // explain asks for the key's state where KMS says only that it is a wrong one:
-// pending deletion is a revocation and a disconnected key store an outage, and
-// the error code is the same. Where the state cannot be had, it stays Denied.
+// pending deletion is a revocation, and the error code does not tell. A state that
+// cannot be had, or that is not a wrong one, leaves it unclear: with Enabled, the
+// proxy of an external key store refused, which is its owner's kill switch, or failed.
 func (r *region) explain(ctx context.Context, failed *hsm.Error) *hsm.Error {
 	if failed.Code != "KMSInvalidStateException" {
 		return failed
@@ -40,11 +41,9 @@ func (r *region) explain(ctx context.Context, failed *hsm.Error) *hsm.Error {
 		return failed
 	}
 	state := out.KeyMetadata.KeyState
-	v, ok := stateVerdicts[state]
-	if !ok { // it was wrong a moment ago
-		v = verdict{hsm.Unavailable, hintRetry}
+	if v, ok := stateVerdicts[state]; ok {
+		failed.Class, failed.Hint = v.class, v.hint
 	}
-	failed.Class, failed.Hint = v.class, v.hint
 	failed.Err = fmt.Errorf("%w: the key's state is %s", failed.Err, state)
 	return failed
 }

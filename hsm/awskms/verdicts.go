@@ -1,8 +1,12 @@
 package awskms
 
-import "github.com/sealmesh/sealmesh/hsm"
+import (
+	"net/http"
 
-// A verdict is what one of KMS's error codes means to sealmesh.
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// A verdict is what one error code means to sealmesh.
 type verdict struct {
 	class hsm.Class
 	hint  string // what an operator does next
@@ -12,113 +16,93 @@ const (
 	hintPermission = "allow the operation for this principal in the key policy, an IAM policy or a grant, with this encryption context; CloudTrail has the request id"
 	hintRetry      = "nothing to do if it passes; otherwise see the AWS Health Dashboard of the Region"
 	hintThrottled  = "the account's request quota in this Region is used up; raise it, or the keys' soft bounds"
-	hintState      = "see the key's state in the KMS console or with `aws kms describe-key`"
-	hintStore      = "see the custom key store with `aws kms describe-custom-key-stores`"
-	hintXKS        = "see the external key store and its proxy with `aws kms describe-custom-key-stores`"
+	hintState      = "see the key's state with `aws kms describe-key`; where that is Enabled, see its custom key store and the external key manager behind the store's proxy"
+	hintStore      = "connect the custom key store again, unless it was disconnected to stop its use: `aws kms describe-custom-key-stores` shows its state"
 	hintIdentity   = "check the role's trust policy, and the identity provider that it trusts"
 	hintCreds      = "renew the process's AWS credentials"
+	hintSignature  = "check the secret access key, and this machine's clock"
 	hintRequest    = "KMS refused the request itself: check the key's URI and its encryption context"
-	hintNotOurs    = "sealmesh does not make the request this error belongs to; check endpoint="
+	hintNotOurs    = "sealmesh does not make the request that this error belongs to; check endpoint="
+	hintUnlisted   = "look the code up in the AWS KMS API reference, and CloudTrail by the request id"
+	hintBetween    = "something between here and AWS answered in its place; check endpoint= and the proxy settings"
+	hintImport     = "fetch new import parameters and import the material again"
 )
 
-// verdicts is every error code that KMS's model and AWS's common errors define, and
-// those of STS that calls meet when credentials are renewed.
-// KMSInvalidStateException is the one whose meaning lies elsewhere, in the
-// key's state: see stateVerdict.
+// verdicts holds every error code that the KMS API reference documents for the
+// operations that sealmesh calls, or for all operations ("Common Errors"). The
+// codes of other operations are not here: an answer that is out of place is
+// unclear, as one that nobody has seen yet is.
+//
+// Denied stands only where the code means that the KEK or this principal's use
+// of the KEK is refused. What may be a refusal as well as an accident (a clock
+// that is wrong, credentials that were not renewed) is unclear.
 var verdicts = map[string]verdict{
-	// Revocations, and what was never allowed.
-	"AccessDeniedException":       {hsm.Denied, hintPermission},
-	"AccessDenied":                {hsm.Denied, hintPermission},
-	"NotAuthorized":               {hsm.Denied, hintPermission},
-	"OptInRequired":               {hsm.Denied, "enable the Region for the account"},
-	"DisabledException":           {hsm.Denied, "enable the key, unless it was disabled to revoke it"},
-	"KMSInvalidStateException":    {hsm.Denied, hintState},
-	"UnrecognizedClientException": {hsm.Denied, "the access key is unknown or was deactivated; " + hintCreds},
-	"InvalidClientTokenId":        {hsm.Denied, "the access key is unknown or was deactivated; " + hintCreds},
+	"AccessDeniedException": {hsm.Denied, hintPermission},
+	"NotAuthorized":         {hsm.Denied, hintPermission},
+	"OptInRequired":         {hsm.Denied, "enable the Region for the account"},
+	"DisabledException":     {hsm.Denied, "enable the key, unless it was disabled to revoke it"},
+	"NotFoundException":     {hsm.Denied, "check the ARN's account, Region and id; a key whose deletion was completed is gone for ever"},
 
-	// Outages. Expired credentials are one: they renew themselves, or fail
-	// to because the service that renews them is out.
-	"KMSInternalException":                {hsm.Unavailable, hintRetry},
-	"InternalFailure":                     {hsm.Unavailable, hintRetry},
-	"InternalServerError":                 {hsm.Unavailable, hintRetry},
-	"ServiceUnavailable":                  {hsm.Unavailable, hintRetry},
-	"ServiceUnavailableException":         {hsm.Unavailable, hintRetry},
-	"DependencyTimeoutException":          {hsm.Unavailable, hintRetry},
-	"KeyUnavailableException":             {hsm.Unavailable, hintRetry},
-	"RequestTimeout":                      {hsm.Unavailable, hintRetry},
-	"RequestTimeoutException":             {hsm.Unavailable, hintRetry},
-	"ThrottlingException":                 {hsm.Unavailable, hintThrottled},
-	"Throttling":                          {hsm.Unavailable, hintThrottled},
-	"TooManyRequestsException":            {hsm.Unavailable, hintThrottled},
-	"LimitExceededException":              {hsm.Unavailable, hintThrottled},
-	"ExpiredTokenException":               {hsm.Unavailable, hintCreds},
-	"ExpiredToken":                        {hsm.Unavailable, hintCreds},
-	"ConflictException":                   {hsm.Unavailable, "another change to the key is under way; it passes"},
-	"CustomKeyStoreInvalidStateException": {hsm.Unavailable, "connect the custom key store; " + hintStore},
-	"CloudHsmClusterNotActiveException":   {hsm.Unavailable, "bring the CloudHSM cluster back to at least two active HSMs; " + hintStore},
-	"XksProxyUriUnreachableException":     {hsm.Unavailable, "restore the path to the external key store proxy; " + hintXKS},
-	"XksProxyInvalidResponseException":    {hsm.Unavailable, "see the external key store proxy's own log; " + hintXKS},
+	"KMSInvalidStateException":       {hsm.Unclear, hintState}, // the key's state decides: see explain
+	"UnrecognizedClientException":    {hsm.Unclear, "the access key is unknown, deactivated or too new; " + hintCreds},
+	"InvalidClientTokenId":           {hsm.Unclear, "the access key is unknown, deactivated or too new; " + hintCreds},
+	"ExpiredTokenException":          {hsm.Unclear, hintCreds},
+	"InvalidSignatureException":      {hsm.Unclear, hintSignature},
+	"IncompleteSignature":            {hsm.Unclear, hintSignature},
+	"RequestExpired":                 {hsm.Unclear, "check this machine's clock"},
+	"InvalidGrantTokenException":     {hsm.Unclear, "remove grant_tokens= from the key's URI: a grant token works for minutes, the grant for good"},
+	"ValidationError":                {hsm.Unclear, hintRequest},
+	"ValidationException":            {hsm.Unclear, hintRequest},
+	"SerializationException":         {hsm.Unclear, hintRequest},
+	"MalformedHttpRequestException":  {hsm.Unclear, hintRequest},
+	"RequestEntityTooLargeException": {hsm.Unclear, hintRequest},
+	"UnknownOperationException":      {hsm.Unclear, hintNotOurs},
+	"DryRunOperationException":       {hsm.Unclear, hintNotOurs},
 
-	// What does not open, and must not.
+	"KMSInternalException":       {hsm.Unavailable, hintRetry},
+	"InternalFailure":            {hsm.Unavailable, hintRetry},
+	"ServiceUnavailable":         {hsm.Unavailable, hintRetry},
+	"DependencyTimeoutException": {hsm.Unavailable, hintRetry},
+	"KeyUnavailableException":    {hsm.Unavailable, hintRetry},
+	"RequestAbortedException":    {hsm.Unavailable, hintRetry},
+	"RequestTimeoutException":    {hsm.Unavailable, hintRetry},
+	"ThrottlingException":        {hsm.Unavailable, hintThrottled},
+
 	"InvalidCiphertextException": {hsm.Corrupt, hsm.HintCorrupt},
 	"IncorrectKeyException":      {hsm.Corrupt, hsm.HintCorrupt},
 
-	// What the key or the back end cannot do.
 	"UnsupportedOperationException": {hsm.Unsupported, "use a symmetric (SYMMETRIC_DEFAULT) or RSA encryption key"},
 	"InvalidKeyUsageException":      {hsm.Misconfigured, "use a key whose KeyUsage is ENCRYPT_DECRYPT"},
-	"DryRunOperationException":      {hsm.Unsupported, hintNotOurs},
+	"InvalidArnException":           {hsm.Misconfigured, "write the key's full ARN"},
 
-	// What only a change of configuration mends.
-	"NotFoundException":                {hsm.Misconfigured, "check the ARN's account, Region and id; a key whose deletion was completed is gone for ever"},
-	"InvalidArnException":              {hsm.Misconfigured, "write the key's full ARN"},
-	"InvalidAliasNameException":        {hsm.Misconfigured, "write the alias's full ARN"},
-	"InvalidGrantTokenException":       {hsm.Misconfigured, "remove grant_tokens= from the key's URI: a grant token works for minutes, the grant for good"},
-	"InvalidGrantIdException":          {hsm.Misconfigured, hintNotOurs},
-	"InvalidMarkerException":           {hsm.Misconfigured, hintNotOurs},
-	"ValidationException":              {hsm.Misconfigured, hintRequest},
-	"ValidationError":                  {hsm.Misconfigured, hintRequest},
-	"SerializationException":           {hsm.Misconfigured, hintRequest},
-	"MissingAuthenticationToken":       {hsm.Misconfigured, hintCreds},
-	"IncompleteSignature":              {hsm.Misconfigured, hintCreds},
-	"InvalidSignatureException":        {hsm.Misconfigured, "check the secret access key, and this machine's clock"},
-	"SignatureDoesNotMatch":            {hsm.Misconfigured, "check the secret access key, and this machine's clock"},
-	"UnknownOperationException":        {hsm.Misconfigured, hintNotOurs},
-	"AlreadyExistsException":           {hsm.Misconfigured, hintNotOurs},
-	"TagException":                     {hsm.Misconfigured, hintNotOurs},
-	"KMSInvalidMacException":           {hsm.Misconfigured, hintNotOurs},
-	"KMSInvalidSignatureException":     {hsm.Misconfigured, hintNotOurs},
-	"MalformedPolicyDocumentException": {hsm.Misconfigured, hintNotOurs},
-
-	// STS, which gives the credentials of assumed roles.
-	"IDPCommunicationError":   {hsm.Unavailable, "STS could not reach the identity provider; it passes"},
-	"IDPRejectedClaim":        {hsm.Denied, hintIdentity},
-	"InvalidIdentityToken":    {hsm.Denied, hintIdentity},
-	"RegionDisabledException": {hsm.Denied, "activate STS in the Region for the account"},
-
-	// Imported key material.
-	"ExpiredImportTokenException":   {hsm.Misconfigured, "fetch new import parameters and import the material again"},
-	"InvalidImportTokenException":   {hsm.Misconfigured, "fetch new import parameters and import the material again"},
+	"ExpiredImportTokenException":   {hsm.Misconfigured, hintImport},
+	"InvalidImportTokenException":   {hsm.Misconfigured, hintImport},
 	"IncorrectKeyMaterialException": {hsm.Misconfigured, "import the very material that the key had before"},
+}
 
-	// Custom key stores: CloudHSM.
-	"CloudHsmClusterInvalidConfigurationException": {hsm.Misconfigured, "give the CloudHSM cluster two active HSMs in different zones and its security group back; " + hintStore},
-	"CloudHsmClusterInUseException":                {hsm.Misconfigured, hintStore},
-	"CloudHsmClusterNotFoundException":             {hsm.Misconfigured, hintStore},
-	"CloudHsmClusterNotRelatedException":           {hsm.Misconfigured, hintStore},
-	"CustomKeyStoreHasCMKsException":               {hsm.Misconfigured, hintStore},
-	"CustomKeyStoreNameInUseException":             {hsm.Misconfigured, hintStore},
-	"CustomKeyStoreNotFoundException":              {hsm.Misconfigured, hintStore},
-	"IncorrectTrustAnchorException":                {hsm.Misconfigured, "use the trust anchor certificate that the cluster was initialised with"},
+// An answer is what the SDK made of a response that is not a success.
+type answer struct {
+	code        string // "" where the response named none
+	status      int    // HTTP, 0 where unknown
+	requestID   string // "" where the response bore none
+	credentials bool   // it came from a service that gives credentials, and KMS was not asked
+}
 
-	// Custom key stores: external (XKS).
-	"XksKeyAlreadyInUseException":                             {hsm.Misconfigured, hintXKS},
-	"XksKeyInvalidConfigurationException":                     {hsm.Misconfigured, "the external key must be an enabled AES-256 key for encrypt and decrypt; " + hintXKS},
-	"XksKeyNotFoundException":                                 {hsm.Misconfigured, "restore the external key; " + hintXKS},
-	"XksProxyIncorrectAuthenticationCredentialException":      {hsm.Misconfigured, "give the key store the proxy's current credential; " + hintXKS},
-	"XksProxyInvalidConfigurationException":                   {hsm.Misconfigured, hintXKS},
-	"XksProxyUriEndpointInUseException":                       {hsm.Misconfigured, hintXKS},
-	"XksProxyUriInUseException":                               {hsm.Misconfigured, hintXKS},
-	"XksProxyVpcEndpointServiceInUseException":                {hsm.Misconfigured, hintXKS},
-	"XksProxyVpcEndpointServiceInvalidConfigurationException": {hsm.Misconfigured, hintXKS},
-	"XksProxyVpcEndpointServiceNotFoundException":             {hsm.Misconfigured, hintXKS},
+// verdict sorts a. An answer without a code is an intermediary's, unless it
+// bears a request id of AWS's.
+func (a answer) verdict() verdict {
+	table, unlisted := verdicts, hintUnlisted
+	if a.credentials {
+		table, unlisted = credentialVerdicts, hintCreds
+	}
+	v, listed := table[a.code]
+	switch {
+	case listed:
+		return v
+	case a.code == "" && a.requestID == "":
+		return verdict{hsm.Unavailable, hintBetween}
+	case a.status == http.StatusTooManyRequests || a.status >= http.StatusInternalServerError:
+		return verdict{hsm.Unavailable, hintRetry}
+	}
+	return verdict{hsm.Unclear, unlisted}
 }

@@ -19,7 +19,8 @@ type Fault struct {
 	Code    string        // the exception to answer with
 	Message string        // its text
 	Status  int           // its HTTP status; 0 is the API's own for Code
-	Body    string        // answer these bytes instead, with Status
+	Body    string        // without Code: an intermediary's answer, with Status and without a request id
+	Untyped bool          // KMS's own answer with Status and a request id, which names no exception
 	Reset   bool          // break the connection with a TCP reset
 	Hang    bool          // never answer
 }
@@ -56,8 +57,9 @@ func (s *Server) take(req request) *Fault {
 
 func fits(pattern, s string) bool { return pattern == "" || pattern == s }
 
-// play reports whether the request has been dealt with. It logs it if so.
-func (f *Fault) play(w http.ResponseWriter, r *http.Request, s *Server, call Call) bool {
+// play reports whether the request has been dealt with. It logs it if so. refuse
+// writes an exception in the API's protocol.
+func (f *Fault) play(w http.ResponseWriter, r *http.Request, s *Server, call Call, refuse func(http.ResponseWriter, *Exception)) bool {
 	if f.Latency > 0 {
 		timer := time.NewTimer(f.Latency)
 		defer timer.Stop()
@@ -74,17 +76,27 @@ func (f *Fault) play(w http.ResponseWriter, r *http.Request, s *Server, call Cal
 	case f.Reset:
 		s.log(call)
 		reset(w)
-	case f.Body != "":
-		s.log(call)
-		w.WriteHeader(f.Status)
-		_, _ = w.Write([]byte(f.Body))
 	case f.Code != "":
 		s.log(call)
-		respond(w, nil, &Exception{Code: f.Code, Message: f.Message, Status: f.Status})
+		refuse(w, &Exception{Code: f.Code, Message: f.Message, Status: f.Status})
+	case f.Status != 0:
+		s.log(call)
+		f.answerUntyped(w)
 	default:
 		return false
 	}
 	return true
+}
+
+func (f *Fault) answerUntyped(w http.ResponseWriter) {
+	body := "{}"
+	if !f.Untyped {
+		w.Header().Del("X-Amzn-RequestId")
+		w.Header().Del("Content-Type")
+		body = f.Body
+	}
+	w.WriteHeader(f.Status)
+	_, _ = w.Write([]byte(body))
 }
 
 // reset makes the kernel answer with RST rather than FIN.

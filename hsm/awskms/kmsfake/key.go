@@ -59,6 +59,8 @@ type key struct {
 	imported   [32]byte  // SHA-256 of the material that the key once had
 	importing  *wrapping
 	grants     []grant
+
+	proxyDenies bool
 }
 
 // CreateKey makes a key and returns its ARN. It panics when there is no such spec.
@@ -165,7 +167,20 @@ func (k *key) usable() *Exception {
 	if text, ok := stateTexts[k.state]; ok {
 		return exception("KMSInvalidStateException", "%s %s", k.arn(), text)
 	}
+	if k.proxyDenies {
+		return exception("KMSInvalidStateException", "The external key store proxy denied access to the operation. "+
+			"Verify that the user and the external key are both authorized for this operation, and try the request again.")
+	}
 	return nil
+}
+
+// DenyByProxy has the proxy of the key's external key store refuse every use, or
+// allow it again. The key's state stays Enabled, as it does at AWS. It panics when
+// there is no such key.
+func (s *Server) DenyByProxy(arn string, deny bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mustFind(arn).proxyDenies = deny
 }
 
 // SetState puts the key into a state that no operation leads to, such as

@@ -3,7 +3,7 @@
 // and its exceptions, in this process. Any AWS SDK or CLI can talk to it.
 //
 // One server plays every Region and account: a request's Region is that of its
-// signature, as it is for AWS. Multi-Region keys share their material across
+// signature, as it is for AWS. It plays STS too, for roles by web identity. Multi-Region keys share their material across
 // Regions and nothing else. Faults are scripted with [Server.Inject], and every
 // request is kept for [Server.Calls].
 //
@@ -39,6 +39,7 @@ type Server struct {
 	faults  []*Fault
 	calls   []Call
 	limited map[string]bool         // principals that need a grant
+	lease   time.Duration           // of STS's credentials
 	wrapper map[int]*rsa.PrivateKey // that imported material comes under, by bits: made once, since it takes seconds
 
 	http     *http.Server
@@ -53,7 +54,7 @@ type regionState struct {
 
 // New returns a server that is an [http.Handler] and listens nowhere.
 func New() *Server {
-	return &Server{regions: map[string]*regionState{}, limited: map[string]bool{}, wrapper: map[int]*rsa.PrivateKey{}}
+	return &Server{regions: map[string]*regionState{}, limited: map[string]bool{}, lease: time.Hour, wrapper: map[int]*rsa.PrivateKey{}}
 }
 
 // Start returns a server that listens on a free port of 127.0.0.1.
@@ -121,6 +122,10 @@ var credential = regexp.MustCompile(`Credential=([^/, ]+)/[0-9]{8}/([a-z0-9-]+)/
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := requestID()
 	w.Header().Set("X-Amzn-RequestId", id)
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		s.serveSTS(w, r, id)
+		return
+	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	req, failed := s.read(r)
 	call := Call{Operation: req.operation, Region: req.region, Principal: req.principal, RequestID: id}
@@ -130,7 +135,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	var out any
 	if failed == nil {
-		if fault := s.take(req); fault != nil && fault.play(w, r, s, call) {
+		if fault := s.take(req); fault != nil && fault.play(w, r, s, call, respondWith) {
 			return
 		}
 		out, failed = s.run(req)
@@ -183,6 +188,9 @@ func (s *Server) region(name string) *regionState {
 	}
 	return s.regions[name]
 }
+
+// respondWith answers with an exception alone.
+func respondWith(w http.ResponseWriter, failed *Exception) { respond(w, nil, failed) }
 
 func respond(w http.ResponseWriter, out any, failed *Exception) {
 	if failed != nil {

@@ -1,0 +1,71 @@
+package awskms
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// credentialVerdicts holds every error code that the services document from which
+// credentials come: STS (AssumeRole, AssumeRoleWithWebIdentity), IAM Identity
+// Center (SSO GetRoleCredentials, SSO OIDC CreateToken), and AWS's common errors.
+//
+// None is Denied, since none speaks of the KEK. A role that was taken away and
+// an identity provider that has its bad day answer alike.
+var credentialVerdicts = map[string]verdict{
+	"AccessDenied":                  {hsm.Unclear, hintIdentity},
+	"AccessDeniedException":         {hsm.Unclear, hintIdentity},
+	"IDPRejectedClaim":              {hsm.Unclear, hintIdentity},
+	"InvalidIdentityToken":          {hsm.Unclear, hintIdentity},
+	"MalformedPolicyDocument":       {hsm.Unclear, "check the session policy of the AWS profile"},
+	"PackedPolicyTooLarge":          {hsm.Unclear, "check the session policy and the session tags of the AWS profile"},
+	"RegionDisabledException":       {hsm.Unclear, "activate STS in the Region for the account"},
+	"ExpiredTokenException":         {hsm.Unclear, "see whether the web identity token, or the login, is renewed"},
+	"UnauthorizedException":         {hsm.Unclear, "log in to IAM Identity Center again"},
+	"InvalidGrantException":         {hsm.Unclear, "log in to IAM Identity Center again"},
+	"InvalidClientException":        {hsm.Unclear, "log in to IAM Identity Center again"},
+	"ResourceNotFoundException":     {hsm.Unclear, "check the account and the role of the AWS profile"},
+	"InvalidRequestException":       {hsm.Unclear, hintCreds},
+	"InvalidScopeException":         {hsm.Unclear, hintCreds},
+	"AuthorizationPendingException": {hsm.Unclear, hintCreds},
+	"UnauthorizedClientException":   {hsm.Unclear, hintCreds},
+	"UnsupportedGrantTypeException": {hsm.Unclear, hintCreds},
+	"InvalidClientTokenId":          {hsm.Unclear, hintCreds},
+	"UnrecognizedClientException":   {hsm.Unclear, hintCreds},
+	"SignatureDoesNotMatch":         {hsm.Unclear, hintSignature},
+	"IncompleteSignature":           {hsm.Unclear, hintSignature},
+	"RequestExpired":                {hsm.Unclear, "check this machine's clock"},
+	"ValidationError":               {hsm.Unclear, hintCreds},
+
+	"IDPCommunicationError":    {hsm.Unavailable, "STS could not reach the identity provider; it passes"},
+	"InternalFailure":          {hsm.Unavailable, hintRetry},
+	"InternalServerException":  {hsm.Unavailable, hintRetry},
+	"ServiceUnavailable":       {hsm.Unavailable, hintRetry},
+	"RequestAbortedException":  {hsm.Unavailable, hintRetry},
+	"RequestTimeoutException":  {hsm.Unavailable, hintRetry},
+	"Throttling":               {hsm.Unavailable, hintThrottled},
+	"ThrottlingException":      {hsm.Unavailable, hintThrottled},
+	"TooManyRequestsException": {hsm.Unavailable, hintThrottled},
+	"SlowDownException":        {hsm.Unavailable, hintThrottled},
+}
+
+// A credentialFault is why the SDK has no credentials. KMS was not asked, so the
+// fault says nothing of the KEK.
+type credentialFault struct{ error }
+
+func (f credentialFault) Unwrap() error { return f.error }
+
+// markedCredentials marks the faults of the SDK's own provider, which in an
+// operation's error look like KMS's.
+type markedCredentials struct{ aws.CredentialsProvider }
+
+// Retrieve implements [aws.CredentialsProvider].
+func (c markedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	found, err := c.CredentialsProvider.Retrieve(ctx)
+	if err != nil {
+		return aws.Credentials{}, credentialFault{err}
+	}
+	return found, nil
+}
