@@ -149,7 +149,7 @@ func TestIstioIsChecked(t *testing.T) {
 		t.Error(err, found)
 	}
 	found, err = envoycheck.Check(buffered, []byte(strings.Replace(patches, "failure_mode_allow: false", "failure_mode_allow: true", 1)))
-	if err != nil || len(found) != 1 || !found[0].Clear {
+	if err != nil || len(found) != 1 || found[0].Kind != envoycheck.InClear {
 		t.Error(err, found)
 	}
 	p := load(t, "policy.yaml", read(t, "policy.yaml"), environment)

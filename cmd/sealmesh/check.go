@@ -19,10 +19,18 @@ func newCheck() *cobra.Command {
 		Long: `Check a policy file and print every problem at once, with its line, column and a
 caret. No key is touched: "sealmesh keys verify" does that.
 
-With --envoy it reads an Envoy configuration too (bootstrap, listener or route
-configuration, YAML or JSON, generated or not) and says what would let values pass
-in clear, or break: a filter that is missing, disabled or fails open, body modes
-that hide bodies, messages that are not asked for, time that is too short.
+With --envoy it reads an Envoy configuration too, generated or not, as YAML or
+JSON: a bootstrap, an EnvoyFilter, or best the whole dump of a running Envoy,
+which has what comes by xDS as well:
+
+  curl 'http://ENVOY-ADMIN/config_dump?include_eds' > dump.json
+  sealmesh check -c policy.yaml --envoy dump.json
+
+It says what lets values pass in clear ("IN CLEAR"), what this file does not tell
+("not seen"), and what breaks exchanges ("breaks"): a filter that is missing,
+disabled, fails open or asks somebody else, on any route that a protected request
+may take; other ways to the same service; body modes that hide bodies; messages
+that are not asked for; time that is too short.
 
 Exit codes: 0 valid, 3 invalid, 5 findings about Envoy, or warnings under --strict.`,
 		Args: noArgs,

@@ -21,7 +21,9 @@ import (
 	"time"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"github.com/goccy/go-yaml"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -50,13 +52,11 @@ type Options struct {
 const (
 	processorCluster = "sealmesh"
 	upstreamCluster  = "upstream"
-	// messageTimeout is longer than sealmesh waits for a key, so that its own
-	// answer comes first; the default of 200 ms is shorter than many a KMS call.
-	messageTimeout = 10 * time.Second
 )
 
 // New returns the bootstrap for p, validated against Envoy's own constraints.
 func New(p *policy.Policy, opt Options) (*bootstrapv3.Bootstrap, error) {
+	f := factsOf(p, opt)
 	listen, err := address(opt.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen address: %w", err)
@@ -65,22 +65,17 @@ func New(p *policy.Policy, opt Options) (*bootstrapv3.Bootstrap, error) {
 	if err != nil {
 		return nil, fmt.Errorf("upstream address: %w", err)
 	}
-	processor, err := processorOf(p, opt)
+	processor, err := processorOf(f, opt)
 	if err != nil {
 		return nil, err
 	}
 	b := &bootstrapv3.Bootstrap{
 		Node: &corev3.Node{Id: "sealmesh", Cluster: "sealmesh"},
 	}
-	buffer := uint32(min(p.Limits.BufferedBytes, 1<<30))
-	l, err := listener(p, opt, listen, buffer)
-	if err != nil {
-		return nil, err
+	b.StaticResources = &bootstrapv3.Bootstrap_StaticResources{
+		Listeners: []*listenerv3.Listener{listener(f, listen)},
+		Clusters:  []*clusterv3.Cluster{processor, upstreamOf(f, upstream, opt.HTTP2)},
 	}
-	b.StaticResources = &bootstrapv3.Bootstrap_StaticResources{}
-	b.StaticResources.Listeners = append(b.StaticResources.Listeners, l)
-	b.StaticResources.Clusters = append(b.StaticResources.Clusters,
-		processor, upstreamOf(upstream, opt.HTTP2, buffer))
 	if opt.Admin != "" {
 		admin, err := address(opt.Admin)
 		if err != nil {

@@ -14,18 +14,18 @@ import (
 )
 
 // routes gives one Envoy route per policy route, in order, and one for the rest.
-func routes(p *policy.Policy, opt Options) []*routev3.Route {
+func routes(f Facts) []*routev3.Route {
 	var out []*routev3.Route
-	for _, r := range p.Routes {
+	for _, r := range f.Policy.Routes {
 		m := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_SafeRegex{SafeRegex: regex(pathRegex(r))}}
-		if len(r.Methods) > 0 || disabled(r) {
+		if len(r.Methods) > 0 || Off(r) {
 			m.Headers = append(m.Headers, headerMatch(":method", methodRegex(r)))
 		}
-		if len(r.Hosts) > 0 || disabled(r) {
+		if len(r.Hosts) > 0 || Off(r) {
 			m.Headers = append(m.Headers, headerMatch(":authority", hostRegex(r)))
 		}
 		out = append(out, &routev3.Route{Name: r.Name, Match: m, Action: toUpstream(),
-			TypedPerFilterConfig: map[string]*anypb.Any{filterName: pack(perRoute(r, opt))}})
+			TypedPerFilterConfig: map[string]*anypb.Any{filterName: pack(perRoute(r, f))}})
 	}
 	return append(out, &routev3.Route{
 		Name:   "unmatched",
@@ -56,7 +56,7 @@ func headerMatch(name, re string) *routev3.HeaderMatcher {
 // another path. All others fall through to the last route, where sealmesh decides.
 func pathRegex(r *policy.Route) string {
 	segment, rest := "/[^/]+", "(/.*)?"
-	if disabled(r) {
+	if Off(r) {
 		const plain = `!-$&-.0-:<-\[\]-~` // printable ASCII less % ; \ and /
 		segment, rest = "/["+plain+"]+", "(/["+plain+"/]*)?"
 	}
@@ -73,7 +73,7 @@ func pathRegex(r *policy.Route) string {
 		case s == "*" || strings.HasPrefix(s, "{"):
 			b.WriteString(segment)
 		default:
-			b.WriteString("/" + literalRegex(s, disabled(r)))
+			b.WriteString("/" + literalRegex(s, Off(r)))
 		}
 	}
 	b.WriteString("/?$")
@@ -110,7 +110,7 @@ func methodRegex(r *policy.Route) string {
 	switch {
 	case len(r.Methods) == 0:
 		return "^[A-Z_-]+$"
-	case disabled(r):
+	case Off(r):
 		return "^(" + strings.Join(r.Methods, "|") + ")$"
 	}
 	return "(?i)^(" + strings.Join(r.Methods, "|") + ")$"
@@ -127,7 +127,7 @@ func hostRegex(r *policy.Route) string {
 		switch {
 		case !all:
 			parts = append(parts, regexp.QuoteMeta(h))
-		case disabled(r):
+		case Off(r):
 			parts = append(parts, plain+`\.`+regexp.QuoteMeta(suffix))
 		default:
 			parts = append(parts, `[^:]+\.`+regexp.QuoteMeta(suffix))
@@ -137,7 +137,7 @@ func hostRegex(r *policy.Route) string {
 		parts = []string{plain, `\[[0-9A-Fa-f:.]+\]`}
 	}
 	end := `\.?(:[0-9]*)?$`
-	if disabled(r) {
+	if Off(r) {
 		end = "(:[0-9]+)?$"
 	}
 	return "(?i)^(" + strings.Join(parts, "|") + ")" + end

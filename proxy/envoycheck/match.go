@@ -3,113 +3,71 @@ package envoycheck
 import (
 	"cmp"
 	"regexp"
-	"slices"
 	"strings"
 
-	"github.com/sealmesh/sealmesh/proxy/policy"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 )
 
-// A sample is a request, and the route of the policy that it falls under, nil for none.
-type sample struct {
-	method, host, path string
-	route              *policy.Route
-}
-
-func (s sample) String() string { return s.method + " " + s.host + s.path }
-
-// samples are requests for every route of p, in the spellings that fall under it, and one that
-// falls under none.
-func samples(p *policy.Policy) []sample {
-	var out []sample
-	add := func(method, host, path string) {
-		r, err := p.Match(method, host, path)
-		s := sample{method, host, path, r}
-		if err == nil && !slices.Contains(out, s) {
-			out = append(out, s)
-		}
-	}
-	for _, r := range p.Routes {
-		methods, hosts := r.Methods, r.Hosts
-		if len(methods) == 0 {
-			methods = []string{"POST", "GET", "PUT", "PATCH", "DELETE"}
-		}
-		if len(hosts) == 0 {
-			hosts = []string{"sealmesh.example"}
-		}
-		for _, m := range methods {
-			for _, h := range hosts {
-				h = strings.Replace(h, "*", "a", 1)
-				for _, path := range spellings(r) {
-					add(m, h, path)
-				}
-			}
-		}
-	}
-	add("POST", "sealmesh.example", "/sealmesh-check/no-such-route")
-	return out
-}
-
-// spellings are paths that fall under r.
-func spellings(r *policy.Route) []string {
-	var list []string
-	for _, rest := range []string{"", "/a", "/a/b.c"} {
-		path := ""
-		for s := range strings.SplitSeq(strings.Trim(r.Path, "/"), "/") {
-			switch {
-			case s == "**":
-				path += rest
-			case s == "*" || strings.HasPrefix(s, "{"):
-				path += "/1"
-			case s != "":
-				path += "/" + s
-			}
-		}
-		list = append(list, cmp.Or(path, "/"), path+"/")
-	}
-	if r.IgnoreCase {
-		list = append(list, strings.ToUpper(list[0]))
-	}
-	return list
-}
-
 // taken is an Envoy route that a request may take.
-type taken struct{ host, route node }
+type taken struct {
+	host  *routev3.VirtualHost
+	route *routev3.Route
+}
 
-func (t taken) name() string { return "route " + cmp.Or(t.route.text("name"), "without a name") }
+func (t taken) name() string { return "route " + cmp.Or(t.route.GetName(), "without a name") }
+
+// A player plays one route table.
+type player struct {
+	regexes
+	table *routev3.RouteConfiguration
+	// byPath has, of each virtual host, the routes whose path matches: many requests differ in
+	// nothing but method and host.
+	byPath map[pathOf][]*routev3.Route
+}
+
+type pathOf struct {
+	host *routev3.VirtualHost
+	path string
+}
 
 // take plays Envoy: the routes that s takes. There are several where a matcher cannot be
 // decided here: then the next routes count as well.
-func take(table node, s sample) []taken {
-	var out []taken
-	for _, host := range hostsFor(table, s.host) {
-		for _, r := range host.nodes("routes") {
-			switch matches(r.node("match"), s) {
-			case yes:
-				return append(out, taken{host, r})
-			case maybe:
-				out = append(out, taken{host, r})
+func (p *player) take(s sample) (all []taken) {
+	host := hostFor(p.table, s.host)
+	key := pathOf{host, s.path}
+	routes, known := p.byPath[key]
+	if !known {
+		for _, r := range host.GetRoutes() {
+			if p.matchesPath(r.GetMatch(), s.path) != no {
+				routes = append(routes, r)
 			}
 		}
+		p.byPath[key] = routes
 	}
-	return out
+	for _, r := range routes {
+		switch p.matches(r.GetMatch(), s) {
+		case yes:
+			return append(all, taken{host, r})
+		case maybe:
+			all = append(all, taken{host, r})
+		}
+	}
+	return all
 }
 
-// hostsFor returns the virtual host of that domain: exact before the longest suffix, before the longest
+// hostFor returns the virtual host of that domain: exact before the longest suffix, before the longest
 // prefix, before *.
-func hostsFor(table node, host string) []node {
-	var best node
+func hostFor(table *routev3.RouteConfiguration, host string) (best *routev3.VirtualHost) {
 	rank := -1
-	for _, v := range table.nodes("virtual_hosts") {
-		for _, d := range v.texts("domains") {
+	for _, v := range table.GetVirtualHosts() {
+		for _, d := range v.GetDomains() {
 			if r := domainRank(strings.ToLower(d), strings.ToLower(host)); r > rank {
 				best, rank = v, r
 			}
 		}
 	}
-	if best == nil {
-		return nil
-	}
-	return []node{best}
+	return best
 }
 
 func domainRank(domain, host string) int {
@@ -135,78 +93,118 @@ const (
 	yes
 )
 
-func matches(m node, s sample) verdict {
-	v := matchesPath(m, s.path)
-	for _, h := range m.nodes("headers") {
-		v = min(v, matchesHeader(h, s))
-	}
-	for _, key := range m.keys() {
-		switch key {
-		case "prefix", "path", "safe_regex", "path_separated_prefix", "case_sensitive", "headers":
-		default: // query parameters, runtime fractions, gRPC, TLS context, extensions
-			v = min(v, maybe)
-		}
-	}
-	return v
-}
-
-func matchesPath(m node, path string) verdict {
-	folded := func(a, b string) (string, string) {
-		if c, ok := m["case_sensitive"].(bool); ok && !c {
-			return strings.ToLower(a), strings.ToLower(b)
-		}
-		return a, b
-	}
-	decide := func(ok bool) verdict {
-		if ok {
-			return yes
-		}
-		return no
-	}
-	switch {
-	case m["prefix"] != nil:
-		prefix, p := folded(m.text("prefix"), path)
-		return decide(strings.HasPrefix(p, prefix))
-	case m["path"] != nil:
-		want, p := folded(m.text("path"), path)
-		return decide(p == want)
-	case m["path_separated_prefix"] != nil:
-		prefix, p := folded(m.text("path_separated_prefix"), path)
-		return decide(p == prefix || strings.HasPrefix(p, prefix+"/"))
-	case m["safe_regex"] != nil:
-		return matchesRegex(m.node("safe_regex"), path)
-	}
-	return maybe
-}
-
-// matchesRegex: Envoy uses RE2 as Go does, and matches whole values.
-func matchesRegex(m node, s string) verdict {
-	re, err := regexp.Compile("^(?:" + m.text("regex") + ")$")
-	switch {
-	case err != nil:
-		return maybe
-	case re.MatchString(s):
+func decide(ok bool) verdict {
+	if ok {
 		return yes
 	}
 	return no
 }
 
-func matchesHeader(h node, s sample) verdict {
-	value, known := map[string]string{":method": s.method, ":authority": s.host, ":path": s.path}[h.text("name")]
-	if !known || h.flag("invert_match") {
+// regexes are the expressions of a configuration, compiled once; nil for those that Go does not read.
+type regexes map[string]*regexp.Regexp
+
+// whole matches as Envoy does: with RE2, as Go has it, and the whole value.
+func (x regexes) whole(m *matcherv3.RegexMatcher, s string) verdict {
+	re, known := x[m.GetRegex()]
+	if !known {
+		re, _ = regexp.Compile("^(?:" + m.GetRegex() + ")$")
+		x[m.GetRegex()] = re
+	}
+	if re == nil {
 		return maybe
 	}
-	m := h.node("string_match")
-	switch {
-	case m == nil || m.flag("ignore_case"):
-		return maybe
-	case m["exact"] != nil:
-		if m.text("exact") == value {
-			return yes
+	return decide(re.MatchString(s))
+}
+
+func (x regexes) matches(m *routev3.RouteMatch, s sample) verdict {
+	v := x.matchesPath(m, s.path)
+	for _, h := range m.GetHeaders() {
+		v = min(v, x.matchesHeader(h, s))
+	}
+	if m.GetRuntimeFraction() != nil || m.GetGrpc() != nil || m.GetTlsContext() != nil ||
+		len(m.GetQueryParameters())+len(m.GetCookies())+len(m.GetDynamicMetadata())+len(m.GetFilterState()) > 0 {
+		v = min(v, maybe)
+	}
+	return v
+}
+
+func (x regexes) matchesPath(m *routev3.RouteMatch, path string) verdict {
+	folded := func(a, b string) (string, string) {
+		if c := m.GetCaseSensitive(); c != nil && !c.GetValue() {
+			return strings.ToLower(a), strings.ToLower(b)
 		}
-		return no
-	case m["safe_regex"] != nil:
-		return matchesRegex(m.node("safe_regex"), value)
+		return a, b
+	}
+	switch p := m.GetPathSpecifier().(type) {
+	case *routev3.RouteMatch_Prefix:
+		prefix, path := folded(p.Prefix, path)
+		return decide(strings.HasPrefix(path, prefix))
+	case *routev3.RouteMatch_Path:
+		want, path := folded(p.Path, path)
+		return decide(path == want)
+	case *routev3.RouteMatch_PathSeparatedPrefix:
+		prefix, path := folded(p.PathSeparatedPrefix, path)
+		return decide(path == prefix || strings.HasPrefix(path, prefix+"/"))
+	case *routev3.RouteMatch_SafeRegex:
+		return x.whole(p.SafeRegex, path)
+	case *routev3.RouteMatch_ConnectMatcher_:
+		return no // CONNECT has no path; no sample is one
+	}
+	return maybe
+}
+
+func (x regexes) matchesHeader(h *routev3.HeaderMatcher, s sample) verdict {
+	value, known := map[string]string{":method": s.method, ":authority": s.host, ":path": s.path}[h.GetName()]
+	if !known {
+		return maybe
+	}
+	v := x.matchesValue(h, value)
+	if h.GetInvertMatch() && v != maybe {
+		return yes - v
+	}
+	return v
+}
+
+func (x regexes) matchesValue(h *routev3.HeaderMatcher, value string) verdict {
+	switch m := h.GetHeaderMatchSpecifier().(type) {
+	case nil:
+		return yes // the header is there
+	case *routev3.HeaderMatcher_StringMatch:
+		return x.matchesString(m.StringMatch, value)
+	case *routev3.HeaderMatcher_ExactMatch:
+		return decide(value == m.ExactMatch)
+	case *routev3.HeaderMatcher_PrefixMatch:
+		return decide(strings.HasPrefix(value, m.PrefixMatch))
+	case *routev3.HeaderMatcher_SuffixMatch:
+		return decide(strings.HasSuffix(value, m.SuffixMatch))
+	case *routev3.HeaderMatcher_ContainsMatch:
+		return decide(strings.Contains(value, m.ContainsMatch))
+	case *routev3.HeaderMatcher_SafeRegexMatch:
+		return x.whole(m.SafeRegexMatch, value)
+	case *routev3.HeaderMatcher_PresentMatch:
+		return decide(m.PresentMatch)
+	}
+	return maybe
+}
+
+func (x regexes) matchesString(m *matcherv3.StringMatcher, value string) verdict {
+	folded := func(s string) string {
+		if m.GetIgnoreCase() {
+			return strings.ToLower(s)
+		}
+		return s
+	}
+	switch p := m.GetMatchPattern().(type) {
+	case *matcherv3.StringMatcher_Exact:
+		return decide(folded(value) == folded(p.Exact))
+	case *matcherv3.StringMatcher_Prefix:
+		return decide(strings.HasPrefix(folded(value), folded(p.Prefix)))
+	case *matcherv3.StringMatcher_Suffix:
+		return decide(strings.HasSuffix(folded(value), folded(p.Suffix)))
+	case *matcherv3.StringMatcher_Contains:
+		return decide(strings.Contains(folded(value), folded(p.Contains)))
+	case *matcherv3.StringMatcher_SafeRegex:
+		return x.whole(p.SafeRegex, value)
 	}
 	return maybe
 }

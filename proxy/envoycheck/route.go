@@ -4,173 +4,190 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/sealmesh/sealmesh/proxy"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+
+	"github.com/sealmesh/sealmesh/proxy/bootstrap"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// effective is what holds for ext_proc on one Envoy route.
-type effective struct {
-	mode  node
-	off   bool
-	allow bool // failure_mode_allow
-	retry bool
+// A visit is one request on one route of Envoy.
+type visit struct {
+	where  string
+	sample sample
+	action *routev3.RouteAction
+	on     []effective // the ext_proc filters that are asked
+	off    []effective
+	retry  bool
 }
 
-// table checks a route configuration. f is nil where only the routes are known.
-func (c *check) table(f *filter, table node) {
-	if f == nil {
-		f = &filter{name: "envoy.filters.http.ext_proc"}
-	}
-	for _, sample := range samples(c.policy) {
-		took := false
-		for _, t := range take(table, sample) {
-			took = true
-			if t.route["route"] == nil { // redirects and direct responses reach no upstream
+// table plays every request on one route table of s.
+func (c *check) table(s *server, table *routev3.RouteConfiguration, reached *upstreams, facts *bootstrap.Facts) {
+	c.unread(s.where, table)
+	play := &player{c.regexes, table, map[pathOf][]*routev3.Route{}}
+	for _, sample := range c.requests(table) {
+		for _, t := range play.take(sample) {
+			action := t.route.GetRoute()
+			if sample.protected() {
+				c.found[sample.route] = true
+			}
+			if action == nil { // redirects and direct responses reach no upstream
 				continue
 			}
-			where := fmt.Sprintf("%s (%s)", t.name(), sample)
-			e := c.resolve(f, table, t)
-			switch {
-			case sample.route == nil && e.off && c.policy.Unmatched == policy.RefuseUnmatched:
-				c.report(true, where, "ext_proc is disabled, and no route of the policy covers this: sealmesh would refuse it; let the filter see its headers")
-			case sample.route != nil && !sample.route.Skip:
-				c.route(f, where, sample.route, e)
+			for _, w := range weights(action) {
+				v := visit{where: fmt.Sprintf("%s%s (%s)", c.prefix(s), t.name(), sample), sample: sample, action: action, retry: retries(t)}
+				for _, p := range s.asks {
+					if e := p.resolve(levels(table, t, w)); e.off {
+						v.off = append(v.off, e)
+					} else {
+						v.on = append(v.on, e)
+					}
+				}
+				if sample.protected() {
+					reached.add(c, action, w)
+				}
+				c.visit(v, facts)
 			}
-		}
-		if !took && sample.route != nil && !sample.route.Skip {
-			c.report(false, fmt.Sprintf("%s (%s)", table.text("name"), sample), "no route takes it")
 		}
 	}
 }
 
-// resolve finds what the most specific configuration of the filter says (route, virtual host, table).
-func (c *check) resolve(f *filter, table node, t taken) effective {
-	e := effective{mode: f.config.node("processing_mode"), off: f.off}
-	for _, level := range []node{table, t.host, t.route} {
-		if level["retry_policy"] != nil || level.node("route")["retry_policy"] != nil {
-			e.retry = true
+func (s sample) protected() bool { return s.route != nil && !bootstrap.Off(s.route) }
+
+// weights are the weighted clusters of a, or one nil where it has none.
+func weights(a *routev3.RouteAction) []*routev3.WeightedCluster_ClusterWeight {
+	if all := a.GetWeightedClusters().GetClusters(); len(all) > 0 {
+		return all
+	}
+	return []*routev3.WeightedCluster_ClusterWeight{nil}
+}
+
+// unread reports what decides about routes and is not read here.
+func (c *check) unread(where string, table *routev3.RouteConfiguration) {
+	where = strings.TrimSpace(where + " " + table.GetName())
+	if table.GetVhds() != nil {
+		c.report(Unseen, where, "virtual hosts come by xDS (vhds), and are not judged here: a host that is not in this file may leave ext_proc out")
+	}
+	if table.GetVhostHeader() != "" {
+		c.report(Unseen, where, "vhost_header has clients choose the virtual host, which is not judged here")
+	}
+	for _, v := range table.GetVirtualHosts() {
+		if v.GetMatcher() != nil {
+			c.report(Unseen, where, "virtual host %s chooses routes by a matcher tree, which is not judged here: write routes", v.GetName())
 		}
-		per := level.node("typed_per_filter_config").node(f.name)
-		if per.is("FilterConfig") { // envoy.config.route.v3: wraps, and may disable any filter
-			if per.flag("disabled") {
-				c.early(f, t)
-				e.off = true
-				continue
-			}
-			per = per.node("config")
+		if len(v.GetRouteSpecifiers())+len(table.GetRouteSpecifiers()) > 0 {
+			c.report(Unseen, where, "route_specifiers choose routes, which are not judged here: write routes")
 		}
-		if per == nil {
+	}
+}
+
+// visit judges one request.
+func (c *check) visit(v visit, facts *bootstrap.Facts) {
+	for _, e := range v.off {
+		if e.early && len(e.before) > 0 && len(v.on) == 0 {
+			c.report(InClear, cutSample(v.where), "FilterConfig leaves ext_proc out before %s runs, which may yet change the path, and with it the route: put ext_proc first, or write ExtProcPerRoute with disabled: true instead",
+				strings.Join(e.before, ", "))
+		}
+	}
+	r := v.sample.route
+	switch {
+	case v.sample.protected():
+		c.protected(v, facts)
+	case v.sample.ambiguous:
+		if len(v.on) == 0 {
+			c.report(InClear, v.where, "ext_proc is disabled, and the path may be another one to the upstream, where sealmesh would refuse it: match plain paths alone by an expression, or let the filter see the headers")
+		}
+	case r == nil && c.policy.Unmatched == policy.RefuseUnmatched:
+		if len(v.on) == 0 {
+			c.report(InClear, v.where, "ext_proc is disabled, and no route of the policy covers this: sealmesh would refuse it; let the filter see its headers")
+		}
+	default:
+		c.rewrites(v)
+	}
+}
+
+func cutSample(where string) string { return place(where) }
+
+// protected judges a request that has rules.
+func (c *check) protected(v visit, facts *bootstrap.Facts) {
+	r := v.sample.route
+	if len(v.on) == 0 {
+		c.report(InClear, v.where, "ext_proc is disabled, and route %q of the policy has rules", r.Name)
+		return
+	}
+	if len(v.on) > 1 {
+		c.report(Breaks, v.where, "a second ext_proc filter is on (%s): two that change bodies lose data (envoy#47449)", v.on[1].name)
+	}
+	e := v.on[0]
+	if e.allow {
+		c.report(InClear, v.where, "failure_mode_allow lets exchanges pass unread whenever sealmesh is unavailable; set it to false")
+	}
+	if own := target(e.config.GetGrpcService()); e.other != "" && e.config != nil && e.other != own {
+		c.report(InClear, v.where, "grpc_service of the route sends bodies to %s, and not to %s as the filter does", e.other, own)
+	}
+	if redirects(v.action) {
+		c.report(Breaks, v.where, "internal_redirect_policy sends a request through sealmesh again, after it was sealed: leave it out, and let clients follow redirects")
+	}
+	if !e.knows() {
+		return
+	}
+	for _, d := range directions(r, e, v.retry) {
+		note(facts, d)
+		settings(c, v.where, bootstrap.ModeSettings, d, *facts)
+	}
+}
+
+func directions(r *policy.Route, e effective, retry bool) (all []bootstrap.Direction) {
+	if r.Request != nil {
+		all = append(all, bootstrap.Direction{Plan: r.Request, Mode: e.mode, Filter: e.config, Retry: retry})
+	}
+	if r.Response != nil {
+		all = append(all, bootstrap.Direction{Plan: r.Response, Response: true, Mode: e.mode, Filter: e.config, Retry: retry})
+	}
+	return all
+}
+
+// rewrites judges a request without rules, which must not become one that has some.
+func (c *check) rewrites(v visit) {
+	a := v.action
+	switch {
+	case a.GetRegexRewrite() != nil:
+		c.rewritten(v, "regex_rewrite")
+	case a.GetPathRewritePolicy() != nil:
+		c.rewritten(v, "path_rewrite_policy")
+	case a.GetPathRewrite() != "":
+		c.rewritten(v, "path_rewrite")
+	case a.GetPrefixRewrite() != "" && c.leads(v.sample, a.GetPrefixRewrite()):
+		c.rewritten(v, "prefix_rewrite")
+	case a.GetHostRewriteSpecifier() != nil && c.byHost():
+		c.rewritten(v, "the host rewrite")
+	}
+}
+
+func (c *check) rewritten(v visit, by string) {
+	c.report(InClear, v.where, "%s may make of a request without rules one that has rules to the upstream, and sealmesh sees it as it was: rewrite in a route that the policy names by the new path, or leave it out", by)
+}
+
+// leads reports whether the request, with a path that begins with prefix, may fall under a route with rules.
+func (c *check) leads(s sample, prefix string) bool {
+	for _, r := range c.policy.Routes {
+		both := fill(r, prefix)
+		if bootstrap.Off(r) || !strings.HasPrefix(strings.ToLower(both), strings.ToLower(strings.TrimSuffix(prefix, "/"))) {
 			continue
 		}
-		e.off = per.flag("disabled")
-		if o := per.node("overrides"); o != nil {
-			if o.node("processing_mode") != nil {
-				e.mode = o.node("processing_mode")
+		for _, method := range append([]string{s.method}, r.Methods...) {
+			if m, err := c.policy.Match(method, s.host, both); err == nil && m != nil && !bootstrap.Off(m) {
+				return true
 			}
-			e.allow = o.flag("failure_mode_allow")
 		}
 	}
-	for _, w := range t.route.node("route").node("weighted_clusters").nodes("clusters") {
-		if w.node("typed_per_filter_config")[f.name] != nil {
-			c.report(true, t.name(), "a weighted cluster has an ext_proc configuration of its own, which is not checked; put it on the route")
-		}
-	}
-	return e
+	return false
 }
 
-// early reports filters that may choose another route when Envoy has already left ext_proc out
-// for this one.
-func (c *check) early(f *filter, t taken) {
-	var names []string
-	for _, other := range f.before {
-		names = append(names, other.text("name"))
-	}
-	if len(names) > 0 {
-		c.report(true, t.name(), "FilterConfig leaves ext_proc out before %s runs, which may yet change the path, and with it the route: put ext_proc first, or write ExtProcPerRoute with disabled: true instead",
-			strings.Join(names, ", "))
-	}
-}
-
-// route checks that what r needs is asked for.
-func (c *check) route(f *filter, where string, r *policy.Route, e effective) {
-	if r.Request == nil && r.Response == nil {
-		return
-	}
-	if e.off {
-		c.report(true, where, "ext_proc is disabled, and route %q of the policy has rules", r.Name)
-		return
-	}
-	if e.allow {
-		c.report(true, where, "failure_mode_allow lets exchanges pass unread whenever sealmesh is away; set it to false")
-	}
-	c.direction(f, where, "request", r.Request, e)
-	c.direction(f, where, "response", r.Response, e)
-	if f.config == nil {
-		return // only the routes are known
-	}
-	skips := e.mode.text("request_header_mode") == "SKIP"
-	if skips && r.Request != nil {
-		c.attributes(f, "request_attributes", proxy.RequestAttributes)
-	}
-	if skips && r.Response != nil {
-		c.attributes(f, "response_attributes", proxy.ResponseAttributes)
-	}
-	for _, d := range []string{"request", "response"} {
-		if m := bodyMode(e.mode, d); m != "FULL_DUPLEX_STREAMED" && m != "NONE" {
-			c.timeout(f)
+func (c *check) byHost() bool {
+	for _, r := range c.policy.Routes {
+		if !bootstrap.Off(r) && len(r.Hosts) > 0 {
+			return true
 		}
 	}
-}
-
-// unasked reports whether sealmesh hears nothing of an exchange before that direction of it passes.
-func (e effective) unasked(direction string) bool {
-	if e.mode.text("request_header_mode") != "SKIP" {
-		return false
-	}
-	return direction == "request" || e.mode.text("response_header_mode") == "SKIP"
-}
-
-func bodyMode(mode node, direction string) string {
-	if m := mode.text(direction + "_body_mode"); m != "" {
-		return m
-	}
-	return "NONE"
-}
-
-// direction checks the modes of one direction against its plan.
-func (c *check) direction(f *filter, where, name string, plan *policy.Plan, e effective) {
-	if plan == nil {
-		return
-	}
-	if name == "response" && e.mode.text("response_header_mode") == "SKIP" {
-		c.report(false, where, "response_header_mode is SKIP: sealmesh needs the content type, and refuses the body; make it SEND")
-	}
-	if e.mode.text(name+"_header_mode") == "SKIP" && bodyMode(e.mode, name) != "NONE" && f.config.flag("allow_content_length_header") {
-		c.report(false, where, "with allow_content_length_header and %s_header_mode SKIP a body keeps the length that it had before: make it SEND", name)
-	}
-	trailers := e.mode.text(name+"_trailer_mode") == "SEND"
-	switch m := bodyMode(e.mode, name); m {
-	case "NONE", "BUFFERED_PARTIAL", "GRPC":
-		if m == "NONE" && e.unasked(name) {
-			c.report(true, where, "%s_body_mode is NONE, and no headers are sent: sealmesh is never asked; make it FULL_DUPLEX_STREAMED or BUFFERED", name)
-			return
-		}
-		c.report(false, where, "%s_body_mode is %s, which does not show whole bodies: sealmesh refuses with mode_unsafe; make it FULL_DUPLEX_STREAMED or BUFFERED", name, m)
-	case "STREAMED":
-		if !trailers {
-			c.report(false, where, "%[1]s_body_mode is STREAMED and %[1]s_trailer_mode is not SEND: the end of a body with trailers would be lost", name)
-		}
-	case "FULL_DUPLEX_STREAMED":
-		switch {
-		case !trailers:
-			c.report(false, where, "%[1]s_body_mode is FULL_DUPLEX_STREAMED, and Envoy takes that only with %[1]s_trailer_mode SEND", name)
-		case name == "request" && e.retry:
-			c.report(false, where, "a retry sends a FULL_DUPLEX_STREAMED body twice (envoy#45470): take out the retry_policy, or make it BUFFERED")
-		case f.config != nil && plan.Mode == policy.Buffered && !f.config.flag("allow_content_length_header"):
-			c.report(false, f.name, "bodies lose their content-length without allow_content_length_header (Envoy 1.38): set it, or make the body modes BUFFERED")
-		}
-	}
-	if plan.Mode == policy.Streamed && bodyMode(e.mode, name) == "BUFFERED" {
-		c.report(false, where, "the policy has %s bodies streamed, and BUFFERED refuses those that are longer than Envoy's buffer: make it FULL_DUPLEX_STREAMED", name)
-	}
+	return false
 }

@@ -1,0 +1,143 @@
+package bootstrap
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	procv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+
+	"github.com/sealmesh/sealmesh/proxy"
+	"github.com/sealmesh/sealmesh/proxy/policy"
+)
+
+const (
+	// messageTimeout is longer than sealmesh waits for a key, so that its own
+	// answer comes first; the default of 200 ms is shorter than many a KMS call.
+	messageTimeout = 10 * time.Second
+	// minTimeout is the least that will do: keycache.DefaultTimeout and a second.
+	minTimeout = 6 * time.Second
+	// defaultTimeout is Envoy's, where the configuration says nothing.
+	defaultTimeout = 200 * time.Millisecond
+)
+
+// FilterSettings are of the ext_proc filter, whatever the route.
+var FilterSettings = []Setting[*procv3.ExternalProcessor]{
+	{
+		Field: "grpc_service",
+		set: func(m *procv3.ExternalProcessor, _ Facts) {
+			m.GrpcService = &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
+				EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: processorCluster},
+			}}
+		},
+		wrong: func(m *procv3.ExternalProcessor, _ Facts) string {
+			return unless(m.GetGrpcService() != nil && m.GetHttpService() == nil, "http_service sends no bodies; use grpc_service")
+		},
+	},
+	{
+		Field: "failure_mode_allow", Clear: true,
+		wrong: func(m *procv3.ExternalProcessor, _ Facts) string {
+			return unless(!m.GetFailureModeAllow(), failsOpen)
+		},
+	},
+	{
+		Field: "observability_mode", Clear: true,
+		wrong: func(m *procv3.ExternalProcessor, _ Facts) string {
+			return unless(!m.GetObservabilityMode(), "in observability_mode replies are ignored, and every body passes as it came; leave it out")
+		},
+	},
+	{
+		// A request that no route covers has the filter's own modes.
+		Field: "processing_mode", Clear: true,
+		set: func(m *procv3.ExternalProcessor, _ Facts) {
+			m.ProcessingMode = &procv3.ProcessingMode{
+				RequestHeaderMode:  procv3.ProcessingMode_SEND,
+				ResponseHeaderMode: procv3.ProcessingMode_SKIP,
+			}
+		},
+		wrong: func(m *procv3.ExternalProcessor, f Facts) string {
+			return unless(f.Policy.Unmatched == policy.PassUnmatched || m.GetProcessingMode().GetRequestHeaderMode() != procv3.ProcessingMode_SKIP,
+				"processing_mode has request_header_mode SKIP, so sealmesh does not see, and cannot refuse, what no route of the policy covers; make it SEND")
+		},
+	},
+	{
+		Field: "message_timeout",
+		set:   func(m *procv3.ExternalProcessor, _ Facts) { m.MessageTimeout = seconds(messageTimeout) },
+		wrong: func(m *procv3.ExternalProcessor, f Facts) string {
+			d := defaultTimeout
+			if m.GetMessageTimeout() != nil {
+				d = m.GetMessageTimeout().AsDuration()
+			}
+			return unless(!f.Buffered || d >= minTimeout, fmt.Sprintf("message_timeout is %v, and sealmesh may wait 5s for a key; make it 10s", d))
+		},
+	},
+	{
+		// sealmesh sets the length of a body that it has whole, and removes it from every other.
+		Field: "allow_content_length_header",
+		set:   func(m *procv3.ExternalProcessor, f Facts) { m.AllowContentLengthHeader = !f.old },
+		wrong: func(m *procv3.ExternalProcessor, f Facts) string {
+			return unless(!f.Duplex || f.Buffered || !wholeBodies(f.Policy) || m.GetAllowContentLengthHeader(),
+				"bodies lose their content-length without allow_content_length_header (Envoy 1.38): set it, or make the body modes BUFFERED")
+		},
+	},
+	{
+		// Envoy's own reply to a request that no filter saw is told from a response.
+		Field: "response_attributes",
+		set: func(m *procv3.ExternalProcessor, f Facts) {
+			if slices.ContainsFunc(f.Policy.Routes, sealsResponses) {
+				m.ResponseAttributes = slices.Clone(proxy.ResponseAttributes)
+			}
+		},
+		wrong: func(m *procv3.ExternalProcessor, f Facts) string {
+			missing := Missing(m.GetResponseAttributes(), proxy.ResponseAttributes)
+			return unless(missing == "" || !slices.ContainsFunc(f.Policy.Routes, sealsResponses),
+				"the policy seals responses, and response_attributes lacks "+missing+": sealmesh refuses the replies of filters that come before it")
+		},
+	},
+	{
+		Field: "disable_immediate_response",
+		wrong: func(m *procv3.ExternalProcessor, _ Facts) string {
+			return unless(!m.GetDisableImmediateResponse(), "disable_immediate_response turns refusals into failures without a status; leave it out")
+		},
+	},
+	{
+		Field: "forward_rules",
+		wrong: func(m *procv3.ExternalProcessor, _ Facts) string {
+			return unless(m.GetForwardRules() == nil, "forward_rules may hide headers by which sealmesh decides; leave them out")
+		},
+	},
+	{
+		Field: "mutation_rules",
+		wrong: func(m *procv3.ExternalProcessor, _ Facts) string {
+			r := m.GetMutationRules()
+			return unless(!r.GetDisallowAll().GetValue() && r.GetDisallowExpression() == nil && !r.GetDisallowIsError().GetValue(),
+				"mutation_rules keep sealmesh from putting content-length right; leave them out")
+		},
+	},
+}
+
+const failsOpen = "failure_mode_allow lets exchanges pass unread whenever sealmesh is unavailable; set it to false"
+
+// Missing lists what have lacks of need, "" for nothing.
+func Missing(have, need []string) string {
+	var list []string
+	for _, a := range need {
+		if !slices.Contains(have, a) {
+			list = append(list, a)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+func sealsResponses(r *policy.Route) bool {
+	return r.Response != nil && slices.ContainsFunc(r.Response.Rules, func(rule policy.Rule) bool { return !rule.Open })
+}
+
+// wholeBodies reports whether sealmesh keeps some bodies until they are whole.
+func wholeBodies(p *policy.Policy) bool {
+	return slices.ContainsFunc(p.Routes, func(r *policy.Route) bool {
+		return r.Request != nil && r.Request.Mode == policy.Buffered || r.Response != nil && r.Response.Mode == policy.Buffered
+	})
+}

@@ -1,0 +1,116 @@
+package bootstrap
+
+import (
+	"slices"
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/sealmesh/sealmesh/proxy"
+)
+
+// pathOverrides are what some frameworks take for the path (CVE-2018-14773): a request of a
+// skipped route could be one of a protected route to the upstream.
+var pathOverrides = []string{"x-original-url", "x-rewrite-url"}
+
+// ManagerSettings are of an HTTP connection manager.
+var ManagerSettings = []Setting[*hcmv3.HttpConnectionManager]{
+	{
+		Field: "normalize_path", Clear: true,
+		set: func(m *hcmv3.HttpConnectionManager, _ Facts) { m.NormalizePath = wrapperspb.Bool(true) },
+		wrong: func(m *hcmv3.HttpConnectionManager, f Facts) string {
+			return unless(!hides(f.Policy) || m.GetNormalizePath().GetValue(), "without normalize_path a request may take a skipped route here and another one at the upstream; set it")
+		},
+	},
+	{
+		Field: "merge_slashes", Clear: true,
+		set: func(m *hcmv3.HttpConnectionManager, _ Facts) { m.MergeSlashes = true },
+		wrong: func(m *hcmv3.HttpConnectionManager, f Facts) string {
+			return unless(!hides(f.Policy) || m.GetMergeSlashes(), "without merge_slashes a request may take a skipped route here and another one at the upstream; set it")
+		},
+	},
+	{
+		Field: "path_with_escaped_slashes_action", Clear: true,
+		set: func(m *hcmv3.HttpConnectionManager, _ Facts) {
+			m.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_REJECT_REQUEST
+		},
+		wrong: func(m *hcmv3.HttpConnectionManager, f Facts) string {
+			a := m.GetPathWithEscapedSlashesAction()
+			ok := a == hcmv3.HttpConnectionManager_REJECT_REQUEST || a == hcmv3.HttpConnectionManager_UNESCAPE_AND_REDIRECT
+			return unless(!hides(f.Policy) || ok, "escaped slashes may be slashes to the upstream; set path_with_escaped_slashes_action to REJECT_REQUEST")
+		},
+	},
+	{
+		// A gateway interface (CGI, WSGI, PHP) cannot tell content_encoding from content-encoding.
+		Field: "common_http_protocol_options", Clear: true,
+		set: func(m *hcmv3.HttpConnectionManager, _ Facts) {
+			m.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_DROP_HEADER}
+		},
+		wrong: func(m *hcmv3.HttpConnectionManager, f Facts) string {
+			a := m.GetCommonHttpProtocolOptions().GetHeadersWithUnderscoresAction()
+			return unless(!rules(f.Policy) || a != corev3.HttpProtocolOptions_ALLOW,
+				"header names with underscores are let in, and some servers take content_type for content-type: set common_http_protocol_options.headers_with_underscores_action to DROP_HEADER or REJECT_REQUEST")
+		},
+	},
+	{
+		// Else Envoy takes every client for one inside, whose x-envoy-retry-on it obeys.
+		Field: "use_remote_address", Clear: false,
+		set: func(m *hcmv3.HttpConnectionManager, _ Facts) { m.UseRemoteAddress = wrapperspb.Bool(true) },
+		wrong: func(m *hcmv3.HttpConnectionManager, f Facts) string {
+			return unless(!f.Duplex || m.GetUseRemoteAddress().GetValue(),
+				"without use_remote_address clients may ask for retries (x-envoy-retry-on), and a retry sends a FULL_DUPLEX_STREAMED body twice (envoy#45470): set it, or make the body modes BUFFERED")
+		},
+	},
+}
+
+// TableSettings are of a route configuration, with what the connection manager before it
+// and the virtual hosts within it remove from requests counted as removed by it.
+var TableSettings = []Setting[*routev3.RouteConfiguration]{{
+	Field: "request_headers_to_remove", Clear: true,
+	set: func(m *routev3.RouteConfiguration, f Facts) { m.RequestHeadersToRemove = overrides(f) },
+	wrong: func(m *routev3.RouteConfiguration, f Facts) string {
+		var missing []string
+		for _, name := range overrides(f) {
+			if !slices.ContainsFunc(m.GetRequestHeadersToRemove(), func(h string) bool { return strings.EqualFold(h, name) }) {
+				missing = append(missing, name)
+			}
+		}
+		return unless(!hides(f.Policy) || len(missing) == 0,
+			"some servers take "+strings.Join(missing, ", ")+" for the method or the path, and so a skipped request for a protected one: name them in request_headers_to_remove")
+	},
+}}
+
+// overrides are the headers to remove: some servers take them for the path or the method.
+func overrides(f Facts) []string {
+	if byMethod(f.Policy) {
+		return append(proxy.MethodOverrides(), pathOverrides...)
+	}
+	return slices.Clone(pathOverrides)
+}
+
+// ListenerSettings are of a listener.
+var ListenerSettings = []Setting[*listenerv3.Listener]{{
+	Field: "per_connection_buffer_limit_bytes",
+	set: func(m *listenerv3.Listener, f Facts) {
+		m.PerConnectionBufferLimitBytes = wrapperspb.UInt32(buffer(f))
+	},
+	wrong: func(m *listenerv3.Listener, f Facts) string {
+		return unless(!f.Buffered || room(m.GetPerConnectionBufferLimitBytes()) >= buffer(f),
+			"per_connection_buffer_limit_bytes is less than limits.buffered_bytes of the policy: Envoy refuses longer bodies with 413")
+	},
+}}
+
+// buffer is how much of a body Envoy keeps: limits.buffered_bytes of the policy.
+func buffer(f Facts) uint32 { return uint32(min(f.Policy.Limits.BufferedBytes, 1<<30)) }
+
+// room is the size of a buffer, which is 1 MiB where nothing is said.
+func room(v *wrapperspb.UInt32Value) uint32 {
+	if v == nil {
+		return 1 << 20
+	}
+	return v.GetValue()
+}

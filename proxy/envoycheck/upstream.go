@@ -1,0 +1,177 @@
+package envoycheck
+
+import (
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/sealmesh/sealmesh/proxy/bootstrap"
+)
+
+// upstreams are the clusters that protected requests go to, and where these are.
+type upstreams struct {
+	names     []string
+	addresses []string
+	original  bool // some go to the address that the client connected to
+}
+
+// add adds what a, or its weighted cluster w, leads to.
+func (u *upstreams) add(c *check, a *routev3.RouteAction, w *routev3.WeightedCluster_ClusterWeight) {
+	name := a.GetCluster()
+	if w != nil {
+		name = w.GetName()
+	}
+	if name == "" || slices.Contains(u.names, name) {
+		return
+	}
+	u.names = append(u.names, name)
+	u.addresses = append(u.addresses, c.addresses(name)...)
+	u.original = u.original || c.config.clusters[name].GetType() == clusterv3.Cluster_ORIGINAL_DST
+}
+
+// shared returns the cluster of a that protected requests go to as well, "" for none.
+func (u *upstreams) shared(c *check, a *routev3.RouteAction) string {
+	for _, w := range weights(a) {
+		name := a.GetCluster()
+		if w != nil {
+			name = w.GetName()
+		}
+		if u.has(c, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// has reports whether the cluster of that name is one of u, or leads to the same place.
+func (u *upstreams) has(c *check, name string) bool {
+	if name == "" {
+		return false
+	}
+	same := func(a string) bool { return slices.Contains(u.addresses, a) }
+	return slices.Contains(u.names, name) || slices.ContainsFunc(c.addresses(name), same) ||
+		u.original && c.config.clusters[name].GetType() == clusterv3.Cluster_ORIGINAL_DST
+}
+
+// addresses are the endpoints of a cluster, as far as the file has them.
+func (c *check) addresses(name string) (all []string) {
+	cluster := c.config.clusters[name]
+	load := cluster.GetLoadAssignment()
+	if service := cluster.GetEdsClusterConfig().GetServiceName(); load == nil && service != "" {
+		load = c.config.endpoints[service]
+	}
+	if load == nil {
+		load = c.config.endpoints[name]
+	}
+	for _, l := range load.GetEndpoints() {
+		for _, e := range l.GetLbEndpoints() {
+			if a := address(e.GetEndpoint().GetAddress()); a != "" {
+				all = append(all, a)
+			}
+		}
+	}
+	return all
+}
+
+func address(a *corev3.Address) string {
+	if p := a.GetPipe(); p != nil {
+		return "unix://" + p.GetPath()
+	}
+	if s := a.GetSocketAddress(); s != nil {
+		return "tcp://" + net.JoinHostPort(s.GetAddress(), strconv.Itoa(int(s.GetPortValue())))
+	}
+	return ""
+}
+
+// raw judges a chain without HTTP: what it carries, sealmesh never sees.
+func (c *check) raw(r rawChain, reached *upstreams) {
+	for _, f := range r.filters {
+		m := new(tcpv3.TcpProxy)
+		if !unpack(f.GetTypedConfig(), m) {
+			continue
+		}
+		names := []string{m.GetCluster()}
+		for _, w := range m.GetWeightedClusters().GetClusters() {
+			names = append(names, w.GetName())
+		}
+		for _, name := range names {
+			if reached.has(c, name) {
+				c.report(InClear, r.where, "a chain without an HTTP connection manager leads to cluster %s, where protected requests go as well: what comes through it, sealmesh never sees", name)
+			}
+		}
+		return
+	}
+	if last := len(r.filters) - 1; last >= 0 {
+		c.report(Unseen, r.where, "a chain without an HTTP connection manager ends in %s, which is not judged here", r.filters[last].GetName())
+	}
+}
+
+// target names what a grpc_service asks.
+func target(s *corev3.GrpcService) string {
+	if e := s.GetEnvoyGrpc(); e != nil {
+		return "cluster " + e.GetClusterName()
+	}
+	if g := s.GetGoogleGrpc(); g != nil {
+		return g.GetTargetUri()
+	}
+	return ""
+}
+
+// processorCluster judges the cluster that p asks, where the file has clusters.
+func (c *check) processorCluster(p *processor, facts bootstrap.Facts) {
+	name := p.config.GetGrpcService().GetEnvoyGrpc().GetClusterName()
+	if len(c.config.clusters) == 0 {
+		return
+	}
+	cluster := c.config.clusters[name]
+	if cluster == nil {
+		c.report(Breaks, p.name, "it asks %s, which is not in this file", target(p.config.GetGrpcService()))
+		return
+	}
+	where := "cluster " + name
+	settings(c, where, bootstrap.ProcessorSettings, cluster, facts)
+	if c.policy.TLS != nil && cluster.GetTransportSocket() == nil && len(cluster.GetTransportSocketMatches()) == 0 {
+		c.report(Breaks, where, "the policy's listener has tls, and the cluster has no transport_socket")
+	}
+	for _, a := range c.addresses(name) {
+		switch {
+		case a == c.policy.Listen || !strings.HasPrefix(c.policy.Listen, "unix://"):
+		case strings.HasPrefix(a, "unix://"):
+			c.report(InClear, where, "bodies go to %s, and the policy has sealmesh listen at %s: whoever listens there reads them", a, c.policy.Listen)
+		default:
+			c.report(Unseen, where, "bodies go to %s, and the policy has sealmesh listen at %s: who listens there cannot be told from here", a, c.policy.Listen)
+		}
+	}
+}
+
+// filterNames are the names under which table configures ext_proc.
+func filterNames(table *routev3.RouteConfiguration) (names []string) {
+	add := func(all map[string]*anypb.Any) {
+		for name, a := range all {
+			if isProcessor(name, a) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	add(table.GetTypedPerFilterConfig())
+	for _, v := range table.GetVirtualHosts() {
+		add(v.GetTypedPerFilterConfig())
+		for _, r := range v.GetRoutes() {
+			add(r.GetTypedPerFilterConfig())
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// isProcessor reports whether a, under that name, is about an ext_proc filter.
+func isProcessor(name string, a *anypb.Any) bool {
+	return strings.HasSuffix(a.GetTypeUrl(), ".ExtProcPerRoute") || strings.Contains(name, "ext_proc") || strings.Contains(name, "extproc")
+}
