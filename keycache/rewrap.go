@@ -30,9 +30,11 @@ const (
 // ciphertext changes. Not safe for concurrent use.
 type Rewrapper struct {
 	key     *key
-	targets []*kek
+	targets []*kek       // of the key, but for those that are dropped
+	dropped []*kek       // of the key
+	peers   []*Rewrapper // of the keys that may own the same records; itself among them
 	to      Form
-	done    *lru2.Cache[[32]byte, []byte]                 // new record by commitment
+	done    *lru2.Cache[[32]byte, envelope.Record]        // new record by commitment
 	fetched *lru2.Cache[envelope.KeyID, *envelope.Record] // what the store has; nil where it has none
 	counted *lru2.Cache[[32]byte, struct{}]               // whose calls Survey has counted
 	buf     []byte
@@ -55,13 +57,26 @@ func (c *Cache) Rewrapper(name string, drop []string, to Form) (*Rewrapper, erro
 			return nil, fmt.Errorf("rewrap: key %q has no KEK %s", name, uri)
 		}
 	}
-	return k.rewrapper(drop, to)
+	return k.rewrapper(k.called(drop), to)
 }
 
-func (k *key) rewrapper(drop []string, to Form) (*Rewrapper, error) {
-	r := &Rewrapper{key: k, to: to}
+// called returns the KEKs of k that have one of those URIs.
+func (k *key) called(uris []string) (keks []*kek) {
 	for _, kk := range k.keks {
-		if !slices.Contains(drop, kk.URI) {
+		if slices.Contains(uris, kk.URI) {
+			keks = append(keks, kk)
+		}
+	}
+	return keks
+}
+
+func (k *key) rewrapper(drop []*kek, to Form) (*Rewrapper, error) {
+	r := &Rewrapper{key: k, to: to}
+	r.peers = []*Rewrapper{r}
+	for _, kk := range k.keks {
+		if hasKEK(drop, kk) {
+			r.dropped = append(r.dropped, kk)
+		} else {
 			r.targets = append(r.targets, kk)
 		}
 	}
@@ -69,7 +84,7 @@ func (k *key) rewrapper(drop []string, to Form) (*Rewrapper, error) {
 		return nil, fmt.Errorf("rewrap: key %q would have no KEK left", k.name)
 	}
 	var errs [3]error
-	r.done, errs[0] = lru2.New[[32]byte, []byte](rewrappedRecords)
+	r.done, errs[0] = lru2.New[[32]byte, envelope.Record](rewrappedRecords)
 	r.fetched, errs[1] = lru2.New[envelope.KeyID, *envelope.Record](rewrappedRecords)
 	r.counted, errs[2] = lru2.New[[32]byte, struct{}](rewrappedRecords)
 	return r, errors.Join(errs[:]...)
@@ -84,7 +99,7 @@ func (k *key) names(uri string) bool {
 type Wrapping uint8
 
 const (
-	Current   Wrapping = iota // by the key's KEKs and no other, and in its place: nothing to do
+	Current   Wrapping = iota // by the key's KEKs and no dropped one, and in its place: nothing to do
 	Outdated                  // some KEK of the key can unwrap it, and its record is to change, or its place
 	Unrelated                 // no KEK of the key wrapped it
 	Elsewhere                 // by id, and its record is not at hand: in a store or the policy, under the KEKs that it has
@@ -94,25 +109,16 @@ func (r *Rewrapper) look(wraps []envelope.Wrap) Wrapping {
 	if len(r.key.candidates(wraps)) == 0 {
 		return Unrelated
 	}
-	if len(wraps) != len(r.targets) {
-		return Outdated
-	}
-	for _, kk := range r.targets {
+	targets, dropped := r.wants(wraps)
+	for _, kk := range targets {
 		if wrapBy(wraps, kk) == nil {
 			return Outdated
 		}
 	}
-	return Current
-}
-
-// wrapBy returns kk's wrap among wraps, or nil.
-func wrapBy(wraps []envelope.Wrap, kk *kek) *envelope.Wrap {
-	for i := range wraps {
-		if wraps[i].Kind == kk.KindID && wraps[i].KEK == kk.ref {
-			return &wraps[i]
-		}
+	if slices.ContainsFunc(dropped, func(kk *kek) bool { return wrapBy(wraps, kk) != nil }) {
+		return Outdated
 	}
-	return nil
+	return Current
 }
 
 // A parsed is an envelope with its record, from wherever it is.
@@ -170,14 +176,14 @@ func (r *Rewrapper) Rewrap(ctx context.Context, dst, text []byte) ([]byte, Wrapp
 		return append(dst, text...), p.what, nil
 	}
 	fresh, ok := r.done.Get(p.record.Commitment)
-	if !ok {
+	if !ok || len(kept(p.record.Wraps, fresh.Wraps, r.dropped)) > 0 {
 		if fresh, err = r.use(ctx, p.record, r.place); err != nil {
 			return dst, p.what, err
 		}
 		r.done.Add(p.record.Commitment, fresh)
 	}
-	if p.Record = fresh; r.to == ByID {
-		p.Record = nil
+	if p.Record = nil; r.to != ByID {
+		p.Record = envelope.AppendRecord(nil, fresh)
 	}
 	return envelope.Append(dst, p.Header, p.payload), p.what, nil
 }

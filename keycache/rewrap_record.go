@@ -2,6 +2,7 @@ package keycache
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -20,7 +21,7 @@ const (
 
 // use has f make something of the renewed record of a data key, and records the use of that
 // before anybody sees what came of it.
-func (r *Rewrapper) use(ctx context.Context, old *envelope.Record, f func(context.Context, envelope.Record) error) ([]byte, error) {
+func (r *Rewrapper) use(ctx context.Context, old *envelope.Record, f func(context.Context, envelope.Record) error) (envelope.Record, error) {
 	k, began := r.key, time.Now()
 	fresh, err := r.renew(ctx, old)
 	if err == nil {
@@ -40,14 +41,12 @@ func (r *Rewrapper) use(ctx context.Context, old *envelope.Record, f func(contex
 	if full := k.cache.recorder.Record(&x, []keyuse.Use{use}, keyuse.Reservation{}); full != nil && err == nil {
 		err = &Error{Reason: AuditFull, Key: k.name, Err: full}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return envelope.AppendRecord(nil, fresh), nil
+	return fresh, err
 }
 
-// renew returns the record of a data key with the wraps that the key asks for, each of
-// them proven or new: one that is kept may be all that is left once another KEK is gone.
+// renew returns the record of a data key with the wraps that its owners ask for, each of
+// them proven or new: one that stays may be all that is left once another KEK is gone.
+// Wraps of KEKs that nobody names or drops stay as they are.
 func (r *Rewrapper) renew(ctx context.Context, old *envelope.Record) (envelope.Record, error) {
 	secret, by, err := r.prove(ctx, old)
 	if err != nil {
@@ -55,15 +54,17 @@ func (r *Rewrapper) renew(ctx context.Context, old *envelope.Record) (envelope.R
 	}
 	defer secret.Destroy()
 	fresh := envelope.Record{Commitment: old.Commitment}
-	for _, kk := range r.targets {
+	targets, dropped := r.wants(old.Wraps)
+	for _, kk := range targets {
 		w := wrapBy(old.Wraps, kk)
-		if kk != by {
+		if !sameKEK(kk, by) {
 			if w, err = r.wrap(ctx, kk, w, secret, old.Commitment); err != nil {
 				return envelope.Record{}, err
 			}
 		}
 		fresh.Wraps = append(fresh.Wraps, *w)
 	}
+	fresh.Wraps = append(fresh.Wraps, kept(old.Wraps, fresh.Wraps, dropped)...)
 	if err := fresh.Check(); err != nil {
 		return envelope.Record{}, &hsm.Error{Class: hsm.Misconfigured, Operation: opRewrap, Err: err}
 	}
@@ -106,7 +107,8 @@ func (r *Rewrapper) wrap(ctx context.Context, kk *kek, w *envelope.Wrap, secret 
 }
 
 // place puts the record into the key's store, where envelopes are to be by id. One that is there already
-// has to be of the same data key; if it is outdated, it gives way, and else it has to open.
+// has to be of the same data key; if it is outdated, it gives way to one that has its other wraps
+// too, and else it has to open.
 func (r *Rewrapper) place(ctx context.Context, fresh envelope.Record) error {
 	if r.to != ByID {
 		return nil
@@ -116,7 +118,11 @@ func (r *Rewrapper) place(ctx context.Context, fresh envelope.Record) error {
 		return &hsm.Error{Class: hsm.Corrupt, Provider: "store", Operation: "put", Err: errRecord}
 	}
 	if err == nil && r.look(there.Wraps) == Outdated {
-		there, err = r.key.shelf.replace(ctx, there, fresh)
+		_, dropped := r.wants(there.Wraps)
+		fresh.Wraps = append(slices.Clone(fresh.Wraps), kept(there.Wraps, fresh.Wraps, dropped)...)
+		if err = fresh.Check(); err == nil {
+			there, err = r.key.shelf.replace(ctx, there, fresh)
+		}
 	}
 	if err != nil || equal(there, fresh) {
 		return err

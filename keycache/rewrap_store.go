@@ -26,33 +26,55 @@ type StoreRewrapper struct {
 // unwrap, but are not to wrap any more, of whichever keys have them.
 func (c *Cache) StoreRewrappers(drop []string) ([]*StoreRewrapper, error) {
 	var all []*StoreRewrapper
-	known := map[string]bool{}
+	dropped, err := c.dropped(drop)
+	if err != nil {
+		return nil, err
+	}
 	for _, k := range c.sorted() {
 		if k.shelf == nil {
 			continue
 		}
-		r, err := k.rewrapper(drop, AnyForm)
+		r, err := k.rewrapper(dropped, AnyForm)
 		if err != nil {
 			return nil, err
-		}
-		for _, uri := range drop {
-			known[uri] = known[uri] || k.names(uri)
 		}
 		i := slices.IndexFunc(all, func(w *StoreRewrapper) bool { return w.store == k.shelf.Store })
 		if i < 0 {
 			i, all = len(all), append(all, &StoreRewrapper{store: k.shelf.Store})
 		}
-		all[i].keys = append(all[i].keys, r)
-	}
-	for _, uri := range drop {
-		if !known[uri] {
-			return nil, fmt.Errorf("rewrap: no key with a store has the KEK %s", uri)
-		}
+		all[i].add(r)
 	}
 	if len(all) == 0 {
 		return nil, errors.New("rewrap: no key of the policy has a store")
 	}
 	return all, nil
+}
+
+// dropped returns the KEKs of those URIs that keys with a store have.
+func (c *Cache) dropped(uris []string) (keks []*kek, err error) {
+	for _, uri := range uris {
+		known := false
+		for _, k := range c.keys {
+			if k.shelf != nil && k.names(uri) {
+				known, keks = true, addKEKs(keks, k.called([]string{uri}))
+			}
+		}
+		if !known {
+			return nil, fmt.Errorf("rewrap: no key with a store has the KEK %s: a run knows its wraps only while the policy names it", uri)
+		}
+	}
+	return keks, nil
+}
+
+// add adds a key that keeps records in the store. Keys of one key context may own
+// each other's records.
+func (w *StoreRewrapper) add(r *Rewrapper) {
+	for _, other := range w.keys {
+		if other.key.context.Equal(r.key.context) {
+			other.peers, r.peers = append(other.peers, r), append(r.peers, other)
+		}
+	}
+	w.keys = append(w.keys, r)
 }
 
 // Keys returns the names of the keys that keep records in the store.
@@ -130,8 +152,7 @@ func (w *StoreRewrapper) renew(ctx context.Context, record envelope.Record) (*Re
 		if r.look(record.Wraps) == Unrelated {
 			continue
 		}
-		var fresh envelope.Record
-		_, err := r.use(ctx, &record, func(_ context.Context, f envelope.Record) error { fresh = f; return nil })
+		fresh, err := r.use(ctx, &record, func(context.Context, envelope.Record) error { return nil })
 		if err == nil {
 			return r, fresh, nil
 		}

@@ -51,8 +51,9 @@ func (r *Rewrapper) survey(record *envelope.Record, what Wrapping) Survey {
 	}
 	r.counted.Add(record.Commitment, struct{}{})
 	s.Calls = 1
-	for _, kk := range r.targets {
-		if kk != by {
+	targets, _ := r.wants(record.Wraps)
+	for _, kk := range targets {
+		if !sameKEK(kk, by) {
 			s.Calls++
 		}
 	}
