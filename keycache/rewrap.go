@@ -24,6 +24,12 @@ const (
 	ByID                // by id: the record is in the key's store
 )
 
+// RewrapOptions say what a run does besides wrapping by the KEKs that a key names.
+type RewrapOptions struct {
+	Drop  []string // URIs of KEKs that still unwrap, but are not to wrap any more
+	Renew bool     // have every KEK wrap again, by its newest version
+}
+
 // A Rewrapper replaces the wrapped-key records of envelopes: their data keys are
 // unwrapped by a KEK of the key that can, and wrapped by those that the key names now.
 // It moves records between envelopes and the key's store too. No value is opened, and no
@@ -34,6 +40,7 @@ type Rewrapper struct {
 	dropped []*kek       // of the key
 	peers   []*Rewrapper // of the keys that may own the same records; itself among them
 	to      Form
+	renewal bool
 	done    *lru2.Cache[[32]byte, envelope.Record]        // new record by commitment
 	fetched *lru2.Cache[envelope.KeyID, *envelope.Record] // what the store has; nil where it has none
 	counted *lru2.Cache[[32]byte, struct{}]               // whose calls Survey has counted
@@ -41,8 +48,7 @@ type Rewrapper struct {
 }
 
 // Rewrapper returns one for the key of that name, whose envelopes take the form to.
-// drop names KEK URIs that still unwrap, but are not to wrap any more.
-func (c *Cache) Rewrapper(name string, drop []string, to Form) (*Rewrapper, error) {
+func (c *Cache) Rewrapper(name string, to Form, o RewrapOptions) (*Rewrapper, error) {
 	k := c.keys[name]
 	switch {
 	case k == nil:
@@ -52,12 +58,12 @@ func (c *Cache) Rewrapper(name string, drop []string, to Form) (*Rewrapper, erro
 	case to != AnyForm && k.shelf == nil:
 		return nil, fmt.Errorf("rewrap: key %q has no store: add one to the key, as store: dir:PATH", name)
 	}
-	for _, uri := range drop {
+	for _, uri := range o.Drop {
 		if !k.names(uri) {
 			return nil, fmt.Errorf("rewrap: key %q has no KEK %s", name, uri)
 		}
 	}
-	return k.rewrapper(k.called(drop), to)
+	return k.rewrapper(k.called(o.Drop), to, o.Renew)
 }
 
 // called returns the KEKs of k that have one of those URIs.
@@ -70,8 +76,8 @@ func (k *key) called(uris []string) (keks []*kek) {
 	return keks
 }
 
-func (k *key) rewrapper(drop []*kek, to Form) (*Rewrapper, error) {
-	r := &Rewrapper{key: k, to: to}
+func (k *key) rewrapper(drop []*kek, to Form, renewal bool) (*Rewrapper, error) {
+	r := &Rewrapper{key: k, to: to, renewal: renewal}
 	r.peers = []*Rewrapper{r}
 	for _, kk := range k.keks {
 		if hasKEK(drop, kk) {
@@ -108,6 +114,9 @@ const (
 func (r *Rewrapper) look(wraps []envelope.Wrap) Wrapping {
 	if len(r.key.candidates(wraps)) == 0 {
 		return Unrelated
+	}
+	if r.renewal {
+		return Outdated
 	}
 	targets, dropped := r.wants(wraps)
 	for _, kk := range targets {

@@ -9,7 +9,7 @@ import (
 // rewrapper returns one of r's key, and a function that rewraps one envelope.
 func (r *rig) rewrapper(to Form, drop ...string) (*Rewrapper, func(text []byte, want Wrapping) []byte) {
 	r.t.Helper()
-	w, err := r.Rewrapper("k", drop, to)
+	w, err := r.Rewrapper("k", to, RewrapOptions{Drop: drop})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestMoveRefuses(t *testing.T) {
 	r := newRig(t, keyOf(m), Options{})
 	defer r.end()
 	for _, to := range []Form{Inline, ByID} {
-		if _, err := r.Rewrapper("k", nil, to); err == nil {
+		if _, err := r.Rewrapper("k", to, RewrapOptions{}); err == nil {
 			t.Error("a key without a store: no error")
 		}
 	}
@@ -234,7 +234,7 @@ func TestMoveRefuses(t *testing.T) {
 	pinned.Record = record
 	p := newRig(t, pinned, Options{})
 	defer p.end()
-	if _, err := p.Rewrapper("k", nil, Inline); err == nil {
+	if _, err := p.Rewrapper("k", Inline, RewrapOptions{}); err == nil {
 		t.Error("a pinned key: no error")
 	}
 }

@@ -57,10 +57,14 @@ func (r *Rewrapper) renew(ctx context.Context, old *envelope.Record) (envelope.R
 	targets, dropped := r.wants(old.Wraps)
 	for _, kk := range targets {
 		w := wrapBy(old.Wraps, kk)
-		if !sameKEK(kk, by) {
-			if w, err = r.wrap(ctx, kk, w, secret, old.Commitment); err != nil {
-				return envelope.Record{}, err
-			}
+		switch {
+		case r.renewal:
+			w, err = r.wrapAgain(ctx, kk, secret, old.Commitment)
+		case !sameKEK(kk, by):
+			w, err = r.wrap(ctx, kk, w, secret, old.Commitment)
+		}
+		if err != nil {
+			return envelope.Record{}, err
 		}
 		fresh.Wraps = append(fresh.Wraps, *w)
 	}
@@ -86,24 +90,42 @@ func (r *Rewrapper) prove(ctx context.Context, old *envelope.Record) (*hsm.Secre
 	return nil, nil, first
 }
 
-// wrap returns kk's wrap of secret: w, if that is one, else a new one.
+// wrap returns kk's wrap of secret: w, if w is one, else a new one.
 func (r *Rewrapper) wrap(ctx context.Context, kk *kek, w *envelope.Wrap, secret *hsm.Secret, commitment [32]byte) (*envelope.Wrap, error) {
-	c := r.key.cache
 	if w != nil {
-		again, err := r.key.unwrapBy(ctx, candidate{kk, w.Wrapped}, commitment, unwrapping, c.timeout, trace.SpanContext{})
-		if err == nil {
-			again.Destroy()
-		}
-		if hsm.ClassOf(err) != hsm.Corrupt {
+		if err := r.opens(ctx, kk, w, commitment); hsm.ClassOf(err) != hsm.Corrupt {
 			return w, err
 		}
 	}
-	fresh := &envelope.Wrap{Kind: kk.KindID, KEK: kk.ref}
+	return r.wrapNew(ctx, kk, secret)
+}
+
+// wrapAgain returns a new wrap of secret by kk's newest version. The wrap is proven,
+// since it takes the place of one that opens.
+func (r *Rewrapper) wrapAgain(ctx context.Context, kk *kek, secret *hsm.Secret, commitment [32]byte) (*envelope.Wrap, error) {
+	w, err := r.wrapNew(ctx, kk, secret)
+	if err != nil {
+		return nil, err
+	}
+	return w, r.opens(ctx, kk, w, commitment)
+}
+
+func (r *Rewrapper) wrapNew(ctx context.Context, kk *kek, secret *hsm.Secret) (*envelope.Wrap, error) {
+	c, w := r.key.cache, &envelope.Wrap{Kind: kk.KindID, KEK: kk.ref}
 	err := c.call(ctx, kk, wrapping, c.timeout, trace.SpanContext{}, func(ctx context.Context) (err error) {
-		fresh.Wrapped, err = kk.Provider.WrapDataKey(ctx, secret, r.key.context)
+		w.Wrapped, err = kk.Provider.WrapDataKey(ctx, secret, r.key.context)
 		return err
 	})
-	return fresh, err
+	return w, err
+}
+
+// opens proves that w unwraps to the data key of that commitment.
+func (r *Rewrapper) opens(ctx context.Context, kk *kek, w *envelope.Wrap, commitment [32]byte) error {
+	secret, err := r.key.unwrapBy(ctx, candidate{kk, w.Wrapped}, commitment, unwrapping, r.key.cache.timeout, trace.SpanContext{})
+	if err == nil {
+		secret.Destroy()
+	}
+	return err
 }
 
 // place puts the record into the key's store, where envelopes are to be by id. One that is there already

@@ -22,11 +22,11 @@ type StoreRewrapper struct {
 	keys  []*Rewrapper // that keep records there, by name
 }
 
-// StoreRewrappers returns one for each store of the keys. drop names KEK URIs that still
-// unwrap, but are not to wrap any more, of whichever keys have them.
-func (c *Cache) StoreRewrappers(drop []string) ([]*StoreRewrapper, error) {
+// StoreRewrappers returns one for each store of the keys. A KEK that is dropped is dropped
+// from every key that has it.
+func (c *Cache) StoreRewrappers(o RewrapOptions) ([]*StoreRewrapper, error) {
 	var all []*StoreRewrapper
-	dropped, err := c.dropped(drop)
+	dropped, err := c.dropped(o.Drop)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (c *Cache) StoreRewrappers(drop []string) ([]*StoreRewrapper, error) {
 		if k.shelf == nil {
 			continue
 		}
-		r, err := k.rewrapper(dropped, AnyForm)
+		r, err := k.rewrapper(dropped, AnyForm, o.Renew)
 		if err != nil {
 			return nil, err
 		}

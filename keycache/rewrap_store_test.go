@@ -16,7 +16,7 @@ import (
 // rewrapStore renews every record in the one store of r's keys, and counts how that went.
 func (r *rig) rewrapStore(drop ...string) map[Wrapping]int {
 	r.t.Helper()
-	all, err := r.StoreRewrappers(drop)
+	all, err := r.StoreRewrappers(RewrapOptions{Drop: drop})
 	if err != nil || len(all) != 1 {
 		r.t.Fatalf("%d stores, %v", len(all), err)
 	}
@@ -193,7 +193,7 @@ func TestRewrapStoreMeetsAnother(t *testing.T) {
 	r.rewrapStore() // third joins
 	r.end()
 	r = newRig(t, keyOf(fresh, old), storing(s, true))
-	all, err := r.StoreRewrappers(nil)
+	all, err := r.StoreRewrappers(RewrapOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestRewrapStoreFails(t *testing.T) {
 	before := s.keys[id]
 	r := newRig(t, keyOf(fresh, old), storing(s, true))
 	defer r.end()
-	all, err := r.StoreRewrappers([]string{"mem:old"})
+	all, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:old"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,15 +243,15 @@ func TestRewrapStoreFails(t *testing.T) {
 	forged := envelope.Record{Commitment: before.Commitment, Wraps: []envelope.Wrap{{Kind: 200, KEK: old.kek().Ref(), Wrapped: []byte("x")}}}
 	_, err = all[0].Rewrap(t.Context(), forged)
 	r.wantReason(err, OpenFailed)
-	if _, err := r.StoreRewrappers([]string{"mem:other"}); err == nil {
+	if _, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:other"}}); err == nil {
 		t.Error("a KEK that no key has: no error")
 	}
-	if _, err := r.StoreRewrappers([]string{"mem:old", "mem:new"}); err == nil {
+	if _, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:old", "mem:new"}}); err == nil {
 		t.Error("no KEK left: no error")
 	}
 	without := newRig(t, keyOf(old), Options{})
 	defer without.end()
-	if _, err := without.StoreRewrappers(nil); err == nil {
+	if _, err := without.StoreRewrappers(RewrapOptions{}); err == nil {
 		t.Error("no key with a store: no error")
 	}
 }
@@ -264,7 +264,7 @@ func TestRewrapStoreSurvey(t *testing.T) {
 	asked := old.unwraps.Load()
 	r := newRig(t, keyOf(fresh, old), storing(s, true))
 	defer r.end()
-	all, err := r.StoreRewrappers([]string{"mem:old"})
+	all, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:old"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ func TestRewrap(t *testing.T) {
 	old, fresh := newKMS("old"), newKMS("new")
 	texts := foreign(t, 3, "v", old)
 	r := newRig(t, keyOf(fresh, old), Options{})
-	w, err := r.Rewrapper("k", []string{"mem:old"}, AnyForm)
+	w, err := r.Rewrapper("k", AnyForm, RewrapOptions{Drop: []string{"mem:old"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestRewrapSurvey(t *testing.T) {
 	old, fresh := newKMS("old"), newKMS("new")
 	texts := foreign(t, 2, "v", old)
 	r := newRig(t, keyOf(fresh, old), Options{})
-	w, err := r.Rewrapper("k", []string{"mem:old"}, AnyForm)
+	w, err := r.Rewrapper("k", AnyForm, RewrapOptions{Drop: []string{"mem:old"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,14 +95,14 @@ func TestRewrapRefuses(t *testing.T) {
 	r := newRig(t, keyOf(m), Options{})
 	defer r.end()
 	for name, drop := range map[string][]string{"nope": nil, "k": {"mem:a"}} {
-		if _, err := r.Rewrapper(name, drop, AnyForm); err == nil {
+		if _, err := r.Rewrapper(name, AnyForm, RewrapOptions{Drop: drop}); err == nil {
 			t.Errorf("%s %v: no error", name, drop)
 		}
 	}
-	if _, err := r.Rewrapper("k", []string{"mem:x"}, AnyForm); err == nil {
+	if _, err := r.Rewrapper("k", AnyForm, RewrapOptions{Drop: []string{"mem:x"}}); err == nil {
 		t.Error("a KEK that is not there: no error")
 	}
-	w, err := r.Rewrapper("k", nil, AnyForm)
+	w, err := r.Rewrapper("k", AnyForm, RewrapOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestRewrapDenied(t *testing.T) {
 	old, fresh := newKMS("old"), newKMS("new")
 	text := foreign(t, 1, "v", old)[0]
 	r := newRig(t, keyOf(fresh, old), Options{})
-	w, err := r.Rewrapper("k", nil, AnyForm)
+	w, err := r.Rewrapper("k", AnyForm, RewrapOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -135,7 +135,7 @@ func TestRewrapKeepsOtherWraps(t *testing.T) {
 	x, y, fresh, s := newKMS("x"), newKMS("y"), newKMS("fresh"), newShop()
 	text := foreign(t, 1, "v", x, y)[0]
 	inline := newRig(t, keyOf(fresh, x), Options{})
-	w, err := inline.Rewrapper("k", []string{"mem:x"}, AnyForm)
+	w, err := inline.Rewrapper("k", AnyForm, RewrapOptions{Drop: []string{"mem:x"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,11 @@ import (
 type rewrapOptions struct {
 	config, key, to, reseal, in, out string
 	drop                             []string
-	stores, dryRun, keepGoing        bool
+	stores, dryRun, keepGoing, renew bool
+}
+
+func (o *rewrapOptions) options() keycache.RewrapOptions {
+	return keycache.RewrapOptions{Drop: o.drop, Renew: o.renew}
 }
 
 func newRewrap() *cobra.Command {
@@ -45,8 +49,14 @@ A KEK that is to go stays in the policy until this has run, and is named by --dr
   sealmesh rewrap -c policy.yaml --drop awskms:///arn:…:key/old --in dump.ndjson --out new.ndjson
   sealmesh rewrap -c policy.yaml --drop awskms:///arn:…:key/old --stores
 
-Then it leaves the policy of every sealmesh, and "rewrap --stores --dry-run" under the
-new policy says whether a record still needs it: "of other keys", or "wrapped by others".
+A record keeps every wrap that --drop does not name, also those by KEKs that the
+policy does not name. Where several keys of one context share a store, each record
+gets the KEKs of all that may own it. So run --drop once more, with the policy that
+still names the old KEK, when no sealmesh names it any more.
+
+--renew has every KEK wrap each data key again, by its newest version, as is right
+after a key version of Vault, Google Cloud or Azure was rotated and before the old
+version is disabled. Each new wrap is opened once before it takes the old one's place.
 
 With --in and --out a job that was stopped, even killed, goes on where it was. One from
 standard input to standard output does not: its output is not to be used. --stores is begun
@@ -66,6 +76,7 @@ what could not be (--keep-going).`,
 	f := c.Flags()
 	f.StringVar(&opt.key, "key", "", "key of the policy (default: its only one)")
 	f.StringArrayVar(&opt.drop, "drop", nil, "KEK URI that unwraps, but is not to wrap any more")
+	f.BoolVar(&opt.renew, "renew", false, "have every KEK wrap again, by its newest version")
 	f.StringVar(&opt.to, "to", "", "form that envelopes take: inline or by-id (default: the one they have)")
 	f.BoolVar(&opt.stores, "stores", false, "renew the records in the stores of all keys, in place of envelopes")
 	f.StringVar(&opt.reseal, "reseal", "", "tag under which values are opened and sealed again")
@@ -85,7 +96,9 @@ func (o *rewrapOptions) check() error {
 	case !known:
 		return fmt.Errorf("--to %q: use inline or by-id", o.to)
 	case o.stores && (o.in != "" || o.out != "" || o.key != "" || o.reseal != "" || o.to != ""):
-		return errors.New("--stores goes with --drop, --dry-run and --keep-going only")
+		return errors.New("--stores goes with --drop, --renew, --dry-run and --keep-going only")
+	case o.reseal != "" && (o.renew || len(o.drop) > 0):
+		return errors.New("--reseal goes with neither --drop nor --renew: a value that is sealed again takes the present data key")
 	case o.reseal != "" && o.to != "":
 		return errors.New("--reseal and --to do not go together: what is sealed anew takes the form that its key has")
 	case (o.in == "") != (o.out == "") && !o.dryRun:
@@ -137,7 +150,7 @@ func changer(opt rewrapOptions, p *policy.Policy, c *keycache.Cache, tally *cens
 		}
 		name = p.Keys[0].Name
 	}
-	w, err := c.Rewrapper(name, opt.drop, forms[opt.to])
+	w, err := c.Rewrapper(name, forms[opt.to], opt.options())
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ type storesJob struct {
 }
 
 func rewrapStores(ctx context.Context, opt rewrapOptions, c *keycache.Cache, tally *census, stderr io.Writer) error {
-	all, err := c.StoreRewrappers(opt.drop)
+	all, err := c.StoreRewrappers(opt.options())
 	if err != nil {
 		return err
 	}
