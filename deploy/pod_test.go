@@ -46,8 +46,8 @@ func TestPod(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	listen, operations := envoytest.Addresses(t)
-	envoyAdmin, admin := envoytest.Addresses(t)
-	replace := strings.NewReplacer("/run/sealmesh", dir, "/var/lib/sealmesh", dir, "127.0.0.1:9901", admin)
+	envoyAdmin, metricsAddress := envoytest.Addresses(t)
+	replace := strings.NewReplacer("/run/sealmesh", dir, "/var/lib/sealmesh", dir, "127.0.0.1:9464", metricsAddress)
 	text := replace.Replace(read(t, "policy.yaml"))
 	binary := buildAsImage(t, dir)
 	env := map[string]string{"SEALMESH_KEK": "local:kek"}
@@ -64,8 +64,8 @@ func TestPod(t *testing.T) {
 		switch c.Name {
 		case "upstream":
 			moveTo(t, at, strings.TrimPrefix(app.URL, "http://"))
-		case "sealmesh_admin":
-			moveTo(t, at, admin)
+		case "sealmesh_metrics":
+			moveTo(t, at, metricsAddress)
 		}
 	}
 	b.Admin = &bootstrapv3.Admin{Address: address(t, envoyAdmin)}

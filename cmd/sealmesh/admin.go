@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -19,69 +16,62 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
-// admin serves operators on a loopback address or a unix socket. Whoever reaches
-// it may drop data keys, so it is never opened to a network.
+// admin serves operators: what there is to read by metrics, and that and the rest
+// by admin. Whoever reaches the latter may drop data keys, so it is this user's
+// alone, or this host's where the policy insists, and never a network's.
 type admin struct {
 	reload   *reloader
 	recorder *keyuse.Recorder
 	ready    *health.Server
 }
 
-// startAdmin serves a until the returned function is called. What it does ends with
-// ctx. An empty address serves nothing.
-func startAdmin(ctx context.Context, addr string, a *admin, log *slog.Logger) (stop func(), err error) {
-	if addr == "" {
-		return func() {}, nil
-	}
-	if !strings.Contains(addr, "://") {
-		addr = "tcp://" + addr
-	}
-	l, err := listen(addr)
+// start serves a at the addresses of the policy until the returned function is
+// called. What it does ends with ctx.
+func (a *admin) start(ctx context.Context) (stop func(), err error) {
+	p, log := a.reload.server.Runtime().Policy(), a.reload.log
+	stopAdmin, err := serveHTTP("admin", p.Admin, adminMode, a.handler(ctx), log)
 	if err != nil {
-		return nil, fmt.Errorf("admin: %w", err)
+		return nil, err
 	}
-	srv := &http.Server{
-		// A page in a browser on this host may reach the port too: it may not post.
-		Handler:           http.NewCrossOriginProtection().Handler(a.handler(ctx)),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       5 * time.Second,
-		WriteTimeout:      time.Minute, // a reload may have to wait for a KMS
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	stopMetrics, err := serveHTTP("metrics", p.Metrics, socketMode, a.observable(), log)
+	if err != nil {
+		stopAdmin()
+		return nil, err
 	}
-	go func() {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("admin", "error", err.Error())
-		}
-	}()
-	return func() {
-		end, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		if srv.Shutdown(end) != nil {
-			_ = srv.Close()
-		}
-	}, nil
+	return func() { stopMetrics(); stopAdmin() }, nil
 }
 
-func (a *admin) handler(ctx context.Context) http.Handler {
+// observable serves what may be read by whoever may reach metrics: no secret is in
+// it, and nothing can be changed by it.
+func (a *admin) observable() *http.ServeMux {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(newCollector(a), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", a.readyz)
-	mux.HandleFunc("GET /config", a.config)
-	mux.HandleFunc("GET /keys", a.keys)
-	mux.HandleFunc("POST /keys/flush", a.flush)
+	return mux
+}
+
+func (a *admin) handler(ctx context.Context) http.Handler {
+	operate := http.NewServeMux()
+	operate.HandleFunc("GET /config", a.config)
+	operate.HandleFunc("GET /keys", a.keys)
+	operate.HandleFunc("POST /keys/flush", a.flush)
 	// A client that hangs up does not take back what it asked for.
-	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, _ *http.Request) {
+	operate.HandleFunc("POST /reload", func(w http.ResponseWriter, _ *http.Request) {
 		if err := a.reload.reload(ctx); err != nil {
 			http.Error(w, message(err), http.StatusUnprocessableEntity)
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux, observable := http.NewServeMux(), a.observable()
+	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
+		mux.Handle(path, observable)
+	}
+	private := strings.HasPrefix(a.reload.server.Runtime().Policy().Admin, "unix://")
+	mux.Handle("/", logged(guarded(operate, private), a.reload.log))
 	return mux
 }
 

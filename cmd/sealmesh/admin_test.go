@@ -4,11 +4,16 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"github.com/sealmesh/sealmesh/hsm/local"
+	"github.com/sealmesh/sealmesh/proxy/envoytest"
 )
 
 // Metrics are what Prometheus wants them to be: each has a help text, a type and a name
@@ -120,6 +125,111 @@ func TestAdminMethods(t *testing.T) {
 	}
 	if status, _ := s.post("/nowhere"); status != http.StatusNotFound {
 		t.Error("what is not there is there")
+	}
+}
+
+// The admin socket is its user's alone, and the log says which process changed what.
+func TestAdminPeer(t *testing.T) {
+	s := serveAlone(t, testPolicy, stackOptions{})
+	socket := filepath.Join(s.dir, "admin.sock")
+	info, err := os.Stat(socket)
+	must(t, err)
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v", info.Mode())
+	}
+	flush := exec.Command("sealmesh", "admin", "flush", "main", "--address", "unix://"+socket)
+	if out, err := flush.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	s.logged(fmt.Sprintf(`"path":"/keys/flush","status":204,"peer":{"pid":%d,"uid":%d,"gid":%d}`,
+		flush.ProcessState.Pid(), os.Getuid(), os.Getgid()), 1)
+	if status, _ := s.post("/keys/flush?key=nobody"); status != http.StatusNotFound {
+		t.Errorf("status %d", status)
+	}
+	s.logged(`"path":"/keys/flush","status":404,"peer":{"pid":`, 1)
+	out, err := exec.Command("sealmesh", "admin", "flush", "nobody", "--address", "unix://"+socket).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), `404 Not Found: there is no key "nobody"`) {
+		t.Errorf("%v: %s", err, out)
+	}
+	out, err = exec.Command("sealmesh", "admin", "keys", "--address", "unix://"+socket).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), `"name": "main"`) {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// The metrics address answers what may be read, and nothing else; on TCP the admin
+// address answers nobody whom a browser's page or another's DNS name sent.
+func TestMetricsAndAdminOnTCP(t *testing.T) {
+	admin, metrics := envoytest.Addresses(t)
+	policy := strings.Replace(testPolicy, "admin: unix://${STACK_DIR}/admin.sock\nmetrics: none", "admin: "+admin+"\nmetrics: "+metrics, 1)
+	s := serveAlone(t, policy, stackOptions{ready: "http://" + metrics + "/readyz"})
+	s.logged(`every local user can reach \"admin\" and drop data keys`, 1)
+	for _, c := range []struct {
+		method, url, host string
+		header            []string
+		status            int
+	}{
+		{method: "GET", url: metrics + "/metrics", status: 200},
+		{method: "HEAD", url: metrics + "/healthz", status: 200},
+		{method: "GET", url: metrics + "/readyz", host: "rebound.example", status: 200},
+		{method: "POST", url: metrics + "/readyz", status: 405},
+		{method: "GET", url: metrics + "/keys", status: 404},
+		{method: "GET", url: metrics + "/config", status: 404},
+		{method: "POST", url: metrics + "/keys/flush", status: 404},
+		{method: "POST", url: metrics + "/reload", status: 404},
+		{method: "GET", url: admin + "/metrics", host: "10.1.2.3:9902", status: 200},
+		{method: "GET", url: admin + "/keys", status: 200},
+		{method: "GET", url: admin + "/keys", host: "localhost:1", status: 200},
+		{method: "GET", url: admin + "/keys", host: "[::1]", status: 200},
+		{method: "GET", url: admin + "/keys", host: "rebound.example", status: 403},
+		{method: "GET", url: admin + "/config", host: "127.0.0.1.rebound.example:9901", status: 403},
+		{method: "GET", url: admin + "/keys", header: []string{"Origin", "http://evil.example"}, status: 403},
+		{method: "GET", url: admin + "/keys", header: []string{"Origin", "null"}, status: 403},
+		{method: "POST", url: admin + "/keys/flush", host: "rebound.example", status: 403},
+		{method: "POST", url: admin + "/keys/flush", header: []string{"Origin", "http://evil.example"}, status: 403},
+		{method: "POST", url: admin + "/keys/flush", header: []string{"Sec-Fetch-Site", "same-site"}, status: 403},
+		{method: "POST", url: admin + "/keys/flush", header: []string{"Origin", "http://" + admin}, status: 204},
+		{method: "POST", url: admin + "/keys/flush", status: 204},
+	} {
+		req, err := http.NewRequest(c.method, "http://"+c.url, nil)
+		must(t, err)
+		req.Host = c.host
+		for i := 0; i < len(c.header); i += 2 {
+			req.Header.Set(c.header[i], c.header[i+1])
+		}
+		resp, err := edge.RoundTrip(req)
+		must(t, err)
+		_ = resp.Body.Close()
+		if resp.StatusCode != c.status {
+			t.Errorf("%s %s as %q %v: %d, want %d", c.method, c.url, c.host, c.header, resp.StatusCode, c.status)
+		}
+	}
+	s.logged(`"path":"/keys/flush","status":403,"peer":"127.0.0.1:`, 3)
+	s.logged(`"path":"/keys/flush","status":204,"peer":"127.0.0.1:`, 2)
+}
+
+// A second sealmesh on one host, and a folder that is not there, end the start with
+// what to write.
+func TestAddressTaken(t *testing.T) {
+	admin, metrics := envoytest.Addresses(t)
+	policy := strings.Replace(testPolicy, "metrics: none", "metrics: "+metrics, 1)
+	s := serveAlone(t, policy, stackOptions{})
+	dir := t.TempDir()
+	must(t, local.Create(filepath.Join(dir, "kek")))
+	for _, c := range []struct{ admin, metrics, want string }{
+		{"unix://" + dir + "/a", metrics, "metrics: listen tcp " + metrics + ": bind: address already in use; the policy may name another address (metrics: unix:///path), or none (metrics: none)"},
+		{"unix://" + s.dir + "/admin.sock", "none", "another process serves there; the policy may name another address (admin: unix:///path), or none"},
+		{"unix:///nowhere/at/all", "none", "does the folder exist, and may this user write to it?); the policy may name another address (admin: "},
+		{admin, "unix:///nowhere/at/all", "does the folder exist, and may this user write to it?); the policy may name another address (metrics: "},
+	} {
+		file := filepath.Join(dir, "policy.yaml")
+		text := strings.NewReplacer("unix://${STACK_DIR}/admin.sock", c.admin, "metrics: none", "metrics: "+c.metrics, "${STACK_DIR}", dir).Replace(testPolicy)
+		must(t, os.WriteFile(file, []byte(text), 0o600))
+		cmd := exec.Command("sealmesh", "serve", "-c", file)
+		cmd.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+s.collector.GRPC(), "OTEL_EXPORTER_OTLP_PROTOCOL=grpc")
+		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), c.want) {
+			t.Errorf("%s, %s: %v\n%s", c.admin, c.metrics, err, out)
+		}
 	}
 }
 

@@ -31,6 +31,7 @@ func twoKEKs(t *testing.T, uri, more string) string {
 	must(t, os.WriteFile(file, []byte(fmt.Sprintf(`version: 1
 listen: unix://%s/s
 admin: unix://%s/a
+metrics: none
 keys: {main: {kek: ["local:kek", %q]%s}, other: {kek: "local:kek"}}
 tags: {pii: {key: main}, too: {key: other}}
 routes: [{name: r, match: {path: /r}, request: {%s: {$.a: pii, $.b: too}}}]

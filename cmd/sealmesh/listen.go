@@ -11,11 +11,14 @@ import (
 	"time"
 )
 
-// socketMode lets the owner and the group connect: Envoy shares the group.
-const socketMode = 0o660
+// Modes of sockets: who may connect.
+const (
+	socketMode = 0o660 // the owner and the group: Envoy shares the group
+	adminMode  = 0o600 // the owner alone
+)
 
-// listen opens the address of a policy: unix:///path or tcp://host:port.
-func listen(addr string) (net.Listener, error) {
+// listen opens the address of a policy: unix:///path, with mode, or tcp://host:port.
+func listen(addr string, mode fs.FileMode) (net.Listener, error) {
 	if hostport, ok := strings.CutPrefix(addr, "tcp://"); ok {
 		return net.Listen("tcp", hostport)
 	}
@@ -23,7 +26,7 @@ func listen(addr string) (net.Listener, error) {
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}
-	l, err := listenUnix(path)
+	l, err := listenUnix(path, mode)
 	if err != nil {
 		return nil, fmt.Errorf("%w (does the folder exist, and may this user write to it?)", err)
 	}

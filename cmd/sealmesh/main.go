@@ -55,7 +55,7 @@ invalid, 4 KMS or HSM unreachable or refusing, 5 findings.`,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c, err} })
 	root.AddCommand(newServe(), newCheck(), newApply(), newInspect(), newKeys(), newRewrap(),
-		newEnvoy(), newSchema(), newDemo(), newVersion())
+		newAdmin(), newEnvoy(), newSchema(), newDemo(), newVersion())
 	return root
 }
 

@@ -137,7 +137,7 @@ func TestDrain(t *testing.T) {
 func TestAuditRequired(t *testing.T) {
 	const keys, wordy = 8, 100 // long names make long spans, so that all is full soon
 	var policy, seal strings.Builder
-	fmt.Fprintf(&policy, "version: 1\nlisten: unix://${STACK_DIR}/ext_proc.sock\nadmin: unix://${STACK_DIR}/admin.sock\n"+
+	fmt.Fprintf(&policy, "version: 1\nlisten: unix://${STACK_DIR}/ext_proc.sock\nadmin: unix://${STACK_DIR}/admin.sock\nmetrics: none\n"+
 		"audit: {spool: {dir: %s, bytes: 1MiB}}\nkeys:\n", t.TempDir())
 	tags := "tags:\n"
 	for i := range keys {
@@ -199,13 +199,13 @@ func TestSocket(t *testing.T) {
 	if info.Mode().Perm() != socketMode || info.Mode()&fs.ModeSocket == 0 {
 		t.Errorf("mode %v", info.Mode())
 	}
-	if _, err := listen("unix://" + filepath.Join(s.dir, "ext_proc.sock")); err == nil || !strings.Contains(err.Error(), "another process serves there") {
+	if _, err := listen("unix://"+filepath.Join(s.dir, "ext_proc.sock"), socketMode); err == nil || !strings.Contains(err.Error(), "another process serves there") {
 		t.Errorf("a socket in use: %v", err)
 	}
-	if _, err := listen("unix://" + s.policy); err == nil || !strings.Contains(err.Error(), "not a socket") {
+	if _, err := listen("unix://"+s.policy, socketMode); err == nil || !strings.Contains(err.Error(), "not a socket") {
 		t.Errorf("a file: %v", err)
 	}
-	if _, err := listen("unix:///nowhere/at/all"); err == nil || !strings.Contains(err.Error(), "does the folder exist") {
+	if _, err := listen("unix:///nowhere/at/all", socketMode); err == nil || !strings.Contains(err.Error(), "does the folder exist") {
 		t.Errorf("no folder: %v", err)
 	}
 }

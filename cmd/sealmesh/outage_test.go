@@ -100,6 +100,7 @@ func TestOfflineSealing(t *testing.T) {
 	s := newStack(t, stackOptions{env: awsEnv, policy: fmt.Sprintf(`version: 1
 listen: unix://${STACK_DIR}/ext_proc.sock
 admin: unix://${STACK_DIR}/admin.sock
+metrics: none
 keys: {main: {kek: %q, use: seal, cache: {soft: %v, hard: %v}}}
 tags: {pii: {key: main}}
 routes:
@@ -133,6 +134,7 @@ func (k *roughKMS) stack(t *testing.T) *stack {
 	return newStack(t, stackOptions{env: awsEnv, policy: fmt.Sprintf(`version: 1
 listen: unix://${STACK_DIR}/ext_proc.sock
 admin: unix://${STACK_DIR}/admin.sock
+metrics: none
 keys: {main: {kek: %q, context: {service: test}, cache: {soft: %v, hard: %v}}}
 tags: {pii: {key: main}}
 routes:

@@ -11,6 +11,7 @@ import (
 const spellingsPolicy = `version: 1
 listen: unix://${STACK_DIR}/ext_proc.sock
 admin: unix://${STACK_DIR}/admin.sock
+metrics: none
 keys: {main: {kek: "local:kek"}}
 tags: {pii: {key: main}}
 routes:

@@ -28,6 +28,7 @@ func requiring(t *testing.T, uri, requirement string) string {
 	must(t, os.WriteFile(file, []byte(fmt.Sprintf(`version: 1
 listen: unix://%s/s
 admin: unix://%s/a
+metrics: none
 keys: {main: {kek: %q, require: {%s}}}
 tags: {pii: {key: main}}
 routes: [{name: r, match: {path: /r}, request: {seal: {$.a: pii}}}]

@@ -118,7 +118,7 @@ func (r *reloader) serve(ctx context.Context, opt serveOptions, tlsConfig *tls.C
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p := r.server.Runtime().Policy()
-	listener, err := listen(p.Listen)
+	listener, err := listen(p.Listen, socketMode)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (r *reloader) serve(ctx context.Context, opt serveOptions, tlsConfig *tls.C
 	r.server.Register(g)
 	ready := health.NewServer()
 	grpc_health_v1.RegisterHealthServer(g, ready)
-	stopAdmin, err := startAdmin(ctx, p.Admin, &admin{reload: r, recorder: r.recorder, ready: ready}, r.log)
+	stopAdmin, err := (&admin{reload: r, recorder: r.recorder, ready: ready}).start(ctx)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -142,7 +142,7 @@ func (r *reloader) serve(ctx context.Context, opt serveOptions, tlsConfig *tls.C
 		ready.Shutdown()
 		drain(g, opt.drain, r.log)
 	})
-	r.log.Info("serving", "listen", p.Listen, "admin", p.Admin, "routes", len(p.Routes), "policy", p.Hash, "version", version)
+	r.log.Info("serving", "listen", p.Listen, "admin", p.Admin, "metrics", p.Metrics, "routes", len(p.Routes), "policy", p.Hash, "version", version)
 	defer cancel()
 	return g.Serve(listener)
 }

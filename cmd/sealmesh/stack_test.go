@@ -46,6 +46,7 @@ type stackOptions struct {
 	binary    string // "" for the test binary itself
 	env       []string
 	args      []string // of serve
+	ready     string   // the URL that says so; "" for the admin socket's
 	handler   http.HandlerFunc
 	h2c       bool             // the upstream speaks HTTP/2
 	discard   http.HandlerFunc // in place of handler: reads the body itself, and nothing is kept
@@ -55,6 +56,7 @@ type stackOptions struct {
 const testPolicy = `version: 1
 listen: unix://${STACK_DIR}/ext_proc.sock
 admin: unix://${STACK_DIR}/admin.sock
+metrics: none
 keys:
   main: {kek: "local:kek", context: {service: test}}
   other: {kek: "local:kek", context: {service: other}}
@@ -161,7 +163,14 @@ func (s *stack) start(opt stackOptions) {
 			s.t.Fatalf("sealmesh ended:\n%s", s.logs)
 		default:
 		}
-		_, err := s.admin("/readyz")
+		if opt.ready == "" {
+			_, err := s.admin("/readyz")
+			return err
+		}
+		resp, err := http.Get(opt.ready)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
 		return err
 	})
 }

@@ -20,6 +20,7 @@ import (
 const storeOutagePolicy = `version: 1
 listen: unix://${STACK_DIR}/ext_proc.sock
 admin: unix://${STACK_DIR}/admin.sock
+metrics: none
 keys: {main: {kek: "local:kek", context: {service: test}, store: "postgres://sealmesh@%[1]s/postgres?sslmode=disable"%[2]s}}
 tags: {pii: {key: main}}
 routes:

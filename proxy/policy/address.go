@@ -10,15 +10,48 @@ import (
 // maxSocketPath is the longest path of a unix socket that Linux takes (sun_path less its NUL).
 const maxSocketPath = 107
 
-// listen returns the canonical form of the listener's address: unix:///path or tcp://host:port.
-func (c *compiler) listen(t text, tls bool) string {
-	if !t.present() {
-		return DefaultListen
+// addresses compiles where the process serves. No two of them are the same.
+func (c *compiler) addresses(p *Policy) {
+	conf := c.conf
+	p.Listen = c.listen(conf.Listen, conf.InsecureLoopback, conf.TLS != nil)
+	p.Admin, p.Metrics = c.admin(conf.Admin), c.metrics(conf.Metrics)
+	listen := strings.TrimPrefix(p.Listen, "tcp://")
+	c.distinct(listen, p.Admin, conf.Admin, conf.Listen)
+	c.distinct(listen, p.Metrics, conf.Metrics, conf.Listen)
+	c.distinct(p.Admin, p.Metrics, conf.Metrics, conf.Admin)
+}
+
+// distinct reports two addresses that are the same, where the file has either.
+func (c *compiler) distinct(a, b string, first, second text) {
+	at := first.place
+	if !at.present() {
+		at = second.place
 	}
-	addr, local := c.address(t, "listen")
-	if addr != "" && !local && !tls {
-		c.problem(t.place, "listen on a unix socket or loopback, or set tls",
+	if a == b && a != "" && !strings.HasSuffix(a, ":0") && at.present() {
+		c.problem(at, "", "two of listen, admin and metrics have this address")
+	}
+}
+
+// listen returns the canonical form of the listener's address: unix:///path or
+// tcp://host:port. Loopback is no boundary: every user and every container of
+// the network namespace reaches it, so it needs tls unless the file says otherwise.
+func (c *compiler) listen(t text, insecure toggle, tls bool) string {
+	addr, local := DefaultListen, true
+	if t.present() {
+		addr, local = c.address(t, "listen")
+	}
+	open := strings.HasPrefix(addr, "tcp://") && !tls
+	switch {
+	case open && !local:
+		c.problem(t.place, "listen on a unix socket, or set tls",
 			`"listen" can be reached from other hosts, and there is no tls`)
+	case open && !insecure.Value:
+		c.problem(t.place, "listen on a unix socket, set tls, or write insecure_loopback: true",
+			`"listen" on loopback lets every local user open envelopes, and there is no tls`)
+	case open:
+		c.warn(insecure.place, "listen on a unix socket, or set tls", "every local user can open envelopes through listen")
+	case insecure.Value && addr != "":
+		c.warn(insecure.place, "remove it", "insecure_loopback changes nothing: listen is a unix socket or has tls")
 	}
 	return addr
 }
@@ -35,15 +68,36 @@ func (c *compiler) transport(t text, p *Policy) Transport {
 	return GRPCTransport
 }
 
-// admin returns the canonical form of the admin address: unix:///path or host:port.
+// admin returns the canonical form of the admin address: unix:///path or
+// host:port, or "" for none.
 func (c *compiler) admin(t text) string {
-	if !t.present() {
+	switch {
+	case !t.present():
 		return DefaultAdmin
+	case t.Value == "none":
+		return ""
 	}
 	addr, local := c.address(t, "admin")
-	if addr != "" && !local {
-		c.problem(t.place, "write 127.0.0.1:port or unix:///path", `"admin" must be loopback or a unix socket`)
+	hostport, tcp := strings.CutPrefix(addr, "tcp://")
+	switch {
+	case addr != "" && !local:
+		c.problem(t.place, "write unix:///path", `"admin" must be a unix socket or loopback`)
+	case tcp:
+		c.warn(t.place, "write unix:///path, which only this user may use", `every local user can reach "admin" and drop data keys`)
 	}
+	return hostport
+}
+
+// metrics returns the canonical form of the address to be read: unix:///path
+// or host:port, or "" for none.
+func (c *compiler) metrics(t text) string {
+	switch {
+	case !t.present():
+		return DefaultMetrics
+	case t.Value == "none":
+		return ""
+	}
+	addr, _ := c.address(t, "metrics")
 	return strings.TrimPrefix(addr, "tcp://")
 }
 

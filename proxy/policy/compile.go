@@ -28,7 +28,7 @@ func (c *compiler) compile() *Policy {
 	}
 	c.tagUsed = make([]bool, len(conf.Tags))
 	p := &Policy{Keys: c.keys(), Tags: c.tags(), Audit: c.audit(), TLS: c.tls()}
-	p.Listen, p.Admin = c.listen(conf.Listen, conf.TLS != nil), c.admin(conf.Admin)
+	c.addresses(p)
 	p.Transport = c.transport(conf.ListenTransport, p)
 	if conf.Unmatched.Value == "pass" {
 		p.Unmatched = PassUnmatched

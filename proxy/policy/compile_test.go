@@ -34,6 +34,7 @@ func TestCompileEverything(t *testing.T) {
 	same(t, "listen", p.Listen, "tcp://0.0.0.0:9000")
 	same(t, "transport", p.Transport, GRPCTransport)
 	same(t, "admin", p.Admin, "unix:///run/sealmesh/admin.sock")
+	same(t, "metrics", p.Metrics, "0.0.0.0:9464")
 	same(t, "tls", p.TLS, &TLS{"/tls/tls.crt", "/tls/tls.key", "/tls/ca.crt", []string{"spiffe://mesh/ns/edge/sa/envoy", "envoy.example"}})
 	same(t, "unmatched", p.Unmatched, PassUnmatched)
 	same(t, "audit", p.Audit, Audit{Required: false, SpoolDir: "/var/lib/sealmesh/spool", SpoolBytes: 1 << 30})
@@ -87,7 +88,7 @@ func TestCompileDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, "addresses", []string{p.Listen, p.Admin}, []string{DefaultListen, DefaultAdmin})
+	same(t, "addresses", []string{p.Listen, p.Admin, p.Metrics}, []string{"unix:///run/sealmesh/ext_proc.sock", "unix:///run/sealmesh/admin.sock", "127.0.0.1:9464"})
 	same(t, "transport", p.Transport, OwnTransport)
 	same(t, "unmatched", p.Unmatched, RefuseUnmatched)
 	same(t, "audit", p.Audit, Audit{Required: true})

@@ -12,18 +12,24 @@ package policy
 type config struct {
 	// Version of this file format: 1.
 	Version number `yaml:"version,required" oneof:"1"`
-	// Where Envoy reaches the processor: unix:///absolute/path or tcp://host:port. An
-	// address that is neither a socket nor loopback needs tls. Default
-	// unix:///run/sealmesh/ext_proc.sock.
+	// Where Envoy reaches the processor: unix:///absolute/path (mode 0660) or tcp://host:port, which
+	// needs tls. Default unix:///run/sealmesh/ext_proc.sock.
 	Listen text `yaml:"listen"`
 	// Which gRPC server serves listen: own, which is made for the Envoy on this host and serves
 	// unix sockets only, or grpc, google.golang.org/grpc's. Default own on a unix socket without
 	// tls, else grpc.
 	ListenTransport text `yaml:"listen_transport" oneof:"own|grpc"`
-	// Where health, metrics and the effective configuration are served: host:port on
-	// loopback, or unix:///absolute/path. Default 127.0.0.1:9901.
+	// Lets listen be tcp on loopback without tls. Every user and every container of the host's (or
+	// the pod's) network can then open envelopes.
+	InsecureLoopback toggle `yaml:"insecure_loopback"`
+	// Where operators flush data keys, reload, and read the keys' state and the effective configuration:
+	// unix:///absolute/path (mode 0600), or none. host:port on loopback works too, with a warning:
+	// every local user can use it. Default unix:///run/sealmesh/admin.sock.
 	Admin text `yaml:"admin"`
-	// Mutual TLS of the listener. Required when listen can be reached from other hosts.
+	// Where /metrics, /healthz and /readyz are served, to be read only: host:port, unix:///absolute/path
+	// or none. They name routes, keys and KEKs, and hold no secret. Default 127.0.0.1:9464.
+	Metrics text `yaml:"metrics"`
+	// Mutual TLS of the listener. Required when listen is tcp, unless insecure_loopback.
 	TLS *tlsConfig `yaml:"tls"`
 	// What becomes of a request that no route matches: refuse (default), or pass, which
 	// forwards it with its bodies unread.

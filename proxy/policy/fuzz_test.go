@@ -64,7 +64,7 @@ func checkPolicy(t *testing.T, p *Policy) {
 			}
 		}
 	}
-	if p.Listen == "" || p.Admin == "" || p.Limits.Streams < 1 || p.Limits.BufferedBytes < 1 || len(p.Hash) != 64 {
+	if p.Listen == "" || p.Limits.Streams < 1 || p.Limits.BufferedBytes < 1 || len(p.Hash) != 64 {
 		t.Errorf("policy %+v", p)
 	}
 }

@@ -6,8 +6,10 @@
 // is the same for editors. In short:
 //
 //	version: 1
-//	listen: unix:///run/sealmesh/ext_proc.sock      # or tcp://127.0.0.1:9000; anywhere else only with tls
-//	admin: 127.0.0.1:9901
+//	listen: unix:///run/sealmesh/ext_proc.sock      # or tcp://host:port with tls
+//	insecure_loopback: false                        # true: tcp://127.0.0.1:port without tls
+//	admin: unix:///run/sealmesh/admin.sock          # or none
+//	metrics: 127.0.0.1:9464                         # or none
 //	tls: {cert: FILE, key: FILE, client_ca: FILE, allow: [SPIFFE ID or DNS name]}
 //	unmatched: refuse                               # or pass
 //	audit: required                                 # or {mode: best_effort, spool: {dir: DIR, bytes: 256MiB}}
@@ -51,8 +53,9 @@ import (
 type Policy struct {
 	Listen    string // "unix:///run/sealmesh/ext_proc.sock", "tcp://127.0.0.1:9000"
 	Transport Transport
-	Admin     string // "127.0.0.1:9901" or "unix:///run/sealmesh/admin.sock"; loopback only
-	TLS       *TLS   // nil for none, which only a socket or loopback may have
+	Admin     string // "unix:///run/sealmesh/admin.sock" or "127.0.0.1:9901", loopback only; "" for none
+	Metrics   string // "127.0.0.1:9464" or "unix:///path"; "" for none
+	TLS       *TLS   // nil for none, which only a socket may have, and loopback where the file insists
 	Keys      []Key
 	Tags      []Tag
 	Routes    []*Route // in the order of the file
@@ -206,5 +209,6 @@ const (
 	DefaultStreams       = 10_000
 	DefaultExchange      = time.Minute
 	DefaultListen        = "unix:///run/sealmesh/ext_proc.sock"
-	DefaultAdmin         = "127.0.0.1:9901"
+	DefaultAdmin         = "unix:///run/sealmesh/admin.sock"
+	DefaultMetrics       = "127.0.0.1:9464"
 )
