@@ -33,20 +33,21 @@ func (s *Server) Apply(ctx context.Context, b Body, r io.Reader, w io.Writer) er
 	if x.route == nil {
 		return fmt.Errorf("apply: the policy has no route %q; it has %s", b.Route, routeNames(rt.policy))
 	}
-	d.plan = x.route.request
+	rules := x.route.request
 	if b.Response {
-		d.plan = x.route.response
+		rules = x.route.response
 	}
-	if d.plan == nil {
+	if rules == nil {
 		return fmt.Errorf("apply: route %q has no rules for a %s", b.Route, d.name())
+	}
+	if err := d.announced(rules); err != nil {
+		return err
 	}
 	err := d.begin()
 	if err == nil {
 		err = d.copy(r, w)
 	}
-	if closed := d.close(err); err == nil {
-		err = closed
-	}
+	d.close(err)
 	return err
 }
 
@@ -70,7 +71,8 @@ func (d *direction) copy(r io.Reader, w io.Writer) error {
 		if err != nil && err != io.EOF {
 			return fmt.Errorf("apply: %w", err)
 		}
-		if err := d.chunk(buf[:n], err == io.EOF, w); err != nil || d.ended {
+		end := err == io.EOF
+		if err := d.chunk(buf[:n], end, w); err != nil || end {
 			return err
 		}
 	}
@@ -81,15 +83,17 @@ func (d *direction) chunk(p []byte, end bool, w io.Writer) error {
 	defer j.free()
 	j.pieces = append(j.pieces, p)
 	j.body = j.pieces
-	if err := d.rewrite(j, end); err != nil {
-		return err
+	if len(p) > 0 && d.underway() {
+		if err := d.open(); err != nil {
+			return err
+		}
 	}
-	if err := d.admit(); err != nil {
-		return err
-	}
-	out := j.out.Segments()
-	if d.pass {
-		out = j.body
+	out := j.body
+	if d.underway() {
+		if err := d.rewrite(j, end); err != nil {
+			return err
+		}
+		out = j.out.Segments()
 	}
 	for _, s := range out {
 		if _, err := w.Write(s); err != nil {

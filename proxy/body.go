@@ -6,43 +6,91 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// body answers a body message of direction d. It owns req.
-func (x *exchange) body(d *direction, req *wire.Request) error {
+// message takes a body message of direction d. It owns req.
+func (x *exchange) message(d *direction, req *wire.Request) error {
 	j := newJob(req)
 	defer j.free()
-	if err := x.covered(d); err != nil {
-		return err
+	e := onPiece
+	if req.EndOfStream {
+		e = onLast
 	}
-	if err := d.late(j); err != nil {
-		return err
+	if d.underway() && size(j.body) > 0 {
+		if err := x.open(d); err != nil {
+			return err
+		}
 	}
-	switch d.mode {
-	case wire.ModeFullDuplex, wire.ModeGRPC:
-		return x.duplex(d, j)
-	case wire.ModeStreamed:
-		return x.streamed(d, j)
-	default:
-		return x.buffered(d, j)
+	switch d.on(e) {
+	case pass:
+		return x.pass(d, j, req.EndOfStream)
+	case keep:
+		return x.keep(d, j)
+	case deliver:
+		return x.deliver(d, j, true)
+	case replace:
+		return x.replace(d, j)
+	case rewrite:
+		return x.rewrite(d, j, req.EndOfStream)
+	case late:
+		return x.late(d, j)
 	}
+	return violation()
 }
 
-// buffered answers the one message that holds a whole body. Trailers may follow
-// it, so its end_of_stream says nothing.
-func (x *exchange) buffered(d *direction, j *job) error {
-	reply := x.answer(j.req.Phase)
-	if d.plan == nil || d.ended {
-		return x.send(reply)
+// open readies d for bytes of a body. They may show that it need not be read; then the
+// headers leave that were kept for it.
+func (x *exchange) open(d *direction) error {
+	was := d.state
+	if err := d.open(); err != nil {
+		return err
 	}
+	if was == keeping && d.state == passing {
+		x.leaves(d)
+		return x.send(x.head(d, false))
+	}
+	return nil
+}
+
+// pass gives the bytes of j back as they came: Envoy has a copy in every mode but full duplex.
+func (x *exchange) pass(d *direction, j *job, end bool) error {
+	d.state = passing
+	if end {
+		d.state = over
+	}
+	x.leaves(d)
+	if d.duplex() {
+		return x.emit(d, j, j.body, end)
+	}
+	return x.send(x.answer(d.bodyPhase()))
+}
+
+// late answers what comes after the end. To let bytes pass there would let them pass in clear.
+func (x *exchange) late(d *direction, j *job) error {
+	if size(j.body) > 0 {
+		return refuse(codeProtocol, errors.New("a body after its end"))
+	}
+	if d.duplex() {
+		return nil
+	}
+	return x.send(x.answer(d.bodyPhase()))
+}
+
+// duplex reports whether replies to a body are not bound to its messages.
+func (d *direction) duplex() bool { return d.mode == wire.ModeFullDuplex || d.mode == wire.ModeGRPC }
+
+// replace answers the one message that holds a whole body. Trailers may follow it, so its
+// end_of_stream says nothing.
+func (x *exchange) replace(d *direction, j *job) error {
 	if err := x.fits(size(j.body)); err != nil {
 		return err
 	}
 	if err := d.rewrite(j, true); err != nil {
 		return err
 	}
+	reply := x.answer(d.bodyPhase())
 	if d.changed(j, reply) {
 		reply.Body, reply.Segments, reply.Release = wire.BodyReplaced, j.out.Segments(), j.keep()
 	}
-	x.left = x.left || d.response
+	x.leaves(d)
 	return x.send(reply)
 }
 
@@ -54,54 +102,23 @@ func (x *exchange) fits(n int) error {
 	return nil
 }
 
-// streamed answers one chunk with one chunk. Bytes that a chunk leaves open are
-// sent with a later one; a complete JSON text leaves none for the trailers.
-func (x *exchange) streamed(d *direction, j *job) error {
-	reply := x.answer(j.req.Phase)
-	if d.plan == nil || d.ended || d.pass {
-		return x.send(reply)
-	}
-	if err := d.rewrite(j, j.req.EndOfStream); err != nil {
-		return err
-	}
-	if err := d.admit(); err != nil {
-		return err
-	}
-	if !d.pass {
-		reply.Body, reply.Segments, reply.Release = wire.BodyReplaced, j.out.Segments(), j.keep()
-	}
-	return x.send(reply)
-}
-
-// duplex answers a chunk with whatever can leave, which may be nothing. After
-// the end of a direction Envoy may send another empty end (envoy#46237): it is ignored.
-func (x *exchange) duplex(d *direction, j *job) error {
-	if d.ended {
-		return nil
-	}
-	end, phase, segs := j.req.EndOfStream, j.req.Phase, j.body
-	if d.owed {
-		return x.gather(d, j, end)
-	}
-	if d.plan == nil {
-		d.ended = end
-		return x.emit(j, phase, segs, end)
-	}
+// rewrite answers a chunk with what can leave, which may be nothing: in full duplex with
+// no message then, in STREAMED with an empty chunk.
+func (x *exchange) rewrite(d *direction, j *job, end bool) error {
 	if err := d.rewrite(j, end); err != nil {
 		return err
 	}
-	if err := d.admit(); err != nil {
-		return err
+	if d.duplex() {
+		return x.emit(d, j, j.out.Segments(), end)
 	}
-	if !d.pass {
-		segs = j.out.Segments()
-	}
-	return x.emit(j, phase, segs, end)
+	reply := x.answer(d.bodyPhase())
+	reply.Body, reply.Segments, reply.Release = wire.BodyReplaced, j.out.Segments(), j.keep()
+	return x.send(reply)
 }
 
 // emit sends segs as streamed replies, the last of them with the end of the body
 // when end is set.
-func (x *exchange) emit(j *job, phase wire.Phase, segs [][]byte, end bool) error {
+func (x *exchange) emit(d *direction, j *job, segs [][]byte, end bool) error {
 	for {
 		var head [][]byte
 		head, segs = j.chunk(segs)
@@ -109,7 +126,7 @@ func (x *exchange) emit(j *job, phase wire.Phase, segs [][]byte, end bool) error
 		if last && !end && size(head) == 0 {
 			return nil
 		}
-		reply := x.answer(phase)
+		reply := x.answer(d.bodyPhase())
 		reply.Body, reply.Segments, reply.End, reply.Release = wire.BodyStreamed, head, last && end, j.keep()
 		if err := x.send(reply); err != nil || last {
 			return err
@@ -124,38 +141,38 @@ func size(segs [][]byte) (n int) {
 	return n
 }
 
-// trailers ends a direction whose peer sent trailers: no body message said that
-// it was the last.
+// trailers ends a direction whose peer sent trailers: no body message said that it was
+// the last.
 func (x *exchange) trailers(d *direction, phase wire.Phase) error {
-	if err := x.covered(d); err != nil {
+	j := newJob(nil)
+	defer j.free()
+	var err error
+	switch d.on(onTrailers) {
+	case deliver:
+		err = x.deliver(d, j, false)
+	case finish:
+		err = x.finish(d, j)
+	case trail:
+		d.state = over
+	default:
+		err = violation()
+	}
+	if err != nil {
 		return err
 	}
-	switch {
-	case d.owed:
-		if err := x.deliver(d, nil, false); err != nil {
-			return err
-		}
-	case d.plan != nil && !d.ended:
-		if err := x.flush(d); err != nil {
-			return err
-		}
-	}
-	d.ended = true
 	return x.send(x.answer(phase))
 }
 
-// flush sends what the writer still held when the trailers came.
-func (x *exchange) flush(d *direction) error {
-	j := newJob(nil)
-	defer j.free()
-	if err := d.finish(j); err != nil {
+// finish sends what the writer still held when the trailers came.
+func (x *exchange) finish(d *direction, j *job) error {
+	if err := d.rewrite(j, true); err != nil {
 		return err
 	}
 	if j.out.Len() == 0 {
 		return nil
 	}
-	if d.mode != wire.ModeFullDuplex {
+	if !d.duplex() {
 		return refuse(codeMode, errors.New("bytes held back at trailers: only FULL_DUPLEX_STREAMED can send them"))
 	}
-	return x.emit(j, d.bodyPhase(), j.out.Segments(), false)
+	return x.emit(d, j, j.out.Segments(), false)
 }

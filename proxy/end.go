@@ -42,12 +42,8 @@ func (x *exchange) stopped(err error) error {
 
 // end releases everything. Bodies that were still under way count as aborted.
 func (x *exchange) end() {
-	for _, d := range []*direction{&x.request, &x.response} {
-		if !d.ended {
-			_ = d.close(errAborted)
-		}
-		d.forget()
-	}
+	x.request.close(errAborted)
+	x.response.close(errAborted)
 	if x.span != nil {
 		x.span.SetAttributes(attribute.String("sealmesh.route", x.routeName()))
 		x.span.End()
@@ -61,8 +57,8 @@ func (x *exchange) end() {
 // then ends with an error.
 func (x *exchange) refuse(d *direction, cause error) error {
 	code := codeOf(cause)
-	_ = x.request.close(cause)
-	_ = x.response.close(cause)
+	x.request.close(cause)
+	x.response.close(cause)
 	if x.counts == nil {
 		x.counts = x.srv.metrics.Route(Unrouted)
 	}

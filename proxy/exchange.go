@@ -7,14 +7,13 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
 // An exchange is one HTTP request and its response: one Process stream. Its
-// goroutine takes messages one by one; the two directions are independent state
-// machines, since a response may begin before the request has ended.
+// goroutine takes messages one by one. Each direction has a state of its own (see table),
+// since a response may begin before the request has ended.
 type exchange struct {
 	srv    *Server
 	rt     *Runtime
@@ -25,9 +24,7 @@ type exchange struct {
 
 	busy     bool   // one more than limits.streams
 	started  bool   // the first message has come
-	matched  bool   // the request was shown, and is known to be covered by route
-	local    bool   // only a response was shown: a local reply
-	route    *route // nil: skipped, or passed as unmatched
+	route    *route // nil: skipped, passed as unmatched, or not known
 	counts   *Counts
 	caller   string
 	request  direction
@@ -47,7 +44,7 @@ func (x *exchange) run() error {
 	for {
 		req, err := x.receive()
 		if err == errIdle {
-			return x.refuse(x.streaming(), refuse(codeIdle, err))
+			return x.refuse(x.awaited(), refuse(codeIdle, err))
 		}
 		if err != nil {
 			return x.stopped(err)
@@ -73,7 +70,7 @@ func (x *exchange) take(d *direction, req *wire.Request) error {
 		defer req.Free()
 		return x.headers(d, req)
 	case wire.RequestBody, wire.ResponseBody:
-		return x.body(d, req)
+		return x.message(d, req)
 	case wire.RequestTrailers, wire.ResponseTrailers:
 		defer req.Free()
 		return x.trailers(d, req.Phase)
@@ -126,30 +123,42 @@ func (x *exchange) start(req *wire.Request) error {
 	if req.Phase == wire.RequestHeaders {
 		return nil
 	}
-	// Without request headers the attributes tell what is asked for.
-	if m, ok := readAttributes(req); ok {
+	m, ok := readAttributes(req)
+	if ok {
 		x.request.head = m
-		if err := x.match(); err != nil {
-			return err
-		}
-		if x.route != nil && req.Phase == wire.RequestBody {
-			return x.request.begin()
-		}
-		return nil
+		return x.stated(req.Phase)
 	}
 	if x.direction(req.Phase) == &x.request || x.rt.sealsResponse {
 		return refuse(codeProtocol, errors.New("neither request headers nor the request.path attribute came first"))
 	}
 	// A local reply of a filter before us: the request never reached the
 	// upstream, so there is nothing to open, and nothing of it may come now.
-	x.local, x.counts = true, x.srv.metrics.Route(Unrouted)
+	x.request.state, x.response.state = barred, free
+	x.counts = x.srv.metrics.Route(Unrouted)
+	return nil
+}
+
+// stated matches a request whose headers Envoy hides, by the attributes of the first
+// message, of phase p.
+func (x *exchange) stated(p wire.Phase) error {
+	if err := x.match(); err != nil {
+		return err
+	}
+	switch {
+	case x.request.plan == nil:
+		x.request.state = passing
+	case p < wire.ResponseHeaders:
+		return x.request.begin()
+	default:
+		x.request.state = barred
+	}
 	return nil
 }
 
 // match finds the plans for this request.
 func (x *exchange) match() error {
 	x.trace()
-	x.matched, x.counts = true, x.srv.metrics.Route(Unrouted)
+	x.counts = x.srv.metrics.Route(Unrouted)
 	head := &x.request.head
 	if head.named != seenAll {
 		return refuse(codeProtocol, errors.New("Envoy does not show the method, the path and the host of the request"))
@@ -163,27 +172,24 @@ func (x *exchange) match() error {
 		if x.rt.policy.Unmatched == policy.RefuseUnmatched {
 			return refuse(codeUnmatched, nil)
 		}
-		return nil
+		return x.covered(nil, nil)
 	}
 	ready := x.rt.routes[r]
 	x.counts = ready.counts
 	x.counts.Exchanges.Add(1)
-	if !r.Skip {
-		x.route = ready
-		x.request.plan, x.response.plan = ready.request, ready.response
+	if r.Skip {
+		return x.covered(nil, nil)
 	}
-	if err := x.request.announced(); err != nil {
-		return err
-	}
-	return x.response.announced()
+	x.route = ready
+	return x.covered(ready.request, ready.response)
 }
 
-// covered checks that it is known which plan, if any, covers direction d.
-func (x *exchange) covered(d *direction) error {
-	if x.matched || x.local && d.response {
-		return nil
+// covered gives both directions their rules.
+func (x *exchange) covered(request, response *plan) error {
+	if err := x.request.announced(request); err != nil {
+		return err
 	}
-	return refuse(codeProtocol, errors.New("a message came before any that names the request"))
+	return x.response.announced(response)
 }
 
 func (x *exchange) routeName() string {
@@ -191,96 +197,4 @@ func (x *exchange) routeName() string {
 		return ""
 	}
 	return x.route.Name
-}
-
-// headers answers a header message of direction d.
-func (x *exchange) headers(d *direction, req *wire.Request) error {
-	if d.headers || !d.response && (x.matched || x.local) {
-		return refuse(codeProtocol, errors.New("headers twice, or after what follows them"))
-	}
-	d.headers, d.head = true, readHeaders(req)
-	if !d.response {
-		if err := x.match(); err != nil {
-			return err
-		}
-	} else if err := x.covered(d); err != nil {
-		return err
-	}
-	if x.route != nil && !req.EndOfStream {
-		if err := d.begin(); err != nil {
-			return err
-		}
-		if d.whole() {
-			d.owed = true // and sent by deliver
-			return nil
-		}
-	}
-	reply := x.head(d, req.EndOfStream)
-	if req.EndOfStream {
-		if err := d.close(nil); err != nil {
-			return err
-		}
-	}
-	if d.response && (d.plan == nil || req.EndOfStream || d.mode != wire.ModeBuffered) {
-		x.left = true
-	}
-	return x.send(reply)
-}
-
-// head begins the reply to the headers of direction d, put right for what is known of its
-// body: noBody says that none follows.
-func (x *exchange) head(d *direction, noBody bool) *wire.Reply {
-	phase := wire.RequestHeaders
-	if d.response {
-		phase = wire.ResponseHeaders
-	}
-	reply := x.answer(phase)
-	if !d.response && d.head.override && x.rt.byMethod {
-		reply.Remove = append(reply.Remove, methodOverrides...)
-	}
-	if x.route == nil {
-		reply.Mode = &wire.Protocol{Request: wire.ModeNone, Response: wire.ModeNone}
-		return reply
-	}
-	if !d.response {
-		if x.response.plan != nil && d.head.partial {
-			reply.Remove = append(reply.Remove, fromUpstream...)
-		}
-		if m := strengthen(d.head.ifMatch); m != d.head.ifMatch {
-			reply.Set = append(reply.Set, wire.Header{Name: "if-match", Value: m})
-		}
-	}
-	if d.plan != nil {
-		d.declare(reply)
-		d.edit(noBody, reply)
-	}
-	return reply
-}
-
-// declare says in the forwarded headers how the body is read, in the one spelling
-// that leaves its next reader no choice.
-func (d *direction) declare(reply *wire.Reply) {
-	if d.pass {
-		return
-	}
-	if t := codec.CanonicalContentType(d.head.contentType); t != d.head.contentType {
-		reply.Set = append(reply.Set, wire.Header{Name: "content-type", Value: t})
-	}
-}
-
-// edit puts right what the headers say of a body that has rules.
-func (d *direction) edit(noBody bool, reply *wire.Reply) {
-	if d.response && d.head.ranges {
-		reply.Remove = append(reply.Remove, "accept-ranges")
-	}
-	switch {
-	case noBody && d.response: // HEAD and 304: the length and the tag are those of the sealed body
-	case noBody, d.pass, d.mode == wire.ModeBuffered, d.whole():
-		return
-	}
-	// Envoy lets the length stand where allow_content_length_header is set.
-	if d.head.hasLength {
-		reply.Remove = append(reply.Remove, "content-length")
-	}
-	bodyEdits(&d.head, reply)
 }

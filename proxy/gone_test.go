@@ -37,7 +37,7 @@ func TestGoneWhileAKeyIsFetched(t *testing.T) {
 	must(t, err)
 	must(t, s.Send(reqBody(secretBody, true)))
 	<-asked
-	r.reached("proxy.(*direction).transform")
+	r.reached("proxy.(*rewriter).transform")
 	leave()
 	r.idle()
 	close(letGo)

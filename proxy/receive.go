@@ -14,11 +14,11 @@ const DefaultLastWord = 10 * time.Second
 // errIdle: a streamed body stood still for longer than limits.exchange.
 var errIdle = errors.New("the body stands still")
 
-// receive returns the next message. While a streamed body is under way it waits no
-// longer than the policy allows: Envoy has no timer there.
+// receive returns the next message. While a body is awaited it waits no longer than the
+// policy allows: Envoy has no timer there.
 func (x *exchange) receive() (*wire.Request, error) {
 	limit := max(x.rt.policy.Limits.Exchange, 0)
-	if x.streaming() == nil {
+	if x.awaited() == nil {
 		limit = 0
 	}
 	req, err := x.stream.RecvWithin(limit)
@@ -28,12 +28,13 @@ func (x *exchange) receive() (*wire.Request, error) {
 	return req, err
 }
 
-// streaming returns a direction in which a body in a streamed mode is under way, or nil.
-func (x *exchange) streaming() *direction {
-	for _, d := range []*direction{&x.request, &x.response} {
-		if d.underway() && d.mode != wire.ModeBuffered {
-			return d
-		}
+// awaited returns a direction whose body must not stand still, or nil.
+func (x *exchange) awaited() *direction {
+	switch stall {
+	case x.request.on(onSilence):
+		return &x.request
+	case x.response.on(onSilence):
+		return &x.response
 	}
 	return nil
 }

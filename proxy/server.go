@@ -50,7 +50,10 @@ func (s *Server) Close() { s.runtime.Load().release() }
 // Runtime returns the runtime in place.
 func (s *Server) Runtime() *Runtime { return s.runtime.Load() }
 
-func (s *Server) process(stream *wire.Stream) error {
+func (s *Server) process(stream *wire.Stream) error { return s.exchange(stream).run() }
+
+// exchange counts an exchange in; its run counts it out.
+func (s *Server) exchange(stream *wire.Stream) *exchange {
 	rt := s.runtime.Load()
 	for !rt.acquire() {
 		rt = s.runtime.Load()
@@ -60,7 +63,7 @@ func (s *Server) process(stream *wire.Stream) error {
 	x.request.x, x.response.x = x, x
 	x.response.response = true
 	x.busy = busy
-	return x.run()
+	return x
 }
 
 func attr(key, value string) slog.Attr { return slog.String(key, value) }

@@ -114,18 +114,18 @@ func (r *rig) play(t *testing.T, msgs []*msg, replies []int, halfClose bool) ([]
 			}
 			got = append(got, resp)
 			if resp.GetImmediateResponse() != nil {
-				return over(s, got)
+				return rest(s, got)
 			}
 		}
 	}
 	if !halfClose {
 		return got, nil
 	}
-	return over(s, got)
+	return rest(s, got)
 }
 
-// over half-closes, and adds what still comes to got.
-func over(s pb.ExternalProcessor_ProcessClient, got []*pb.ProcessingResponse) ([]*pb.ProcessingResponse, error) {
+// rest half-closes, and adds what still comes to got.
+func rest(s pb.ExternalProcessor_ProcessClient, got []*pb.ProcessingResponse) ([]*pb.ProcessingResponse, error) {
 	_ = s.CloseSend()
 	for {
 		resp, err := s.Recv()

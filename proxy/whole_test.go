@@ -11,6 +11,9 @@ import (
 	"google.golang.org/grpc/status"
 )
 
+// asItIs describes a reply on which Envoy sends the copy of the body that it has.
+const asItIs = "body as it is"
+
 // describe says what a reply carries: the phase, the headers that it sets and removes, and its part of the body.
 func describe(r *pb.ProcessingResponse) string {
 	common, name := r.GetRequestHeaders().GetResponse(), "headers"
@@ -21,7 +24,7 @@ func describe(r *pb.ProcessingResponse) string {
 		common, name = r.GetRequestBody().GetResponse(), "body"
 	case r.GetResponseBody() != nil:
 		common, name = r.GetResponseBody().GetResponse(), "body"
-	case r.GetRequestTrailers() != nil:
+	case r.GetRequestTrailers() != nil, r.GetResponseTrailers() != nil:
 		return "trailers"
 	case r.GetImmediateResponse() != nil:
 		return fmt.Sprint("refused ", r.GetImmediateResponse().GetStatus().GetCode().Number())
@@ -31,6 +34,14 @@ func describe(r *pb.ProcessingResponse) string {
 	}
 	for _, h := range common.GetHeaderMutation().GetRemoveHeaders() {
 		name += " -" + h
+	}
+	switch m := common.GetBodyMutation().GetMutation().(type) {
+	case *pb.BodyMutation_Body:
+		name += "=" + envelopeText.ReplaceAllString(string(m.Body), "ENVELOPE")
+	case nil:
+		if name == "body" {
+			name = asItIs
+		}
 	}
 	if piece := common.GetBodyMutation().GetStreamedResponse(); piece != nil {
 		name += " " + envelopeText.ReplaceAllString(string(piece.GetBody()), "ENVELOPE")

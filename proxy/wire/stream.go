@@ -22,7 +22,8 @@ type Stream struct {
 	pending *pending // a receive that a bound left behind; nil for none
 }
 
-func newStream(s grpc.ServerStream) *Stream {
+// NewStream returns the Process call that s is.
+func NewStream(s grpc.ServerStream) *Stream {
 	b, _ := s.(bounded)
 	return &Stream{ServerStream: s, bounded: b}
 }
@@ -88,7 +89,7 @@ func Register(s grpc.ServiceRegistrar, process func(*Stream) error) {
 		Streams: []grpc.StreamDesc{{
 			StreamName: "Process",
 			Handler: func(_ any, s grpc.ServerStream) error {
-				stream := newStream(s)
+				stream := NewStream(s)
 				defer stream.end()
 				return process(stream)
 			},

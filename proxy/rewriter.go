@@ -1,0 +1,150 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"time"
+
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/keycache"
+)
+
+// A rewriter seals and opens the values of one body, and has the uses of keys recorded.
+type rewriter struct {
+	plan    *plan
+	counts  *Counts
+	session *keycache.Session // nil before start
+	writer  codec.Writer      // nil before the first byte, and at the end
+
+	batch   []codec.Field // what Open is asked for now, and what comes after it
+	covered int           // fields of batch, from now on, whose keys are being fetched
+	reach   int           // how far to fetch ahead next time
+	fields  int           // replaced so far
+}
+
+// start begins to fetch the keys that the body will need.
+func (w *rewriter) start(s *keycache.Session, p *plan, c *Counts) {
+	w.session, w.plan, w.counts = s, p, c
+	if p.opens {
+		s.OnMiss(w.prefetch)
+	}
+	for _, t := range p.warm {
+		s.Warm(t)
+	}
+}
+
+// read readies the writer, before the first byte, for a body of format f.
+func (w *rewriter) read(f *codec.Format) {
+	w.writer = f.New(w.plan.Selector, w.transform, w.plan.Limits)
+}
+
+// write adds to out what can leave, given the next pieces of the body.
+func (w *rewriter) write(out *codec.Output, body [][]byte) error {
+	for _, piece := range body {
+		if len(piece) == 0 {
+			continue
+		}
+		if err := w.writer.Write(out, piece); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish adds the end of the body to out, and records the keys that it used: nothing
+// that they produced may leave before. whole says that there was a body.
+func (w *rewriter) finish(out *codec.Output) (whole bool, err error) {
+	if whole = w.writer != nil; whole {
+		if err := w.writer.Close(out); err != nil {
+			return false, err
+		}
+	}
+	return whole, w.close(nil)
+}
+
+// close frees what the rewriter holds, and records its key uses with cause as their
+// outcome. It may be called again.
+func (w *rewriter) close(cause error) error {
+	if w.writer != nil {
+		w.writer.Free()
+		w.writer = nil
+	}
+	if w.session == nil {
+		return nil
+	}
+	return w.session.Close(cause)
+}
+
+// transform is the codec.Transform of this body.
+func (w *rewriter) transform(dst []byte, batch []codec.Field) ([]byte, codec.Kind, error) {
+	if len(batch) != len(w.batch)-1 {
+		w.covered = 0 // the first of a new batch
+	}
+	w.covered--
+	w.batch = batch
+	f := &batch[0]
+	tag := w.plan.tags[f.Rule]
+	if !w.plan.Rules[f.Rule].Open {
+		dst, err := w.session.Seal(dst, tag, f.Kind, f.Value)
+		w.count(&w.counts.Sealed, err)
+		return dst, codec.Text, err
+	}
+	if f.Kind == codec.Literal {
+		return w.unsealed(dst, f, &keycache.Error{Reason: keycache.NotEnvelope})
+	}
+	out, kind, err := w.session.Open(dst, tag, f.Value)
+	if e, ok := errors.AsType[*keycache.Error](err); ok && e.Reason == keycache.NotEnvelope {
+		return w.unsealed(dst, f, err)
+	}
+	w.count(&w.counts.Opened, err)
+	return out, kind, err
+}
+
+type counter interface{ Add(uint64) uint64 }
+
+func (w *rewriter) count(c counter, err error) {
+	if err == nil {
+		w.fields++
+		c.Add(1)
+	}
+}
+
+// How far prefetch looks ahead: a body of forged envelopes, which ends with its
+// first value, costs few calls of a KMS, and one whose keys do open soon looks as far
+// as the KMS is asked at once.
+const (
+	firstReach = 8
+	lastReach  = 1024
+)
+
+// prefetch starts to unwrap the keys of the envelopes that follow one whose key is
+// not there, so that all are waited for together.
+func (w *rewriter) prefetch() {
+	if w.covered > 0 {
+		return
+	}
+	w.reach = min(max(2*w.reach, firstReach), lastReach)
+	rest := w.batch[1:min(len(w.batch), 1+w.reach)]
+	w.covered = len(rest) + 1
+	for i := range rest {
+		if f := &rest[i]; f.Kind == codec.Text && w.plan.Rules[f.Rule].Open {
+			w.session.Prefetch(w.plan.tags[f.Rule], f.Value)
+		}
+	}
+}
+
+var null = []byte("null")
+
+// unsealed decides on a value in clear where an envelope is expected: null has
+// nothing to open, a migration window lets plaintext pass, all else is refused.
+func (w *rewriter) unsealed(dst []byte, f *codec.Field, err error) ([]byte, codec.Kind, error) {
+	if f.Kind == codec.Literal && bytes.Equal(f.Value, null) {
+		w.counts.Null.Add(1)
+		return dst, codec.Keep, nil
+	}
+	if until := w.plan.Rules[f.Rule].PlaintextUntil; !until.IsZero() && time.Now().Before(until) {
+		w.counts.Plaintext.Add(1)
+		return dst, codec.Keep, nil
+	}
+	return dst, codec.Keep, err
+}
