@@ -16,24 +16,30 @@ type engine struct {
 	tracer   trace.Tracer
 	timeout  time.Duration
 	start    time.Time
-	slots    chan struct{} // provider calls in flight
+	parallel int // provider calls in flight, see slots
 	lru      lru
 	idling   allowance // calls for data keys that nobody uses
+	callers  *callers  // calls for data keys that nobody knows
 	states   sync.Pool // of *state, what sessions reuse
 }
 
-func newEngine(opt *Options) *engine {
+func newEngine(opt *Options) (*engine, error) {
+	callers, err := newCallers(rememberedCallers)
+	if err != nil {
+		return nil, err
+	}
 	e := &engine{
 		recorder: opt.Recorder,
 		tracer:   opt.Tracer,
 		timeout:  orDefault(opt.Timeout, DefaultTimeout),
 		start:    time.Now(),
-		slots:    make(chan struct{}, orDefault(opt.Parallel, DefaultParallel)),
+		parallel: orDefault(opt.Parallel, DefaultParallel),
 		lru:      lru{max: orDefault(opt.MaxKeys, DefaultMaxKeys)},
-		idling:   allowance{burst: idleBurst, rate: idleRate, left: idleBurst},
+		idling:   newAllowance(idleBurst, idleRate),
+		callers:  callers,
 	}
 	e.states.New = func() any { return newState() }
-	return e
+	return e, nil
 }
 
 // now is the time by which all bounds go: monotonic, since the engine was made. It

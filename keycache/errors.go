@@ -18,6 +18,7 @@ const (
 	KeyUnavailable   Reason = "key_unavailable"   // the KMS or HSM does not answer and no cached key may serve
 	KeyDenied        Reason = "key_denied"        // revoked, disabled, not permitted
 	KeyUnclear       Reason = "key_unclear"       // the KMS gave an answer that may be a refusal, and no key within its soft TTL may serve
+	TooManyUnknown   Reason = "too_many_unknown"  // on open: too many of the caller's envelopes lately were under data keys that nobody knows
 	KeyMisconfigured Reason = "key_misconfigured" // only an operator can mend it
 	AuditFull        Reason = "audit_unavailable" // the key use could not be recorded
 )
@@ -69,7 +70,10 @@ func reasonToSeal(err error) Reason {
 }
 
 func reasonToOpen(err error) Reason {
-	if hsm.ClassOf(err) == hsm.Corrupt {
+	switch {
+	case errors.Is(err, errStrangers):
+		return TooManyUnknown
+	case hsm.ClassOf(err) == hsm.Corrupt:
 		return OpenFailed
 	}
 	return reasonToSeal(err)

@@ -31,24 +31,52 @@ type kek struct {
 	hsm.KEK
 	key   string // its name
 	ref   [4]byte
+	slots slots
 	gate  gate
 	calls [operations]callStats
 	last  atomic.Pointer[LastCall]
 }
 
-// call asks the KMS behind kk, unless its gate is shut. It waits for one of
-// the cache's slots first, so that no burst of misses becomes a burst of calls.
+func newKEK(kk hsm.KEK, key string, parallel int) *kek {
+	return &kek{KEK: kk, key: key, ref: kk.Ref(), slots: newSlots(parallel)}
+}
+
+// The slots of a KEK bound its calls in flight, so that no burst of misses becomes a
+// burst of calls. A KEK has its own: one that hangs delays no other. Unwrapping has its
+// own as well: anybody may cause it with a forged record, and it holds up no verification.
+// A store has slots alike.
+type slots struct{ strangers, ours chan struct{} }
+
+func newSlots(n int) slots {
+	return slots{strangers: make(chan struct{}, n), ours: make(chan struct{}, n)}
+}
+
+func (s *slots) of(strangers bool) chan struct{} {
+	if strangers {
+		return s.strangers
+	}
+	return s.ours
+}
+
+// inFlight is how many are taken.
+func (s *slots) inFlight() int { return len(s.strangers) + len(s.ours) }
+
+// call asks the KMS behind kk, unless its gate is shut. It waits for a slot first.
 func (e *engine) call(ctx context.Context, kk *kek, op operation, timeout time.Duration, parent trace.SpanContext, ask func(context.Context) error) error {
 	if err := kk.shut(op, e.now()); err != nil {
 		return err
 	}
+	slot := kk.slots.of(op == unwrapping)
 	select {
-	case e.slots <- struct{}{}:
-		defer func() { <-e.slots }()
+	case slot <- struct{}{}:
+		defer func() { <-slot }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	began := e.now()
+	if err := maySpend(ctx, began); err != nil {
+		return err
+	}
 	if err := kk.enter(op, began, timeout); err != nil {
 		return err
 	}

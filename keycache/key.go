@@ -63,7 +63,7 @@ func (c *Cache) newKey(cfg *hsm.Key, stores map[string]Storing) (*key, error) {
 		return nil, err
 	}
 	for _, kk := range cfg.KEKs {
-		k.keks = append(k.keks, &kek{KEK: kk, key: k.name, ref: kk.Ref()})
+		k.keks = append(k.keks, newKEK(kk, k.name, c.parallel))
 	}
 	if len(k.keks) > envelope.MaxWraps {
 		return nil, fmt.Errorf("key %q: %d KEKs, a record holds the wraps of %d", k.name, len(k.keks), envelope.MaxWraps)

@@ -25,7 +25,7 @@ type Options struct {
 	Tracer   trace.Tracer       // client spans of provider calls; nil for none
 	Stores   map[string]Storing // by name of key; one that is not here has its records inline
 	MaxKeys  int                // unwrapped data keys held for opening, LRU beyond; DefaultMaxKeys
-	Parallel int                // provider calls in flight at once; DefaultParallel
+	Parallel int                // provider calls in flight at once to one KEK of a key; DefaultParallel
 	Timeout  time.Duration      // for the provider calls of one unwrapping; DefaultTimeout
 }
 
@@ -44,7 +44,11 @@ func New(ring *hsm.Keyring, opt Options) (*Cache, error) {
 	if opt.MaxKeys < 0 || opt.Parallel < 0 || opt.Timeout < 0 {
 		return nil, errors.New("key cache: an option is negative")
 	}
-	c := &Cache{engine: newEngine(&opt), keys: map[string]*key{}}
+	e, err := newEngine(&opt)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cache{engine: e, keys: map[string]*key{}}
 	if err := c.add(ring, opt.Stores); err != nil {
 		return nil, err
 	}

@@ -12,7 +12,8 @@ const (
 	// DefaultMaxKeys bounds the data keys held for opening. One costs about 3 KiB, and
 	// up to 50 KiB more when values of many writers (64 XAES prefixes) are read under it.
 	DefaultMaxKeys = 16_384
-	// DefaultParallel bounds the provider calls in flight, of all keys together.
+	// DefaultParallel bounds the provider calls in flight to one KEK of a key, those that
+	// unwrap for envelopes and the others each.
 	DefaultParallel = 64
 	// DefaultTimeout bounds the provider calls that one data key may take.
 	DefaultTimeout = 5 * time.Second

@@ -33,13 +33,14 @@ func (k *key) cached(h *envelope.Header) (*dataKey, error) {
 	return d, nil
 }
 
-// fetch begins to unwrap the data key of h, or joins whoever has begun.
-func (k *key) fetch(h *envelope.Header, parent trace.SpanContext) (*flight, error) {
+// fetch begins to unwrap the data key of h, or joins whoever has begun. by is charged
+// if it comes to nothing.
+func (k *key) fetch(h *envelope.Header, by *allowance, parent trace.SpanContext) (*flight, error) {
 	if k.use == hsm.SealOnly {
 		return nil, errSealOnly
 	}
 	if h.Record == nil && k.shelf != nil {
-		return k.fetchStored(h.KeyID, parent)
+		return k.fetchStored(h.KeyID, by, parent)
 	}
 	r, err := k.record(h)
 	if err != nil {
@@ -59,8 +60,23 @@ func (k *key) fetch(h *envelope.Header, parent trace.SpanContext) (*flight, erro
 	if err := k.remembered(sum); err != nil {
 		return nil, err
 	}
-	return k.join(sum, func(ctx context.Context) (*dataKey, error) {
+	return k.seek(sum, by, func(ctx context.Context) (*dataKey, error) {
 		return k.load(ctx, r, sum, parent)
+	})
+}
+
+// seek joins the flight of that id, or begins it where by allows that: it may be for a
+// data key that is not there.
+func (k *key) seek(id [32]byte, by *allowance, run func(context.Context) (*dataKey, error)) (*flight, error) {
+	if by.spent(k.cache.now()) && !k.flights.has(id) {
+		return nil, errStrangers
+	}
+	return k.join(id, func(ctx context.Context) (*dataKey, error) {
+		d, err := run(spending(ctx, by))
+		if isStranger(err) {
+			by.charge(k.cache.now())
+		}
+		return d, err
 	}), nil
 }
 

@@ -120,7 +120,7 @@ func (s *Session) Prefetch(t *Tag, text []byte) {
 	case d != nil && d.usable(s.st.now):
 		t.key.freshen(d, s.st.parent)
 	default:
-		_, _ = t.key.fetch(&h, s.st.parent) // Open will meet the error and record it
+		_, _ = t.key.fetch(&h, s.allowance(), s.st.parent) // Open will meet the error and record it
 	}
 }
 

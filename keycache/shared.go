@@ -225,18 +225,22 @@ func storedFlight(id envelope.KeyID) (f [32]byte) {
 }
 
 // fetchStored begins to get and unwrap the data key of that id.
-func (k *key) fetchStored(id envelope.KeyID, parent trace.SpanContext) (*flight, error) {
+func (k *key) fetchStored(id envelope.KeyID, by *allowance, parent trace.SpanContext) (*flight, error) {
 	flight := storedFlight(id)
 	if err := k.remembered(flight); err != nil {
 		return nil, err
 	}
-	return k.join(flight, func(ctx context.Context) (*dataKey, error) {
+	load := func(ctx context.Context) (*dataKey, error) {
 		d, err := k.loadStored(ctx, id, parent)
 		if err != nil {
 			k.remember(flight, err)
 		}
 		return d, err
-	}), nil
+	}
+	if k.shelf.records.Contains(id) { // no stranger's: it was proven before
+		return k.join(flight, load), nil
+	}
+	return k.seek(flight, by, load)
 }
 
 func (k *key) loadStored(ctx context.Context, id envelope.KeyID, parent trace.SpanContext) (*dataKey, error) {

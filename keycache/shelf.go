@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,30 +23,24 @@ type Storing struct {
 }
 
 const (
-	// storeTimeout bounds one call of a store, storeParallel those in flight for one key. They
-	// are apart from provider calls, so that a slow store delays nothing but itself.
+	// storeTimeout bounds one call of a store, storeParallel those in flight for one key, those
+	// that get records for envelopes and the others each. They are apart from provider calls,
+	// so that a slow store delays nothing but itself.
 	storeTimeout  = 2 * time.Second
 	storeParallel = 16
 	// fallbackAge is how long a data key seals inline because the store was away.
 	fallbackAge = 5 * time.Minute
-	// A store is asked for ids that it does not know, which anybody can make up, this
-	// often at once, and per second from then on.
-	strangersBurst = 256
-	strangersRate  = 16
 )
-
-var errStrangers = errors.New("too many unknown data keys lately: the store is not asked for more of them at once")
 
 // A shelf is the store as one key uses it.
 type shelf struct {
 	Storing
-	cache     *engine
-	scope     store.Scope
-	gate      gate
-	slots     chan struct{}
-	strangers allowance
-	records   *lru2.Cache[envelope.KeyID, envelope.Record] // proven ones: an outage of the store does not reach them
-	last      atomic.Pointer[dataKey]                      // that came from a slot; only the making of data keys looks at it
+	cache   *engine
+	scope   store.Scope
+	gate    gate
+	slots   slots
+	records *lru2.Cache[envelope.KeyID, envelope.Record] // proven ones: an outage of the store does not reach them
+	last    atomic.Pointer[dataKey]                      // that came from a slot; only the making of data keys looks at it
 
 	calls   [storeOperations]callStats
 	inlined atomic.Uint64 // data keys that went inline for want of the store
@@ -71,8 +64,7 @@ func (k *key) newShelf(s Storing) (*shelf, error) {
 	if k.pinned != nil {
 		return nil, fmt.Errorf("key %q: a pinned record is not for a store", k.name)
 	}
-	h := &shelf{Storing: s, cache: k.cache, slots: make(chan struct{}, storeParallel)}
-	h.strangers = allowance{burst: strangersBurst, rate: strangersRate, left: strangersBurst}
+	h := &shelf{Storing: s, cache: k.cache, slots: newSlots(storeParallel)}
 	h.scope = store.Scope{Key: k.name, Context: k.context.Encoded()}
 	for _, kk := range k.keks {
 		h.scope.KEKs = append(append(h.scope.KEKs, kk.KindID), kk.ref[:]...)
@@ -86,13 +78,17 @@ func (k *key) newShelf(s Storing) (*shelf, error) {
 func (h *shelf) call(caller context.Context, op storeOperation, ask func(context.Context) (envelope.Record, error)) (envelope.Record, error) {
 	ctx, cancel := context.WithTimeout(caller, storeTimeout)
 	defer cancel()
+	slot := h.slots.of(op == getting)
 	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
+	case slot <- struct{}{}:
+		defer func() { <-slot }()
 	case <-ctx.Done():
 		return envelope.Record{}, storeError(storeOperationNames[op], ctx.Err())
 	}
 	began := h.cache.now()
+	if err := maySpend(ctx, began); err != nil {
+		return envelope.Record{}, err
+	}
 	if err := h.gate.enter(began, storeTimeout); err != nil {
 		return envelope.Record{}, storeError(storeOperationNames[op], err)
 	}
@@ -134,13 +130,7 @@ func (h *shelf) get(ctx context.Context, id envelope.KeyID) (envelope.Record, er
 		return r, nil
 	}
 	return h.call(ctx, getting, func(ctx context.Context) (envelope.Record, error) {
-		if !h.strangers.take(h.cache.now()) {
-			return envelope.Record{}, errStrangers
-		}
 		r, err := h.Store.Get(ctx, id)
-		if !errors.Is(err, store.ErrNotFound) {
-			h.strangers.giveBack()
-		}
 		if err == nil && r.KeyID() != id {
 			err = store.ErrCorrupt
 		}
@@ -179,36 +169,6 @@ func (h *shelf) verify(ctx context.Context) error {
 		return nil
 	}
 	return err
-}
-
-// An allowance is a number of tries that grows back with time, up to burst. Safe
-// for concurrent use.
-type allowance struct {
-	burst, rate float64 // rate per second
-
-	mu   sync.Mutex
-	left float64
-	at   time.Duration
-}
-
-func (a *allowance) take(now time.Duration) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if now > a.at {
-		a.left = min(a.burst, a.left+a.rate*(now-a.at).Seconds())
-		a.at = now
-	}
-	if a.left < 1 {
-		return false
-	}
-	a.left--
-	return true
-}
-
-func (a *allowance) giveBack() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.left = min(a.burst, a.left+1)
 }
 
 func (h *shelf) snapshot() *StoreStats {

@@ -146,8 +146,11 @@ type CallStats struct {
 
 // Stats returns the counters now.
 func (c *Cache) Stats() Stats {
-	s := Stats{InFlight: len(c.slots)}
+	var s Stats
 	for _, k := range c.sorted() {
+		for _, kk := range k.keks {
+			s.InFlight += kk.slots.inFlight()
+		}
 		s.Keys = append(s.Keys, k.snapshot())
 	}
 	return s

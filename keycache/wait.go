@@ -18,11 +18,23 @@ func (s *Session) wait(f *flight) (*dataKey, error) {
 // fetch waits for the data key of h to be unwrapped.
 func (s *Session) fetch(k *key, h *envelope.Header) (*dataKey, error) {
 	k.countMiss(h.KeyID)
-	f, err := k.fetch(h, s.st.parent)
-	if err != nil {
-		return nil, err
+	by := s.allowance()
+	for {
+		f, err := k.fetch(h, by, s.st.parent)
+		if err != nil {
+			return nil, err
+		}
+		d, err := s.wait(f)
+		if err != errStrangers || by.spent(s.st.now) {
+			return d, err
+		}
+		// It was begun by another caller, who had spent its allowance: once more, on ours.
 	}
-	return s.wait(f)
+}
+
+// allowance is what the session's caller may look for in vain.
+func (s *Session) allowance() *allowance {
+	return s.c.callers.of(s.st.exchange.Caller, s.st.now)
 }
 
 // settle decides whether d may serve, which it does at once within its soft TTL,

@@ -138,7 +138,8 @@ func (b broken) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Encryp
 // envelope is as good as forged.
 func TestKeysThatFailToOpen(t *testing.T) {
 	for class, reason := range map[hsm.Class]keycache.Reason{
-		hsm.Unavailable: keycache.KeyUnavailable, hsm.Denied: keycache.KeyDenied, hsm.Misconfigured: keycache.KeyMisconfigured, hsm.Corrupt: keycache.OpenFailed,
+		hsm.Unavailable: keycache.KeyUnavailable, hsm.Denied: keycache.KeyDenied, hsm.Misconfigured: keycache.KeyMisconfigured,
+		hsm.Unclear: keycache.KeyUnclear, hsm.Corrupt: keycache.OpenFailed,
 	} {
 		t.Run(class.String(), func(t *testing.T) {
 			fails := new(atomic.Uint32)
@@ -165,7 +166,7 @@ func TestKeysThatFailToOpen(t *testing.T) {
 // Outside, an outage, a denial and a mistake look alike; the span tells them apart.
 func TestKeysThatFail(t *testing.T) {
 	for class, reason := range map[hsm.Class]keycache.Reason{
-		hsm.Unavailable: keycache.KeyUnavailable, hsm.Denied: keycache.KeyDenied, hsm.Misconfigured: keycache.KeyMisconfigured,
+		hsm.Unavailable: keycache.KeyUnavailable, hsm.Denied: keycache.KeyDenied, hsm.Misconfigured: keycache.KeyMisconfigured, hsm.Unclear: keycache.KeyUnclear,
 	} {
 		t.Run(class.String(), func(t *testing.T) {
 			fails := new(atomic.Uint32)

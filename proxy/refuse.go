@@ -27,6 +27,7 @@ const (
 	codeInternal   = "internal"             // a defect of ours
 	codePlain      = "value_not_sealed"     // on open: a value in clear where an envelope must be
 	codeOpenFailed = "value_not_opened"     // forged, changed, another tag's or another key's
+	codeUnknown    = "too_many_unknown"     // too many of the caller's envelopes lately were under data keys that nobody knows
 	codeAudit      = "audit_unavailable"    // the key use could not be recorded
 	codeIdle       = "body_stalled"         // a streamed body stood still for longer than limits.exchange
 	codeBusy       = "overloaded"           // more exchanges at once than limits.streams
@@ -60,6 +61,8 @@ func codeOf(err error) string {
 			return codePlain
 		case keycache.OpenFailed:
 			return codeOpenFailed
+		case keycache.TooManyUnknown:
+			return codeUnknown
 		case keycache.AuditFull:
 			return codeAudit
 		default:
@@ -100,6 +103,7 @@ var answers = map[string]answer{
 	codeKey:                  {503, 14, "A key is not available now."},
 	codePlain:                {422, 3, "A value is not sealed."},
 	codeOpenFailed:           {422, 3, "A value cannot be opened."},
+	codeUnknown:              {429, 8, "Too many values that cannot be opened."},
 	codeAudit:                {503, 14, "The use of a key cannot be recorded now."},
 	codeIdle:                 {408, 4, "The body stands still."},
 	codeBusy:                 {503, 14, "Too many exchanges at once."},
@@ -122,7 +126,7 @@ func immediate(code string, response, grpcClient bool) *wire.Immediate {
 	status := a.request
 	if response {
 		status = 502
-		if a.request == 503 {
+		if a.request == 503 || a.request == 429 {
 			status = 503
 		}
 	}
@@ -133,7 +137,7 @@ func immediate(code string, response, grpcClient bool) *wire.Immediate {
 		return im
 	}
 	im.Headers = []wire.Header{{Name: "content-type", Value: "application/problem+json"}, {Name: "cache-control", Value: "no-store"}}
-	if status == 503 {
+	if status == 503 || status == 429 {
 		im.Headers = append(im.Headers, wire.Header{Name: "retry-after", Value: "1"})
 	}
 	im.Body, _ = json.Marshal(struct {

@@ -78,9 +78,8 @@
 // # Strangers
 //
 // Anybody who can have an envelope opened can make ids up. An unknown one is remembered for five seconds, and
-// per key a store is asked for 256 of them at once, and 16 a second then; past that they are
-// refused as unavailable, and known data keys are not held up. A process that sees such
-// a storm cannot fetch a data key that is new to it either, until it ebbs.
+// for each caller a process asks for 256 of them at once, and 16 a second then. Past that, what is new to the
+// process is refused for that caller alone; other callers, sealing, and what was proven before are not held up.
 //
 // # Slots
 //
