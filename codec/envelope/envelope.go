@@ -5,7 +5,8 @@
 //	sealed     = suite shape key-id [inline] payload
 //	suite      = %d1-3                          ; package suite
 //	shape      = OCTET                          ; bits 0-1: 0 by id, 1 inline
-//	                                            ; bits 2-4: value kind 0-2, package codec
+//	                                            ; bits 2-4: value kind 0-2, package codec;
+//	                                            ; 3-7 are of later versions
 //	                                            ; bits 5-7: zero
 //	key-id     = 16OCTET                        ; commitment, first half
 //	inline     = length record                  ; iff bits 0-1 are 1
@@ -62,6 +63,7 @@ const (
 	byID       = 0
 	inline     = 1
 	kindShift  = 2
+	kindBits   = 3
 	lastKind   = codec.Bytes
 	lengthSize = 2
 )
@@ -78,7 +80,8 @@ type Header struct {
 }
 
 // Append appends the text form of h and payload to dst. It panics when [Parse]
-// would refuse the result, since a value so written would be lost.
+// would refuse the result, or when h.Record or payload lie in dst's spare capacity,
+// which is written to: a value so written would be lost.
 func Append(dst []byte, h Header, payload []byte) []byte {
 	if err := h.check(); err != nil {
 		panic("envelope: append: " + err.Error())
@@ -87,7 +90,11 @@ func Append(dst []byte, h Header, payload []byte) []byte {
 		panic("envelope: append: the payload is shorter than the suite's overhead")
 	}
 	n := EncodedLen(len(h.Record), len(payload))
-	dst, work := reserve(dst, n, binaryLen(len(h.Record), len(payload)))
+	size := binaryLen(len(h.Record), len(payload))
+	dst, work := reserve(dst, n, size)
+	if room := dst[len(dst) : len(dst)+n+size]; suite.Overlap(room, payload) || suite.Overlap(room, h.Record) {
+		panic("envelope: append: the destination overlaps what is written")
+	}
 	return encode(append(dst, Prefix...), append(appendHead(work[:0], h), payload...))
 }
 
@@ -125,8 +132,10 @@ func split(bin []byte) (Header, []byte, error) {
 	h := Header{Suite: s.ID, Kind: codec.Kind(shape >> kindShift), KeyID: KeyID(bin[2:headLen])}
 	rest := bin[headLen:]
 	switch reference := shape & (1<<kindShift - 1); {
-	case h.Kind > lastKind: // with it, bits 5 to 7
+	case shape>>(kindShift+kindBits) != 0:
 		return Header{}, nil, ErrMalformed
+	case h.Kind > lastKind:
+		return Header{}, nil, ErrFutureVersion
 	case reference == inline:
 		record, after, ok := cutString(rest)
 		if !ok {

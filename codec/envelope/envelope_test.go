@@ -264,7 +264,9 @@ func TestParseErrors(t *testing.T) {
 		{"suite 2, payload too short for it", valid(set(0, 2)), envelope.ErrMalformed},
 		{"reference 2", valid(set(1, 2)), envelope.ErrMalformed},
 		{"reference 3", valid(set(1, 3)), envelope.ErrMalformed},
-		{"kind 3", valid(set(1, 1|3<<2)), envelope.ErrMalformed},
+		{"kind 3", valid(set(1, 1|3<<2)), envelope.ErrFutureVersion},
+		{"kind 7", valid(set(1, 1|7<<2)), envelope.ErrFutureVersion},
+		{"kind 3, bit 5", valid(set(1, 1|3<<2|1<<5)), envelope.ErrMalformed},
 		{"bit 5", valid(set(1, 1|1<<5)), envelope.ErrMalformed},
 		{"bit 6", valid(set(1, 1|1<<6)), envelope.ErrMalformed},
 		{"bit 7", valid(set(1, 1|1<<7)), envelope.ErrMalformed},
@@ -321,5 +323,39 @@ func TestCommitment(t *testing.T) {
 	a, b := envelope.Commitment(testKey), envelope.Commitment(bytes.Repeat([]byte{8}, 32))
 	if a == b {
 		t.Error("two keys have one commitment")
+	}
+}
+
+// Append refuses to write over what it writes: at no offset does another envelope
+// come out.
+func TestAppendOverlap(t *testing.T) {
+	h, c := header(suite.XAES256GCM, codec.Text, []byte("a record")), newCipher(t, suite.XAES256GCM, testKey)
+	text, err := seal(nil, h, c, bytes.Repeat([]byte("v"), 150), testContext)
+	if err != nil {
+		t.Fatal(err)
+	}
+	appended := func(dst []byte, h envelope.Header, payload []byte) (out []byte) {
+		defer func() {
+			if recover() != nil {
+				out = nil
+			}
+		}()
+		return envelope.Append(dst, h, payload)
+	}
+	apart := false
+	for offset := range 1500 {
+		b := make([]byte, 3000)
+		got, payload, _, err := envelope.Parse(b[offset:offset], text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := appended(b[:0], got, payload)
+		if again != nil && !bytes.Equal(again, text) {
+			t.Fatalf("offset %d: another envelope is written", offset)
+		}
+		apart = apart || again != nil
+	}
+	if !apart {
+		t.Error("what lies past the room that Append needs is refused too")
 	}
 }
