@@ -35,6 +35,7 @@ type collector struct {
 	entries, doubted                                            metric
 	storeRequests, storeInlined                                 metric
 	audited, auditLost, auditBytes, auditDown                   metric
+	spoolDown, damaged                                          metric
 	reloadOK, reloadTime, build, differing, away                metric
 }
 
@@ -65,6 +66,8 @@ func newCollector(a *admin) *collector {
 		auditLost:     counter("audit_spans_dropped_total", "Key-use spans lost."),
 		auditBytes:    gauge("audit_pending_bytes", "Key-use spans waiting for a collector.", "where"),
 		auditDown:     gauge("audit_collector_down", "1 when the last export of key-use spans failed."),
+		spoolDown:     gauge("audit_spool_failing", "1 when the last write of key-use spans to the spool failed, or found it full."),
+		damaged:       gauge("audit_damaged_bytes", "Spool files that could not be read to their end, and are kept for the operator."),
 		reloadOK:      gauge("config_last_reload_successful", "1 when the last reload of the policy took effect."),
 		reloadTime:    gauge("config_last_reload_success_timestamp_seconds", "When the policy in force was loaded."),
 		differing:     gauge("keks_not_as_required", "KEKs that were not what require: says when last asked."),
@@ -168,9 +171,14 @@ func (c *collector) audit(put putter) {
 	put(c.auditLost, float64(s.Dropped+s.Refused))
 	put(c.auditBytes, float64(s.QueueBytes), "memory")
 	put(c.auditBytes, float64(s.SpoolBytes), "disk")
-	down := 0.0
-	if s.Down {
-		down = 1
+	put(c.damaged, float64(s.DamagedBytes))
+	put(c.auditDown, oneIf(s.Down))
+	put(c.spoolDown, oneIf(s.SpoolFails))
+}
+
+func oneIf(is bool) float64 {
+	if is {
+		return 1
 	}
-	put(c.auditDown, down)
+	return 0
 }

@@ -17,6 +17,8 @@ const (
 	maxAsked     = 10 * time.Minute
 	maxBatch     = 200 << 10 // bytes; collectors accept 4 MiB by default
 	defaultDelay = time.Second
+	// maxReads is how often a batch is looked for on a disk that fails, in 12 s at least.
+	maxReads = 9
 )
 
 // A sendError is an attempt that no acknowledgement answered.
@@ -46,8 +48,9 @@ func (r *Recorder) send(ctx context.Context) {
 // deliver sends one batch until it is acknowledged. It reports false when the
 // recorder stops before that; the batch then stays where it is.
 func (r *Recorder) deliver(ctx context.Context, b *batch) bool {
+	reads := 0
 	for attempt := 0; ; attempt++ {
-		a, err := r.attempt(ctx, b)
+		a, err := r.attempt(ctx, b, &reads)
 		if err == nil {
 			r.acknowledge(b, a, attempt == 0)
 			return true
@@ -69,8 +72,14 @@ func (r *Recorder) deliver(ctx context.Context, b *batch) bool {
 	}
 }
 
-func (r *Recorder) attempt(ctx context.Context, b *batch) (answer, *sendError) {
+// attempt sends a batch once. reads counts how often the spool did not give it.
+func (r *Recorder) attempt(ctx context.Context, b *batch, reads *int) (answer, *sendError) {
 	req, err := r.load(b)
+	if e, ok := errors.AsType[*readError](err); ok {
+		if *reads++; *reads == maxReads {
+			err = e.lasting()
+		}
+	}
 	if err != nil {
 		return answer{}, &sendError{err: err}
 	}
@@ -107,9 +116,12 @@ func (r *Recorder) load(b *batch) (*request, error) {
 func (r *Recorder) acknowledge(b *batch, a answer, clean bool) {
 	rejected := min(a.rejected, uint64(b.spans))
 	r.exported.Add(uint64(b.spans) - rejected)
-	if rejected > 0 || a.message != "" {
+	switch {
+	case rejected > 0:
 		r.refused.Add(rejected)
 		r.log.Error("the collector refused key-use spans of a batch", "refused", rejected, "batch", b.spans, "message", a.message)
+	case a.message != "":
+		r.log.Warn("the collector took key-use spans with a warning", "message", a.message)
 	}
 	if r.down.Swap(false) {
 		r.log.Info("the collector takes key-use spans again")
@@ -121,6 +133,12 @@ func (r *Recorder) acknowledge(b *batch, a answer, clean bool) {
 func (r *Recorder) lose(b *batch, err error) {
 	r.dropped.Add(uint64(b.spans))
 	r.log.Error("key-use spans are lost", "spans", b.spans, "error", err)
+	if _, damaged := errors.AsType[*damageError](err); damaged {
+		_, f := r.queue.load(b)
+		if err := r.spool.spoil(f); err != nil {
+			r.noteSpool(err)
+		}
+	}
 	r.finish(b, false)
 }
 
@@ -139,6 +157,10 @@ func (r *Recorder) release(f frame) {
 // fail notes that the collector does not take spans: from now on, they go to
 // the spool as they come.
 func (r *Recorder) fail(err *sendError) {
+	if _, unread := errors.AsType[*readError](err); unread {
+		r.log.Warn("key-use spool: cannot read; spans wait for another attempt", "error", err)
+		return
+	}
 	if r.down.Swap(true) && r.permanent == err.permanent {
 		return
 	}

@@ -11,8 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/net/http/httpguts"
+	"unicode/utf8"
 )
 
 // An environment reads variables and collects what is wrong with them.
@@ -56,11 +55,18 @@ func (e *environment) headers() map[string]string {
 	name := e.which("HEADERS")
 	pairs := e.pairs(name)
 	for key, value := range pairs {
-		if !httpguts.ValidHeaderFieldName(key) || !httpguts.ValidHeaderFieldValue(value) {
-			e.fail(name, "", "header "+strconv.Quote(key)+" cannot be sent: mend its name or value")
+		if !sendable(key, value) {
+			e.fail(name, "", "header "+strconv.Quote(key)+" cannot be sent: a name has letters, digits, '-', '_' and '.', a value printable ASCII")
 		}
 	}
 	return pairs
+}
+
+// sendable reports whether gRPC sends a header. With another one every export
+// would fail.
+func sendable(key, value string) bool {
+	name := strings.TrimLeft(strings.ToLower(key), "0123456789abcdefghijklmnopqrstuvwxyz-_.")
+	return name == "" && !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 // pairs reads name=value,name=value with percent-encoded values (W3C Baggage).
@@ -91,6 +97,11 @@ func (e *environment) resource(ours map[string]string) map[string]string {
 	maps.Copy(all, e.pairs("OTEL_RESOURCE_ATTRIBUTES"))
 	if name := e.get("OTEL_SERVICE_NAME"); name != "" {
 		all["service.name"] = name
+	}
+	for name, value := range all {
+		if !utf8.ValidString(name) || !utf8.ValidString(value) {
+			e.fail(fmt.Sprintf("resource attribute %q", name), value, "want UTF-8: a collector refuses every batch with anything else (see OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME)")
+		}
 	}
 	return all
 }

@@ -13,7 +13,7 @@ import (
 // FuzzSegment reads any file as a segment: it never panics, finds only frames
 // whose checksum holds, and says so when it did not understand the file to its end.
 func FuzzSegment(f *testing.F) {
-	whole := []byte(segmentMagic + "\x00\x00\x00\x00\x00\x00\x00\x00")
+	whole := appendHeader(nil, nil)
 	f.Add([]byte{})
 	f.Add(whole)
 	f.Add(appendFrame(slices.Clone(whole), []byte("spans"), 3))
@@ -23,14 +23,14 @@ func FuzzSegment(f *testing.F) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		seg, found, err := readSegment(path)
+		seg, found, err := readSegment(osDisk{}, path)
 		read := int64(0)
 		for _, s := range found {
 			data, err := s.frame.read()
 			if err != nil || len(data) != s.frame.size {
 				t.Fatalf("frame at %d: %v", s.frame.off, err)
 			}
-			read += frameHeader + int64(len(data))
+			read += frameHeader + seg.link + int64(len(data))
 		}
 		if err == nil && len(b) > 0 && seg.live != len(found) || read > int64(len(b)) {
 			t.Fatalf("%d frames, %d live, %d of %d bytes", len(found), seg.live, read, len(b))

@@ -37,8 +37,9 @@ func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	if !ok {
 		return fmt.Errorf("unmarshal %T: not an export answer", v)
 	}
-	*a = parseAnswer(data.Materialize())
-	return nil
+	var err error
+	*a, err = parseAnswer(data.Materialize())
+	return err
 }
 
 // A grpcClient is the one connection to a collector. Only the sender uses it,

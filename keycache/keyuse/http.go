@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"strconv"
 	"time"
@@ -14,6 +15,8 @@ import (
 
 // maxAnswer bounds what is read of a collector's answer.
 const maxAnswer = 64 << 10
+
+const mediaType = "application/x-protobuf"
 
 func (d *destination) openHTTP() exporter {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -64,7 +67,7 @@ func (d *destination) httpRequest(ctx context.Context, req *request) (*http.Requ
 	for name, value := range d.headers {
 		hr.Header.Set(name, value)
 	}
-	hr.Header.Set("Content-Type", "application/x-protobuf")
+	hr.Header.Set("Content-Type", mediaType)
 	hr.Header.Set("User-Agent", userAgent)
 	if d.gzip {
 		hr.Header.Set("Content-Encoding", "gzip")
@@ -72,16 +75,32 @@ func (d *destination) httpRequest(ctx context.Context, req *request) (*http.Requ
 	return hr, nil
 }
 
+// readAnswer reads what acknowledges: status 200 and an ExportTraceServiceResponse
+// (OTLP specification, "OTLP/HTTP Response"). A web server, a proxy's login page or a wrong path
+// may well answer 200 too, and took nothing.
 func readAnswer(resp *http.Response) (answer, error) {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	err = errors.Join(err, resp.Body.Close())
 	switch {
-	case resp.StatusCode/100 != 2:
+	case resp.StatusCode != http.StatusOK:
 		return answer{}, httpError(resp)
 	case err != nil:
 		return answer{}, &sendError{err: err}
 	}
-	return parseAnswer(body), nil
+	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	switch {
+	case err != nil || kind != mediaType:
+		err = fmt.Errorf("the answer is of type %q, not %s: is this a collector?", resp.Header.Get("Content-Type"), mediaType)
+	case len(body) > maxAnswer:
+		err = fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
+	default:
+		a, err := parseAnswer(body)
+		if err == nil {
+			return a, nil
+		}
+		return answer{}, &sendError{permanent: true, err: err}
+	}
+	return answer{}, &sendError{permanent: true, err: err}
 }
 
 // httpError says what a status means for the next attempt: OTLP specification,

@@ -19,11 +19,17 @@
 //     stalls can make ten seconds (OTEL_EXPORTER_OTLP_TIMEOUT) until spans go to the
 //     spool as they come; never more than QueueBytes.
 //   - What the spool holds survives the death of the process, and, once a batch has
-//     left memory, of the machine: every round of writes ends in fsync.
+//     left memory, of the machine: every round of writes ends in fsync. What an fsync
+//     that failed may have lost is still in memory, and goes into another file.
+//   - A disk that loses a file, or spoils or does not give what it took, loses those
+//     spans. They are counted and logged as lost when they are read, and what comes after
+//     them is sent.
 //   - A batch that was sent, but whose acknowledgement was lost, is sent again, with
 //     the same span ids.
 //   - A collector may refuse single spans of a batch (OTLP's partial success), which
 //     says that sending them again is pointless. They are counted and logged.
+//   - Only an ExportTraceServiceResponse acknowledges: over HTTP with status 200 and the
+//     content type application/x-protobuf. A web server that answers 200 took nothing.
 //
 // A collector that refuses for good (bad credentials, bad request) blocks the queue
 // when recording is required: batches are kept and tried again, in the end once a minute.
@@ -34,16 +40,22 @@
 // The spool directory (mode 0700, files 0600) belongs to one process at a time, by a
 // lock that ends with it. It holds segments of at most 8 MiB, numbered in order:
 //
-//	segment: "smku" 1 0 0 0 | length | CRC | resource | frame…
-//	frame:   state | length | spans | CRC | data
+//	segment: "smku" 2 0 0 0 | length | CRC | chain | resource | frame…
+//	frame:   state | length | spans | CRC | sequence | previous | data
 //
-// Numbers are uint32, big endian; CRC is CRC-32C, of resource, or of length, spans and data.
+// Numbers are big endian: length, spans and CRC uint32, sequence uint64. length is that of
+// resource or data; CRC is CRC-32C, of chain and resource, or of length, spans and all that
+// follows CRC. chain (16 bytes), sequence and previous (32 bytes) are reserved for a hash
+// chain over batches: zero now, and not looked at. Version 1, which is still read, has none of
+// the three. A segment of a newer version stops the start.
+//
 // resource is the encoded OTLP Resource of the process that used the keys, data a run of
 // encoded ScopeSpans.spans fields. state is 'P', and 'A' once the collector has
 // acknowledged the frame; nothing else is ever rewritten. A segment is deleted with its
 // last frame. One that cannot be read to its end, because a process was killed in the
 // middle of a write or the disk spoilt it, is sent as far as it can be read, reported, and
-// kept under a name that ends in ".damaged"; such files do not count towards SpoolBytes.
+// kept under a name that ends in ".damaged". Such files take as much as an eighth of
+// SpoolBytes besides it; beyond that the oldest are deleted.
 //
 // # Environment
 //
@@ -94,11 +106,14 @@ type Stats struct {
 	Recorded uint64 // taken by Record
 	Exported uint64 // acknowledged by the collector
 	Spooled  uint64 // written to the spool by this process
-	Dropped  uint64 // lost: best effort and no room, damaged on disk, or given up
+	Dropped  uint64 // lost: best effort and no room, damaged on disk, or given up; a damaged end, whose spans nobody can count, counts as one
 	Refused  uint64 // refused one by one by a collector that took the rest of the batch
 
-	QueueBytes int64 // in memory
-	SpoolBytes int64 // on disk
+	QueueBytes   int64 // in memory
+	SpoolBytes   int64 // on disk
+	DamagedBytes int64 // on disk, kept for the operator
 	// Down says that the last attempt to export failed.
 	Down bool
+	// SpoolFails says that the last attempt to write to the spool failed.
+	SpoolFails bool
 }

@@ -64,13 +64,16 @@ func open(opt Options, dest destination, out exporter) (*Recorder, error) {
 
 // replay opens the spool and queues what is in it.
 func (r *Recorder) replay(opt Options) error {
-	s, found, notes, err := openSpool(opt.SpoolDir, opt.SpoolBytes, r.resource)
+	s, found, notes, err := openSpool(opt, r.resource)
 	if err != nil {
 		return err
 	}
 	r.spool = s
 	for _, note := range notes {
 		r.log.Error(note.Error())
+		if _, damaged := errors.AsType[*damageError](note); damaged {
+			r.dropped.Add(1) // nobody can tell how many
+		}
 	}
 	spans := r.queue.restore(found)
 	if spans > 0 {
@@ -105,7 +108,8 @@ func (r *Recorder) close(ctx context.Context) error {
 	r.spiller.end()
 	r.queue.sealNow()
 	if r.spool != nil {
-		r.drain(true)
+		// A write that fails costs its file, so another attempt may go better.
+		_ = r.drain(true) || r.drain(true) || r.drain(true)
 	}
 	var errs []error
 	if n := r.queue.abandon(); n > 0 {

@@ -38,6 +38,8 @@ type Options struct {
 	Console io.Writer
 	// Log tells of collectors that go and come, and of every loss; slog.Default when nil.
 	Log *slog.Logger
+
+	disk disk // of the spool; that of the operating system when nil
 }
 
 func (o Options) complete() (Options, error) {
@@ -54,6 +56,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.Console == nil {
 		o.Console = os.Stdout
+	}
+	if o.disk == nil {
+		o.disk = osDisk{}
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()

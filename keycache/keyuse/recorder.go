@@ -25,7 +25,7 @@ type Recorder struct {
 	full       atomic.Bool // the last Record found no room
 	down       atomic.Bool // the last attempt failed
 	permanent  bool        // for good; the sender's own
-	spoolFails bool        // the spiller's own
+	spoolFails atomic.Bool // the last attempt to write to the spool failed
 
 	stop      chan struct{} // closed by Close
 	sender    worker
@@ -101,9 +101,10 @@ func (r *Recorder) Stats() Stats {
 		Dropped: r.dropped.Load(), Refused: r.refused.Load(),
 		QueueBytes: r.queue.used(),
 		Down:       r.down.Load(),
+		SpoolFails: r.spoolFails.Load(),
 	}
 	if r.spool != nil {
-		s.SpoolBytes = r.spool.size()
+		s.SpoolBytes, s.DamagedBytes = r.spool.size()
 	}
 	return s
 }

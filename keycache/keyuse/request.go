@@ -1,10 +1,14 @@
 package keyuse
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
+	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 )
 
 // A request is an opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest
@@ -53,31 +57,43 @@ func appendResource(b []byte, attributes map[string]string) []byte {
 	return b
 }
 
-// An answer is what an ExportTraceServiceResponse says when it does not simply
-// acknowledge: OTLP's partial success, which must not be sent again.
+// validResource returns resource with every string in UTF-8. Segments of earlier
+// versions may hold one that is not, and a collector refuses every batch with it.
+func validResource(resource []byte) []byte {
+	if proto.Unmarshal(resource, &resourcepb.Resource{}) == nil {
+		return slices.Clone(resource)
+	}
+	attributes := map[string]string{}
+	eachField(resource, func(_ protowire.Number, _ uint64, pair []byte) {
+		var name, value string
+		eachField(pair, func(num protowire.Number, _ uint64, s []byte) {
+			if num == 1 {
+				name = mend(string(s), len(s))
+				return
+			}
+			eachField(s, func(_ protowire.Number, _ uint64, text []byte) { value = mend(string(text), len(text)) })
+		})
+		attributes[name] = value
+	})
+	return appendResource(nil, attributes)
+}
+
+// An answer is what an acknowledgement says besides: OTLP's partial success. Its
+// spans must not be sent again.
 type answer struct {
 	rejected uint64
 	message  string
 }
 
-// parseAnswer reads {partial_success {rejected_spans, error_message}}. An answer
-// that cannot be read acknowledges all the same: the status already did.
-func parseAnswer(b []byte) answer {
-	var a answer
-	eachField(b, func(num protowire.Number, _ uint64, partial []byte) {
-		if num != 1 {
-			return
-		}
-		eachField(partial, func(num protowire.Number, v uint64, s []byte) {
-			switch num {
-			case 1:
-				a.rejected = v
-			case 2:
-				a.message = string(s)
-			}
-		})
-	})
-	return a
+// parseAnswer reads an ExportTraceServiceResponse. Nothing else acknowledges.
+func parseAnswer(b []byte) (answer, error) {
+	var resp coltracepb.ExportTraceServiceResponse
+	if err := proto.Unmarshal(b, &resp); err != nil {
+		return answer{}, fmt.Errorf("the answer is no ExportTraceServiceResponse: %w", err)
+	}
+	p := resp.GetPartialSuccess()
+	// A count below zero becomes more than there are: all of them.
+	return answer{uint64(p.GetRejectedSpans()), p.GetErrorMessage()}, nil
 }
 
 // eachField calls f for each field of a message until it ends or is malformed.

@@ -2,10 +2,9 @@ package keyuse
 
 import (
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"os"
 )
 
@@ -14,20 +13,27 @@ const (
 	segmentSuffix = ".keyuse"
 	damagedSuffix = ".damaged"
 	segmentName   = "%016x" + segmentSuffix
-	segmentMagic  = "smku\x01\x00\x00\x00"
-	segmentHeader = int64(len(segmentMagic)) + 8
+	segmentMagic  = "smku"
+	segmentHeader = 8 + 4 + 4 // magic, version; length; CRC
 	frameHeader   = 1 + 4 + 4 + 4
+
+	newestVersion = 2
+	chainField    = 16     // reserved in the header of a version 2 segment
+	linkField     = 8 + 32 // reserved in each of its frames: sequence number, previous hash
 
 	pending      = 'P'
 	acknowledged = 'A'
 )
 
 type segment struct {
+	disk     disk
 	path     string
+	link     int64 // bytes reserved in each frame: linkField, 0 in version 1
 	resource []byte
 	size     int64
-	live     int  // frames not yet acknowledged
-	damaged  bool // kept for the operator, under another name, when it is through
+	synced   int64 // so many bytes survive a crash of the machine
+	live     int   // frames not yet acknowledged
+	damaged  bool  // kept for the operator, under another name, when it is through
 }
 
 // A frame is where in the spool a batch lies.
@@ -37,17 +43,7 @@ type frame struct {
 	size int // of data
 }
 
-// A damageError tells of spooled spans that cannot be read.
-type damageError struct {
-	path string
-	off  int64
-	tail int64 // bytes from off to the end
-}
-
-func (e *damageError) Error() string {
-	return fmt.Sprintf("key-use spool: %s is damaged at byte %d: the %d bytes from there cannot be replayed; the file is kept as %s",
-		e.path, e.off, e.tail, e.path+damagedSuffix)
-}
+func (f frame) end() int64 { return f.off + frameHeader + f.seg.link + int64(f.size) }
 
 func checksum(b ...[]byte) uint32 {
 	sum := uint32(0)
@@ -57,122 +53,133 @@ func checksum(b ...[]byte) uint32 {
 	return sum
 }
 
+func appendHeader(b, resource []byte) []byte {
+	var chain [chainField]byte
+	b = append(b, segmentMagic...)
+	b = append(b, newestVersion, 0, 0, 0)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(resource)))
+	b = binary.BigEndian.AppendUint32(b, checksum(chain[:], resource))
+	return append(append(b, chain[:]...), resource...)
+}
+
 func appendFrame(b, data []byte, spans int) []byte {
+	var link [linkField]byte
 	b = append(b, pending)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(data)))
 	b = binary.BigEndian.AppendUint32(b, uint32(spans))
-	b = binary.BigEndian.AppendUint32(b, checksum(b[1:9], data))
-	return append(b, data...)
-}
-
-func createSegment(path string, resource []byte) (*segment, *os.File, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, nil, err
-	}
-	b := []byte(segmentMagic)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(resource)))
-	b = binary.BigEndian.AppendUint32(b, checksum(resource))
-	b = append(b, resource...)
-	if _, err := file.Write(b); err != nil {
-		return nil, nil, errors.Join(err, file.Close(), os.Remove(path))
-	}
-	return &segment{path: path, resource: resource, size: int64(len(b))}, file, nil
+	b = binary.BigEndian.AppendUint32(b, checksum(b[len(b)-8:], link[:], data))
+	return append(append(b, link[:]...), data...)
 }
 
 // readSegment finds the frames that are still to be sent. A *damageError comes
 // with those before the damage. A torn end, which is what a killed process may leave of
 // its last write, is damage like any other: a wrong length looks just the same.
-func readSegment(path string) (*segment, []stored, error) {
-	b, err := os.ReadFile(path)
+func readSegment(d disk, path string) (*segment, []stored, error) {
+	b, err := readAll(d, path)
 	if err != nil {
 		return nil, nil, err
 	}
-	seg := &segment{path: path, size: int64(len(b))}
+	seg := &segment{disk: d, path: path, size: int64(len(b)), synced: int64(len(b))}
 	if len(b) == 0 {
 		return seg, nil, nil // its process died before it wrote anything
 	}
-	off, ok := seg.readHeader(b)
-	if !ok {
-		return seg, nil, seg.damage(0)
+	off, err := seg.readHeader(b)
+	if err != nil {
+		return seg, nil, err
 	}
 	var found []stored
 	for off < seg.size {
-		size, spans, ok := parseFrame(b[off:])
+		size, spans, ok := parseFrame(b[off:], seg.link)
 		if !ok {
 			return seg, found, seg.damage(off)
 		}
+		f := frame{seg, off, size}
 		if b[off] == pending {
 			seg.live++
-			found = append(found, stored{frame{seg, off, size}, spans})
+			found = append(found, stored{f, spans})
 		}
-		off += frameHeader + int64(size)
+		off = f.end()
 	}
 	return seg, found, nil
 }
 
-func (s *segment) damage(off int64) error {
-	s.damaged = true
-	return &damageError{s.path, off, s.size - off}
-}
-
-// readHeader reads the resource. end is where the frames begin.
-func (s *segment) readHeader(b []byte) (end int64, ok bool) {
-	if int64(len(b)) < segmentHeader || string(b[:len(segmentMagic)]) != segmentMagic {
-		return 0, false
-	}
-	end = segmentHeader + int64(binary.BigEndian.Uint32(b[8:]))
-	if end > int64(len(b)) {
-		return 0, false
-	}
-	s.resource = append([]byte(nil), b[segmentHeader:end]...)
-	return end, checksum(s.resource) == binary.BigEndian.Uint32(b[12:])
-}
-
-// parseFrame checks the frame at the start of b. size is the length of its data.
-func parseFrame(b []byte) (size, spans int, ok bool) {
-	if len(b) < frameHeader {
-		return 0, 0, false
-	}
-	size, spans = int(binary.BigEndian.Uint32(b[1:])), int(binary.BigEndian.Uint32(b[5:]))
-	if b[0] != pending && b[0] != acknowledged || size > len(b)-frameHeader {
-		return 0, 0, false
-	}
-	ok = checksum(b[1:9], b[frameHeader:frameHeader+size]) == binary.BigEndian.Uint32(b[9:])
-	return size, spans, ok
-}
-
-// read returns the spans of a frame.
-func (f frame) read() ([]byte, error) {
-	file, err := os.Open(f.seg.path)
+func readAll(d disk, path string) ([]byte, error) {
+	f, err := d.Open(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
+	defer f.Close()
+	return io.ReadAll(io.NewSectionReader(f, 0, math.MaxInt64))
+}
+
+func (s *segment) damage(off int64) error {
+	s.damaged = true
+	return &damageError{path: s.path, off: off, tail: s.size - off}
+}
+
+// readHeader reads version and resource. end is where the frames begin.
+func (s *segment) readHeader(b []byte) (end int64, err error) {
+	if int64(len(b)) < segmentHeader || string(b[:4]) != segmentMagic || b[5]|b[6]|b[7] != 0 {
+		return 0, s.damage(0)
+	}
+	chain := int64(0)
+	switch version := b[4]; {
+	case version == 1:
+	case version == newestVersion:
+		chain, s.link = chainField, linkField
+	case version > newestVersion && version < newestVersion+16:
+		return 0, &newerError{s.path, int(version)}
+	default:
+		return 0, s.damage(0)
+	}
+	start := segmentHeader + chain
+	end = start + int64(binary.BigEndian.Uint32(b[8:]))
+	if end > int64(len(b)) || checksum(b[segmentHeader:end]) != binary.BigEndian.Uint32(b[12:]) {
+		return 0, s.damage(0)
+	}
+	s.resource = validResource(b[start:end])
+	return end, nil
+}
+
+// parseFrame checks the frame at the start of b, which has link bytes between
+// its header and its data. size is the length of its data.
+func parseFrame(b []byte, link int64) (size, spans int, ok bool) {
+	start := frameHeader + int(link)
+	if len(b) < start {
+		return 0, 0, false
+	}
+	size, spans = int(binary.BigEndian.Uint32(b[1:])), int(binary.BigEndian.Uint32(b[5:]))
+	if b[0] != pending && b[0] != acknowledged || size > len(b)-start {
+		return 0, 0, false
+	}
+	ok = checksum(b[1:9], b[frameHeader:start+size]) == binary.BigEndian.Uint32(b[9:])
+	return size, spans, ok
+}
+
+// read returns the spans of a frame. A *damageError says that they are lost; after
+// any other error, a second attempt may go better.
+func (f frame) read() ([]byte, error) {
+	file, err := f.seg.disk.Open(f.seg.path, os.O_RDONLY)
+	if err != nil {
+		return nil, f.unread(err)
+	}
 	defer file.Close()
-	b := make([]byte, frameHeader+f.size)
+	b := make([]byte, f.end()-f.off)
 	if _, err := file.ReadAt(b, f.off); err != nil && err != io.EOF {
-		return nil, err
+		return nil, f.unread(err)
 	}
-	if size, _, ok := parseFrame(b); !ok || size != f.size {
-		return nil, f.seg.damage(f.off)
+	if size, _, ok := parseFrame(b, f.seg.link); !ok || size != f.size {
+		return nil, &damageError{path: f.seg.path, off: f.off, tail: f.end() - f.off}
 	}
-	return b[frameHeader:], nil
+	return b[frameHeader+f.seg.link:], nil
 }
 
 // mark says in the file that the frame has been acknowledged.
 func (f frame) mark() error {
-	file, err := os.OpenFile(f.seg.path, os.O_WRONLY, 0)
+	file, err := f.seg.disk.Open(f.seg.path, os.O_WRONLY)
 	if err != nil {
 		return err
 	}
 	_, err = file.WriteAt([]byte{acknowledged}, f.off)
-	return errors.Join(err, file.Close())
-}
-
-// remove deletes the file, or puts a damaged one aside, where a person can look at it.
-func (s *segment) remove() error {
-	if s.damaged {
-		return os.Rename(s.path, s.path+damagedSuffix)
-	}
-	return os.Remove(s.path)
+	return closeAfter(file, err)
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// spill moves batches from memory to the spool while the collector is away, or
+// spill moves batches from memory to the spool while the collector is unreachable, or
 // slower than the spans come.
 func (r *Recorder) spill(ctx context.Context) {
 	tick := time.NewTicker(r.delay)
@@ -22,7 +22,13 @@ func (r *Recorder) spill(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		r.drain(false)
+		if r.drain(false) {
+			continue
+		}
+		select { // a disk that fails is not asked for every span that comes
+		case <-tick.C:
+		case <-ctx.Done():
+		}
 	}
 }
 
@@ -30,21 +36,22 @@ func (r *Recorder) spill(ctx context.Context) {
 func (r *Recorder) away() bool { return r.offline || r.down.Load() }
 
 // drain moves what is in memory to the spool: while memory is more than half
-// full, or all of it when the collector is away or all is set.
-func (r *Recorder) drain(all bool) {
+// full, or all of it when the collector is unreachable or all is set. It reports false
+// when the disk fails.
+func (r *Recorder) drain(all bool) bool {
 	for {
 		batches := r.queue.inMemory(all || r.away())
 		if len(batches) == 0 {
-			return
+			return true
 		}
-		if !r.store(batches) {
-			return
+		if err := r.store(batches); err != nil {
+			return err == errSpoolFull
 		}
 	}
 }
 
-// store writes batches and frees their memory after one sync.
-func (r *Recorder) store(batches []*batch) bool {
+// store writes batches, and frees the memory of those that one sync then made durable.
+func (r *Recorder) store(batches []*batch) error {
 	frames := make([]frame, 0, len(batches))
 	var err error
 	for _, b := range batches {
@@ -54,26 +61,28 @@ func (r *Recorder) store(batches []*batch) bool {
 		}
 		frames = append(frames, f)
 	}
-	unsafe := r.spool.sync()
+	if e := r.spool.sync(); e != nil {
+		err = errors.Join(err, e)
+	}
+	durable := true
 	for i, f := range frames {
-		if unsafe == nil && r.queue.moved(batches[i], f) {
+		durable = durable && r.spool.durable(f) // what comes after one that is lost waits too: order is kept
+		if durable && r.queue.moved(batches[i], f) {
 			r.spooled.Add(uint64(batches[i].spans))
 		} else {
 			r.release(f)
 		}
 	}
-	err = errors.Join(err, unsafe)
 	r.noteSpool(err)
-	return err == nil
+	return err
 }
 
 // noteSpool logs when the spool begins to fail, and when it works again.
 func (r *Recorder) noteSpool(err error) {
-	switch {
-	case err != nil && !r.spoolFails:
+	switch failed := r.spoolFails.Swap(err != nil); {
+	case err != nil && !failed:
 		r.log.Error("key-use spool: cannot write; spans are kept in memory as long as there is room", "error", err)
-	case err == nil && r.spoolFails:
+	case err == nil && failed:
 		r.log.Info("key-use spool: writes again")
 	}
-	r.spoolFails = err != nil
 }

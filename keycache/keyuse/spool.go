@@ -3,8 +3,11 @@ package keyuse
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -13,17 +16,22 @@ var errSpoolFull = errors.New("spool is full")
 // A spool keeps batches on disk, in order, until they are acknowledged. One
 // goroutine appends, one reads and releases.
 type spool struct {
+	disk     disk
 	dir      string
 	limit    int64 // bytes of all segment files
 	resource []byte
+	log      *slog.Logger
 
-	mu     sync.Mutex
-	lock   *os.File
-	next   uint64 // number of the next segment
-	active *segment
-	file   *os.File // of active
-	bytes  int64
-	buf    []byte
+	mu         sync.Mutex
+	lock       *os.File
+	next       uint64 // number of the next segment
+	active     *segment
+	file       file       // of active
+	bytes      int64      // of all segments
+	litter     []*segment // through, but still on disk: removing them failed
+	aside      []putAside // damaged files, oldest first
+	asideBytes int64
+	buf        []byte
 }
 
 // A stored batch was found in the spool of an earlier process.
@@ -33,16 +41,17 @@ type stored struct {
 }
 
 // openSpool takes the directory for this process alone and finds what earlier
-// ones left. notes tell of what could not be read.
-func openSpool(dir string, limit int64, resource []byte) (s *spool, found []stored, notes []error, err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+// ones left. notes tell of what could not be read. opt is complete.
+func openSpool(opt Options, resource []byte) (s *spool, found []stored, notes []error, err error) {
+	dir := opt.SpoolDir
+	if err := opt.disk.Make(dir); err != nil {
 		return nil, nil, nil, fmt.Errorf("key-use spool: %w", err)
 	}
 	lock, err := lockFile(filepath.Join(dir, "lock"))
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("key-use spool %s: %w", dir, err)
 	}
-	s = &spool{dir: dir, limit: limit, resource: resource, lock: lock}
+	s = &spool{disk: opt.disk, dir: dir, limit: opt.SpoolBytes, resource: resource, log: opt.Log, lock: lock}
 	found, notes, err = s.scan()
 	if err != nil {
 		return nil, nil, nil, errors.Join(fmt.Errorf("key-use spool: %w", err), lock.Close())
@@ -52,146 +61,66 @@ func openSpool(dir string, limit int64, resource []byte) (s *spool, found []stor
 
 // scan reads all segments, oldest first. Segments with nothing left to send go.
 func (s *spool) scan() (found []stored, notes []error, err error) {
-	names, err := filepath.Glob(filepath.Join(s.dir, "*"+segmentSuffix+"*"))
+	entries, err := s.disk.List(s.dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, name := range names { // Glob sorts, and the numbers have a fixed width
-		var n uint64
-		if _, err := fmt.Sscanf(filepath.Base(name), segmentName, &n); err != nil {
-			return nil, nil, fmt.Errorf("%s is no segment: move it away", name)
-		}
-		s.next = max(s.next, n+1)
-		if filepath.Ext(name) == damagedSuffix {
+	for _, e := range entries { // in order of name, and the numbers have a fixed width
+		if !strings.Contains(e.Name(), segmentSuffix) {
 			continue
 		}
-		seg, frames, err := readSegment(name)
-		var damage *damageError
-		if err != nil && !errors.As(err, &damage) {
+		frames, damage, err := s.restore(e)
+		if err != nil {
 			return nil, nil, err
 		}
 		if damage != nil {
 			notes = append(notes, damage)
 		}
-		if len(frames) == 0 {
-			if err := seg.remove(); err != nil {
-				return nil, nil, err
-			}
-			continue
-		}
-		s.bytes += seg.size
 		found = append(found, frames...)
 	}
+	s.trim()
 	return found, notes, nil
 }
 
-// append writes a batch behind all others. It is safe from a crash of the
-// process at once, and from a crash of the machine after sync.
-func (s *spool) append(data []byte, spans int) (frame, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.buf = appendFrame(s.buf[:0], data, spans)
-	size := int64(len(s.buf))
-	if s.active == nil || s.active.size+size > s.segmentBytes() {
-		if s.bytes+size+s.headerBytes() > s.limit {
-			return frame{}, errSpoolFull
+// restore reads one file of an earlier process. note is what an operator should know.
+func (s *spool) restore(e fs.DirEntry) (found []stored, note, err error) {
+	path := filepath.Join(s.dir, e.Name())
+	var n uint64
+	if _, err := fmt.Sscanf(e.Name(), segmentName, &n); err != nil {
+		return nil, nil, fmt.Errorf("%s is no segment: move it away", path)
+	}
+	s.next = max(s.next, n+1)
+	if filepath.Ext(e.Name()) == damagedSuffix {
+		info, err := e.Info()
+		if err != nil {
+			return nil, nil, err
 		}
-		if err := s.rotate(); err != nil {
-			return frame{}, err
-		}
+		s.aside, s.asideBytes = append(s.aside, putAside{path, info.Size()}), s.asideBytes+info.Size()
+		return nil, nil, nil
 	}
-	if s.bytes+size > s.limit {
-		return frame{}, errSpoolFull
+	seg, found, err := readSegment(s.disk, path)
+	if damage, ok := errors.AsType[*damageError](err); ok {
+		note, err = damage, nil
 	}
-	if _, err := s.file.WriteAt(s.buf, s.active.size); err != nil {
-		// The next attempt gets a new file: this one may have gone bad.
-		return frame{}, errors.Join(err, s.file.Truncate(s.active.size), s.endActive())
-	}
-	f := frame{seg: s.active, off: s.active.size, size: len(data)}
-	s.active.size += size
-	s.active.live++
-	s.bytes += size
-	return f, nil
-}
-
-func (s *spool) headerBytes() int64 { return segmentHeader + int64(len(s.resource)) }
-
-func (s *spool) segmentBytes() int64 { return min(maxSegment, s.limit/8) }
-
-// rotate begins a new segment. The old one is deleted when its last batch is
-// released.
-func (s *spool) rotate() error {
-	if err := s.endActive(); err != nil {
-		return err
-	}
-	path := filepath.Join(s.dir, fmt.Sprintf(segmentName, s.next))
-	seg, file, err := createSegment(path, s.resource)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	s.next++
-	s.active, s.file = seg, file
 	s.bytes += seg.size
-	return syncDir(s.dir)
+	if len(found) == 0 {
+		note = errors.Join(note, s.discard(seg))
+	}
+	return found, note, nil
 }
 
-func (s *spool) endActive() error {
-	if s.active == nil {
-		return nil
-	}
-	err := errors.Join(s.file.Sync(), s.file.Close())
-	if s.active.live == 0 {
-		s.bytes -= s.active.size
-		err = errors.Join(err, s.active.remove())
-	}
-	s.active, s.file = nil, nil
-	return err
-}
-
-// sync makes what was appended survive a crash of the machine.
-func (s *spool) sync() error {
+func (s *spool) size() (segments, damaged int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.file == nil {
-		return nil
-	}
-	return s.file.Sync()
-}
-
-// release forgets an acknowledged batch: marks its frame, and deletes the
-// segment with its last one. A failure costs at most a second sending after a restart.
-func (s *spool) release(f frame) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f.seg.live--
-	if f.seg.live > 0 {
-		return f.mark()
-	}
-	if f.seg == s.active {
-		return s.endActive()
-	}
-	s.bytes -= f.seg.size
-	return f.seg.remove()
-}
-
-func (s *spool) size() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.bytes
+	return s.bytes, s.asideBytes
 }
 
 // close leaves the directory to the next process.
 func (s *spool) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return errors.Join(s.endActive(), s.lock.Close())
-}
-
-// syncDir makes a new file name survive a crash of the machine.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return errors.Join(s.end(), s.sweep(), s.lock.Close())
 }

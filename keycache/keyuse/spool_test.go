@@ -3,6 +3,7 @@ package keyuse
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,11 +21,22 @@ func segments(t *testing.T, dir string) []string {
 
 func openDir(t *testing.T, dir string, limit int64) (*spool, []stored, []error) {
 	t.Helper()
-	s, found, notes, err := openSpool(dir, limit, []byte("resource"))
+	s, found, notes, err := openSpool(spoolOptions(t, dir, limit), testResource)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s, found, notes
+}
+
+var testResource = appendResource(nil, map[string]string{"service.name": "test"})
+
+func spoolOptions(t *testing.T, dir string, limit int64) Options {
+	t.Helper()
+	opt, err := Options{SpoolDir: dir, SpoolBytes: limit, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}.complete()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opt
 }
 
 func put(t *testing.T, s *spool, data string) frame {
@@ -51,7 +63,7 @@ func contents(t *testing.T, found []stored) (all []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f.spans != len(b) || string(f.frame.seg.resource) != "resource" {
+		if f.spans != len(b) || !bytes.Equal(f.frame.seg.resource, testResource) {
 			t.Errorf("%q: %d spans, resource %q", b, f.spans, f.frame.seg.resource)
 		}
 		all = append(all, string(b))
@@ -86,7 +98,7 @@ func TestSpoolKeepsWhatIsNotReleased(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := s.size(); n != 0 || len(notes) != 0 || len(segments(t, dir)) != 0 {
+	if n, _ := s.size(); n != 0 || len(notes) != 0 || len(segments(t, dir)) != 0 {
 		t.Errorf("%d bytes, notes %v, files %v left", n, notes, segments(t, dir))
 	}
 	closeSpool(t, s)
@@ -106,8 +118,8 @@ func TestTornEnd(t *testing.T) {
 	if err != nil || int64(len(whole)) != end {
 		t.Fatal(err, len(whole), end)
 	}
-	start := int(segmentHeader) + len("resource")
-	one, two := start+frameHeader+len("first"), len(whole)
+	start := len(appendHeader(nil, testResource))
+	one, two := start+frameHeader+linkField+len("first"), len(whole)
 	for cut := range two + 1 {
 		var want []string
 		if cut >= one {
@@ -213,8 +225,8 @@ func TestSpoolLimit(t *testing.T) {
 			t.Errorf("%s has mode %v", name, info.Mode())
 		}
 	}
-	if disk != s.size() || disk > MinSpoolBytes || disk < MinSpoolBytes*9/10 {
-		t.Errorf("%d bytes on disk, %d counted, limit %d", disk, s.size(), MinSpoolBytes)
+	if n, _ := s.size(); disk != n || disk > MinSpoolBytes || disk < MinSpoolBytes*9/10 {
+		t.Errorf("%d bytes on disk, %d counted, limit %d", disk, n, MinSpoolBytes)
 	}
 	for _, f := range frames {
 		if err := s.release(f); err != nil {
@@ -253,7 +265,7 @@ func TestSpoolFileGoesBad(t *testing.T) {
 func TestSpoolIsForOneProcess(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "deep", "spool")
 	s, _, _ := openDir(t, dir, MinSpoolBytes)
-	if _, _, _, err := openSpool(dir, MinSpoolBytes, nil); err == nil || !strings.Contains(err.Error(), "another process") {
+	if _, _, _, err := openSpool(spoolOptions(t, dir, MinSpoolBytes), nil); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("second open: %v", err)
 	}
 	info, err := os.Stat(dir)

@@ -62,6 +62,7 @@ func (s *secured) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.count(r.Header.Get("api-key"), req)
+	w.Header().Set("Content-Type", mediaType) // of an empty ExportTraceServiceResponse
 }
 
 func (s *secured) Export(ctx context.Context, req *coltracepb.ExportTraceServiceRequest) (*coltracepb.ExportTraceServiceResponse, error) {
