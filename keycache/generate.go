@@ -23,7 +23,7 @@ func (k *key) generate(ctx context.Context, parent trace.SpanContext) (*dataKey,
 }
 
 // mint has one KEK make and wrap a data key, and all others wrap it too, at the same
-// time. Fewer than the quorum, and it is thrown away unused. asked is when the first was asked.
+// time. Fewer than the quorum, or a denial by any, and it is thrown away unused. asked is when the first was asked.
 func (k *key) mint(ctx context.Context, parent trace.SpanContext) (secret *hsm.Secret, r envelope.Record, asked time.Duration, err error) {
 	if err := k.quorumShut(); err != nil {
 		return nil, r, 0, err
@@ -39,6 +39,11 @@ func (k *key) mint(ctx context.Context, parent trace.SpanContext) (secret *hsm.S
 	if err == nil {
 		r = k.recordOf(secret, wraps)
 		err = checkNew(secret, r)
+	}
+	if err == nil {
+		for _, c := range k.candidates(r.Wraps) {
+			c.kek.vouch(proof{c.wrapped, r.Commitment}, asked)
+		}
 	}
 	if err != nil {
 		secret.Destroy()
@@ -81,6 +86,7 @@ func (k *key) quorumShut() (err error) {
 // at that KEK's place.
 func (k *key) origin(ctx context.Context, parent trace.SpanContext) (secret *hsm.Secret, wraps [][]byte, err error) {
 	wraps = make([][]byte, len(k.keks))
+	var failed error
 	for i, kk := range k.keks {
 		err = k.cache.call(ctx, kk, generating, k.cache.timeout, parent, func(ctx context.Context) (err error) {
 			secret, wraps[i], err = kk.Provider.GenerateDataKey(ctx, k.context)
@@ -90,11 +96,11 @@ func (k *key) origin(ctx context.Context, parent trace.SpanContext) (secret *hsm
 			return secret, wraps, nil
 		}
 		wraps[i] = nil
-		if !passesOn(err) {
-			break
+		if failed = graver(failed, err); !passesOn(err) {
+			return nil, nil, err
 		}
 	}
-	return nil, nil, err
+	return nil, nil, failed
 }
 
 // wrapByOthers fills in the wraps that are missing, as far as the quorum asks.
@@ -119,17 +125,45 @@ func (k *key) wrapByOthers(ctx context.Context, secret *hsm.Secret, wraps [][]by
 			got++
 			continue
 		}
-		wraps[i], failed = nil, errs[i]
+		wraps[i], failed = nil, gravest(failed, errs[i])
 	}
-	if got < k.quorum {
-		return &hsm.Error{Class: hsm.Unavailable, Operation: "wrap",
-			Err:  fmt.Errorf("%d of %d KEKs wrapped the new data key of key %q, quorum %d: %v", got, len(wraps), k.name, k.quorum, failed),
-			Hint: "mend the KEK that fails, or lower the quorum"}
+	if failed == nil && len(k.away) > 0 {
+		failed = k.away[0].Err
 	}
-	if failed != nil || len(k.away) > 0 {
+	if got < k.quorum || failed != nil && hsm.ClassOf(failed) == hsm.Denied {
+		return k.notWrapped(got, failed)
+	}
+	if failed != nil {
 		k.stats.degraded.Add(1)
 	}
 	return nil
+}
+
+// notWrapped says that too few KEKs wrapped a new data key, or that one said no: the
+// class is that of the gravest failure.
+func (k *key) notWrapped(got int, failed error) error {
+	e := &hsm.Error{Class: hsm.ClassOf(failed), Operation: "wrap",
+		Err:  fmt.Errorf("%d of %d KEKs wrapped the new data key of key %q, quorum %d: %w", got, len(k.keks)+len(k.away), k.name, k.quorum, failed),
+		Hint: "repair the KEK that fails, or lower the quorum"}
+	if e.Class == hsm.Denied {
+		e.Hint = "a denial by any KEK of a key stops the key: permit its use, or take it out of the policy"
+	}
+	return e
+}
+
+// gravest returns which of two failures decides what becomes of sealing: a denial before
+// what only an operator can fix, and that before what may pass.
+func gravest(x, y error) error {
+	switch {
+	case x == nil || hsm.ClassOf(y) == hsm.Denied:
+		return y
+	case !passesOn(x):
+		return x
+	case !passesOn(y):
+		return y
+	default:
+		return graver(x, y)
+	}
 }
 
 // checkNew refuses what a provider must not have returned, before anything is sealed under it.

@@ -35,10 +35,17 @@ type kek struct {
 	gate  gate
 	calls [operations]callStats
 	last  atomic.Pointer[LastCall]
+
+	// What is known of a revocation, see several.go.
+	proof   atomic.Pointer[proof]  // what it vouched for last
+	vouched atomic.Int64           // when it was asked for that, as moments of a dataKey
+	denied  atomic.Pointer[denial] // nil while it vouches
 }
 
 func newKEK(kk hsm.KEK, key string, parallel int) *kek {
-	return &kek{KEK: kk, key: key, ref: kk.Ref(), slots: newSlots(parallel)}
+	k := &kek{KEK: kk, key: key, ref: kk.Ref(), slots: newSlots(parallel)}
+	k.vouched.Store(never)
+	return k
 }
 
 // The slots of a KEK bound its calls in flight, so that no burst of misses becomes a

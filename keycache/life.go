@@ -142,6 +142,11 @@ func (k *key) verifyAgain(ctx context.Context, d *dataKey, parent trace.SpanCont
 		return k.supersede(ctx, d, parent)
 	}
 	secret, err := k.unwrap(ctx, d.wraps, d.commitment, verifying, parent)
+	if err == nil {
+		if err = k.confirm(ctx, d.wraps, d.commitment, parent); err != nil {
+			secret.Destroy()
+		}
+	}
 	now := k.cache.now()
 	switch {
 	case err == nil:

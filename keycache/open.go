@@ -126,5 +126,8 @@ func (k *key) unwrapNew(ctx context.Context, r envelope.Record, parent trace.Spa
 		return nil, err
 	}
 	defer secret.Destroy()
+	if err := k.revoked(ctx, parent); err != nil {
+		return nil, err
+	}
 	return k.newDataKey(secret, r, asked)
 }

@@ -24,6 +24,8 @@ type KEKStatus struct {
 	URI, Kind, Identity string    // the latter two empty while it could not be opened
 	Last                *LastCall // nil before the first call
 	Shut                bool      // not asked for a moment, because of how the last call ended
+	Vouched             time.Time // when it last made or unwrapped a data key; zero for never
+	Denied              bool      // it said no when it was verified, and has not vouched since: the key stops
 }
 
 // A LastCall is how a provider call ended.
@@ -69,7 +71,7 @@ func (k *key) status() KeyStatus {
 		s.Suites = append(s.Suites, u.Name)
 	}
 	for _, kk := range k.keks {
-		s.KEKs = append(s.KEKs, KEKStatus{URI: kk.URI, Kind: kk.Kind, Identity: kk.Identity, Last: kk.last.Load(), Shut: kk.gate.shut(now) != nil})
+		s.KEKs = append(s.KEKs, kk.status(k.cache, now))
 	}
 	for _, a := range k.away {
 		s.KEKs = append(s.KEKs, KEKStatus{URI: a.URI, Last: &LastCall{Operation: "open", At: a.At, Err: a.Err}, Shut: true})
@@ -79,6 +81,17 @@ func (k *key) status() KeyStatus {
 			ID: hex.EncodeToString(d.id[:]), Age: now - d.born, Wraps: len(k.candidates(d.wraps)),
 			Uses: d.uses.used.Load(), Bytes: d.bytes.used.Load(), Verified: d.fresh(now),
 		}
+	}
+	return s
+}
+
+func (kk *kek) status(e *engine, now time.Duration) KEKStatus {
+	s := KEKStatus{
+		URI: kk.URI, Kind: kk.Kind, Identity: kk.Identity,
+		Last: kk.last.Load(), Shut: kk.gate.shut(now) != nil, Denied: kk.denied.Load() != nil,
+	}
+	if at := kk.vouched.Load(); at != never {
+		s.Vouched = e.start.Add(time.Duration(at))
 	}
 	return s
 }

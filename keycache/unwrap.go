@@ -86,17 +86,22 @@ func (k *key) noWrap() error {
 
 func (k *key) unwrapBy(ctx context.Context, c candidate, commitment [32]byte, op operation, timeout time.Duration, parent trace.SpanContext) (*hsm.Secret, error) {
 	var secret *hsm.Secret
+	asked := k.cache.now()
 	err := k.cache.call(ctx, c.kek, op, timeout, parent, func(ctx context.Context) (err error) {
 		secret, err = c.kek.Provider.UnwrapDataKey(ctx, c.wrapped, k.context)
 		return err
 	})
 	if err != nil {
+		if op == verifying {
+			c.kek.deny(proof{c.wrapped, commitment}, err, k.cache.now())
+		}
 		return nil, err
 	}
 	if !matches(secret, commitment) {
 		secret.Destroy()
 		return nil, &hsm.Error{Class: hsm.Corrupt, Provider: c.kek.Kind, Operation: "unwrap", KeyID: c.kek.Identity, Err: errCommitment}
 	}
+	c.kek.vouch(proof{c.wrapped, commitment}, asked)
 	return secret, nil
 }
 

@@ -65,19 +65,25 @@ func (c *Cache) verify(ctx context.Context, k *key) error {
 }
 
 // verifyByDescription asks each KEK what it is, where this process may not make a
-// data key to prove it with. One that answers is enough.
+// data key to prove it with. One that answers is enough, unless another says no.
 func (k *key) verifyByDescription(ctx context.Context) error {
-	var last error
+	answered := false
+	var failed error
 	for _, kk := range k.keks {
-		about, ok := kk.Provider.(hsm.Describer)
-		if !ok {
-			return nil
+		var err error
+		if about, ok := kk.Provider.(hsm.Describer); ok {
+			_, err = about.Describe(ctx)
 		}
-		if _, last = about.Describe(ctx); last == nil {
-			return nil
+		if err == nil {
+			answered = true
+		} else {
+			failed = gravest(failed, err)
 		}
 	}
-	return &Error{Reason: reasonToSeal(last), Key: k.name, Err: last}
+	if failed == nil || answered && hsm.ClassOf(failed) != hsm.Denied {
+		return nil
+	}
+	return &Error{Reason: reasonToSeal(failed), Key: k.name, Err: failed}
 }
 
 // verifyKEKs unwraps d by each KEK that wrapped it.

@@ -20,6 +20,8 @@ type keyView struct {
 	Entries int          `json:"entries"`
 	DataKey *dataKeyView `json:"data_key,omitempty"`
 	KEKs    []kekView    `json:"keks"`
+	// Revoking says what becomes of a key of several KEKs when one of them is revoked.
+	Revoking string `json:"revoking,omitempty"`
 }
 
 // dataKeyView is the data key that seals.
@@ -40,6 +42,8 @@ type kekView struct {
 	Result      string `json:"last_result,omitempty"` // ok, or the class of the error
 	Error       string `json:"last_error,omitempty"`
 	Shut        bool   `json:"shut,omitempty"` // not asked for a moment, because of how the last call ended
+	Vouched     string `json:"last_vouched_at,omitempty"`
+	Denied      bool   `json:"denied,omitempty"` // it said no when it was verified: the key stops
 	NotRequired string `json:"not_as_required,omitempty"`
 }
 
@@ -57,11 +61,17 @@ func viewOf(k keycache.KeyStatus, differing map[string]error) keyView {
 		Name: k.Name, Pinned: k.Pinned, Suites: k.Suites, Quorum: k.Quorum,
 		Soft: k.Soft.String(), Hard: k.Hard.String(), Entries: k.Entries,
 	}
+	if len(k.KEKs) > 1 {
+		v.Revoking = fmt.Sprintf("a KEK that is disabled, deleted or denied stops the key within %v, whatever the others say: take it out of the policy first. One that does not answer, or not clearly, is passed over", k.Soft)
+	}
 	if d := k.DataKey; d != nil {
 		v.DataKey = &dataKeyView{d.ID, d.Age.Round(time.Second).String(), d.Wraps, d.Uses, d.Bytes, d.Verified}
 	}
 	for _, kek := range k.KEKs {
-		one := kekView{URI: kek.URI, Identity: kek.Identity, Shut: kek.Shut}
+		one := kekView{URI: kek.URI, Identity: kek.Identity, Shut: kek.Shut, Denied: kek.Denied}
+		if !kek.Vouched.IsZero() {
+			one.Vouched = kek.Vouched.UTC().Format(time.RFC3339)
+		}
 		if last := kek.Last; last != nil {
 			one.Operation, one.At, one.Result = last.Operation, last.At.UTC().Format(time.RFC3339), "ok"
 			if last.Err != nil {

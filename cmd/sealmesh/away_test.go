@@ -70,6 +70,8 @@ func TestStartWithAKEKAway(t *testing.T) {
 	see("/metrics", `sealmesh_keks_away{key="main"} 0`, true)
 	see("/readyz", "away", false)
 	see("/keys", `"wraps": 2`, true)
+	see("/keys", `"last_vouched_at"`, true)
+	see("/keys", `"revoking": "a KEK that is disabled, deleted or denied stops the key within 5m0s`, true)
 	if n := callsOf(r.keys, "other"); n != other {
 		t.Errorf("%d calls for another key", n-other)
 	}
