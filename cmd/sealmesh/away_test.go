@@ -96,7 +96,7 @@ func TestNoStart(t *testing.T) {
 		"away, opens only":   {"awskms:///" + k.arn + gone, ", quorum: 2, use: open", ""},
 		"away, quorum 2":     {"awskms:///" + k.arn + gone, ", quorum: 2", "unavailable"},
 		"disabled":           {"awskms:///" + disabled + endpoint, ", quorum: 1", "denied"},
-		"not there":          {"awskms:///" + strings.Replace(k.arn, ":key/", ":key/0", 1) + endpoint, ", quorum: 1", "misconfigured"},
+		"not there":          {"awskms:///" + strings.Replace(k.arn, ":key/", ":key/0", 1) + endpoint, ", quorum: 1", "denied"},
 		"not as required":    {"awskms:///" + k.arn + endpoint, ", quorum: 1, require: {origin: FILE}", "origin: want FILE, is AWS_KMS"},
 		"away, and required": {"awskms:///" + k.arn + gone, ", quorum: 1, require: {origin: FILE}", ""},
 	} {
