@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	procv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
@@ -166,7 +167,7 @@ func TestIstioIsChecked(t *testing.T) {
 func pathRules(t *testing.T, got, want *hcmv3.HttpConnectionManager) {
 	t.Helper()
 	rules := &hcmv3.HttpConnectionManager{
-		CommonHttpProtocolOptions: want.CommonHttpProtocolOptions, NormalizePath: want.NormalizePath,
+		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{HeadersWithUnderscoresAction: want.CommonHttpProtocolOptions.HeadersWithUnderscoresAction}, NormalizePath: want.NormalizePath,
 		MergeSlashes: want.MergeSlashes, PathWithEscapedSlashesAction: want.PathWithEscapedSlashesAction,
 	}
 	same(t, "connection manager", got, rules)

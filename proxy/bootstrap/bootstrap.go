@@ -47,6 +47,18 @@ type Options struct {
 	// Processor is where Envoy reaches sealmesh, host:port, "" for where the policy has it listen.
 	Processor string
 	TLS       TLS // towards sealmesh, where the policy's listener has tls
+
+	// Timeout is how long a whole exchange may take, and IdleTimeout how long it may stand still; 0 for as
+	// long as the service takes.
+	Timeout, IdleTimeout time.Duration
+	// UpstreamIdle is how long a connection to the service is kept while nothing is asked of it; 0
+	// means DefaultUpstreamIdle.
+	UpstreamIdle time.Duration
+	// Upgrades are the protocols that a connection may be upgraded to on routes without rules;
+	// nil means websocket alone.
+	Upgrades []string
+	// ForwardedFor appends the client's address to x-forwarded-for.
+	ForwardedFor bool
 }
 
 const (
@@ -73,8 +85,8 @@ func New(p *policy.Policy, opt Options) (*bootstrapv3.Bootstrap, error) {
 		Node: &corev3.Node{Id: "sealmesh", Cluster: "sealmesh"},
 	}
 	b.StaticResources = &bootstrapv3.Bootstrap_StaticResources{
-		Listeners: []*listenerv3.Listener{listener(f, listen)},
-		Clusters:  []*clusterv3.Cluster{processor, upstreamOf(f, upstream, opt.HTTP2)},
+		Listeners: []*listenerv3.Listener{listener(f, opt, listen)},
+		Clusters:  []*clusterv3.Cluster{processor, upstreamOf(f, opt, upstream)},
 	}
 	if opt.Admin != "" {
 		admin, err := address(opt.Admin)

@@ -7,7 +7,6 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 // processorOf is the cluster of sealmesh.
@@ -29,12 +28,11 @@ func processorOf(f Facts, opt Options) (*clusterv3.Cluster, error) {
 	return c, nil
 }
 
-func upstreamOf(f Facts, a *corev3.Address, http2 bool) *clusterv3.Cluster {
-	c := cluster(upstreamCluster, a, clusterv3.Cluster_STRICT_DNS)
-	c.TypedExtensionProtocolOptions = protocolOptions(nil)
-	if http2 {
-		c.TypedExtensionProtocolOptions = protocolOptions(&corev3.Http2ProtocolOptions{MaxConcurrentStreams: wrapperspb.UInt32(streams)})
-	}
+func upstreamOf(f Facts, opt Options, a *corev3.Address) *clusterv3.Cluster {
+	// One service, by whichever of its addresses answers: STRICT_DNS would send every second request
+	// for localhost to ::1, where there may be none.
+	c := cluster(upstreamCluster, a, clusterv3.Cluster_LOGICAL_DNS)
+	plainUpstream(c, opt)
 	c.ConnectTimeout = seconds(5 * time.Second)
 	apply(UpstreamSettings, c, f)
 	return c

@@ -32,7 +32,7 @@ func TestEnvoySkipsOnlyWhatThePolicySkips(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := routes(factsOf(p, Options{}))
+	table := routes(factsOf(p, Options{}), Options{})
 	skipped := 0
 	for _, method := range []string{"POST", "post", "pOST", "PUT", "GET", "get", "FOO", "M-SEARCH", "PO\u017fT"} {
 		for _, host := range []string{"other", "other:80", "api.example.com", "API.Example.Com", "api.example.com.", "api.example.com:",
@@ -75,7 +75,7 @@ func TestEnvoyFindsTheProtectedRoute(t *testing.T) {
 		{"GET", "other", "/posted/1", "rest"},
 		{"GET", "a.example.org", "/posted/1", "public"},
 	} {
-		if got := take(t, routes(factsOf(p, Options{})), c.method, c.host, c.path); got != c.want {
+		if got := take(t, routes(factsOf(p, Options{}), Options{}), c.method, c.host, c.path); got != c.want {
 			t.Errorf("%s %s %s takes %q, want %q", c.method, c.host, c.path, got, c.want)
 		}
 	}

@@ -22,9 +22,14 @@ var ProcessorSettings = []Setting[*clusterv3.Cluster]{
 	{
 		Field: "typed_extension_protocol_options",
 		set: func(m *clusterv3.Cluster, _ Facts) {
-			m.TypedExtensionProtocolOptions = protocolOptions(&corev3.Http2ProtocolOptions{
+			h2 := &corev3.Http2ProtocolOptions{
 				MaxConcurrentStreams: wrapperspb.UInt32(streams),
 				ConnectionKeepalive:  &corev3.KeepaliveSettings{Interval: seconds(keepalive), Timeout: seconds(keepalive)},
+			}
+			m.TypedExtensionProtocolOptions = protocolOptions(&httpv3.HttpProtocolOptions{
+				UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
+					ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: h2},
+				}},
 			})
 		},
 		wrong: func(m *clusterv3.Cluster, f Facts) string {
@@ -86,19 +91,8 @@ var UpstreamSettings = []Setting[*clusterv3.Cluster]{{
 
 const protocolOptionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
-// protocolOptions has a cluster speak HTTP/2 as h2 says, HTTP/1.1 where it is nil.
-func protocolOptions(h2 *corev3.Http2ProtocolOptions) map[string]*anypb.Any {
-	explicit := &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
-		ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{HttpProtocolOptions: &corev3.Http1ProtocolOptions{}},
-	}
-	if h2 != nil {
-		explicit.ProtocolConfig = &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: h2}
-	}
-	return map[string]*anypb.Any{
-		protocolOptionsName: pack(&httpv3.HttpProtocolOptions{
-			UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: explicit},
-		}),
-	}
+func protocolOptions(o *httpv3.HttpProtocolOptions) map[string]*anypb.Any {
+	return map[string]*anypb.Any{protocolOptionsName: pack(o)}
 }
 
 // http2Of returns how m speaks HTTP/2, nil where it does not.

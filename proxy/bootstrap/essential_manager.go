@@ -65,7 +65,28 @@ var ManagerSettings = []Setting[*hcmv3.HttpConnectionManager]{
 				"without use_remote_address clients may ask for retries (x-envoy-retry-on), and a retry sends a FULL_DUPLEX_STREAMED body twice (envoy#45470): set it, or make the body modes BUFFERED")
 		},
 	},
+	{
+		// Else private addresses are internal ones, or may be. Empty, it makes them so.
+		Field: "internal_address_config",
+		set: func(m *hcmv3.HttpConnectionManager, _ Facts) {
+			m.InternalAddressConfig = &hcmv3.HttpConnectionManager_InternalAddressConfig{
+				CidrRanges: []*corev3.CidrRange{{AddressPrefix: nobody, PrefixLen: wrapperspb.UInt32(32)}},
+			}
+		},
+		wrong: func(m *hcmv3.HttpConnectionManager, f Facts) string {
+			c := m.GetInternalAddressConfig()
+			others := func(r *corev3.CidrRange) bool {
+				return r.GetAddressPrefix() != nobody || r.GetPrefixLen().GetValue() != 32
+			}
+			ok := c == nil || !c.GetUnixSockets() && len(c.GetCidrRanges()) > 0 && !slices.ContainsFunc(c.GetCidrRanges(), others)
+			return unless(!f.Duplex || ok,
+				"clients of internal_address_config (empty: of private addresses) may ask for retries (x-envoy-retry-on), and a retry sends a FULL_DUPLEX_STREAMED body twice (envoy#45470): make cidr_ranges "+nobody+"/32, or the body modes BUFFERED")
+		},
+	},
 }
+
+// nobody is an address that no client has.
+const nobody = "255.255.255.255"
 
 // TableSettings are of a route configuration, with what the connection manager before it
 // and the virtual hosts within it remove from requests counted as removed by it.

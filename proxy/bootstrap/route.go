@@ -14,7 +14,7 @@ import (
 )
 
 // routes gives one Envoy route per policy route, in order, and one for the rest.
-func routes(f Facts) []*routev3.Route {
+func routes(f Facts, opt Options) []*routev3.Route {
 	var out []*routev3.Route
 	for _, r := range f.Policy.Routes {
 		m := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_SafeRegex{SafeRegex: regex(pathRegex(r))}}
@@ -24,20 +24,20 @@ func routes(f Facts) []*routev3.Route {
 		if len(r.Hosts) > 0 || Off(r) {
 			m.Headers = append(m.Headers, headerMatch(":authority", hostRegex(r)))
 		}
-		out = append(out, &routev3.Route{Name: r.Name, Match: m, Action: toUpstream(),
-			TypedPerFilterConfig: map[string]*anypb.Any{filterName: pack(perRoute(r, f))}})
+		to := toUpstream(r.Name, m, opt, Off(r))
+		to.TypedPerFilterConfig = map[string]*anypb.Any{filterName: pack(perRoute(r, f))}
+		out = append(out, to)
 	}
-	return append(out, &routev3.Route{
-		Name:   "unmatched",
-		Match:  &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
-		Action: toUpstream(),
-	})
+	rest := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
+	return append(out, toUpstream("unmatched", rest, opt, f.Policy.Unmatched == policy.PassUnmatched))
 }
 
-func toUpstream() *routev3.Route_Route {
-	return &routev3.Route_Route{Route: &routev3.RouteAction{
-		ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: upstreamCluster},
+func toUpstream(name string, m *routev3.RouteMatch, opt Options, upgrades bool) *routev3.Route {
+	r := &routev3.Route{Name: name, Match: m, Action: &routev3.Route_Route{
+		Route: &routev3.RouteAction{ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: upstreamCluster}},
 	}}
+	plainRoute(r, opt, upgrades)
+	return r
 }
 
 func regex(s string) *matcherv3.RegexMatcher { return &matcherv3.RegexMatcher{Regex: s} }

@@ -21,7 +21,7 @@ import (
 // A subject is a message of a generated configuration to which a list of settings applies.
 type subject struct {
 	fields   []string // of its settings
-	plumbing []string // fields without which there would be nothing to set
+	plumbing []string // fields without which there would be nothing to set, or which have Envoy behave as if it were not there
 	edit     func(*bootstrapv3.Bootstrap, func(proto.Message))
 }
 
@@ -40,7 +40,10 @@ func subjects() map[string]subject {
 		repack(f.GetTypedConfig(), m, func() { edit(m) })
 	}
 	return map[string]subject{
-		"connection manager": {fields(bootstrap.ManagerSettings), []string{"stat_prefix", "route_config", "http_filters"}, manager},
+		"connection manager": {fields(bootstrap.ManagerSettings), []string{
+			"stat_prefix", "route_config", "http_filters", "stream_idle_timeout", "server_header_transformation", "generate_request_id", "skip_xff_append",
+			"max_request_headers_kb", "http_protocol_options", "upgrade_configs", "early_header_mutation_extensions",
+		}, manager},
 		"route table": {fields(bootstrap.TableSettings), []string{"name", "virtual_hosts"}, func(b *bootstrapv3.Bootstrap, edit func(proto.Message)) {
 			manager(b, func(m proto.Message) { edit(m.(*hcmv3.HttpConnectionManager).GetRouteConfig()) })
 		}},
@@ -54,7 +57,7 @@ func subjects() map[string]subject {
 		"processor": {fields(bootstrap.ProcessorSettings), []string{"name", "type", "connect_timeout", "load_assignment"}, func(b *bootstrapv3.Bootstrap, edit func(proto.Message)) {
 			edit(b.StaticResources.Clusters[0])
 		}},
-		"upstream": {fields(bootstrap.UpstreamSettings), []string{"name", "type", "connect_timeout", "load_assignment", "typed_extension_protocol_options"}, func(b *bootstrapv3.Bootstrap, edit func(proto.Message)) {
+		"upstream": {fields(bootstrap.UpstreamSettings), []string{"name", "type", "connect_timeout", "load_assignment", "typed_extension_protocol_options", "circuit_breakers", "dns_lookup_family"}, func(b *bootstrapv3.Bootstrap, edit func(proto.Message)) {
 			edit(b.StaticResources.Clusters[1])
 		}},
 	}
@@ -137,6 +140,8 @@ func undo(t *testing.T, m proto.Message, name string) {
 		t.Fatalf("%s has no field %s", r.Descriptor().FullName(), name)
 	case name == "processing_mode":
 		m.(*procv3.ExternalProcessor).ProcessingMode.RequestHeaderMode = procv3.ProcessingMode_SKIP
+	case name == "internal_address_config":
+		m.(*hcmv3.HttpConnectionManager).InternalAddressConfig.UnixSockets = true
 	case r.Has(f):
 		r.Clear(f)
 	case f.Kind() == protoreflect.BoolKind:

@@ -40,11 +40,10 @@ func TestHoles(t *testing.T) {
 		"off for a weighted cluster":      {[2]string{"cluster: upstream", "weighted_clusters: {clusters: [{name: upstream, weight: 1}, {name: b, weight: 1, typed_per_filter_config: " + off + "}]}"}, "IN CLEAR: route both (POST sealmesh.example/both/1/x): " + protected},
 		"paths read in two ways":          {before("{prefix: /free/}", "", off), "IN CLEAR: route hole (POST sealmesh.example/free/..;/a): ext_proc is disabled, and the path may be another one"},
 
-		"an upgrade with filters of its own": {[2]string{"stat_prefix: ingress", `stat_prefix: ingress
-          upgrade_configs: [{upgrade_type: websocket, filters: [{name: r, typed_config: {"@type": "x.Router"}}]}]`}, "IN CLEAR: ingress: upgrade_configs gives websocket filters of its own"},
-		"virtual hosts by xDS":    {[2]string{"            name: sealmesh\n", "            name: sealmesh\n            vhds: {config_source: {ads: {}}}\n"}, "not seen: ingress sealmesh: virtual hosts come by xDS (vhds)"},
-		"a matcher tree":          {[2]string{"domains:\n", "matcher: {}\n              domains:\n"}, "not seen: ingress sealmesh: virtual host all chooses routes by a matcher tree"},
-		"TCP to the same cluster": {[2]string{"  listeners:\n", "  listeners:\n" + `  - {name: side, filter_chains: [{filters: [{name: t, typed_config: {"@type": "x.TcpProxy", stat_prefix: x, cluster: upstream}}]}]}` + "\n"}, "IN CLEAR: side: a chain without an HTTP connection manager leads to cluster upstream"},
+		"an upgrade with filters of its own": {[2]string{"          - upgrade_type: websocket\n            enabled: false\n", `          - {upgrade_type: websocket, filters: [{name: r, typed_config: {"@type": "x.Router"}}]}` + "\n"}, "IN CLEAR: ingress: upgrade_configs gives websocket filters of its own"},
+		"virtual hosts by xDS":               {[2]string{"            name: sealmesh\n", "            name: sealmesh\n            vhds: {config_source: {ads: {}}}\n"}, "not seen: ingress sealmesh: virtual hosts come by xDS (vhds)"},
+		"a matcher tree":                     {[2]string{"domains:\n", "matcher: {}\n              domains:\n"}, "not seen: ingress sealmesh: virtual host all chooses routes by a matcher tree"},
+		"TCP to the same cluster":            {[2]string{"  listeners:\n", "  listeners:\n" + `  - {name: side, filter_chains: [{filters: [{name: t, typed_config: {"@type": "x.TcpProxy", stat_prefix: x, cluster: upstream}}]}]}` + "\n"}, "IN CLEAR: side: a chain without an HTTP connection manager leads to cluster upstream"},
 		"TCP to the same address by another name": {[2]string{"  listeners:\n", `  clusters_x: [{name: again, load_assignment: {cluster_name: again, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 2}}}}]}]}}]
   listeners:
   - {name: side, default_filter_chain: {filters: [{name: t, typed_config: {"@type": "x.TcpProxy", stat_prefix: x, weighted_clusters: {clusters: [{name: again, weight: 1}]}}}]}}
