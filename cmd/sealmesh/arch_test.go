@@ -31,7 +31,7 @@ var importRules = []struct {
 	{"hsm/local", anyOf(std, ours("hsm"))},
 	{"hsm/awskms", anyOf(std, ours("hsm"), external("github.com/aws/"))},
 	{"hsm/pkcs11", anyOf(std, ours("hsm"), external("github.com/miekg/pkcs11", "golang.org/x/sync/"))},
-	{"hsm/transit", anyOf(std, ours("hsm"))},
+	{"hsm/transit", anyOf(std, ours("hsm"), external("github.com/openbao/openbao/api/"))},
 	{"hsm/gcpkms", anyOf(std, ours("hsm"), external("golang.org/x/oauth2"))},
 	{"hsm/azurekv", anyOf(std, ours("hsm"), external("github.com/Azure/"))},
 	{"keycache", anyOf(std, ours("hsm", "codec", "keycache"), external("go.opentelemetry.io/otel", "github.com/hashicorp/golang-lru/v2"))},

@@ -1,29 +1,20 @@
 package transit
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
-	"io"
+	"fmt"
 	"net/http"
-	"net/url"
+	"strconv"
 	"time"
 
+	"github.com/openbao/openbao/api/v2"
+
 	"github.com/sealmesh/sealmesh/hsm"
-	"github.com/sealmesh/sealmesh/hsm/rest"
 )
 
-// A client asks one server, in one namespace. Safe for concurrent use.
-type client struct {
-	base       *url.URL
-	namespace  string
-	keyID      string // for errors and calls
-	timeout    time.Duration
-	http       *http.Client
-	credential *credential
-}
-
-// A request is sent with a copy of body each time it is tried.
+// A request is one that may be tried several times.
 type request struct {
 	operation string // Transit's own name
 	method    string
@@ -31,25 +22,32 @@ type request struct {
 	body      []byte
 }
 
+// An answer is how one try ended.
+type answer struct {
+	failed       *hsm.Error
+	requestID    string
+	invalidToken bool          // Vault does not know the token
+	retryAfter   time.Duration // not before that
+}
+
 // do sends r with a token and reads the answer into out, a pointer. A token that
-// is refused is looked for anew once: it may have been replaced or have expired.
+// Vault does not know is looked for again once: it may have been replaced, or have
+// expired. One whose policies forbid the request is not.
 func (c *client) do(ctx context.Context, r request, out any) error {
+	if c.life.Err() != nil {
+		return &hsm.Error{Class: hsm.Unavailable, Provider: Kind, Operation: r.operation, KeyID: c.keyID, Err: errClosed}
+	}
 	token, err := c.token(ctx, "")
 	if err != nil {
 		return err
 	}
-	failed := c.attempts(ctx, r, token, out)
-	if failed == nil || failed.Class != hsm.Denied {
-		return asError(failed)
+	a := c.attempts(ctx, r, token, out)
+	if a.invalidToken {
+		if newer, err := c.token(ctx, token); err == nil && newer != token {
+			a = c.attempts(ctx, r, newer, out)
+		}
 	}
-	if newer, err := c.token(ctx, token); err == nil && newer != token {
-		failed = c.attempts(ctx, r, newer, out)
-	}
-	return asError(failed)
-}
-
-func (c *client) withoutToken(ctx context.Context, r request, out any) error {
-	return asError(c.attempts(ctx, r, "", out))
+	return asError(a.failed)
 }
 
 // asError keeps a nil *hsm.Error from becoming an error that is not nil.
@@ -71,24 +69,15 @@ func (c *client) token(ctx context.Context, refused string) (string, error) {
 	}
 }
 
-func (c *client) attempts(ctx context.Context, r request, token string, out any) *hsm.Error {
-	var a answer
-	ended := rest.Try(ctx, func() (again bool, after time.Duration) {
+func (c *client) attempts(ctx context.Context, r request, token string, out any) (a answer) {
+	ended := hsm.Try(ctx, func() (again bool, after time.Duration) {
 		a = c.call(ctx, r, token, out)
-		return a.failed != nil && a.again, a.retryAfter
+		return a.failed != nil && a.failed.Class == hsm.Unavailable, a.retryAfter
 	})
 	if ended != nil {
-		return c.classifyTransport(ctx, r.operation, ended)
+		a = answer{failed: c.unanswered(ctx, r.operation, ended)}
 	}
-	return a.failed
-}
-
-// An answer is how one try ended.
-type answer struct {
-	failed     *hsm.Error
-	requestID  string
-	again      bool          // another try may mend it
-	retryAfter time.Duration // not before that
+	return a
 }
 
 // call makes one try and reports it.
@@ -105,72 +94,58 @@ func (c *client) call(ctx context.Context, r request, token string, out any) ans
 func (c *client) try(ctx context.Context, r request, token string, out any) answer {
 	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	resp, err := c.send(bounded, c.base, r, token)
-	if err == nil && (resp.StatusCode == http.StatusTemporaryRedirect || resp.StatusCode == http.StatusPermanentRedirect) {
-		resp, err = c.follow(bounded, resp, r, token)
+	req := c.api.NewRequest(r.method, "/v1/"+r.path)
+	req.ClientToken, req.BodyBytes = token, r.body
+	resp, err := c.api.RawRequestWithContext(bounded, req)
+	if resp != nil {
+		defer resp.Body.Close()
 	}
-	if err != nil {
-		return answer{failed: c.classifyTransport(ctx, r.operation, err), again: ctx.Err() == nil}
+	if refused, ok := errors.AsType[*api.ResponseError](err); ok {
+		a := c.classify(r.operation, refused)
+		a.retryAfter = retryAfter(resp.Header)
+		return a
 	}
-	defer resp.Body.Close()
-	text, err := rest.Read(resp)
-	defer clear(text)
+	var text []byte
+	if err == nil {
+		text, err = readAnswer(resp.Response)
+		defer clear(text)
+	}
 	switch {
 	case err != nil:
-		return answer{failed: c.classifyTransport(ctx, r.operation, err), again: ctx.Err() == nil}
+		return answer{failed: c.unanswered(ctx, r.operation, err)}
 	case resp.StatusCode != http.StatusOK:
-		a := answer{failed: c.classify(r.operation, resp.StatusCode, text)}
-		a.again, a.retryAfter = a.failed.Class == hsm.Unavailable, rest.RetryAfter(resp.Header)
-		return a
+		return answer{failed: c.notVaults(r.operation, resp.StatusCode)}
 	}
 	return c.read(r.operation, text, out)
 }
 
 // read wants one JSON object that is Vault's. What is in the way of an answer (a
-// captive portal, a proxy's page) is an outage.
+// captive portal, a proxy's page) is an outage. The decoder's error is not shown:
+// it may quote a data key.
 func (c *client) read(operation string, text []byte, out any) answer {
 	var id struct {
 		RequestID string `json:"request_id"`
 	}
-	if !rest.Decode(text, out) || !rest.Decode(text, &id) {
-		return answer{failed: &hsm.Error{
-			Class: hsm.Unavailable, Provider: Kind, Operation: operation, KeyID: c.keyID,
-			Err: errors.New("the answer is not one of Vault's"), Hint: "something between here and Vault answered in its place; check the address and the proxy settings",
-		}}
+	if len(text) > maxAnswer || json.Unmarshal(text, out) != nil || json.Unmarshal(text, &id) != nil {
+		return answer{failed: c.notVaults(operation, http.StatusOK)}
 	}
 	return answer{requestID: id.RequestID}
 }
 
-func (c *client) send(ctx context.Context, base *url.URL, r request, token string) (*http.Response, error) {
-	var body io.Reader
-	if r.body != nil {
-		body = rest.Body(bytes.Clone(r.body))
+// notVaults is an answer that somebody else gave.
+func (c *client) notVaults(operation string, status int) *hsm.Error {
+	return &hsm.Error{
+		Class: hsm.Unavailable, Provider: Kind, Operation: operation, KeyID: c.keyID, Code: fmt.Sprintf("HTTP %d", status),
+		Err: errors.New("the answer is not one of Vault's"), Hint: hintBetween,
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, base.JoinPath("v1", r.path).String(), body)
-	if err != nil {
-		return nil, err
-	}
-	req.ContentLength = int64(len(r.body))
-	req.Header.Set("X-Vault-Request", "true") // agents may ask for it, against forged requests
-	if token != "" {
-		req.Header.Set("X-Vault-Token", token)
-	}
-	if c.namespace != "" {
-		req.Header.Set("X-Vault-Namespace", c.namespace)
-	}
-	return c.http.Do(req)
 }
 
-// follow repeats r where a standby node says the active one is.
-func (c *client) follow(ctx context.Context, resp *http.Response, r request, token string) (*http.Response, error) {
-	resp.Body.Close()
-	to, err := resp.Location()
+// retryAfter reads how long Vault asks to be left alone, in seconds, 0 where it
+// does not say.
+func retryAfter(h http.Header) time.Duration {
+	seconds, err := strconv.ParseUint(h.Get("Retry-After"), 10, 31)
 	if err != nil {
-		return nil, errors.New("a redirect names no place")
+		return 0
 	}
-	base := &url.URL{Scheme: to.Scheme, Host: to.Host}
-	if base.Scheme != "https" && c.base.Scheme == "https" || checkAddress(base) != nil {
-		return nil, errors.New("a redirect leads to plain HTTP")
-	}
-	return c.send(ctx, base, r, token)
+	return time.Duration(seconds) * time.Second
 }

@@ -61,11 +61,12 @@ func hang(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
-func scripted(answers ...func(*http.Request) (*http.Response, error)) (*Provider, *script) {
+func scripted(t *testing.T, answers ...func(*http.Request) (*http.Response, error)) (*Provider, *script) {
+	t.Helper()
 	s := &script{start: time.Now(), answers: answers}
-	c := &client{
-		base: &url.URL{Scheme: "https", Host: "vault.example"}, keyID: "transit/customers", timeout: 2 * time.Second,
-		http: &http.Client{Transport: s}, credential: &credential{fixed: "hvs.token"},
+	c := &client{keyID: "transit/customers", timeout: 2 * time.Second, credential: &credential{fixed: "hvs.token"}}
+	if err := c.connect(&url.URL{Scheme: "https", Host: "vault.example"}, "", false, s); err != nil {
+		t.Fatal(err)
 	}
 	return &Provider{client: c, mount: "transit", key: "customers"}, s
 }
@@ -84,15 +85,15 @@ func TestRetryBudget(t *testing.T) {
 		{"sealed", status(503), 3, 400 * time.Millisecond, hsm.Unavailable},
 		{"rate limit", status(429, "Retry-After", "1"), 3, 2*time.Second + time.Millisecond, hsm.Unavailable},
 		{"rate limit for long", status(429, "Retry-After", "60"), 1, time.Millisecond, hsm.Unavailable},
-		{"denied", status(403), 1, time.Millisecond, hsm.Denied},
-		{"bad request", status(400), 1, time.Millisecond, hsm.Misconfigured},
+		{"forbidden", status(403), 1, time.Millisecond, hsm.Unclear},
+		{"bad request", status(400), 1, time.Millisecond, hsm.Unclear},
 		{"hanging", hang, 3, 6*time.Second + 400*time.Millisecond, hsm.Unavailable},
 		{"connection lost", func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }, 3, 400 * time.Millisecond, hsm.Unavailable},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p, s := scripted(tt.answer)
+				p, s := scripted(t, tt.answer)
 				var calls []hsm.Call
 				ctx := hsm.WithObserver(t.Context(), func(c hsm.Call) { calls = append(calls, c) })
 				_, _, err := p.GenerateDataKey(ctx, hsm.EncryptionContext{})
@@ -110,7 +111,7 @@ func TestDeadline(t *testing.T) {
 	for name, answer := range map[string]func(*http.Request) (*http.Response, error){"hanging": hang, "waiting": status(429, "Retry-After", "1")} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p, s := scripted(answer)
+				p, s := scripted(t, answer)
 				ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 				defer cancel()
 				_, _, err := p.GenerateDataKey(ctx, hsm.EncryptionContext{})
@@ -121,27 +122,6 @@ func TestDeadline(t *testing.T) {
 			})
 		})
 	}
-}
-
-// TestLease: a login's token is used for two thirds of its lease.
-func TestLease(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := 0
-		l := &login{path: "auth/approle/login", turn: make(chan struct{}, 1), body: func() ([]byte, error) { n++; return []byte("{}"), nil }}
-		l.turn <- struct{}{}
-		p, _ := scripted(func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(`{"auth":{"client_token":"hvs.x","lease_duration":900}}`))}, nil
-		})
-		for range 20 {
-			if _, err := l.get(t.Context(), p.client, ""); err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(61 * time.Second)
-		}
-		if n != 2 {
-			t.Errorf("%d logins in 20 minutes, want 2: one per 10", n)
-		}
-	})
 }
 
 // TestRedirect: a standby node's redirect to the active one is followed, once,
@@ -160,7 +140,7 @@ func TestRedirect(t *testing.T) {
 	}
 	plain := transitfake.StartPlain()
 	t.Cleanup(plain.Close)
-	for what, to := range map[string]string{"plain HTTP": plain.URL(), "HTTP 307": standby.URL()} {
+	for what, to := range map[string]string{"protocol downgrade": plain.URL(), "HTTP 307": standby.URL()} {
 		standby.Do(func() { standby.Standby = to })
 		if _, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{}); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("redirected to %s: %v, want %q", to, err, what)
@@ -168,6 +148,80 @@ func TestRedirect(t *testing.T) {
 	}
 	if log := plain.Requests(); len(log) != 0 {
 		t.Errorf("a key was sent in clear: %d requests", len(log))
+	}
+}
+
+// TestRedirectFromLoopback: plain HTTP that a loopback address allows leads to no
+// other machine.
+func TestRedirectFromLoopback(t *testing.T) {
+	isolate(t)
+	plain := transitfake.StartPlain()
+	t.Cleanup(plain.Close)
+	plain.CreateKey("customers", transitfake.Key{})
+	t.Setenv("VAULT_TOKEN", transitfake.Root)
+	p := mustOpen(t, "transit://"+plain.Host()+"/transit/customers?tls=off")
+	plain.Do(func() { plain.Standby = "http://vault.example:8200" })
+	_, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
+	hsmtest.WantError(t, err, hsm.Unavailable, errPlainHTTP.Error())
+	t.Setenv("BAO_DISABLE_REDIRECTS", "true")
+	_, err = Open(t.Context(), "transit://"+plain.Host()+"/transit/customers?tls=off")
+	hsmtest.WantError(t, err, hsm.Unavailable, "HTTP 307")
+}
+
+// TestLongAnswer: no more of an answer is read than a real one may have.
+func TestLongAnswer(t *testing.T) {
+	for _, code := range []int{200, 403} {
+		read := 0
+		p, _ := scripted(t, func(*http.Request) (*http.Response, error) {
+			long := io.TeeReader(strings.NewReader(`{"errors":["`+strings.Repeat("x", 2*maxAnswer)+`"]}`), counter{&read})
+			return &http.Response{StatusCode: code, ContentLength: -1, Body: io.NopCloser(long)}, nil
+		})
+		_, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
+		hsmtest.WantError(t, err, hsm.Unavailable, "not one of Vault's")
+		if most := 3 * (maxAnswer + 1); read > most {
+			t.Errorf("status %d: %d bytes were read in three tries, want %d at most", code, read, most)
+		}
+	}
+}
+
+type counter struct{ n *int }
+
+func (c counter) Write(p []byte) (int, error) { *c.n += len(p); return len(p), nil }
+
+// TestCAReplaced: a CA file that is renewed in place is followed, and one that is
+// half written changes nothing.
+func TestCAReplaced(t *testing.T) {
+	isolate(t)
+	r := startFake(t)
+	real, err := os.ReadFile(r.ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	strange, err := os.ReadFile(strangeCA(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := mustOpen(t, r.uri("customers"))
+	written := time.Now()
+	for _, c := range []struct {
+		name string
+		pem  []byte
+		ok   bool
+	}{{"half written", real[:40], true}, {"another CA", strange, false}, {"the CA again", real, true}} {
+		if err := os.WriteFile(r.ca, c.pem, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		written = written.Add(time.Minute)
+		if err := os.Chtimes(r.ca, written, written); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
+		if c.ok && err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if !c.ok {
+			hsmtest.WantError(t, err, hsm.Unavailable, "certificate")
+		}
 	}
 }
 

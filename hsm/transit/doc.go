@@ -1,6 +1,8 @@
 // Package transit is the provider for keys in the Transit engine of HashiCorp
-// Vault and of OpenBao. It speaks their HTTP API itself: four requests need no
-// client library.
+// Vault and of OpenBao. It asks through OpenBao's SDK, which speaks to both: unlike
+// Vault's it can be kept from reading the environment. The SDK sends, follows a
+// redirect and renews tokens; retries, limits and the meaning of answers are this
+// package's.
 //
 // # URI
 //
@@ -14,13 +16,16 @@
 //	namespace=a/b         Vault Enterprise and OpenBao; else VAULT_NAMESPACE
 //	cluster=eu            tells keys of the same path on different servers apart
 //	token-file=/path      the token; read at every request, so an agent may replace it
-//	auth=kubernetes       log in with role= and the service account's token
 //	auth=approle          log in with role= (the role id) and secret-id-file=
+//	auth=kubernetes       log in with role= and the service account's token
+//	auth=jwt              log in with role= and jwt-file=, a workload identity's token
+//	auth=cert             log in with the client's certificate, cert-file=, and perhaps role=
 //	auth-mount=path       where that method is mounted; its own name otherwise
 //	role=name             the role to log in as
-//	jwt-file=/path        the service account's token, where it is elsewhere
+//	jwt-file=/path        the token to log in with; for Kubernetes the pod's own otherwise
 //	secret-id-file=/path  the AppRole's secret id
-//	ca-file=/path         the CAs to trust, in PEM; else VAULT_CACERT; else the system's
+//	ca-file=/path         the CAs to trust, in PEM; else VAULT_CACERT; else the system's.
+//	                        It is read again when it changes
 //	cert-file=/path       the client's certificate and key, in PEM; else VAULT_CLIENT_CERT
 //	key-file=/path          and VAULT_CLIENT_KEY
 //	server-name=host      the name the certificate must bear; else VAULT_TLS_SERVER_NAME
@@ -29,10 +34,27 @@
 //
 // Each VAULT_ variable may be called BAO_ instead, which wins. Without
 // token-file and auth the token is that of VAULT_TOKEN, which nothing renews.
-// Tokens are never written in a URI, and ~/.vault-token is not read.
-// VAULT_SKIP_VERIFY is refused: data keys cross this connection. Logins by
-// other methods (AWS, Azure, GCP, TLS certificates, OIDC) are left to an agent
-// that writes token-file.
+// Tokens are never written in a URI, ~/.vault-token is not read, and no token helper
+// is run. Logins by other methods (AWS, Azure, GCP, OIDC) are left to an agent that
+// writes token-file. VAULT_DISABLE_REDIRECTS is heeded.
+//
+// Data keys cross this connection, so variables that would lead it elsewhere, or
+// change whom it trusts, are refused by name: VAULT_SKIP_VERIFY, VAULT_PROXY_ADDR,
+// VAULT_HTTP_PROXY, VAULT_AGENT_ADDR, VAULT_SRV_LOOKUP, VAULT_WRAP_TTL, VAULT_HEADERS,
+// VAULT_MFA, VAULT_CAPATH, VAULT_CACERT_BYTES, VAULT_CLIENT_CERT_BYTES and
+// VAULT_CLIENT_KEY_BYTES. HTTPS_PROXY is heeded: such a proxy sees TLS only.
+//
+// # Logins
+//
+// A login's token is renewed, at about two thirds of its lease, until the server
+// renews it no further. Then another login replaces it, before it ends. Where that
+// login fails the token serves on for as long as it is good.
+//
+// A login that Vault refused is not sent again with the same secret for five
+// minutes, so that no retry burns the uses of a secret id (secret_id_num_uses) or
+// locks the role (user lockout, five refused logins in 15 minutes). A new secret in
+// the file is sent at once. At the start such a refusal ends the process with exit
+// code 4: have its supervisor pause before it starts the process again.
 //
 // The identity of the KEK, by which records name it, is
 // [cluster:][namespace/]mount/key. The server's name is no part of it, so it may
@@ -78,16 +100,30 @@
 //
 // A failed request is tried three times at most, with back-offs of at most
 // 200 ms and full jitter, or what Retry-After says if that is a second at most.
-// A refused token is looked for anew, and the request tried once more with it.
-// The caller's deadline bounds all of it.
+// A token that Vault does not know is looked for again, and the request tried once
+// more with a newer one. The caller's deadline bounds all of it.
 //
-// Sealed, standby, rate-limited and failing servers are unavailable. Refused
-// tokens are denied, expired ones too, since Vault does not tell them from
-// revoked ones; and so is a key that was deleted after the start. A version below
-// min_decryption_version concerns the records that it wrapped and not the KEK, so
-// it is misconfigured: those data keys end, the others are used.
+// Vault's errors are texts; what is recognised in them decides.
 //
-// A redirect to the active node is followed once, and never to plain HTTP.
+//   - Denied: the key was deleted or soft-deleted, the token's policies forbid the
+//     request, or the namespace is locked. Cached data keys end at once.
+//   - Unclear: a token that Vault does not know, since one that nobody renewed is
+//     answered like one that was revoked; a login that is refused; a mount that is not
+//     there; and every answer of Vault's below 500 that is not recognised. Cached data
+//     keys serve to the soft TTL and no longer.
+//   - Unavailable: no answer; 412, 429, 472, 473 and 5xx, a sealed server's too; and
+//     whatever does not list Vault's errors, which an intermediary said. Cached
+//     data keys serve to the hard TTL.
+//
+// Sealing is an outage here, since a server that restarts is sealed as well. To
+// withdraw a key at once, delete it or the policy that allows its use, or lock the
+// namespace.
+//
+// A version below min_decryption_version concerns the records that it wrapped and not
+// the KEK, so it is misconfigured: those data keys end, the others are used.
+//
+// A redirect to the active node is followed once, and never to plain HTTP on another
+// machine.
 //
 // # Tests
 //

@@ -1,9 +1,11 @@
 package transit
 
 import (
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/sealmesh/sealmesh/hsm"
@@ -13,7 +15,7 @@ import (
 // isolate keeps the environment of whoever runs the tests out of them.
 func isolate(t *testing.T) {
 	t.Helper()
-	for _, name := range []string{"ADDR", "TOKEN", "NAMESPACE", "CACERT", "CLIENT_CERT", "CLIENT_KEY", "TLS_SERVER_NAME", "SKIP_VERIFY"} {
+	for _, name := range slices.Concat(heededVariables, slices.Collect(maps.Keys(refusedVariables)), harmlessVariables) {
 		t.Setenv("VAULT_"+name, "")
 		t.Setenv("BAO_"+name, "")
 	}
@@ -69,5 +71,6 @@ func mustOpen(t testing.TB, uri string) *Provider {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = p.Close() })
 	return p
 }

@@ -1,7 +1,6 @@
 package transit
 
 import (
-	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -23,44 +22,34 @@ func Open(ctx context.Context, uri string) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	about, err := p.read(ctx)
-	known := err == nil
-	if known {
-		err = p.usable(about)
-	}
-	if err == nil || denied(err) && !known {
-		err = p.prove(ctx, known)
-	}
-	if err != nil {
+	if err := p.check(ctx); err != nil {
+		_ = p.Close() // it has nothing to lose
 		return nil, err
 	}
 	return p, nil
 }
 
+func (p *Provider) check(ctx context.Context) error {
+	about, err := p.read(ctx)
+	switch {
+	case err == nil:
+		err = p.usable(about)
+		if err != nil {
+			return err
+		}
+		return p.prove(ctx, true)
+	case forbidden(err):
+		return p.prove(ctx, false)
+	}
+	return err
+}
+
 func (s *settings) provider() (*Provider, error) {
-	namespace := cmp.Or(s.text["namespace"], environment("NAMESPACE"))
-	c := &client{namespace: namespace, keyID: s.identity(namespace), timeout: s.timeout}
-	p := &Provider{client: c, mount: s.mount, key: s.key}
-	var err error
-	if !pathForm.MatchString(cmp.Or(namespace, "root")) {
-		err = errors.New("VAULT_NAMESPACE is not the path of a namespace, without a slash at either end")
-	}
-	if err == nil {
-		c.base, err = s.address()
-	}
-	if err == nil {
-		c.http, err = s.httpClient()
-	}
-	if err == nil {
-		c.credential, err = s.credential()
-	}
-	if err == nil && c.credential.file != "" {
-		_, err = readToken(c.credential.file)
-	}
+	c, err := s.client()
 	if err != nil {
 		return nil, misconfigured("Open", c.keyID, err, "see the package documentation of hsm/transit for the URI and its options")
 	}
-	return p, nil
+	return &Provider{client: c, mount: s.mount, key: s.key}, nil
 }
 
 // about is what the engine says of a key.
@@ -79,8 +68,8 @@ func (p *Provider) read(ctx context.Context) (about, error) {
 		Data about `json:"data"`
 	}
 	err := p.client.do(ctx, request{operation: "read", method: http.MethodGet, path: p.mount + "/keys/" + p.key}, &out)
-	if e, ok := errors.AsType[*hsm.Error](err); ok && e.Code == "HTTP 404" && e.Err == nil {
-		e.Err, e.Hint = errors.New("there is no such key"), "make one with `vault write -f "+p.mount+"/keys/"+p.key+"`, or check the mount and the namespace"
+	if e, ok := errors.AsType[*hsm.Error](err); ok && e.Code == "HTTP 404" && e.Class == hsm.Unclear && e.Err == nil {
+		e.Class, e.Err, e.Hint = hsm.Denied, errors.New("there is no such key"), "make one with `vault write -f "+p.mount+"/keys/"+p.key+"`, or check the mount and the namespace"
 	}
 	return out.Data, err
 }
@@ -111,16 +100,16 @@ func (p *Provider) prove(ctx context.Context, known bool) error {
 		return err
 	}
 	key, wrapped, err := p.GenerateDataKey(ctx, own)
-	if denied(err) && known {
+	if forbidden(err) && known {
 		return p.proveOpener(ctx)
 	}
 	if err == nil {
 		defer key.Destroy()
-		if err = p.proveUnwrap(ctx, key, wrapped, own); denied(err) && known {
+		if err = p.proveUnwrap(ctx, key, wrapped, own); forbidden(err) && known {
 			return nil // it only seals
 		}
 	}
-	if e, ok := errors.AsType[*hsm.Error](err); ok && denied(err) && e.Code == "HTTP 403" {
+	if e, ok := errors.AsType[*hsm.Error](err); ok && forbidden(err) {
 		e.Hint = "allow read on " + p.mount + "/keys/" + p.key + ", or both encrypt and decrypt: the key's type must be known or proven"
 	}
 	return err
@@ -130,7 +119,7 @@ func (p *Provider) prove(ctx context.Context, known bool) error {
 func (p *Provider) proveOpener(ctx context.Context) error {
 	wrapped := make([]byte, WrappedSize)
 	wrapped[0], wrapped[4] = form1, 1
-	if _, err := p.UnwrapDataKey(ctx, wrapped, hsm.EncryptionContext{}); hsm.ClassOf(err) == hsm.Unavailable || denied(err) {
+	if _, err := p.UnwrapDataKey(ctx, wrapped, hsm.EncryptionContext{}); err != nil && hsm.ClassOf(err) != hsm.Corrupt && hsm.ClassOf(err) != hsm.Misconfigured {
 		return err
 	}
 	return nil // that nothing was unwrapped is as it should be

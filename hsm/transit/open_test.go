@@ -35,11 +35,11 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	r := startFake(t)
 	_, err := Open(t.Context(), r.uri("absent"))
-	hsmtest.WantError(t, err, hsm.Misconfigured, "no such key", "vault write -f transit/keys/absent")
+	hsmtest.WantError(t, err, hsm.Denied, "no such key", "vault write -f transit/keys/absent")
 	_, err = Open(t.Context(), strings.Replace(r.uri("customers"), "/transit/customers", "/kv/customers", 1))
-	hsmtest.WantError(t, err, hsm.Misconfigured, "no handler for route", "mount")
+	hsmtest.WantError(t, err, hsm.Unclear, "no handler for route", "mount")
 	_, err = Open(t.Context(), r.uri("customers", "namespace", "emea"))
-	hsmtest.WantError(t, err, hsm.Misconfigured, "namespace")
+	hsmtest.WantError(t, err, hsm.Unclear, "namespace")
 }
 
 // TestOpenProvesBinding: a server that ignores the context is found out, whether

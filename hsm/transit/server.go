@@ -2,24 +2,13 @@ package transit
 
 import (
 	"cmp"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
-	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/sealmesh/sealmesh/hsm"
-	"github.com/sealmesh/sealmesh/hsm/rest"
 )
-
-// environment returns the variable that OpenBao, or else Vault, would read.
-func environment(name string) string {
-	return cmp.Or(os.Getenv("BAO_"+name), os.Getenv("VAULT_"+name))
-}
 
 // address returns the server's base URL.
 func (s *settings) address() (*url.URL, error) {
@@ -35,7 +24,7 @@ func (s *settings) address() (*url.URL, error) {
 		return nil, errors.New("the URI names no server, and neither do VAULT_ADDR and BAO_ADDR")
 	}
 	u, err := url.Parse(text)
-	if err != nil || strings.Trim(u.Path, "/") != "" {
+	if err != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
 		return nil, errors.New("VAULT_ADDR is not the URL of a server")
 	}
 	u.Path = ""
@@ -46,7 +35,7 @@ func (s *settings) address() (*url.URL, error) {
 // cross this connection.
 func checkAddress(u *url.URL) error {
 	switch {
-	case u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || !portFits(u.Port()):
+	case u.Hostname() == "" || u.User != nil || !portFits(u.Port()):
 		return errors.New("the server's address is not a host and a port")
 	case u.Scheme == "https" || u.Scheme == "http" && hsm.IsLoopback(u.Hostname()):
 		return nil
@@ -59,43 +48,36 @@ func portFits(port string) bool {
 	return port == "" || err == nil && n > 0
 }
 
-func (s *settings) httpClient() (*http.Client, error) {
-	conf, err := s.tlsConfig()
+// client makes what asks the server.
+func (s *settings) client() (*client, error) {
+	namespace := cmp.Or(s.text["namespace"], environment("NAMESPACE"))
+	c := &client{keyID: s.identity(namespace), timeout: s.timeout}
+	if !pathForm.MatchString(cmp.Or(namespace, "root")) {
+		return c, errors.New("VAULT_NAMESPACE is not the path of a namespace, without a slash at either end")
+	}
+	if err := checkEnvironment(); err != nil {
+		return c, err
+	}
+	base, err := s.address()
 	if err != nil {
-		return nil, err
+		return c, err
 	}
-	return rest.Client(conf), nil
-}
-
-func (s *settings) tlsConfig() (*tls.Config, error) {
-	if skip, err := strconv.ParseBool(cmp.Or(environment("SKIP_VERIFY"), "false")); skip || err != nil {
-		return nil, errors.New("VAULT_SKIP_VERIFY is set, and data keys cross this connection: trust the server's CA by ca-file instead")
+	noRedirect, err := redirectsDisabled()
+	if err != nil {
+		return c, err
 	}
-	conf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cmp.Or(s.text["server-name"], environment("TLS_SERVER_NAME"))}
-	if file := cmp.Or(s.text["ca-file"], environment("CACERT")); file != "" {
-		pem, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM", file)
-		}
+	over, err := s.transport()
+	if err != nil {
+		return c, err
 	}
-	cert, key := s.text["cert-file"], s.text["key-file"]
-	if cert == "" {
-		cert, key = environment("CLIENT_CERT"), environment("CLIENT_KEY")
+	if err = c.connect(base, namespace, noRedirect, over); err != nil {
+		return c, err
 	}
-	if cert == "" && key == "" {
-		return conf, nil
+	if c.credential, err = s.credential(); err != nil {
+		return c, err
 	}
-	if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
-		return nil, fmt.Errorf("the client certificate %s cannot be used: %w", cert, err)
+	if c.credential.file != "" {
+		_, err = readToken(c.credential.file)
 	}
-	// Read at each handshake: such certificates are short-lived and renewed in place.
-	conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		pair, err := tls.LoadX509KeyPair(cert, key)
-		return &pair, err
-	}
-	return conf, nil
+	return c, err
 }

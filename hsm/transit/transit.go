@@ -14,8 +14,8 @@ import (
 // Kind is the provider's kind, as URIs and records name it.
 const Kind = "transit"
 
-// A Provider is one Transit key. Safe for concurrent use. It holds nothing that
-// has to be closed.
+// A Provider is one Transit key. Safe for concurrent use. Close ends the renewal
+// of its token.
 type Provider struct {
 	client *client
 	mount  string
@@ -24,6 +24,13 @@ type Provider struct {
 
 // Identity returns [cluster:][namespace/]mount/key.
 func (p *Provider) Identity() string { return p.client.keyID }
+
+// Close ends the renewal of the login's token, which ends with its lease, and the
+// connections. It may be called again.
+func (p *Provider) Close() error {
+	p.client.close()
+	return nil
+}
 
 // GenerateDataKey makes a data key from crypto/rand and has Transit wrap it:
 // its own datakey endpoint could not bind the context.

@@ -26,7 +26,7 @@ var textOptions = map[string]*regexp.Regexp{
 	"namespace":      pathForm,
 	"cluster":        nameForm,
 	"token-file":     fileForm,
-	"auth":           regexp.MustCompile(`^(kubernetes|approle)$`),
+	"auth":           regexp.MustCompile(`^(approle|kubernetes|jwt|cert)$`),
 	"auth-mount":     pathForm,
 	"role":           regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,128}$`),
 	"jwt-file":       fileForm,
@@ -110,15 +110,19 @@ func (s *settings) check() error {
 		}
 	}
 	auth := s.text["auth"]
+	secret := methods[auth].option
 	switch {
 	case auth != "" && s.text["token-file"] != "":
 		return errors.New("options auth and token-file exclude each other")
-	case auth != "" && s.text["role"] == "":
+	case auth != "" && auth != "cert" && s.text["role"] == "":
 		return errors.New("option auth needs role")
-	case auth == "approle" && s.text["secret-id-file"] == "":
-		return errors.New("option auth=approle needs secret-id-file")
-	case auth == "approle" && s.text["jwt-file"] != "", auth == "kubernetes" && s.text["secret-id-file"] != "":
-		return errors.New("options jwt-file and secret-id-file belong to auth=kubernetes and auth=approle")
+	case (auth == "approle" || auth == "jwt") && s.text[secret] == "":
+		return fmt.Errorf("option auth=%s needs %s", auth, secret)
+	}
+	for _, name := range []string{"jwt-file", "secret-id-file"} {
+		if s.text[name] != "" && name != secret {
+			return fmt.Errorf("option %s does not belong to auth=%s", name, auth)
+		}
 	}
 	return nil
 }

@@ -1,14 +1,14 @@
 package transit
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
+	"github.com/openbao/openbao/api/v2"
+
 	"github.com/sealmesh/sealmesh/hsm"
-	"github.com/sealmesh/sealmesh/hsm/rest"
 )
 
 // A verdict is what one of Vault's answers means to sealmesh: that of a status
@@ -21,17 +21,29 @@ type verdict struct {
 }
 
 const (
+	invalidToken    = "invalid token" // what Vault says of a token that it does not know
+	lockedNamespace = "API access to this namespace has been locked"
+
 	hintPermission = "give the token a policy with update on this path, in this namespace; Vault's audit log has the request"
 	hintToken      = "the token is unknown, expired or revoked: renew it, or log in by auth"
 	hintRetry      = "nothing to do if it passes; otherwise see the server's own log"
 	hintVersion    = "records wrapped by that version must be wrapped again, or the key's min_decryption_version lowered"
 	hintType       = "use a key of type aes256-gcm96 or chacha20-poly1305 that is not derived"
+	hintLocked     = "unlock the namespace, unless it was locked to revoke it"
 	hintMount      = "check the mount, the namespace and the server's version"
+	hintRequest    = "Vault refused the request itself: check the key's URI, and the server's version"
+	hintNode       = "the node takes no requests; it passes, or the address names the wrong node"
+	hintBetween    = "something between here and Vault answered in its place; check the address and the proxy settings"
 )
 
 // verdicts are looked up in order; what Vault says is repeated only as the
 // phrase that was recognised, since a message might hold what was sent. The
-// phrases are those of Vault 1.21 and of OpenBao 2 (keysutil, transit, logical).
+// statuses are those of Vault's API documentation, the phrases those of Vault 1.21
+// and of OpenBao 2 (keysutil, transit, logical).
+//
+// Denied stands only where the phrase names the refusal of this key or of this
+// token's policies. A status without a row is unclear below 500, and an outage
+// from there on.
 var verdicts = []verdict{
 	// Of the wrap.
 	{400, "message authentication failed", hsm.Corrupt, hsm.HintCorrupt},
@@ -46,75 +58,88 @@ var verdicts = []verdict{
 	{400, "non-AEAD cipher suite", hsm.Unsupported, hintType},
 	{400, "key derivation", hsm.Misconfigured, hintType},
 
-	// Of logins.
-	{400, "invalid role or secret ID", hsm.Denied, "issue a new secret id for the role"},
-	{400, "invalid role ID", hsm.Denied, "check role=, and that the AppRole exists"},
-	{400, "invalid secret id", hsm.Denied, "issue a new secret id for the role"},
-	{400, "invalid role name", hsm.Misconfigured, "check role=, and that the method knows it"},
-	{400, "missing client token", hsm.Denied, hintToken},
+	// Of the token. One that expired since nothing renewed it is answered like one
+	// that was revoked.
+	{400, "missing client token", hsm.Unclear, hintToken},
+	{401, "", hsm.Unclear, hintToken},
+	{403, invalidToken, hsm.Unclear, hintToken},
+	{403, "permission denied", hsm.Denied, hintPermission},
+	{403, "", hsm.Unclear, hintPermission},
 
 	// Of the request and the server.
-	{400, "", hsm.Misconfigured, "Vault refused the request itself: check the key's URI, and the server's version"},
-	{401, "", hsm.Denied, hintToken},
-	{403, "invalid token", hsm.Denied, hintToken},
-	{403, "permission denied", hsm.Denied, hintPermission},
-	{403, "service account name not authorized", hsm.Denied, "bind the service account to the role"},
-	{403, "namespace not authorized", hsm.Denied, "bind the service account's namespace to the role"},
-	{403, "", hsm.Denied, hintPermission},
-	{404, "no handler for route", hsm.Misconfigured, "no engine is mounted there; " + hintMount},
-	{404, "", hsm.Misconfigured, hintMount},
-	{405, "", hsm.Misconfigured, hintMount},
+	{400, "", hsm.Unclear, hintRequest},
+	{404, "no handler for route", hsm.Unclear, "no engine is mounted there; " + hintMount},
+	{404, "", hsm.Unclear, hintMount},
+	{405, "", hsm.Unclear, hintMount},
 	{412, "", hsm.Unavailable, "the node has not caught up; it passes"},
-	{413, "", hsm.Misconfigured, "the key context is larger than the server's max_request_size"},
+	{413, "", hsm.Unclear, "the key context is larger than the server's max_request_size"},
 	{429, "lease count quota", hsm.Unavailable, "the server's lease count quota is used up"},
 	{429, "", hsm.Unavailable, "the server's rate limit quota is used up; raise it, or the keys' soft bounds"},
+	{472, "", hsm.Unavailable, hintNode}, // a secondary for disaster recovery
+	{473, "", hsm.Unavailable, hintNode}, // a performance standby
+	{500, "", hsm.Unavailable, hintRetry},
+	{501, "", hsm.Unavailable, "initialise the server"},
+	{502, "", hsm.Unavailable, "the service that Vault asked for this request failed; see the server's own log"},
+	{503, lockedNamespace, hsm.Denied, hintLocked},
 	{503, "sealed", hsm.Unavailable, "unseal the server"},
-	{503, "API access to this namespace has been locked", hsm.Denied, "unlock the namespace, unless it was locked to revoke it"},
+	{503, "", hsm.Unavailable, hintRetry},
 }
 
-// classify reads an answer that is not 200. It never repeats its text.
-func (c *client) classify(operation string, status int, text []byte) *hsm.Error {
-	var body struct {
-		Errors []string `json:"errors"`
+// loginVerdicts come before [verdicts] for a login. None is Denied: a secret that
+// was revoked and one that nobody renewed are answered alike, and neither says
+// anything of the key.
+var loginVerdicts = []verdict{
+	{400, "invalid role or secret ID", hsm.Unclear, "issue a new secret id for the role"},
+	{400, "invalid secret id", hsm.Unclear, "issue a new secret id for the role"},
+	{400, "invalid role ID", hsm.Unclear, "check role=, and that the AppRole exists"},
+	{400, "invalid role name", hsm.Unclear, "check role=, and that the method knows it"},
+	{400, "could not be found", hsm.Unclear, "check role=, and that the method knows it"},
+	{400, "error validating token", hsm.Unclear, "see whether the token in jwt-file is renewed, and whom the method trusts"},
+	{400, "client certificate", hsm.Unclear, "check cert-file, and which certificates the role trusts"},
+	{403, "service account name not authorized", hsm.Unclear, "bind the service account to the role"},
+	{403, "namespace not authorized", hsm.Unclear, "bind the service account's namespace to the role"},
+	{400, "", hsm.Unclear, "check role= and the secret's file; Vault's audit log has the request"},
+	{503, lockedNamespace, hsm.Unclear, hintLocked},
+	{403, "", hsm.Unclear, "check role= and the secret's file; after failed logins Vault may lock the role for minutes"},
+}
+
+// classify reads an answer that is not 200. It never repeats its text. An answer
+// without a list of errors is an intermediary's, which says nothing of the key.
+func (c *client) classify(operation string, refused *api.ResponseError) answer {
+	if refused.RawError || refused.Errors == nil {
+		return answer{failed: c.notVaults(operation, refused.StatusCode)}
 	}
-	readable := json.Unmarshal(text, &body) == nil
-	v := verdictOn(status, strings.Join(body.Errors, "\n"))
-	failed := &hsm.Error{Class: v.class, Provider: Kind, Operation: operation, KeyID: c.keyID, Code: fmt.Sprintf("HTTP %d", status), Hint: v.hint}
-	switch {
-	case v.phrase != "":
+	v := verdictOn(operation, refused.StatusCode, strings.Join(refused.Errors, "\n"))
+	failed := &hsm.Error{
+		Class: v.class, Provider: Kind, Operation: operation, KeyID: c.keyID,
+		Code: fmt.Sprintf("HTTP %d", refused.StatusCode), Hint: v.hint,
+	}
+	if v.phrase != "" {
 		failed.Err = errors.New(v.phrase)
-	case !readable:
-		failed.Err = errors.New("the answer is not one of Vault's")
 	}
-	// Somebody else's 4xx, such as a proxy's, says nothing of the key.
-	if !readable && status < 500 && failed.Class != hsm.Unavailable {
-		failed.Class, failed.Hint = hsm.Unavailable, "something between here and Vault answered in its place; check the address and the proxy settings"
-	}
-	return failed
+	return answer{failed: failed, invalidToken: v.phrase == invalidToken}
 }
 
-func verdictOn(status int, messages string) verdict {
-	for _, v := range verdicts {
-		if v.status == status && strings.Contains(messages, v.phrase) {
-			return v
+func verdictOn(operation string, status int, messages string) verdict {
+	tables := [][]verdict{verdicts}
+	if operation == opLogin {
+		tables = [][]verdict{loginVerdicts, verdicts}
+	}
+	for _, table := range tables {
+		for _, v := range table {
+			if v.status == status && strings.Contains(messages, v.phrase) {
+				return v
+			}
 		}
 	}
-	if status >= 500 {
+	if status >= http.StatusInternalServerError {
 		return verdict{status, "", hsm.Unavailable, hintRetry}
 	}
-	return verdict{status, "", hsm.Misconfigured, "check the address: a Vault server does not answer so"}
+	return verdict{status, "", hsm.Unclear, "check the address: a Vault server does not answer so"}
 }
 
-// classifyTransport is for what never became an answer. Its texts name hosts and
-// files, and nothing that was sent.
-func (c *client) classifyTransport(ctx context.Context, operation string, err error) *hsm.Error {
-	cause, hint := rest.Unanswered(ctx, err,
-		"see whether the server is overloaded, or raise timeout=",
-		"check the network path to Vault: address, DNS, firewall, CA (ca-file), client certificate")
-	return &hsm.Error{Class: hsm.Unavailable, Provider: Kind, Operation: operation, KeyID: c.keyID, Err: cause, Hint: hint}
-}
-
-// denied reports whether err says so.
-func denied(err error) bool {
-	return err != nil && hsm.ClassOf(err) == hsm.Denied
+// forbidden reports whether err is a policy's refusal of a request, not the key's.
+func forbidden(err error) bool {
+	e, ok := errors.AsType[*hsm.Error](err)
+	return ok && e.Class == hsm.Denied && e.Code == "HTTP 403"
 }

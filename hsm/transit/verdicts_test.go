@@ -1,13 +1,14 @@
 package transit
 
 import (
-	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"github.com/openbao/openbao/api/v2"
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/hsmtest"
@@ -15,50 +16,93 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/transit/transitfake"
 )
 
-// TestVerdicts: every entry of the table is reached, and says what to do.
+// said is what the SDK makes of an answer of Vault's.
+func said(status int, messages ...string) *api.ResponseError {
+	return &api.ResponseError{StatusCode: status, Errors: append([]string{}, messages...)}
+}
+
+// TestVerdicts: every row of the tables is reached, and says what to do.
 func TestVerdicts(t *testing.T) {
 	c := &client{keyID: "transit/customers"}
-	for i, v := range verdicts {
-		body, err := json.Marshal(map[string]any{"errors": []string{"1 error occurred:\n\t* " + v.phrase + "\n\n"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		failed := c.classify("decrypt", v.status, body)
-		if got := verdictOn(v.status, v.phrase); got != v {
-			t.Errorf("entry %d (%d %q) is hidden by %d %q", i, v.status, v.phrase, got.status, got.phrase)
-		}
-		if failed.Class != v.class || failed.Hint == "" || failed.Code != fmt.Sprintf("HTTP %d", v.status) || strings.HasSuffix(failed.Hint, ".") {
-			t.Errorf("%d %q: %+v", v.status, v.phrase, failed)
+	for operation, table := range map[string][]verdict{"decrypt": verdicts, opLogin: loginVerdicts} {
+		for i, v := range table {
+			failed := c.classify(operation, said(v.status, "1 error occurred:\n\t* "+v.phrase+"\n\n")).failed
+			if got := verdictOn(operation, v.status, v.phrase); got != v {
+				t.Errorf("%s, row %d (%d %q) is hidden by %d %q", operation, i, v.status, v.phrase, got.status, got.phrase)
+			}
+			if failed.Class != v.class || failed.Hint == "" || failed.Code != fmt.Sprintf("HTTP %d", v.status) || strings.HasSuffix(failed.Hint, ".") {
+				t.Errorf("%s: %d %q: %+v", operation, v.status, v.phrase, failed)
+			}
+			if operation == opLogin && failed.Class != hsm.Unclear {
+				t.Errorf("a login's answer %d %q is %v: it says nothing of the key", v.status, v.phrase, failed.Class)
+			}
 		}
 	}
 }
 
-// TestVerdictsElsewhere: statuses that no entry names, and answers that are not Vault's.
-func TestVerdictsElsewhere(t *testing.T) {
-	c := &client{keyID: "transit/customers"}
-	tests := []struct {
-		status int
-		body   string
-		class  hsm.Class
+// TestDocumentedStatuses: every status of Vault's API documentation has a row, and
+// only messages that name a refusal are denials.
+func TestDocumentedStatuses(t *testing.T) {
+	const expired = "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"
+	for _, c := range []struct {
+		status  int
+		message string
+		class   hsm.Class // of a login's answer unclear, unless it is an outage
 	}{
-		{500, `{"errors":["1 error occurred:\n\t* internal error\n\n"]}`, hsm.Unavailable},
-		{502, "<html>bad gateway</html>", hsm.Unavailable},
-		{503, `{"errors":["Vault is sealed"]}`, hsm.Unavailable},
-		{503, `{"errors":["API access to this namespace has been locked by an administrator - \"unlock\""]}`, hsm.Denied},
-		{504, "", hsm.Unavailable},
-		{418, `{"errors":[]}`, hsm.Misconfigured},
-		{204, ``, hsm.Unavailable},
-		{403, "<html>blocked by the proxy</html>", hsm.Unavailable},
-		{407, "proxy authentication required", hsm.Unavailable},
-		{404, "not found", hsm.Unavailable},
-		{403, `{"errors":["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]}`, hsm.Denied},
-		{400, `{"errors":["cipher: message authentication failed"]}`, hsm.Corrupt},
-		{400, `{"errors":["chacha20poly1305: message authentication failed"]}`, hsm.Corrupt},
-		{400, `{"errors":["'[0].associated_data' provided for non-AEAD cipher suite rsa-2048"]}`, hsm.Unsupported},
+		{400, "", hsm.Unclear},
+		{400, "encryption key not found", hsm.Denied},
+		{400, "key is soft deleted", hsm.Denied},
+		{400, "cipher: message authentication failed", hsm.Corrupt},
+		{400, "chacha20poly1305: message authentication failed", hsm.Corrupt},
+		{400, "'[0].associated_data' provided for non-AEAD cipher suite rsa-2048", hsm.Unsupported},
+		{400, "invalid role or secret ID", hsm.Unclear},
+		{401, "", hsm.Unclear},
+		{403, "1 error occurred:\n\t* permission denied\n\n", hsm.Denied},
+		{403, expired, hsm.Unclear},
+		{403, "", hsm.Unclear},
+		{403, "a sentence that no version had", hsm.Unclear},
+		{404, "", hsm.Unclear},
+		{404, "no handler for route \"transit/encrypt/k\". route entry not found.", hsm.Unclear},
+		{405, "1 error occurred:\n\t* unsupported operation\n\n", hsm.Unclear},
+		{412, "required index state not present", hsm.Unavailable},
+		{413, "http: request body too large", hsm.Unclear},
+		{418, "", hsm.Unclear},
+		{429, "request path \"transit/encrypt/k\": rate limit quota exceeded", hsm.Unavailable},
+		{472, "", hsm.Unavailable},
+		{473, "", hsm.Unavailable},
+		{500, "1 error occurred:\n\t* internal error\n\n", hsm.Unavailable},
+		{501, "Vault is not initialized", hsm.Unavailable},
+		{502, "", hsm.Unavailable},
+		{503, "Vault is sealed", hsm.Unavailable},
+		{503, "API access to this namespace has been locked by an administrator - \"unlock\"", hsm.Denied},
+		{599, "", hsm.Unavailable},
+	} {
+		client := &client{keyID: "transit/customers"}
+		login := hsm.Unclear
+		if c.class == hsm.Unavailable {
+			login = c.class
+		}
+		for operation, want := range map[string]hsm.Class{"decrypt": c.class, opLogin: login} {
+			if failed := client.classify(operation, said(c.status, c.message)).failed; failed.Class != want || failed.Hint == "" {
+				t.Errorf("%s: %d %q: %v, want %v", operation, c.status, c.message, failed, want)
+			}
+		}
 	}
-	for _, tt := range tests {
-		if failed := c.classify("decrypt", tt.status, []byte(tt.body)); failed.Class != tt.class || failed.Hint == "" {
-			t.Errorf("%d %s: %v, want %v", tt.status, tt.body, failed, tt.class)
+}
+
+// TestNotVaults: what an intermediary says is an outage, whatever its status.
+func TestNotVaults(t *testing.T) {
+	for _, status := range []int{204, 400, 401, 403, 404, 407, 500, 502, 503, 504} {
+		for _, body := range []string{"", "<html>canary</html>", `{"message":"canary"}`, `{"errors":"canary"}`, `{"errors":null}`, `"canary"`} {
+			p, _ := scripted(t, func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body))}, nil
+			})
+			synctest.Test(t, func(t *testing.T) {
+				_, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
+				if e := hsmtest.WantError(t, err, hsm.Unavailable, "not one of Vault's"); strings.Contains(e.Error(), "canary") {
+					t.Errorf("%d %s: %v repeats the answer", status, body, e)
+				}
+			})
 		}
 	}
 }
@@ -102,7 +146,7 @@ func TestSilentErrors(t *testing.T) {
 }
 
 func silent(t *testing.T, r rig, p *Provider) {
-	p.client.http = &http.Client{Transport: resttest.Direct{Handler: r.Server}, CheckRedirect: p.client.http.CheckRedirect}
+	p.client.http.Transport = guard{resttest.Direct{Handler: r.Server}}
 	secret := make([]byte, hsm.DataKeySize)
 	for i := range secret {
 		secret[i] = 'K'
@@ -123,13 +167,4 @@ func silent(t *testing.T, r rig, p *Provider) {
 			r.Requests()
 		}
 	}
-}
-
-// direct calls a server without a network, so that the time of back-offs can be virtual.
-type direct struct{ http.Handler }
-
-func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := httptest.NewRecorder()
-	d.ServeHTTP(w, r)
-	return w.Result(), r.Body.Close()
 }

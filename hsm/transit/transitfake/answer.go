@@ -37,6 +37,9 @@ func (s *Server) answer(r *http.Request, text []byte) (map[string]any, *refusal)
 			return nil, refuse(400, "error parsing JSON")
 		}
 	}
+	if path == "auth/token/renew-self" {
+		return s.renew(r)
+	}
 	if strings.HasPrefix(path, "auth/") {
 		return s.logIn(r, path, fields)
 	}
@@ -88,60 +91,4 @@ func (s *Server) warn(fields map[string]any, known []string, name string, run fu
 		out["warnings"] = []string{fmt.Sprintf("Endpoint ignored these unrecognized parameters: %v", ignored)}
 	}
 	return out, nil
-}
-
-func (s *Server) authorise(r *http.Request, path string) *refusal {
-	token := r.Header.Get("X-Vault-Token")
-	caps, ok := s.tokens[token]
-	switch {
-	case token == "":
-		return refuse(403, "permission denied")
-	case !ok:
-		return refuse(403, "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n")
-	}
-	want := "update " + path
-	if r.Method == http.MethodGet {
-		want = "read " + path
-	}
-	if !slices.Contains(caps, want) && !slices.Contains(caps, "*") {
-		return oneError(403, "permission denied")
-	}
-	return nil
-}
-
-// A Login is a role that somebody may log in as.
-type Login struct {
-	Method string // "kubernetes" or "approle"
-	Role   string
-	Secret string   // the service account's token, or the secret id
-	Lease  int      // seconds
-	Caps   []string // of the tokens it gives
-}
-
-// AllowLogin adds a role, at its method's usual mount.
-func (s *Server) AllowLogin(l Login) {
-	s.Do(func() { s.logins["auth/"+l.Method+"/login"] = l })
-}
-
-func (s *Server) logIn(r *http.Request, path string, fields map[string]any) (map[string]any, *refusal) {
-	l, ok := s.logins[path]
-	if !ok || r.Method != http.MethodPost {
-		return nil, oneError(403, "permission denied")
-	}
-	role, secret := "role", "jwt"
-	if l.Method == "approle" {
-		role, secret = "role_id", "secret_id"
-	}
-	switch {
-	case l.Method == "approle" && (fields[role] != l.Role || fields[secret] != l.Secret):
-		return nil, refuse(400, "invalid role or secret ID")
-	case fields[role] != l.Role:
-		return nil, refuse(400, "invalid role name %q", fields[role])
-	case fields[secret] != l.Secret:
-		return nil, oneError(403, "permission denied")
-	}
-	s.logged++
-	token := fmt.Sprintf("hvs.login-%d", s.logged)
-	s.tokens[token] = l.Caps
-	return map[string]any{"auth": map[string]any{"client_token": token, "lease_duration": l.Lease, "renewable": true}}, nil
 }

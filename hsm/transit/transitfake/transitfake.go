@@ -1,11 +1,12 @@
 // Package transitfake is a server that speaks the part of Vault's HTTP API that
-// sealmesh uses: Transit's encrypt, decrypt and keys, and the logins of Kubernetes
-// and AppRole. It wraps and unwraps for real, and answers with the statuses and
+// sealmesh uses: Transit's encrypt, decrypt and keys, logins, and the renewal of
+// tokens. It wraps and unwraps for real, and answers with the statuses and
 // messages of Vault 1.21 (builtin/logical/transit, sdk/helper/keysutil,
 // sdk/logical). It is for tests: everything is in memory.
 package transitfake
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -24,10 +25,11 @@ import (
 // A Server is safe for concurrent use. Change its fields only before its first
 // request or within [Server.Do].
 type Server struct {
-	Namespace string // what requests must name, "" for none
-	Mount     string // of the engine
-	Sealed    bool
-	Standby   string // where a standby node redirects to, "" for the active one
+	Namespace  string // what requests must name, "" for none
+	Mount      string // of the engine
+	Sealed     bool
+	LoginFails bool   // logins answer 500
+	Standby    string // where a standby node redirects to, "" for the active one
 
 	// Before113 makes it a server that does not know associated_data: it ignores
 	// the parameter, and Silent keeps it from saying so.
@@ -36,8 +38,8 @@ type Server struct {
 	mu     sync.Mutex
 	http   *httptest.Server
 	keys   map[string]*key
-	tokens map[string][]string // what each token may do: "update transit/encrypt/k"
-	logins map[string]Login
+	tokens map[string]*token
+	logins map[string]*Login
 	faults []Fault
 	log    []Request
 	issued int // request ids
@@ -63,9 +65,10 @@ func Start() *Server { return start((*httptest.Server).StartTLS) }
 func StartPlain() *Server { return start((*httptest.Server).Start) }
 
 func start(serve func(*httptest.Server)) *Server {
-	s := &Server{Mount: "transit", keys: map[string]*key{}, tokens: map[string][]string{Root: {"*"}}, logins: map[string]Login{}}
+	s := &Server{Mount: "transit", keys: map[string]*key{}, tokens: map[string]*token{Root: {caps: []string{"*"}}}, logins: map[string]*Login{}}
 	s.http = httptest.NewUnstartedServer(s)
-	s.http.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that do not trust it are what some tests want
+	s.http.TLS = &tls.Config{ClientAuth: tls.RequestClientCert} // for logins by certificate
+	s.http.Config.ErrorLog = log.New(io.Discard, "", 0)         // clients that do not trust it are what some tests want
 	serve(s.http)
 	return s
 }
@@ -96,14 +99,14 @@ func (s *Server) Do(f func()) {
 	f()
 }
 
-// Allow makes token one that may do what caps say ("update transit/encrypt/k").
-func (s *Server) Allow(token string, caps ...string) {
-	s.Do(func() { s.tokens[token] = caps })
+// Allow makes name a token that may do what caps say ("update transit/encrypt/k").
+func (s *Server) Allow(name string, caps ...string) {
+	s.Do(func() { s.tokens[name] = &token{caps: caps} })
 }
 
-// Revoke ends token.
-func (s *Server) Revoke(token string) {
-	s.Do(func() { delete(s.tokens, token) })
+// Revoke ends the token of that name.
+func (s *Server) Revoke(name string) {
+	s.Do(func() { delete(s.tokens, name) })
 }
 
 // Fail has the next requests answered by faults, in order.
