@@ -42,7 +42,10 @@ type (
 				FailOpen       *bool  `yaml:"failOpen"`
 				MessageTimeout string `yaml:"messageTimeout"`
 				ProcessingMode struct {
-					Request, Response struct{ Body string }
+					Request, Response struct {
+						Body       string
+						Attributes []string
+					}
 				} `yaml:"processingMode"`
 			} `yaml:"extProc"`
 		}
@@ -110,7 +113,8 @@ func TestEnvoyGatewayFilter(t *testing.T) {
 	modes := map[procv3.ProcessingMode_BodySendMode]string{procv3.ProcessingMode_BUFFERED: "Buffered"}
 	if f.FailOpen == nil || *f.FailOpen || f.MessageTimeout != g.filter.MessageTimeout.AsDuration().String() ||
 		f.ProcessingMode.Request.Body != modes[g.filter.ProcessingMode.RequestBodyMode] ||
-		f.ProcessingMode.Response.Body != modes[g.filter.ProcessingMode.ResponseBodyMode] {
+		f.ProcessingMode.Response.Body != modes[g.filter.ProcessingMode.ResponseBodyMode] ||
+		!slices.Equal(f.ProcessingMode.Request.Attributes, g.filter.RequestAttributes) {
 		t.Errorf("%+v", f)
 	}
 	limits := f.BackendSettings.CircuitBreaker

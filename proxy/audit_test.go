@@ -99,7 +99,7 @@ func TestKeyUseNamesTheCaller(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, rigOptions{})
 			m := first(reqHead("/seal/x", false, "content-type", jsonType, "traceparent", "00-"+header+"-00"), buffered, none)
-			m.Attributes = attributes(map[string]any{attrCaller: "spiffe://test/caller", attrSubject: "CN=other"})
+			m.Attributes = attributes(map[string]any{identities[0]: "spiffe://test/caller", AddressAttribute: "10.1.2.3:4"})
 			s := r.process(t, metadata.NewOutgoingContext(t.Context(), c.metadata))
 			for _, m := range []*msg{m, reqBody(secretBody, true)} {
 				must(t, s.Send(m))

@@ -110,8 +110,6 @@ const (
 	attrTrace    = "request.headers['traceparent']"
 	attrUpgrade  = "request.headers['upgrade']"
 	attrRange    = "request.headers['content-range']"
-	attrCaller   = "connection.uri_san_peer_certificate"
-	attrSubject  = "connection.subject_peer_certificate"
 )
 
 // RequestAttributes are the request_attributes that stand in for request headers.
@@ -143,16 +141,6 @@ func readAttributes(req *wire.Request) (m message, ok bool) {
 	_, m.contentRange = req.Attribute(attrRange)
 	m.upgrade = m.upgrade || m.method == "CONNECT"
 	return m, true
-}
-
-// caller names who called, as far as Envoy vouches for it: attributes come from
-// Envoy's own view of the connection, headers could come from anyone.
-func caller(req *wire.Request) string {
-	if c, ok := req.Attribute(attrCaller); ok {
-		return c
-	}
-	c, _ := req.Attribute(attrSubject)
-	return c
 }
 
 func (m *message) identity() bool {

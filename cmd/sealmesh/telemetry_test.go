@@ -24,7 +24,7 @@ func TestRequestSpans(t *testing.T) {
 		if status, _ := s.post("/keys/flush"); status != http.StatusNoContent {
 			t.Fatal("flush")
 		}
-		if got := s.do(http.MethodPost, "/open/x", sealed, "traceparent", parent); got.status != http.StatusOK {
+		if got := s.do(http.MethodPost, "/open/x", sealed, "traceparent", parent, "x-forwarded-for", "6.6.6.6"); got.status != http.StatusOK {
 			t.Fatalf("%v %d %s", got.err, got.status, got.body)
 		}
 	}
@@ -32,9 +32,15 @@ func TestRequestSpans(t *testing.T) {
 		have := map[string]int{}
 		for _, span := range s.collector.Spans() {
 			have[traceOf(span)+" "+span.Name]++
+			if c := span.Attrs["sealmesh.caller"]; span.Name == "sealmesh.key_use" && c != nil && c != "127.0.0.1" {
+				t.Fatalf("the caller is %v", c)
+			} else if span.Name == "sealmesh.key_use" && c != nil {
+				have[traceOf(span)+" called"]++
+			}
 		}
 		for _, want := range []string{
 			id(sampled) + " sealmesh.exchange", id(sampled) + " sealmesh.key_use", id(sampled) + " KMS.Decrypt", id(unsampled) + " sealmesh.key_use",
+			id(sampled) + " called", id(unsampled) + " called",
 		} {
 			if have[want] == 0 {
 				return errors.New("no " + want)

@@ -83,6 +83,19 @@ var FilterSettings = []Setting[*procv3.ExternalProcessor]{
 		},
 	},
 	{
+		// Without it nobody is told from anybody: nothing leaves in clear, and one caller
+		// may use up what all share. No other carrier of a value that changes with the
+		// connection costs Envoy less.
+		Field: "request_attributes",
+		set: func(m *procv3.ExternalProcessor, _ Facts) {
+			m.RequestAttributes = []string{proxy.AddressAttribute}
+		},
+		wrong: func(m *procv3.ExternalProcessor, _ Facts) string {
+			return unless(slices.ContainsFunc(m.GetRequestAttributes(), proxy.NamesCaller),
+				"request_attributes name no caller, so that one client may use up what is shared by caller; add source.address")
+		},
+	},
+	{
 		// Envoy's own reply to a request that no filter saw is told from a response.
 		Field: "response_attributes",
 		set: func(m *procv3.ExternalProcessor, f Facts) {

@@ -22,7 +22,7 @@ const dump = `{"configs": [
      {"name": "other", "match": {"prefix": "/other"}, "route": {"cluster": "app"}OTHER},
      {"name": "all", "match": {"prefix": "/"}, "route": {"cluster": "app"}, "typedPerFilterConfig": {"anything/0": {"@type": "x.FilterConfig", "config": {}}}}]}]}}]}]}`
 
-const processorConfig = `{"@type": "x.ExternalProcessor", "grpcService": {"envoyGrpc": {"clusterName": "p"}}, "messageTimeout": "10s",
+const processorConfig = `{"@type": "x.ExternalProcessor", "grpcService": {"envoyGrpc": {"clusterName": "p"}}, "messageTimeout": "10s", "requestAttributes": ["source.address"],
   "processingMode": {"requestBodyMode": "BUFFERED", "responseBodyMode": "BUFFERED", "responseHeaderMode": "SEND"}}`
 
 const wholePolicy = `version: 1
