@@ -19,6 +19,7 @@ type Requirement struct {
 	Regions               []string // every one of these holds the key or a replica
 	Rotation              string   // "enabled" or "disabled"
 	MinDaysToExpiry       int      // imported material lasts at least this many days more
+	FIPS                  bool     // it wraps by an algorithm that FIPS 140-3 approves
 }
 
 // A Difference is one way in which a KEK is not what it must be.
@@ -42,6 +43,7 @@ var hints = map[string]string{
 	"multi_region":       hintFixed,
 	"regions":            "make the key, or a replica of it, there",
 	"rotation":           "set the key's automatic rotation so, and let sealmesh read how it is set",
+	"fips":               hintFixed,
 	"min_days_to_expiry": "have the key, or its key material, expire later",
 }
 
@@ -82,7 +84,22 @@ func (r Requirement) Check(d Description, now time.Time) []Difference {
 			differs("min_days_to_expiry", fmt.Sprint(r.MinDaysToExpiry), fmt.Sprintf("%d (%s)", int(left.Hours()/24), expires.UTC().Format(time.DateOnly)))
 		}
 	}
+	if r.FIPS && !approvedSpec(d.Spec) {
+		differs("fips", "an approved algorithm", d.Spec)
+	}
 	return all
+}
+
+// approvedSpec reports whether a KEK of that spec wraps by AES or by RSA-OAEP, which
+// SP 800-38D, SP 800-38F and SP 800-56B approve: no provider uses RSA in another way.
+// A back end's own names for its AES keys stand beside AES; ChaCha20-Poly1305 and SM2
+// are what is left out.
+func approvedSpec(spec string) bool {
+	switch spec {
+	case "SYMMETRIC_DEFAULT", "GOOGLE_SYMMETRIC_ENCRYPTION", "EXTERNAL_SYMMETRIC_ENCRYPTION":
+		return true
+	}
+	return strings.HasPrefix(spec, "AES_") || strings.HasPrefix(spec, "RSA_") && spec != "RSA_1024"
 }
 
 // Require describes k and returns nil when it is as r says, and otherwise a

@@ -49,6 +49,20 @@ func TestRequirement(t *testing.T) {
 	}
 }
 
+// A KEK that wraps by AES or RSA-OAEP is approved; one that wraps by anything else, or does
+// not say, is not.
+func TestRequirementFIPS(t *testing.T) {
+	for spec, approved := range map[string]bool{
+		"AES_256": true, "SYMMETRIC_DEFAULT": true, "GOOGLE_SYMMETRIC_ENCRYPTION": true, "RSA_2048": true,
+		"RSA_DECRYPT_OAEP_3072_SHA256": true, "RSA_1024": false, "CHACHA20_POLY1305": false, "SM2": false, "": false,
+	} {
+		diffs := hsm.Requirement{FIPS: true}.Check(hsm.Description{Spec: spec}, time.Time{})
+		if approved != (len(diffs) == 0) || !approved && !strings.HasPrefix(diffs[0].String(), "fips: want an approved algorithm, is ") {
+			t.Errorf("%q: %v", spec, diffs)
+		}
+	}
+}
+
 // TestRequirementUnknown: what a back end does not say has not been shown.
 func TestRequirementUnknown(t *testing.T) {
 	require := hsm.Requirement{

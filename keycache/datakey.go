@@ -104,7 +104,7 @@ func (k *key) newDataKey(secret *hsm.Secret, r envelope.Record, asked time.Durat
 func (d *dataKey) makeCiphers(secret *hsm.Secret, now time.Duration) (err error) {
 	secret.Expose(func(b []byte) {
 		for s := range suite.All() {
-			if s.Deterministic && d.key.pinned == nil || !d.ciphers[s.ID].Load().due(now, d.key.bounds.Soft) {
+			if s.Deterministic && d.key.pinned == nil || d.key.cache.approved && !s.Approved || !d.ciphers[s.ID].Load().due(now, d.key.bounds.Soft) {
 				continue
 			}
 			c := &cipher{born: now, messages: budget{limit: s.MaxMessages}}

@@ -2,9 +2,11 @@ package keycache
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
+	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -15,6 +17,7 @@ type engine struct {
 	recorder *keyuse.Recorder
 	tracer   trace.Tracer
 	timeout  time.Duration
+	approved bool // only FIPS-approved suites seal and open
 	start    time.Time
 	parallel int // provider calls in flight, see slots
 	lru      lru
@@ -32,6 +35,7 @@ func newEngine(opt *Options) (*engine, error) {
 		recorder: opt.Recorder,
 		tracer:   opt.Tracer,
 		timeout:  orDefault(opt.Timeout, DefaultTimeout),
+		approved: opt.Approved,
 		start:    time.Now(),
 		parallel: orDefault(opt.Parallel, DefaultParallel),
 		lru:      lru{max: orDefault(opt.MaxKeys, DefaultMaxKeys)},
@@ -45,6 +49,18 @@ func newEngine(opt *Options) (*engine, error) {
 // now is the time by which all bounds go: monotonic, since the engine was made. It
 // does not count the time that a machine is suspended.
 func (e *engine) now() time.Duration { return time.Since(e.start) }
+
+// admits says why nothing is sealed or opened by the suite of that number, or nil.
+func (e *engine) admits(id suite.ID) error {
+	if !e.approved {
+		return nil
+	}
+	s := suite.ByID(id)
+	if s == nil || s.Approved {
+		return nil
+	}
+	return fmt.Errorf("suite %s is not FIPS-approved, and the policy says fips: required: seal the value again by hkdf-aes-256-gcm, as sealmesh rewrap --reseal does under a policy without fips", s.Name)
+}
 
 // admit makes room for d among the data keys that open.
 func (e *engine) admit(d *dataKey) {

@@ -13,14 +13,15 @@ type Reason string
 
 // The reasons.
 const (
-	NotEnvelope      Reason = "value_not_sealed"  // on open: the text is no envelope at all
-	OpenFailed       Reason = "value_not_opened"  // forged, changed, another tag's, another key's: never told apart
-	KeyUnavailable   Reason = "key_unavailable"   // the KMS or HSM does not answer and no cached key may serve
-	KeyDenied        Reason = "key_denied"        // revoked, disabled, not permitted
-	KeyUnclear       Reason = "key_unclear"       // the KMS gave an answer that may be a refusal, and no key within its soft TTL may serve
-	TooManyUnknown   Reason = "too_many_unknown"  // on open: too many of the caller's envelopes lately were under data keys that nobody knows
-	KeyMisconfigured Reason = "key_misconfigured" // only an operator can mend it
-	AuditFull        Reason = "audit_unavailable" // the key use could not be recorded
+	NotEnvelope      Reason = "value_not_sealed"   // on open: the text is no envelope at all
+	SuiteUnapproved  Reason = "suite_not_approved" // on open: sealed by a suite that is not FIPS-approved, where only those are admitted
+	OpenFailed       Reason = "value_not_opened"   // forged, changed, another tag's, another key's: never told apart
+	KeyUnavailable   Reason = "key_unavailable"    // the KMS or HSM does not answer and no cached key may serve
+	KeyDenied        Reason = "key_denied"         // revoked, disabled, not permitted
+	KeyUnclear       Reason = "key_unclear"        // the KMS gave an answer that may be a refusal, and no key within its soft TTL may serve
+	KeyMisconfigured Reason = "key_misconfigured"  // only an operator can mend it
+	AuditFull        Reason = "audit_unavailable"  // the key use could not be recorded
+	TooManyUnknown   Reason = "too_many_unknown"   // on open: too many of the caller's envelopes lately were under data keys that nobody knows
 )
 
 // An Error is why a key use failed. The cause is for logs and spans; nothing of

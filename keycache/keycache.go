@@ -24,6 +24,7 @@ type Options struct {
 	Recorder *keyuse.Recorder   // required
 	Tracer   trace.Tracer       // client spans of provider calls; nil for none
 	Stores   map[string]Storing // by name of key; one that is not here has its records inline
+	Approved bool               // only FIPS-approved suites seal and open
 	MaxKeys  int                // unwrapped data keys held for opening, LRU beyond; DefaultMaxKeys
 	Parallel int                // provider calls in flight at once to one KEK of a key; DefaultParallel
 	Timeout  time.Duration      // for the provider calls of one unwrapping; DefaultTimeout

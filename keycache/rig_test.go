@@ -179,6 +179,12 @@ func keyOf(kmss ...*kms) *hsm.Key {
 
 func newRig(t testing.TB, cfg *hsm.Key, opt Options) *rig {
 	t.Helper()
+	return newRigWith(t, cfg, opt, suite.XAES256GCM)
+}
+
+// newRigWith is newRig with a tag of that suite.
+func newRigWith(t testing.TB, cfg *hsm.Key, opt Options, id suite.ID) *rig {
+	t.Helper()
 	r := &rig{t: t, out: &buffer{}}
 	var err error
 	if opt.Recorder == nil {
@@ -195,7 +201,7 @@ func newRig(t testing.TB, cfg *hsm.Key, opt Options) *rig {
 	if r.Cache, err = New(ring, opt); err != nil {
 		t.Fatal(err)
 	}
-	if r.tag, err = r.Tag("pii", "k", suite.XAES256GCM, nil); err != nil {
+	if r.tag, err = r.Tag("pii", "k", id, nil); err != nil {
 		t.Fatal(err)
 	}
 	return r

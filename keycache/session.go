@@ -111,7 +111,7 @@ func (s *Session) Prefetch(t *Tag, text []byte) {
 	}
 	h, _, buf, err := s.st.parser.Parse(s.st.buf, text)
 	s.st.buf = buf
-	if err != nil {
+	if err != nil || s.c.admits(h.Suite) != nil {
 		return
 	}
 	d, err := t.key.cached(&h)
@@ -182,6 +182,9 @@ func (s *Session) Open(dst []byte, t *Tag, text []byte) ([]byte, codec.Kind, err
 	}
 	if err != nil {
 		return dst, 0, s.fail(useID{key: t.key, operation: opOpen, reason: OpenFailed}, t, none, err)
+	}
+	if err := s.c.admits(h.Suite); err != nil {
+		return dst, 0, s.fail(useID{key: t.key, operation: opOpen, suite: h.Suite, reason: SuiteUnapproved}, t, none, err)
 	}
 	d, c, state, err := s.find(t.key, &h)
 	if err != nil {

@@ -34,6 +34,9 @@ func (c *Cache) Tag(name, key string, id suite.ID, context map[string]string) (*
 	if s.Deterministic && k.pinned == nil {
 		return nil, fmt.Errorf("tag %q: the %s suite needs a key that never changes, and key %q makes new data keys: run `sealmesh keys new` and put the record it prints into the key", name, s.Name, key)
 	}
+	if err := c.admits(id); err != nil {
+		return nil, fmt.Errorf("tag %q: %w", name, err)
+	}
 	k.serves(s)
 	return &Tag{name: name, key: k, suite: s, fieldContext: envelope.FieldContext(name, context)}, nil
 }

@@ -28,6 +28,7 @@ const (
 	codePlain      = "value_not_sealed"     // on open: a value in clear where an envelope must be
 	codeOpenFailed = "value_not_opened"     // forged, changed, another tag's or another key's
 	codeUnknown    = "too_many_unknown"     // too many of the caller's envelopes lately were under data keys that nobody knows
+	codeSuite      = "suite_not_approved"   // on open: sealed by a suite that fips: required does not admit
 	codeAudit      = "audit_unavailable"    // the key use could not be recorded
 	codeIdle       = "body_stalled"         // a streamed body stood still for longer than limits.exchange
 	codeBusy       = "overloaded"           // more exchanges at once than limits.streams
@@ -63,6 +64,8 @@ func codeOf(err error) string {
 			return codeOpenFailed
 		case keycache.TooManyUnknown:
 			return codeUnknown
+		case keycache.SuiteUnapproved:
+			return codeSuite
 		case keycache.AuditFull:
 			return codeAudit
 		default:
@@ -104,6 +107,7 @@ var answers = map[string]answer{
 	codePlain:                {422, 3, "A value is not sealed."},
 	codeOpenFailed:           {422, 3, "A value cannot be opened."},
 	codeUnknown:              {429, 8, "Too many values that cannot be opened."},
+	codeSuite:                {422, 3, "A value is sealed by a suite that is not approved."},
 	codeAudit:                {503, 14, "The use of a key cannot be recorded now."},
 	codeIdle:                 {408, 4, "The body stands still."},
 	codeBusy:                 {503, 14, "Too many exchanges at once."},

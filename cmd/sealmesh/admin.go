@@ -84,6 +84,9 @@ func (a *admin) readyz(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = w.Write([]byte("ready\n"))
+	if p := a.reload.server.Runtime().Policy(); p.FIPS {
+		fmt.Fprintln(w, fipsState())
+	}
 	for _, k := range a.reload.server.Runtime().Cache().Stats().Keys {
 		if k.Away > 0 {
 			fmt.Fprintf(w, "key %s: %s away\n", k.Key, count(k.Away, "KEK"))
@@ -109,11 +112,15 @@ func (a *admin) config(w http.ResponseWriter, _ *http.Request) {
 	out := struct {
 		Policy     string   `json:"policy"`
 		Listen     string   `json:"listen"`
+		FIPS       string   `json:"fips,omitempty"`
 		LastGood   int64    `json:"last_reload_success"`
 		LastFailed bool     `json:"last_reload_failed"`
 		Warnings   []string `json:"warnings,omitempty"`
 		Routes     []route  `json:"routes"`
 	}{Policy: p.Hash, Listen: p.Listen, LastGood: a.reload.lastGood.Load(), LastFailed: a.reload.failed.Load()}
+	if p.FIPS {
+		out.FIPS = "required"
+	}
 	for _, w := range p.Warnings {
 		out.Warnings = append(out.Warnings, w.Error())
 	}

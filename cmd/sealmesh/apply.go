@@ -79,6 +79,9 @@ func commandSetup(ctx context.Context, config string, w io.Writer) (p *policy.Po
 	if p, err = readPolicy(config); err != nil {
 		return nil, nil, nil, err
 	}
+	if err = requireFIPS(p); err != nil {
+		return nil, nil, nil, err
+	}
 	if recorder, err = commandRecorder(p, w); err != nil {
 		return nil, nil, nil, err
 	}
@@ -103,7 +106,7 @@ func commandRecorder(p *policy.Policy, w io.Writer) (*keyuse.Recorder, error) {
 	}
 	return keyuse.Open(keyuse.Options{
 		Required: p.Audit.Required,
-		Resource: map[string]string{"service.name": "sealmesh", "service.version": version},
+		Resource: useResource(p),
 		Getenv:   getenv,
 		Console:  w,
 		Log:      slog.New(slog.DiscardHandler),

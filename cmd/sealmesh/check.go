@@ -44,6 +44,9 @@ Exit codes: 0 valid, 3 invalid, 5 findings about Envoy, or warnings under --stri
 			}
 			fmt.Fprintf(c.OutOrStdout(), "%s: valid: %s, %s, %s\n", config,
 				count(len(p.Keys), "key"), count(len(p.Tags), "tag"), count(len(p.Routes), "route"))
+			if p.FIPS {
+				fmt.Fprintf(c.OutOrStdout(), "%s: %s\n", config, fipsState())
+			}
 			if envoy != "" {
 				if err := checkEnvoy(c, p, envoy); err != nil {
 					return err

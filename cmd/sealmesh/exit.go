@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/fips140"
 	"errors"
 	"fmt"
 	"runtime"
@@ -80,9 +79,5 @@ func noArgs(c *cobra.Command, args []string) error {
 }
 
 func buildInfo() string {
-	mode := "off"
-	if fips140.Enabled() {
-		mode = "on, module " + fips140.Version()
-	}
-	return fmt.Sprintf("sealmesh %s (%s %s/%s, FIPS 140-3 mode %s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, mode)
+	return fmt.Sprintf("sealmesh %s (%s %s/%s, FIPS 140-3 mode %s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, fipsMode())
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/fips140"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ func newKeysNew() *cobra.Command {
 	var uris []string
 	var context map[string]string
 	var record string
+	var fips bool
 	c := &cobra.Command{
 		Use:   "new --kek URI [--record FILE]",
 		Short: "Make a KEK, or a pinned data key under KEKs that exist",
@@ -37,16 +39,20 @@ deterministic suite needs one. --context must be the key's context in the policy
   sealmesh keys new --kek local:kek --context service=customers --record lookup.key`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if fips && !fips140.Enabled() {
+				return errFIPSInactive
+			}
 			if record == "" {
 				return newKEK(c.Context(), c.OutOrStdout(), c, uris)
 			}
-			return newRecord(c.Context(), c.OutOrStdout(), uris, context, record)
+			return newRecord(c.Context(), c.OutOrStdout(), uris, context, record, fips)
 		},
 	}
 	f := c.Flags()
 	f.StringArrayVar(&uris, "kek", nil, "KEK URI; may be given more than once with --record")
 	f.StringToStringVar(&context, "context", nil, "encryption context of the data key, NAME=VALUE")
 	f.StringVar(&record, "record", "", "write a pinned data key's record to this file")
+	f.BoolVar(&fips, "fips", false, "make it by the FIPS module alone, as a policy with fips: required wants")
 	_ = c.MarkFlagRequired("kek")
 	return c
 }
@@ -79,7 +85,7 @@ func newKEK(ctx context.Context, w io.Writer, c *cobra.Command, uris []string) e
 	return err
 }
 
-func newRecord(ctx context.Context, w io.Writer, uris []string, pairs map[string]string, path string) error {
+func newRecord(ctx context.Context, w io.Writer, uris []string, pairs map[string]string, path string, fips bool) error {
 	ec, err := hsm.NewEncryptionContext(pairs)
 	if err != nil {
 		return err
@@ -98,6 +104,12 @@ func newRecord(ctx context.Context, w io.Writer, uris []string, pairs map[string
 			return err
 		}
 		keks = append(keks, kek)
+		if !fips {
+			continue
+		}
+		if err := kek.Require(ctx, hsm.Requirement{FIPS: true}); err != nil {
+			return err
+		}
 	}
 	text, err := keycache.NewRecord(ctx, ec, keks...)
 	if err != nil {

@@ -57,7 +57,7 @@ func verifyKeys(ctx context.Context, config, output string, w, errOut io.Writer)
 		return err
 	}
 	defer stores.Close()
-	status, failed := proveKeys(ctx, p, opened, keycache.Options{Recorder: recorder, Stores: stores.byName})
+	status, failed := proveKeys(ctx, p, opened, keycache.Options{Recorder: recorder, Stores: stores.byName, Approved: p.FIPS})
 	differing, away := require(ctx, p.Keys, opened)
 	if err := printKeys(ctx, opened, status, differing, output, w); err != nil {
 		return err

@@ -116,6 +116,7 @@ func fixed(old, p *policy.Policy) error {
 	differs("listen_transport", old.Transport != p.Transport)
 	differs("admin", old.Admin != p.Admin)
 	differs("metrics", old.Metrics != p.Metrics)
+	differs("fips", old.FIPS != p.FIPS)
 	differs("tls", !sameTLS(old.TLS, p.TLS))
 	differs("audit", old.Audit != p.Audit)
 	differs("limits.streams", old.Limits.Streams != p.Limits.Streams)

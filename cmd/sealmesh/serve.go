@@ -82,6 +82,12 @@ func serve(ctx context.Context, opt serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := requireFIPS(p); err != nil {
+		return err
+	}
+	if p.FIPS {
+		log.Info(fipsState())
+	}
 	tlsConfig, err := serverTLSFor(p, log)
 	if err != nil {
 		return err
@@ -92,7 +98,7 @@ func serve(ctx context.Context, opt serveOptions) (err error) {
 	}
 	recorder, err := keyuse.Open(keyuse.Options{
 		Required: p.Audit.Required, SpoolDir: p.Audit.SpoolDir, SpoolBytes: p.Audit.SpoolBytes,
-		Resource: map[string]string{"service.name": "sealmesh", "service.version": version},
+		Resource: useResource(p),
 		Log:      log,
 	})
 	if err != nil {

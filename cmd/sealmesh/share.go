@@ -83,7 +83,7 @@ func (r *reloader) open(ctx context.Context, p *policy.Policy, renew []string) (
 		return nil, nil, errors.Join(err, closeKeys(opened))
 	}
 	next = &keys{reload: r, leases: lend(opened, stores)}
-	if err := r.join(next, opened, stores, kept); err != nil {
+	if err := r.join(next, opened, stores, kept, p.FIPS); err != nil {
 		return nil, nil, errors.Join(err, stores.Close(), closeKeys(opened))
 	}
 	r.alive.Store(next, nil)
@@ -104,7 +104,7 @@ func lend(opened []*hsm.Key, stores *stores) map[string]*lease {
 }
 
 // join gives next its ring and its cache, of what was opened and what is kept.
-func (r *reloader) join(next *keys, opened []*hsm.Key, stores *stores, kept []string) error {
+func (r *reloader) join(next *keys, opened []*hsm.Key, stores *stores, kept []string, approved bool) error {
 	all := slices.Clone(opened)
 	for _, name := range kept {
 		all = append(all, r.keys.ring.Key(name))
@@ -118,7 +118,7 @@ func (r *reloader) join(next *keys, opened []*hsm.Key, stores *stores, kept []st
 		return err
 	}
 	if r.keys == nil {
-		next.cache, err = keycache.New(ring, keycache.Options{Recorder: r.recorder, Tracer: r.tracer, Stores: stores.byName})
+		next.cache, err = keycache.New(ring, keycache.Options{Recorder: r.recorder, Tracer: r.tracer, Stores: stores.byName, Approved: approved})
 	} else {
 		next.cache, err = r.keys.cache.Next(ring, stores.byName, kept...)
 	}

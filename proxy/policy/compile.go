@@ -27,7 +27,7 @@ func (c *compiler) compile() *Policy {
 		c.problem(conf.Version.place, "", `"version" must be 1, the only one that this sealmesh reads`)
 	}
 	c.tagUsed = make([]bool, len(conf.Tags))
-	p := &Policy{Keys: c.keys(), Tags: c.tags(), Audit: c.audit(), TLS: c.tls()}
+	p := &Policy{FIPS: c.fips(), Keys: c.keys(), Tags: c.tags(), Audit: c.audit(), TLS: c.tls()}
 	c.addresses(p)
 	p.Transport = c.transport(conf.ListenTransport, p)
 	if conf.Unmatched.Value == "pass" {
@@ -112,7 +112,7 @@ func (c *compiler) bodyLimits() codec.Limits {
 func (c *compiler) tags() []Tag {
 	var tags []Tag
 	for _, e := range c.conf.Tags {
-		t := Tag{Name: e.Name, Key: e.Value.Key.Value, Suite: suite.XAES256GCM, Context: c.context(e.Value.Context)}
+		t := Tag{Name: e.Name, Key: e.Value.Key.Value, Suite: c.defaultSuite(), Context: c.context(e.Value.Context)}
 		key := c.conf.Keys.index(t.Key)
 		if e.Value.Key.present() && key < 0 {
 			c.problem(e.Value.Key.place, didYouMean(t.Key, c.conf.Keys.names()), "unknown key %q in tag %q", e.Value.Key.Shown, e.Name)
@@ -133,6 +133,10 @@ func (c *compiler) suite(t text, tag string, key int) suite.ID {
 			known = append(known, k.Name)
 		}
 		c.problem(t.place, didYouMean(t.Value, known), "unknown suite %q in tag %q", t.Shown, tag)
+		return 0
+	}
+	if c.fips() && !s.Approved {
+		c.unapproved(t, tag, s)
 		return 0
 	}
 	if s.Deterministic && key >= 0 && !c.conf.Keys[key].Value.Record.present() {

@@ -21,7 +21,7 @@ func (c *compiler) keys() []Key {
 			Use:     useOf(k.Use),
 			Rotate:  c.rotate(k.Rotate),
 			Cache:   c.cache(k),
-			Require: c.require(k.Require),
+			Require: c.require(k.Require, c.fips()),
 
 			Store: c.store(k), StoreRefuse: k.StoreFallback.Value == "refuse",
 		})
@@ -128,13 +128,16 @@ func (c *compiler) cache(k keyConfig) CacheBounds {
 	return CacheBounds{Soft: soft.Value, Hard: hard.Value}
 }
 
-func (c *compiler) require(r *requireConfig) *Require {
-	if r == nil {
+func (c *compiler) require(r *requireConfig, fips bool) *Require {
+	if r == nil && !fips {
 		return nil
+	}
+	if r == nil {
+		return &Require{FIPS: true}
 	}
 	q := &Require{
 		Manager: r.Manager.Value, Origin: r.Origin.Value, Spec: r.Spec.Value,
-		Regions: r.Regions.values(), Rotation: r.Rotation.Value,
+		Regions: r.Regions.values(), Rotation: r.Rotation.Value, FIPS: fips,
 		MinDaysToExpiry: int(c.within(r.MinDaysToExpiry.place, r.MinDaysToExpiry.Value, 1, 36500, 0, "require.min_days_to_expiry")),
 	}
 	if r.MultiRegion.present() {

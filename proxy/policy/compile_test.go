@@ -83,6 +83,17 @@ func same(t *testing.T, what string, got, want any) {
 	}
 }
 
+// With fips: required a tag seals by the approved suite, and every KEK must wrap by an approved algorithm.
+func TestCompileFIPS(t *testing.T) {
+	p, err := load(t, goldenSource(t, "fips"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "fips", p.FIPS, true)
+	same(t, "suites", []suite.ID{p.Tags[0].Suite, p.Tags[1].Suite}, []suite.ID{suite.HKDFAES256GCM, suite.HKDFAES256GCM})
+	same(t, "require", []bool{p.Keys[0].Require.FIPS, p.Keys[1].Require.FIPS}, []bool{true, true})
+}
+
 func TestCompileDefaults(t *testing.T) {
 	p, err := load(t, goldenSource(t, "smallest"))
 	if err != nil {

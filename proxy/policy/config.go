@@ -31,6 +31,10 @@ type config struct {
 	Metrics text `yaml:"metrics"`
 	// Mutual TLS of the listener. Required when listen is tcp, unless insecure_loopback.
 	TLS *tlsConfig `yaml:"tls"`
+	// required admits FIPS 140-3 approved algorithms alone: sealmesh starts only while the Go FIPS
+	// module is active, tags seal by hkdf-aes-256-gcm, whatever another suite sealed is refused, and so is
+	// a KEK that wraps by another algorithm. Default off.
+	FIPS text `yaml:"fips" oneof:"required|off"`
 	// What becomes of a request that no route matches: refuse (default), or pass, which
 	// forwards it with its bodies unread.
 	Unmatched text `yaml:"unmatched" oneof:"refuse|pass"`
@@ -172,8 +176,9 @@ type requireConfig struct {
 type tagConfig struct {
 	// Name of the key.
 	Key text `yaml:"key,required"`
-	// Suite that seals: xaes-256-gcm (default), hkdf-aes-256-gcm, or deterministic, with which
-	// equal values seal to equal envelopes. Opening goes by the envelope.
+	// Suite that seals: xaes-256-gcm (default), hkdf-aes-256-gcm (default with fips: required, and the
+	// only one then), or deterministic, with which equal values seal to equal envelopes. Opening goes
+	// by the envelope.
 	Suite text `yaml:"suite"`
 	// Pairs authenticated with every value, besides the tag's name. A value opens only
 	// under the pairs it was sealed with.

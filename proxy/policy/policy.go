@@ -11,6 +11,7 @@
 //	admin: unix:///run/sealmesh/admin.sock          # or none
 //	metrics: 127.0.0.1:9464                         # or none
 //	tls: {cert: FILE, key: FILE, client_ca: FILE, allow: [SPIFFE ID or DNS name]}
+//	fips: off                                       # or required: approved algorithms alone
 //	unmatched: refuse                               # or pass
 //	audit: required                                 # or {mode: best_effort, spool: {dir: DIR, bytes: 256MiB}}
 //	limits: {value_bytes, depth, fields, name_bytes, body_bytes, buffered_bytes, streams, exchange}
@@ -56,6 +57,7 @@ type Policy struct {
 	Admin     string // "unix:///run/sealmesh/admin.sock" or "127.0.0.1:9901", loopback only; "" for none
 	Metrics   string // "127.0.0.1:9464" or "unix:///path"; "" for none
 	TLS       *TLS   // nil for none, which only a socket may have, and loopback where the file insists
+	FIPS      bool   // approved algorithms alone, by the FIPS module
 	Keys      []Key
 	Tags      []Tag
 	Routes    []*Route // in the order of the file
@@ -128,6 +130,7 @@ type Require struct {
 	Regions               []string
 	Rotation              string // "enabled" or "disabled"
 	MinDaysToExpiry       int
+	FIPS                  bool // it wraps by an approved algorithm
 }
 
 // Rotate bounds the use of one data key for sealing. A zero field means keycache's default.

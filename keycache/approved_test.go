@@ -1,0 +1,70 @@
+package keycache
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/suite"
+)
+
+// Where only approved suites are admitted, no other seals, opens, is fetched or rewrapped,
+// and no cipher of another is made; each refusal is recorded under the suite's name.
+func TestApproved(t *testing.T) {
+	m := newKMS("a")
+	free := newRig(t, keyOf(m), Options{})
+	old := free.mustSeal("v")
+	tag, err := free.Tag("pii", "k", suite.HKDFAES256GCM, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := free.session()
+	moved, err := s.Seal(nil, tag, codec.Text, []byte("v"))
+	if err := errors.Join(err, s.Close(nil)); err != nil {
+		t.Fatal(err)
+	}
+	free.end()
+
+	r := newRigWith(t, keyOf(m), Options{Approved: true}, suite.HKDFAES256GCM)
+	for s := range suite.All() {
+		if _, err := r.Tag("pii", "k", s.ID, nil); (err == nil) != s.Approved {
+			t.Errorf("a tag of suite %s: %v", s.Name, err)
+		}
+	}
+	asked := m.unwraps.Load()
+	session := r.session()
+	session.Prefetch(r.tag, old)
+	if err := session.Close(nil); err != nil {
+		t.Error(err)
+	}
+	_, err = r.open(old)
+	r.wantReason(err, SuiteUnapproved)
+	w, err := r.Rewrapper("k", AnyForm, RewrapOptions{Renew: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = w.Rewrap(t.Context(), nil, old)
+	r.wantReason(err, SuiteUnapproved)
+	if _, err = w.Survey(t.Context(), old); err == nil {
+		t.Error("a survey admits it")
+	}
+	wantCount(t, "unwraps", m.unwraps.Load(), asked)
+	r.mustOpen(moved, "v")
+	if out, _, err := w.Rewrap(t.Context(), nil, moved); err != nil || string(out) == string(moved) {
+		t.Errorf("an approved one is not renewed: %v", err)
+	}
+	for d := range r.keys["k"].table.all() {
+		for s := range suite.All() {
+			if (d.cipher(s.ID) != nil) != s.Approved {
+				t.Errorf("a cipher of suite %s is there: %t", s.Name, !s.Approved)
+			}
+		}
+	}
+	refused := 0
+	for _, u := range r.end() {
+		if u["error.type"] == "suite_not_approved" && u["sealmesh.suite"] == "xaes-256-gcm" {
+			refused++
+		}
+	}
+	wantCount(t, "refusals recorded", int64(refused), 1)
+}
