@@ -25,7 +25,8 @@ test: envoy packages ## Run every test, with the race detector, against the real
 	go vet ./...
 	go test -race -timeout 20m ./...
 	SEALMESH_TEST_TRANSPORT=grpc go test -race -timeout 20m ./proxy # served as on a network
-	go test -run 'Alloc|Quiet' ./... # what a build with the race detector does otherwise
+	GOEXPERIMENT=runtimesecret go test -run Remains ./keycache # a build that clears keys leaves none
+	go test -run 'Alloc|Quiet|Remains' ./... # what a build with the race detector does otherwise
 
 .PHONY: bench
 bench: build envoy ## Measure it beside its alternatives, behind a real Envoy, into bench/results/<date> (under 15 minutes)

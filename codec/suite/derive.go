@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"runtime"
 	"slices"
 )
 
@@ -32,13 +33,17 @@ func newXAES(key []byte) (Cipher, error) {
 	}}, nil
 }
 
-// newHKDF returns suite 2, which differs from suite 1 in the derivation alone.
+// newHKDF returns suite 2, which differs from suite 1 in the derivation alone. HKDF
+// takes the key itself each time, so that the Cipher keeps a copy; the copy is
+// cleared once nobody can reach the Cipher.
 func newHKDF(key []byte) (Cipher, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
 	key = slices.Clone(key)
-	return &prefixed{id: HKDFAES256GCM, derive: func(p *prefix) ([]byte, error) {
+	c := &prefixed{id: HKDFAES256GCM, derive: func(p *prefix) ([]byte, error) {
 		return hkdf.Key(sha256.New, key, p[:], labelHKDF, KeySize)
-	}}, nil
+	}}
+	runtime.AddCleanup(c, func(key []byte) { clear(key) }, key)
+	return c, nil
 }

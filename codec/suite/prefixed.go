@@ -110,7 +110,12 @@ func (c *prefixed) begin() (*subkey, error) {
 	return k, nil
 }
 
-func (c *prefixed) subkey(p prefix) (*subkey, error) {
+func (c *prefixed) subkey(p prefix) (k *subkey, err error) {
+	erase(func() { k, err = c.deriveSubkey(p) })
+	return k, err
+}
+
+func (c *prefixed) deriveSubkey(p prefix) (*subkey, error) {
 	key, err := c.derive(&p)
 	if err != nil {
 		return nil, err

@@ -85,15 +85,15 @@ var errTooLong = errors.New("seal: the value is longer than 32 GiB")
 var table = [...]Suite{
 	{
 		ID: XAES256GCM, Name: "xaes-256-gcm", Overhead: prefixedOverhead,
-		MaxMessages: maxPrefixedMessages, New: newXAES,
+		MaxMessages: maxPrefixedMessages, New: erased(newXAES),
 	},
 	{
 		ID: HKDFAES256GCM, Name: "hkdf-aes-256-gcm", Overhead: prefixedOverhead,
-		MaxMessages: maxPrefixedMessages, Approved: true, New: newHKDF,
+		MaxMessages: maxPrefixedMessages, Approved: true, New: erased(newHKDF),
 	},
 	{
 		ID: AES256SIV, Name: "deterministic", Overhead: blockSize, Deterministic: true,
-		MaxMessages: math.MaxUint64, New: newDeterministic,
+		MaxMessages: math.MaxUint64, New: erased(newDeterministic),
 	},
 }
 

@@ -1,0 +1,5 @@
+//go:build linux && !race && goexperiment.runtimesecret
+
+package keycache
+
+const mostRemains = 0
