@@ -24,7 +24,7 @@ func newKeysImport() *cobra.Command {
 		Use:   "import --kek awskms:///ARN --material FILE [--generate] [--expires DATE]",
 		Short: "Give an AWS KMS key of origin EXTERNAL its key material",
 		Long: `Give an AWS KMS key of origin EXTERNAL its key material, in every Region of the URI,
-and check that it then wraps and unwraps. FILE holds, for a symmetric key, 32 bytes;
+and check that it then wraps and unwraps, where the principal may use it. FILE holds, for a symmetric key, 32 bytes;
 for an RSA key, its private key as PKCS #8, in DER or PEM.
 
 The material travels under a key that KMS makes for it: symmetric material by
@@ -72,7 +72,10 @@ func importKey(ctx context.Context, w io.Writer, uri, file string, generate bool
 	if err != nil {
 		return err
 	}
-	if err := roundTrip(ctx, p); err != nil {
+	proof := "imported and proven"
+	if err := roundTrip(ctx, p); mayNotUse(err) {
+		proof = "imported, but not proven, since this principal may not use the key: run sealmesh keys verify as one that may"
+	} else if err != nil {
 		return err
 	}
 	d, err := p.Describe(ctx)
@@ -83,7 +86,7 @@ func importKey(ctx context.Context, w io.Writer, uri, file string, generate bool
 	if d.ExpiresUnix != 0 {
 		ends = "expires on " + time.Unix(d.ExpiresUnix, 0).UTC().Format(time.DateOnly)
 	}
-	_, err = fmt.Fprintf(w, "%s: imported and proven; the material %s. Keep %s where it is safe.\n", d.KeyID, ends, file)
+	_, err = fmt.Fprintf(w, "%s: %s; the material %s. Keep %s where it is safe.\n", d.KeyID, proof, ends, file)
 	return err
 }
 
@@ -118,6 +121,13 @@ func readMaterial(file string) ([]byte, error) {
 		return block.Bytes, nil
 	}
 	return b, nil
+}
+
+// mayNotUse reports whether err is KMS's refusal of the principal. An administrator
+// imports material and may not use the key.
+func mayNotUse(err error) bool {
+	e, ok := errors.AsType[*hsm.Error](err)
+	return ok && e.Code == "AccessDeniedException"
 }
 
 // roundTrip proves a KEK: a data key comes back from its wrap.

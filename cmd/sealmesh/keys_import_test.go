@@ -47,3 +47,28 @@ func TestReadMaterial(t *testing.T) {
 		}
 	}
 }
+
+// TestAdministratorsImport: whoever may do what `keys policy` gives administrators
+// imports material, and proves nothing, since administrators may not use the key.
+func TestAdministratorsImport(t *testing.T) {
+	k, err := kmsfake.Start()
+	must(t, err)
+	t.Cleanup(func() { _ = k.Close() })
+	for _, v := range awsEnv {
+		name, value, _ := strings.Cut(v, "=")
+		t.Setenv(name, value)
+	}
+	k.Restrict("AKIDEXAMPLE")
+	for _, spec := range []string{"SYMMETRIC_DEFAULT", "RSA_2048"} {
+		arn := k.CreateKey(kmsfake.Key{Origin: "EXTERNAL", Spec: spec})
+		for _, action := range adminActions {
+			k.Grant(arn, "AKIDEXAMPLE", strings.TrimPrefix(action, "kms:"))
+		}
+		var out bytes.Buffer
+		file := filepath.Join(t.TempDir(), "material")
+		err := importKey(t.Context(), &out, "awskms:///"+arn+"?timeout=1m&endpoint="+url.QueryEscape(k.URL()), file, true, time.Time{})
+		if err != nil || !strings.Contains(out.String(), "imported, but not proven") {
+			t.Errorf("%s: %q, %v", spec, out.String(), err)
+		}
+	}
+}

@@ -49,6 +49,15 @@ func (r *request) revokeGrant(in struct{ KeyId, GrantId string }) (any, *Excepti
 	return nil, nil
 }
 
+// Grant lets a principal do operations with the key: one that KMS gives no grants
+// for stands for what a key policy allows. It panics when there is no such key.
+func (s *Server) Grant(arn, principal string, operations ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.mustFind(arn)
+	k.grants = append(k.grants, grant{id: requestID(), token: requestID(), grantee: principal, operations: operations})
+}
+
 // Restrict takes everything from a principal (an access key id) that no grant
 // allows.
 func (s *Server) Restrict(principal string) {

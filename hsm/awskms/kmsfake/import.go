@@ -141,6 +141,9 @@ func (r *request) deleteImportedKeyMaterial(in keyIn) (any, *Exception) {
 
 func (r *request) external(id string) (*key, *Exception) {
 	k, failed := r.find(id)
+	if failed == nil {
+		failed = r.authorise(k, nil)
+	}
 	switch {
 	case failed != nil:
 		return nil, failed
