@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -49,6 +50,29 @@ func TestSystemdUnit(t *testing.T) {
 		return
 	}
 	analyze(t, read(t, name))
+}
+
+// TestPauseAfterRefusedKeys runs what the unit runs after the process: it pauses
+// after exit code 4 and after no other, for less than systemd lets it.
+func TestPauseAfterRefusedKeys(t *testing.T) {
+	u := unit(t, "systemd/sealmesh.service")
+	command, ok := strings.CutPrefix(u["ExecStopPost"], "/bin/sh -c '")
+	command = strings.ReplaceAll(strings.TrimSuffix(command, "'"), "$$", "$") // as systemd reads them
+	patience, err := strconv.Atoi(u["TimeoutStopSec"])
+	if !ok || err != nil {
+		t.Fatalf("ExecStopPost=%s, TimeoutStopSec=%s", u["ExecStopPost"], u["TimeoutStopSec"])
+	}
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "sleep"), []byte("#!/bin/sh\necho $1\n"), 0o700))
+	for status, pauses := range map[string]bool{"4": true, "0": false, "1": false, "3": false, "KILL": false} {
+		c := exec.Command("/bin/sh", "-c", command)
+		c.Env = []string{"PATH=" + dir, "EXIT_STATUS=" + status}
+		out, err := c.Output()
+		must(t, err)
+		if pause, _ := strconv.Atoi(strings.TrimSpace(string(out))); (pause > 0) != pauses || pause >= patience {
+			t.Errorf("after exit status %s: a pause of %d s, within %d", status, pause, patience)
+		}
+	}
 }
 
 // analyze asks systemd what it thinks of the unit, with a binary that exists.
