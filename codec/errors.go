@@ -8,14 +8,18 @@ type Code string
 
 // Codes of [Error].
 const (
-	Malformed  Code = "body_malformed"          // not what its content type says
-	TooDeep    Code = "body_too_deep"           // Limits.Depth
-	TooLarge   Code = "body_too_large"          // Limits.BodyBytes
-	ValueLimit Code = "value_too_large"         // Limits.ValueBytes
-	FieldLimit Code = "too_many_fields"         // Limits.Fields
-	NameLimit  Code = "name_too_long"           // Limits.NameBytes
-	Truncated  Code = "body_truncated"          // ended in the middle
-	WrongKind  Code = "value_not_representable" // an opened value does not fit this format
+	Malformed  Code = "body_malformed"  // not what its content type says
+	TooDeep    Code = "body_too_deep"   // Limits.Depth
+	TooLarge   Code = "body_too_large"  // Limits.BodyBytes
+	ValueLimit Code = "value_too_large" // Limits.ValueBytes
+	FieldLimit Code = "too_many_fields" // Limits.Fields
+	NameLimit  Code = "name_too_long"   // Limits.NameBytes
+	Truncated  Code = "body_truncated"  // ended in the middle
+	// What a Guard refuses.
+	EnvelopeFound Code = "envelope_unexpected"     // a string holds an envelope, and no rule takes it there
+	PatchFound    Code = "patch_unsupported"       // the body is a patch by its shape
+	WrongRoot     Code = "root_unexpected"         // Guard.Root
+	WrongKind     Code = "value_not_representable" // an opened value does not fit this format
 )
 
 // An Error says why a body was refused and where. It never holds bytes of the body.

@@ -44,12 +44,7 @@ func unescape(dst, s []byte) ([]byte, bool) {
 // hex4 reads four hex digits.
 func hex4(s []byte) (r rune) {
 	for _, c := range s[:4] {
-		r <<= 4
-		if c <= '9' {
-			r |= rune(c - '0')
-		} else {
-			r |= rune((c | 0x20) - 'a' + 10)
-		}
+		r = r<<4 | hexDigit(c)
 	}
 	return r
 }

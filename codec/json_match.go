@@ -50,10 +50,16 @@ const here = -1
 func (s *jsonScan) begin(sel *Selector, limits Limits) {
 	s.sel, s.limits, s.live = sel, limits, sel != nil
 	s.tag, s.row, s.nameStart = -1, here, -1
-	if sel != nil {
+	if sel == nil {
+		sel = &nothing
+	} else {
 		s.cursor.Start(sel)
 	}
+	s.guard, s.tables, s.quick = &sel.guard, &sel.tables, min(quickName, limits.NameBytes)
 }
+
+// nothing is what a scan that only validates takes names and guard from.
+var nothing Selector
 
 // beginValue is called where a value begins that a rule may own.
 func (s *jsonScan) beginValue(i int, kind class) bool {
@@ -123,8 +129,10 @@ func (s *jsonScan) leave(f frame) {
 	s.outlook, s.outer = s.outer[top], s.outer[:top]
 }
 
-// matchName takes the last piece of a member name, without its quote.
-func (s *jsonScan) matchName(name []byte) bool {
+// matchName takes the last piece of a member name, whose quote stands before
+// chunk[end].
+func (s *jsonScan) matchName(name []byte, end int) bool {
+	defer s.name.drop()
 	if s.name.len() > 0 {
 		s.name.add(name)
 		name = s.name.bytes()
@@ -137,37 +145,25 @@ func (s *jsonScan) matchName(name []byte) bool {
 	}
 	if s.escaped {
 		plain, ok := unescape(s.scratch.tail(len(name)), name)
-		if !ok {
+		if !ok && s.live {
 			s.malformed(at, loneDetail)
 			return false
 		}
-		if k := bytes.IndexByte(plain, 0); k >= 0 && s.sel.names.find(plain[:k]) != 0 {
+		if k := bytes.IndexByte(plain, 0); k >= 0 && s.live && s.sel.names.find(plain[:k]) != 0 {
 			s.malformed(at, nulDetail)
 			return false
 		}
 		name = plain
 	}
-	s.row = s.sel.names.find(name)
-	s.name.drop()
-	return true
-}
-
-// keepName holds what a chunk has of a member name that a rule may ask for.
-func (s *jsonScan) keepName(piece []byte, t token) bool {
-	if t != nameToken || !s.live {
-		return true
+	if s.live {
+		s.row = s.sel.names.find(name)
 	}
-	s.name.add(piece)
-	if s.name.len() > s.limits.NameBytes {
-		s.fail(NameLimit, int(s.nameStart-s.base), nameDetail)
-		return false
-	}
-	return true
+	return !s.watched() || s.notePatchName(name, end)
 }
 
 // longest returns the bound of a value that rule owns, in bytes.
 func (s *jsonMatch) longest(rule int) int {
-	return cmp.Or(s.sel.longest[rule], s.limits.ValueBytes)
+	return cmp.Or(s.sel.given[rule].Longest, s.limits.ValueBytes)
 }
 
 // found is called where a value ends, before chunk[end], that a rule might have owned.
@@ -201,12 +197,13 @@ func (s *jsonScan) found(end int) bool {
 func (s *jsonScan) text(f *Field) bool {
 	inside := f.Value[1 : len(f.Value)-1]
 	if s.escaped {
-		if !s.sel.unescape[f.Rule] {
+		rule := &s.sel.given[f.Rule]
+		if !rule.Unescape && !(rule.Open && mayBeEnvelope(inside)) {
 			return true
 		}
 		plain, ok := unescape(s.scratch.tail(len(inside)), inside)
 		if !ok {
-			return false
+			return rule.Open // no envelope either
 		}
 		s.scratch.commit(plain)
 		inside = plain

@@ -8,8 +8,41 @@ import (
 // nameThenColon is how the end of a member name looks to a little-endian load.
 const nameThenColon = '"' | ':'<<8
 
-// noLengths is for containers in which no rule looks for a name.
-var noLengths [256]uint64
+// nameTables say of which lengths the names are that have to be looked at, by
+// first byte, as nameTable.lengths does: in a container that nobody looks at, in
+// one in which rules look for names, in one that may be part of a patch, and in
+// one that is both.
+type nameTables [4][256]uint64
+
+func newNameTables(s *Selector) (t nameTables) {
+	t[1] = s.names.lengths
+	if s.guard.Patch {
+		for _, names := range patchNames {
+			for _, n := range names {
+				t[2][n[0]] |= 1 << len(n)
+			}
+		}
+	}
+	var long uint64 // may hold an envelope
+	if s.guard.Envelope != nil {
+		long = ^uint64(1<<HeadLen - 1)
+	}
+	for c := range t[0] {
+		if s.names.fold && s.guard.Patch {
+			t[2][c] = ^uint64(0)
+		}
+		t[0][c] |= long
+		t[1][c] |= long
+		t[2][c] |= long
+		t[3][c] = t[1][c] | t[2][c]
+	}
+	return t
+}
+
+// of returns the table for a container.
+func (t *nameTables) of(f frame) *[256]uint64 {
+	return &t[f/liveFrame&1|f/(watchFrame/2)&2]
+}
 
 // members reads on fast through members of the innermost object, of which most bodies
 // consist: names without escapes that no rule uses, each with a scalar and a comma behind it,
@@ -19,11 +52,9 @@ var noLengths [256]uint64
 //
 // Loads are written p[at:at+8] behind at <= len(p)-8, which costs one compare; p[at:] would
 // put three steps more between one string's end and the next one's first byte.
-func (s *jsonScan) members(p []byte, i int, live bool) (int, jsonState) {
-	lengths, longest := &noLengths, quickName
-	if live {
-		lengths, longest = &s.sel.names.lengths, min(longest, s.limits.NameBytes)
-	}
+func (s *jsonScan) members(p []byte, i int, in frame, depth int) (int, jsonState) {
+	s.in, s.depth = in, depth
+	lengths, longest := s.tables.of(in), s.quick
 	s.row = 0
 	for i >= 0 && i < len(p) && p[i] == '"' {
 		at := plainRun(p, i+1)
@@ -32,7 +63,7 @@ func (s *jsonScan) members(p []byte, i int, live bool) (int, jsonState) {
 		}
 		n := at - i - 1
 		if n < 0 || at > len(p)-8 || binary.LittleEndian.Uint16(p[at:at+2]) != nameThenColon ||
-			n > longest || lengths[p[i+1]]>>uint(n)&1 != 0 && s.sel.names.find(p[i+1:at]) != 0 {
+			n > longest || lengths[p[i+1]]>>uint(n)&1 != 0 && s.notable(p[i+1:at]) {
 			return i, atName
 		}
 		if at += 2; p[at] == ' ' {
@@ -47,7 +78,7 @@ func (s *jsonScan) members(p []byte, i int, live bool) (int, jsonState) {
 		default:
 			end = literalEnd(p, at)
 		}
-		if end == 0 {
+		if uint(end-at-1) >= cleanString && (end == 0 || s.guard.holds(p[at:end])) { // end is 0 or past at
 			return at, atValue
 		}
 		if end >= len(p) || p[end] != ',' {

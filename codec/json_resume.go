@@ -22,7 +22,7 @@ func (s *jsonScan) resumeString(p []byte, t token) int {
 	for s.part != (partString{}) {
 		if i == len(p) {
 			s.token = t
-			if !s.keepName(p, t) {
+			if !s.keepPiece(p, t) {
 				return -1
 			}
 			return i
@@ -41,9 +41,12 @@ func (s *jsonScan) resumeString(p []byte, t token) int {
 		return s.cutString(p, 0, end, t)
 	}
 	if t == stringToken {
+		if !s.endText(p[:end-1], end) {
+			return -1
+		}
 		return s.endScalar(p, end)
 	}
-	if s.live && !s.matchName(p[:end-1]) {
+	if !s.endName(p[:end-1], end) {
 		return -1
 	}
 	s.state = atColon
@@ -61,7 +64,7 @@ func (s *jsonScan) cutString(p []byte, start, cut int, t token) int {
 		s.escaped = s.escaped || c == '\\'
 	}
 	s.token = t
-	if !s.keepName(p[start:], t) {
+	if !s.keepPiece(p[start:], t) {
 		return -1
 	}
 	return len(p)

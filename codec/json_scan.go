@@ -30,9 +30,10 @@ type frame uint8
 const (
 	arrayFrame  frame = 0
 	objectFrame frame = 1
-	liveFrame   frame = 2 // a rule may own one of its values
-	alikeFrame  frame = 4 // and the cursor did not descend, since it would stand as before
-	noFrame     frame = 8 // none: see open
+	liveFrame   frame = 2  // a rule may own one of its values
+	alikeFrame  frame = 4  // and the cursor did not descend, since it would stand as before
+	noFrame     frame = 8  // none: see open
+	watchFrame  frame = 16 // part of a patch, if the body is one
 )
 
 // A jsonScan validates JSON, all of RFC 8259, and finds tagged values. Its fast
@@ -53,6 +54,16 @@ type jsonScan struct {
 
 	escaped bool // the last string has escapes
 
+	guard   *Guard      // never nil
+	tables  *nameTables // of names that members stops at
+	quick   int         // longest name that members reads, in bytes
+	in      frame       // where members reads
+	depth   int         // and how deep
+	spot    spotter     // of the string that the last chunk cut
+	cut     bool        // it has come in pieces
+	pending pending
+	signs   patchSign
+
 	jsonMatch
 	err error
 }
@@ -65,7 +76,7 @@ func (s *jsonScan) scan(p []byte) error {
 		i = s.resume(p)
 	}
 	for i >= 0 && i < len(p) {
-		if len(s.frames) > 0 && (!s.live || s.other < 0) {
+		if len(s.frames) > 0 && (!s.live || s.other < 0) && s.pending == noPending {
 			if i = s.skim(p, i); i == len(p) {
 				break
 			}
@@ -111,7 +122,7 @@ func (s *jsonScan) scanName(p []byte, i int) int {
 		return s.malformed(i, "expected a member name")
 	}
 	i++
-	if s.live {
+	if s.named() {
 		s.nameStart = s.base + int64(i)
 	}
 	end, escaped, why := scanString(p, i)
@@ -122,7 +133,7 @@ func (s *jsonScan) scanName(p []byte, i int) int {
 	case stopMore:
 		return s.cutString(p, i, end, nameToken)
 	}
-	if s.live && !s.matchName(p[i:end-1]) {
+	if !s.endName(p[i:end-1], end) {
 		return -1
 	}
 	s.state = atColon
@@ -143,6 +154,9 @@ func (s *jsonScan) scanValue(p []byte, i int) int {
 	if kind == noValue {
 		return s.malformed(i, s.valueFault(c, i))
 	}
+	if len(s.frames) == 0 && !s.guard.Root.takes(kind) {
+		return s.fail(WrongRoot, i, rootDetail)
+	}
 	if s.live && !s.beginValue(i, kind) {
 		return -1
 	}
@@ -156,13 +170,18 @@ func (s *jsonScan) scanValue(p []byte, i int) int {
 		case stopMore:
 			return s.cutString(p, i+1, end, stringToken)
 		}
+		if !s.endText(p[i+1:end-1], end) {
+			return -1
+		}
 		return s.endScalar(p, end)
-	case numberValue:
-		return s.scanNumber(p, i, numberStart)
-	case literalValue:
-		return s.scanLiteral(p, i+1, literalRest(c))
+	case objectValue, arrayValue:
+		return s.openContainer(i, kind)
 	}
-	return s.openContainer(i, kind)
+	s.pending = noPending
+	if kind == numberValue {
+		return s.scanNumber(p, i, numberStart)
+	}
+	return s.scanLiteral(p, i+1, literalRest(c))
 }
 
 // scanNext reads a comma or what closes the container.
@@ -193,6 +212,8 @@ func (s *jsonScan) openContainer(i int, kind class) int {
 	if s.live {
 		f |= liveFrame
 	}
+	f |= s.watch(kind, s.frames)
+	s.pending = noPending
 	s.frames = append(s.frames, f)
 	s.state = next
 	return i + 1

@@ -14,7 +14,7 @@ import (
 // that is not so. After its end it is so again: a value inside an owned one is never live.
 func (s *jsonScan) skim(p []byte, i int) int {
 	state, frames := s.state, s.frames
-	next, live := innermost(frames)
+	next, in := innermost(frames)
 scan:
 	for i < len(p) {
 		c := p[i]
@@ -32,32 +32,35 @@ scan:
 				break scan
 			}
 			i, frames = i+1, frames[:len(frames)-1]
-			next, live = innermost(frames)
+			next, in = innermost(frames)
 		case atName, atFirstName:
 			if c != '"' {
 				break scan
 			}
 			from := i
-			if i, state = s.members(p, i, live); i == from {
+			if i, state = s.members(p, i, in, len(frames)); i == from {
 				break scan
 			}
 		case atValue, atFirstElement:
 			kind := valueClass[c]
 			if kind >= objectValue {
-				f := s.open(kind, live, next, len(frames))
+				f := s.open(kind, in, next, frames)
 				if f == noFrame {
 					break scan
 				}
 				frames = append(frames, f)
-				next, live = innermost(frames)
+				next, in = innermost(frames)
 				i, state = i+1, inside[f&objectFrame]
-				if live && s.other >= 0 {
+				if in&liveFrame != 0 && s.other >= 0 {
 					break scan
 				}
 				continue
 			}
 			end := scalarEnd(p, i, kind)
-			if end == 0 || live && !s.unnamed(next) {
+			if uint(end-i-1) >= cleanString && (end == 0 || s.guard.holds(p[i:end])) { // end is 0 or past i
+				break scan
+			}
+			if in&liveFrame != 0 && !s.unnamed(next) {
 				break scan
 			}
 			i, state = end, atNext
@@ -71,7 +74,7 @@ scan:
 			i, state = i+1, atValue
 		}
 	}
-	s.state, s.live, s.frames = state, live, frames
+	s.state, s.live, s.frames = state, in&liveFrame != 0, frames
 	return i
 }
 
@@ -82,15 +85,19 @@ func (s *jsonScan) unnamed(next jsonState) bool {
 }
 
 // open returns the frame of a container that begins, or noFrame where a rule names it.
-func (s *jsonScan) open(kind class, live bool, next jsonState, depth int) frame {
+func (s *jsonScan) open(kind class, in frame, next jsonState, frames []frame) frame {
 	f := arrayFrame
 	if kind == objectValue {
 		f = objectFrame
 	}
 	switch {
-	case depth == s.limits.Depth, live && !s.unnamed(next):
+	case len(frames) == s.limits.Depth, in&liveFrame != 0 && !s.unnamed(next):
 		return noFrame
-	case !live || s.hollow:
+	case in&watchFrame != 0:
+		f |= s.watch(kind, frames)
+	}
+	switch {
+	case in&liveFrame == 0 || s.hollow:
 		return f
 	case s.alike && len(s.sel.index) == 0:
 		return f | liveFrame | alikeFrame
@@ -122,13 +129,13 @@ var inside = [...]jsonState{arrayFrame: atFirstElement, objectFrame: atFirstName
 // closer is the byte that ends a container, by its state after a comma.
 var closer = [...]byte{atValue: ']', atName: '}'}
 
-// innermost returns the state after a comma in the innermost container, and whether it is live.
-func innermost(frames []frame) (next jsonState, live bool) {
-	f := frames[len(frames)-1]
-	if f&objectFrame != 0 {
-		return atName, f&liveFrame != 0
+// innermost returns the state after a comma in the innermost container, and its frame.
+func innermost(frames []frame) (next jsonState, in frame) {
+	in = frames[len(frames)-1]
+	if in&objectFrame != 0 {
+		return atName, in
 	}
-	return atValue, f&liveFrame != 0
+	return atValue, in
 }
 
 // scalarEnd returns the index after the scalar that begins at p[i], or 0 when the chunk

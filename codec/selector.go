@@ -11,7 +11,11 @@ import (
 type Rule struct {
 	Path     string // RFC 9535 subset: $ followed by .name ['name'] [n] [*] .* ..name ..['name'] ..[n] ..*
 	Unescape bool   // give every string as Text, however it was escaped (deterministic suite)
-	Longest  int    // bound of the value, as it stands in the body, in place of Limits.ValueBytes; 0 for that one
+	Open     bool   // a string that may be an envelope is given as Text, however it was escaped
+	// Envelopes says that strings in its places may hold envelopes, as those of Open may: the
+	// Transform judges them. Strings with escapes may not, unless they are given as Text.
+	Envelopes bool
+	Longest   int // bound of the value, as it stands in the body, in place of Limits.ValueBytes; 0 for that one
 }
 
 // maxSegments is how many steps a path may have: its states fit one word.
@@ -30,16 +34,17 @@ const maxSegments = 63
 // (states & matches of this step) << 1 | states & loops, so its cost does not
 // depend on how many rules there are, only on how many words hold them.
 type Selector struct {
-	words    int       // in each mask
-	start    []uint64  // bit 0 of every rule
-	loop     []uint64  // states whose next segment is a descendant one
-	accept   []uint64  // last bit of every rule
-	rules    []int32   // by bit: the rule whose states it is among
-	names    nameTable // member name → row of masks
-	index    []int     // element indexes that rules name, sorted
-	masks    []uint64  // rows of words: row 0 for any step, then names, then indexes
-	unescape []bool    // by rule
-	longest  []int     // by rule
+	words  int       // in each mask
+	start  []uint64  // bit 0 of every rule
+	loop   []uint64  // states whose next segment is a descendant one
+	accept []uint64  // last bit of every rule
+	rules  []int32   // by bit: the rule whose states it is among
+	names  nameTable // member name → row of masks
+	index  []int     // element indexes that rules name, sorted
+	masks  []uint64  // rows of words: row 0 for any step, then names, then indexes
+	given  []Rule    // by rule
+	guard  Guard
+	tables nameTables
 }
 
 // NewSelector compiles rules; Field.Rule is an index into them. A path outside
@@ -71,11 +76,9 @@ func newSelector(rules []Rule, fold bool) (*Selector, error) {
 		seen[paths[i].key] = i
 	}
 	slices.SortFunc(paths, compiledPath.compare)
-	s := &Selector{names: nameTable{fold: fold}, unescape: make([]bool, len(rules)), longest: make([]int, len(rules))}
-	for i, r := range rules {
-		s.unescape[i], s.longest[i] = r.Unescape, r.Longest
-	}
+	s := &Selector{names: nameTable{fold: fold}, given: slices.Clone(rules)}
 	s.build(paths)
+	s.tables = newNameTables(s)
 	return s, nil
 }
 

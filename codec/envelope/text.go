@@ -5,6 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"slices"
+
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
 // encoding is strict: it refuses bits behind the last byte that are not zero.
@@ -73,4 +76,18 @@ func cutString(p []byte) (s, rest []byte, ok bool) {
 		return nil, nil, false
 	}
 	return p[:n:n], p[n:], true
+}
+
+// IsHead reports whether text begins an envelope of a known suite and shape, as
+// [codec.Guard] asks. A value that is cut off behind its head is one too: whoever
+// stores the rest elsewhere could put both together.
+func IsHead(text []byte) bool {
+	body, ok := bytes.CutPrefix(text, []byte(Prefix))
+	if !ok || len(text) < codec.HeadLen {
+		return false
+	}
+	var bin [headLen]byte
+	n, err := encoding.Decode(bin[:], body[:codec.HeadLen-len(Prefix)])
+	return err == nil && n == headLen && suite.ByID(suite.ID(bin[0])) != nil &&
+		bin[1]>>(kindShift+kindBits) == 0 && bin[1]&(1<<kindShift-1) <= inline
 }

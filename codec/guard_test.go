@@ -1,0 +1,248 @@
+package codec
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// isHead takes what begins with suite A for an envelope.
+func isHead(text []byte) bool {
+	for _, c := range text[len(envelopePrefix):] {
+		if !isBase64URL(c) {
+			return false
+		}
+	}
+	return text[len(envelopePrefix)] == 'A'
+}
+
+// stolen is an envelope as short as they come.
+var stolen = "sm1.A" + strings.Repeat("Qb-_", 11)
+
+func guarded(t testing.TB, g Guard, rules ...Rule) *Selector {
+	t.Helper()
+	return mustSelect(t, rules).Guarded(g)
+}
+
+// codeFor runs body through a Writer and returns the code it was refused with, "" for none.
+func codeFor(t *testing.T, sel *Selector, body string, cuts []int) Code {
+	t.Helper()
+	got, err := rewrite(formats[0], sel, keep, Limits{}, body, cuts)
+	var e *Error
+	switch {
+	case err == nil && got == body:
+		return ""
+	case errors.As(err, &e):
+		return e.Code
+	}
+	t.Fatalf("%s cut at %v: %s, %v", body, cuts, got, err)
+	return ""
+}
+
+// A guardCase is a body and the code that it is refused with, wherever it is cut.
+type guardCase struct {
+	body string
+	code Code
+}
+
+func checkGuard(t *testing.T, sel *Selector, cases []guardCase) {
+	t.Helper()
+	for _, c := range cases {
+		want := fmt.Sprint(rewrite(formats[0], sel, keep, Limits{}, c.body, nil))
+		for _, cuts := range cuttings(len(c.body)) {
+			if got := codeFor(t, sel, c.body, cuts); got != c.code {
+				t.Errorf("%.120s cut at %v: %q, want %q", c.body, cuts, got, c.code)
+				break
+			}
+			if got := fmt.Sprint(rewrite(formats[0], sel, keep, Limits{}, c.body, cuts)); got != want {
+				t.Errorf("%.120s cut at %v: %s, whole %s", c.body, cuts, got, want)
+				break
+			}
+		}
+	}
+}
+
+// u escapes every character of s, or those at the given places.
+func u(s string, at ...int) string {
+	var b strings.Builder
+	for i, c := range []byte(s) {
+		escape := len(at) == 0
+		for _, k := range at {
+			escape = escape || i == k
+		}
+		if escape {
+			fmt.Fprintf(&b, `\u%04x`, c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+func TestEnvelopesAreRefused(t *testing.T) {
+	text := strings.Repeat("a text with v1.2 in it. ", 20)
+	sel := guarded(t, Guard{Envelope: isHead}, Rule{Path: "$..open", Open: true}, Rule{Path: "$..seal"}, Rule{Path: "$..kept", Envelopes: true})
+	checkGuard(t, sel, []guardCase{
+		{`{"note":"` + stolen + `"}`, EnvelopeFound},
+		{`{"note":{"x":["` + stolen + `"]}}`, EnvelopeFound},
+		{`["` + stolen + `"]`, EnvelopeFound},
+		{`"` + stolen + `"`, EnvelopeFound},
+		{`{"` + stolen + `":1}`, EnvelopeFound},
+		{`{"a":{"` + u(stolen, 1) + `":1}}`, EnvelopeFound},
+		{`{"note":"` + u(stolen) + `"}`, EnvelopeFound},
+		{`{"note":"\u0073m1.` + stolen[4:] + `"}`, EnvelopeFound},
+		{`{"note":"` + u(stolen, 20) + `"}`, EnvelopeFound},
+		{`{"note":"` + u(stolen, 3, 9) + `"}`, EnvelopeFound},
+		{`{"note":"é\n\\` + stolen + `"}`, EnvelopeFound},
+		{`{"note":"` + text + stolen + text + `"}`, EnvelopeFound},
+		{`{"note":"` + text + u(stolen, 0) + text + `"}`, EnvelopeFound},
+		{`{"note":"sm1.` + stolen + `"}`, EnvelopeFound},
+		{`{"note":"sm1.Abcdefghijklmnopq` + stolen + `"}`, EnvelopeFound},
+		{`{"note":"` + stolen[:HeadLen] + `"}`, EnvelopeFound},
+		{`{"seal":"` + stolen + `"}`, EnvelopeFound},
+		{`{"seal":"x` + stolen + `"}`, EnvelopeFound},
+		{`{"seal":{"a":["` + stolen + `"]}}`, EnvelopeFound},
+		{`{"open":{"a":"` + stolen + `"}}`, EnvelopeFound},
+		{`{"open":{"` + stolen + `":1}}`, EnvelopeFound},
+		{`{"kept":"` + u(stolen, 1) + `"}`, EnvelopeFound},
+		{`{"kept":["` + stolen + `"]}`, EnvelopeFound},
+
+		{`{"open":"` + stolen + `"}`, ""},
+		{`{"open":"` + u(stolen) + `","x":[{"open":"` + stolen + `"}]}`, ""},
+		{`{"open":"x ` + stolen + `"}`, ""},
+		{`{"kept":"` + stolen + `"}`, ""},
+		{`{"note":"` + stolen[:HeadLen-1] + `"}`, ""},
+		{`{"note":"` + stolen[:HeadLen-1] + ` ` + stolen[HeadLen-1:] + `"}`, ""},
+		{`{"note":"` + strings.Replace(stolen, "A", "B", 1) + `"}`, ""},
+		{`{"note":"` + strings.Replace(stolen, "b", `\b`, 1) + `"}`, ""},
+		{`{"note":"` + u(strings.Replace(stolen, "A", "B", 1)) + text + `"}`, ""},
+		{`{"note":"\\` + u(stolen, 0)[1:] + `"}`, ""}, // a backslash and u0073, which no unescaping makes an s
+		{`{"note":"` + stolen[:10] + `","b":"` + stolen[10:] + `"}`, ""},
+		{`{"` + strings.Repeat("n", 60) + `":"` + text + `"}`, ""},
+		{`{"note":"` + text + `"}`, ""},
+	})
+}
+
+// Without a Guard an envelope is a text like any other.
+func TestEnvelopesWithoutGuard(t *testing.T) {
+	checkGuard(t, mustSelect(t, []Rule{{Path: "$.seal"}}), []guardCase{{`{"note":"` + stolen + `","seal":"` + stolen + `"}`, ""}})
+}
+
+// The fast search and the slow one find in random strings what unescaping finds.
+func TestEnvelopesInRandomStrings(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	g := Guard{Envelope: isHead}
+	bits := []string{"sm1.", "s", "m", "1", ".", "A", "Bcd", stolen[4:], stolen, `\u0073`, `\u0041`, `\u002e`, `\n`, `\\`, "é", " ", `\u00e9`, stolen[:12], stolen[12:], strings.Repeat("x", 120)}
+	envelope := regexp.MustCompile(`sm1\.A[0-9A-Za-z_-]{23}`)
+	hits := 0
+	for range 20_000 {
+		var b strings.Builder
+		for range 1 + r.IntN(9) {
+			b.WriteString(bits[r.IntN(len(bits))])
+		}
+		s := b.String()
+		plain, ok := unescape(nil, []byte(s))
+		if !ok {
+			t.Fatal(s)
+		}
+		want := envelope.Match(plain)
+		if got := g.holds([]byte(s)); got != want {
+			t.Fatalf("%s: %t, want %t", s, got, want)
+		}
+		var w spotter
+		for at := 0; at < len(s); {
+			n := min(1+r.IntN(300), len(s)-at)
+			w.next(&g, []byte(s[at:at+n]))
+			at += n
+		}
+		if w.found != want {
+			t.Fatalf("%s in pieces: %t, want %t", s, w.found, want)
+		}
+		if want {
+			hits++
+		}
+	}
+	if hits < 1000 || hits > 19_000 {
+		t.Errorf("%d of 20,000 strings hold one", hits)
+	}
+}
+
+// A patch is known by its shape, in whatever order and however cut and spelt; data
+// that only looks a little like one passes.
+func TestPatchesAreRefused(t *testing.T) {
+	long := strings.Repeat("v", 300)
+	cases := []guardCase{
+		{`[{"op":"replace","path":"/ssn","value":"1"}]`, PatchFound},
+		{`[ { "path" : "/ssn" , "value" : "1", "op" : "add" } ]`, PatchFound},
+		{`[{"value":"` + long + `","path":"/ssn","op":"ADD"}]`, PatchFound},
+		{`[{"value":{"op":1,"a":[{}]},"op":"test","path":""}]`, PatchFound},
+		{`[1,{"a":2},{"op":"copy","from":"/a","path":"/ssn"}]`, PatchFound},
+		{`[{"\u006fp":"repl\u0061ce","p\u0061th":"/ssn"}]`, PatchFound},
+		{`[{"op":"none","op":"remove","path":"/ssn"}]`, PatchFound},
+		{`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Replace","path":"ssn","value":"1"}]}`, PatchFound},
+		{`{"operations":[{"op":"add","value":{"ssn":"1"}}]}`, PatchFound},
+		{`{"atomic:operations":[{"op":"update","data":{"type":"people","attributes":{"ssn":"1"}}}]}`, PatchFound},
+		{`{"a":1,"Operations":[[],{"op":"remove"},{"path":"x","op":"remove"}]}`, PatchFound},
+		{`{"Operations":1,"Operations":[{"op":"add","value":1}]}`, PatchFound},
+
+		{`[{"op":"read","path":"/a"},{"op":"open","path":"/b"}]`, ""},
+		{`[{"op":"replaces","path":"/a"}]`, ""},
+		{`[{"op":"` + long + `","path":"/a"}]`, ""},
+		{`[{"op":"add","a":1},{"path":"/b"}]`, ""},
+		{`[{"op":["add"],"path":"/a"},{"op":{"op":"add"},"path":1}]`, ""},
+		{`[[{"op":"add","path":"/a"}]]`, ""},
+		{`{"log":[{"op":"add","path":"/a"}]}`, ""},
+		{`{"op":"add","path":"/a"}`, ""},
+		{`{"operations":[{"op":"add","a":1,"b":2}]}`, ""},
+		{`{"operations":{"op":"add","path":"/a"},"Operations":"add"}`, ""},
+		{`{"operations":[],"list":[{"op":"add","value":1}]}`, ""},
+		{`{"x":{"Operations":[{"op":"add","path":"/a"}]}}`, ""},
+		{`{"data":1,"value":2,"path":"/","op":"add","href":"","ref":null}`, ""},
+		{`[{"\ud800":1,"op":"add"},{"path":2}]`, ""},
+	}
+	for _, rule := range []string{"$.ssn", "$..ssn", "$[*].value", "$.Operations[*].value", "$[3]"} {
+		t.Run(rule, func(t *testing.T) {
+			cases := cases
+			if strings.HasPrefix(rule, "$[") || strings.HasPrefix(rule, "$..") {
+				cases = cases[:len(cases)-1] // a name there has to be compared
+			}
+			checkGuard(t, guarded(t, Guard{Patch: true, Envelope: isHead}, Rule{Path: rule}), cases)
+		})
+	}
+	if got := codeFor(t, mustFold(t, []Rule{{Path: "$.ssn"}}).Guarded(Guard{Patch: true}), `{"OPERATIONS":[{"OP":"add","Value":1}]}`, nil); got != PatchFound {
+		t.Errorf("names in another case: %q", got)
+	}
+}
+
+func TestRoots(t *testing.T) {
+	for root, allowed := range map[Root]string{AnyRoot: `{[1"tn`, ObjectRoot: "{", ArrayRoot: "["} {
+		sel := guarded(t, Guard{Root: root}, Rule{Path: "$.a"})
+		for _, body := range []string{` {"a":1}`, `[1]`, ` 17`, `"text"`, `true`, `null`} {
+			want := WrongRoot
+			if strings.ContainsRune(allowed, rune(strings.TrimSpace(body)[0])) {
+				want = ""
+			}
+			checkGuard(t, sel, []guardCase{{body, want}})
+		}
+	}
+}
+
+// A Guard changes nothing else: what passes, and which fields there are, is as
+// without it.
+func TestGuardIsNoRule(t *testing.T) {
+	sel := mustSelect(t, jsonCorpus.rules)
+	with := sel.Guarded(Guard{Envelope: isHead, Patch: true})
+	for _, body := range jsonCorpus.bodies {
+		for _, cuts := range cuttings(len(body)) {
+			var a, b []seen
+			want, err := rewrite(formats[0], sel, recording(&a, sealing), Limits{}, body, cuts)
+			got, err2 := rewrite(formats[0], with, recording(&b, sealing), Limits{}, body, cuts)
+			if got != want || fmt.Sprint(a, err) != fmt.Sprint(b, err2) {
+				t.Fatalf("%.200q cut at %v: %v, %v; %v, %v", body, cuts, a, err, b, err2)
+			}
+		}
+	}
+}
