@@ -117,7 +117,7 @@ func (d *direction) open() error {
 	}
 	f, err := d.format()
 	if f != nil {
-		d.body.read(f)
+		d.body.read(f, d.head.mergePatch())
 	}
 	return err
 }

@@ -84,6 +84,9 @@ func (d *direction) declare(reply *wire.Reply) {
 
 // edit puts right what the headers say of a body that has rules.
 func (d *direction) edit(bare bool, reply *wire.Reply) {
+	if d.plan.Reads() {
+		return // and leaves the body as it is
+	}
 	if d.response && d.head.ranges {
 		reply.Remove = append(reply.Remove, "accept-ranges")
 	}

@@ -32,6 +32,8 @@ const (
 	codeAudit      = "audit_unavailable"    // the key use could not be recorded
 	codeIdle       = "body_stalled"         // a streamed body stood still for longer than limits.exchange
 	codeBusy       = "overloaded"           // more exchanges at once than limits.streams
+	codeEnvelope   = string(codec.EnvelopeFound)
+	codeMissing    = "value_missing" // require_match, and no rule found a value
 )
 
 // A refusal is how an exchange ends without forwarding.
@@ -108,6 +110,8 @@ var answers = map[string]answer{
 	codeOpenFailed:           {422, 3, "A value cannot be opened."},
 	codeUnknown:              {429, 8, "Too many values that cannot be opened."},
 	codeSuite:                {422, 3, "A value is sealed by a suite that is not approved."},
+	codeEnvelope:             {422, 3, "A value holds what was sealed already."},
+	codeMissing:              {422, 3, "The body has none of the values that it must have."},
 	codeAudit:                {503, 14, "The use of a key cannot be recorded now."},
 	codeIdle:                 {408, 4, "The body stands still."},
 	codeBusy:                 {503, 14, "Too many exchanges at once."},
@@ -118,6 +122,8 @@ var answers = map[string]answer{
 	string(codec.ValueLimit): {413, 8, "A value is too large."},
 	string(codec.FieldLimit): {413, 8, "The body has too many protected values."},
 	string(codec.NameLimit):  {413, 8, "A name is too long."},
+	string(codec.PatchFound): {415, 3, "A patch cannot be read on this route."},
+	string(codec.WrongRoot):  {422, 3, "The value of the body is of another kind than it must be."},
 	string(codec.WrongKind):  {422, 3, "A value does not fit this format."},
 }
 

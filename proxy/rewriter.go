@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
 // A rewriter seals and opens the values of one body, and has the uses of keys recorded.
@@ -20,6 +22,8 @@ type rewriter struct {
 	covered int           // fields of batch, from now on, whose keys are being fetched
 	reach   int           // how far to fetch ahead next time
 	fields  int           // replaced so far
+	matched bool          // some rule has found a value
+	nulls   bool          // null stays where a value is to be sealed
 }
 
 // start begins to fetch the keys that the body will need.
@@ -33,8 +37,10 @@ func (w *rewriter) start(s *keycache.Session, p *plan, c *Counts) {
 	}
 }
 
-// read readies the writer, before the first byte, for a body of format f.
-func (w *rewriter) read(f *codec.Format) {
+// read readies the writer, before the first byte, for a body of format f. In a merge
+// patch null deletes.
+func (w *rewriter) read(f *codec.Format, mergePatch bool) {
+	w.nulls = w.plan.Null == policy.KeepNull || w.plan.Null == policy.NullByType && mergePatch
 	w.writer = f.New(w.plan.Selector, w.transform, w.plan.Limits)
 }
 
@@ -57,6 +63,9 @@ func (w *rewriter) finish(out *codec.Output) (whole bool, err error) {
 	if whole = w.writer != nil; whole {
 		if err := w.writer.Close(out); err != nil {
 			return false, err
+		}
+		if w.plan.RequireMatch && !w.matched {
+			return false, refuse(codeMissing, nil)
 		}
 	}
 	return whole, w.close(nil)
@@ -81,13 +90,11 @@ func (w *rewriter) transform(dst []byte, batch []codec.Field) ([]byte, codec.Kin
 		w.covered = 0 // the first of a new batch
 	}
 	w.covered--
-	w.batch = batch
+	w.batch, w.matched = batch, true
 	f := &batch[0]
 	tag := w.plan.tags[f.Rule]
 	if !w.plan.Rules[f.Rule].Open {
-		dst, err := w.session.Seal(dst, tag, f.Kind, f.Value)
-		w.count(&w.counts.Sealed, err)
-		return dst, codec.Text, err
+		return w.seal(dst, tag, f)
 	}
 	if f.Kind == codec.Literal {
 		return w.unsealed(dst, f, &keycache.Error{Reason: keycache.NotEnvelope})
@@ -98,6 +105,31 @@ func (w *rewriter) transform(dst []byte, batch []codec.Field) ([]byte, codec.Kin
 	}
 	w.count(&w.counts.Opened, err)
 	return out, kind, err
+}
+
+// seal is transform for a value to be sealed.
+func (w *rewriter) seal(dst []byte, tag *keycache.Tag, f *codec.Field) ([]byte, codec.Kind, error) {
+	if w.nulls && f.Kind == codec.Literal && bytes.Equal(f.Value, null) {
+		w.counts.Null.Add(1)
+		return dst, codec.Keep, nil
+	}
+	if w.plan.Envelopes == policy.KeepEnvelopes && f.Kind == codec.Text && codec.HoldsEnvelope(f.Value, envelope.IsHead) {
+		return dst, codec.Keep, w.prove(dst, tag, f.Value)
+	}
+	dst, err := w.session.Seal(dst, tag, f.Kind, f.Value)
+	w.count(&w.counts.Sealed, err)
+	return dst, codec.Text, err
+}
+
+// prove opens an envelope that is to stay where a value would be sealed, and
+// clears what was in it: sealed once more, nobody would ever see the value again.
+func (w *rewriter) prove(dst []byte, tag *keycache.Tag, value []byte) error {
+	out, _, err := w.session.Open(dst, tag, value)
+	clear(out[len(dst):])
+	if e, ok := errors.AsType[*keycache.Error](err); ok && e.Reason == keycache.NotEnvelope {
+		return refuse(codeEnvelope, err) // there is more in the string than one
+	}
+	return err
 }
 
 type counter interface{ Add(uint64) uint64 }

@@ -57,6 +57,7 @@ routes:
     request: {seal: {$..secret: pii}, pass: ["image/*"]}
   - name: open
     match: {path: /open/**}
+    request: {pass: [text/html]}
     response: {open: {$..secret: pii}}
   - name: open-request
     match: {path: /open-request/**}

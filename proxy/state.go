@@ -95,7 +95,7 @@ func (d *direction) engine() state {
 		return inOnePiece
 	case d.mode == wire.ModeStreamed:
 		return chunkwise
-	case d.mode == wire.ModeFullDuplex && d.plan.Mode == policy.Buffered && d.head.headers:
+	case d.mode == wire.ModeFullDuplex && d.plan.Mode == policy.Buffered && d.head.headers && !d.plan.Reads():
 		return keeping
 	case d.mode == wire.ModeFullDuplex:
 		return flowing

@@ -171,11 +171,11 @@ func TestRefusedSequences(t *testing.T) {
 		{"cut by trailers", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), duplex, none), reqBody(`{"secret":`, false), reqTrailers()}, n(1, 1, 1), "body_truncated"},
 		{"held back at trailers", []*msg{first(reqHead("/root/x", false, "content-type", jsonType), streamed, none), reqBody(`17`, false), reqTrailers()}, n(1, 1, 1), codeMode},
 		{"no host", []*msg{first(&msg{Request: &pb.ProcessingRequest_RequestHeaders{RequestHeaders: &pb.HttpHeaders{Headers: headersOf(":method", "POST", ":path", "/seal/x")}}}, buffered, none)}, n(1), codeProtocol},
-		{"206", []*msg{first(reqHead("/open/x", true), none, buffered), respHead("206", false, "content-type", jsonType)}, n(1, 1), codePartial},
-		{"response body without headers", []*msg{first(reqHead("/open/x", true), none, buffered), respBody(secretBody, true)}, n(1, 1), codeProtocol},
+		{"206", []*msg{first(reqHead("/open/x", true), buffered, buffered), respHead("206", false, "content-type", jsonType)}, n(1, 1), codePartial},
+		{"response body without headers", []*msg{first(reqHead("/open/x", true), buffered, buffered), respBody(secretBody, true)}, n(1, 1), codeProtocol},
 		{"part of a request", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType, "content-range", "bytes 0-9/90"), buffered, none)}, n(1), codePartial},
 		{"a patch by its type", []*msg{first(reqHead("/seal/x", false, "content-type", "application/scim+json"), buffered, none)}, n(1), codeType},
-		{"plaintext", []*msg{first(reqHead("/open/x", true), none, buffered), respHead("200", false, "content-type", jsonType), respBody(secretBody, true)}, n(1, 1, 1), codePlain},
+		{"plaintext", []*msg{first(reqHead("/open/x", true), buffered, buffered), respHead("200", false, "content-type", jsonType), respBody(secretBody, true)}, n(1, 1, 1), codePlain},
 		{"body after headers that ended", []*msg{first(reqHead("/seal/x", true, "content-type", jsonType), buffered, none), reqBody(secretBody, true)}, n(1, 1), codeProtocol},
 		{"body twice", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), buffered, none), reqBody(secretBody, true), reqBody(secretBody, true)}, n(1, 1, 1), codeProtocol},
 		{"chunk after the end", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), streamed, none), reqBody(secretBody, true), reqBody(secretBody, true)}, n(1, 1, 1), codeProtocol},
@@ -186,8 +186,8 @@ func TestRefusedSequences(t *testing.T) {
 		{"a type that passes, after none", []*msg{first(reqHead("/seal/x", false, "content-type", "", "content-type", "image/png"), buffered, none), reqBody(secretBody, true)}, n(1, 1), codeType},
 		{"types in one line", []*msg{first(reqHead("/seal/x", false, "content-type", "image/png, application/json"), buffered, none), reqBody(secretBody, true)}, n(1, 1), codeType},
 		{"tunnel", []*msg{first(reqHead("/seal/x", false, ":method", "CONNECT"), buffered, none)}, n(1), codeUpgrade},
-		{"101", []*msg{first(reqHead("/open/x", true), none, buffered), respHead("101", false, "upgrade", "websocket")}, n(1, 1), codeUpgrade},
-		{"compressed response", []*msg{first(reqHead("/open/x", true), none, buffered), respHead("200", false, "content-type", jsonType, "content-encoding", "br")}, n(1, 1), codeEncoding},
+		{"101", []*msg{first(reqHead("/open/x", true), buffered, buffered), respHead("101", false, "upgrade", "websocket")}, n(1, 1), codeUpgrade},
+		{"compressed response", []*msg{first(reqHead("/open/x", true), buffered, buffered), respHead("200", false, "content-type", jsonType, "content-encoding", "br")}, n(1, 1), codeEncoding},
 		{"charset", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType+"; charset=utf-16"), buffered, none)}, n(1), codeType},
 		{"request that breaks while a response is held", []*msg{first(reqHead("/both/x", false, "content-type", jsonType), duplex, buffered), respHead("200", false, "content-type", jsonType), reqBody(`]`, true)}, n(1, 1, 1), "body_malformed"},
 	} {
@@ -224,9 +224,9 @@ func TestResetSequences(t *testing.T) {
 		{"headers after a local reply", []*msg{first(respHead("403", true), buffered, buffered), reqHead("/seal/x", false)}, n(1, 1)},
 		{"body after a local reply", []*msg{first(respHead("403", true), buffered, buffered), reqBody(secretBody, true)}, n(1, 1)},
 		{"trailers after a local reply", []*msg{first(respHead("403", true), buffered, buffered), reqTrailers()}, n(1, 1)},
-		{"plaintext in a streamed response", []*msg{first(reqHead("/open/x", true), none, duplex), respHead("200", false, "content-type", jsonType), respBody(secretBody, true)}, n(1, 1, 1)},
+		{"plaintext in a streamed response", []*msg{first(reqHead("/open/x", true), duplex, duplex), respHead("200", false, "content-type", jsonType), respBody(secretBody, true)}, n(1, 1, 1)},
 		{"request that breaks after the response", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), duplex, none), respHead("200", true), reqBody(`{"secret":"`+canary+`"]`, true)}, n(1, 1, 1)},
-		{"response headers twice", []*msg{first(reqHead("/open/x", true), none, duplex), respHead("200", false, "content-type", jsonType), respHead("200", false)}, n(1, 1, 1)},
+		{"response headers twice", []*msg{first(reqHead("/open/x", true), duplex, duplex), respHead("200", false, "content-type", jsonType), respHead("200", false)}, n(1, 1, 1)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := r.play(t, c.msgs, c.replies, true)
@@ -260,14 +260,14 @@ func TestOddSequences(t *testing.T) {
 		{"end twice", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), duplex, none), reqBody(secretBody, true), reqBody("", true), reqBody("", true)}, n(1, 1, 0, 0)},
 		{"local reply first", []*msg{first(respHead("403", false, "content-type", "text/plain"), buffered, buffered), respBody("no", true)}, n(1, 1)},
 		{"HEAD", []*msg{first(reqHead("/both/x", true), buffered, duplex), respHead("200", true, "content-length", "5", "etag", `"x"`)}, n(1, 1)},
-		{"304", []*msg{first(reqHead("/open/x", true), none, streamed), respHead("304", true, "etag", `"x"`)}, n(1, 1)},
-		{"trailers only", []*msg{first(reqHead("/open/x", true, "content-type", "application/grpc"), none, duplex), respHead("200", true, "content-type", "application/grpc", "grpc-status", "5")}, n(1, 1)},
+		{"304", []*msg{first(reqHead("/open/x", true), buffered, streamed), respHead("304", true, "etag", `"x"`)}, n(1, 1)},
+		{"trailers only", []*msg{first(reqHead("/open/x", true, "content-type", "application/grpc"), duplex, duplex), respHead("200", true, "content-type", "application/grpc", "grpc-status", "5")}, n(1, 1)},
 		{"a charset that is read", []*msg{first(reqHead("/seal/x", false, "content-type", `application/json; charset="UTF-8"`, "content-encoding", "identity"), streamed, none), reqBody(secretBody, true)}, n(1, 1)},
 		{"empty chunks", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), streamed, none), reqBody("", false), reqBody(secretBody, false), reqBody("", false), reqBody("", true)}, n(1, 1, 1, 1, 1)},
 		{"end twice, where each has a reply", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), streamed, none), reqBody(secretBody, true), reqBody("", true)}, n(1, 1, 1)},
-		{"local reply with attributes", []*msg{first(withPath(respHead("403", false, "content-type", "text/plain"), "/open/x"), none, buffered), respBody("no", true)}, n(1, 1)},
+		{"local reply with attributes", []*msg{first(withPath(respHead("403", false, "content-type", "text/plain"), "/open/x"), buffered, buffered), respBody("no", true)}, n(1, 1)},
 		{"skip in BUFFERED", []*msg{first(reqHead("/skip/x", false), buffered, none), reqBody("a", true)}, n(1, 1)},
-		{"response known by attributes", []*msg{first(withPath(respHead("200", false, "content-type", jsonType), "/open/x"), none, buffered), respBody("{}", true)}, n(1, 1)},
+		{"response known by attributes", []*msg{first(withPath(respHead("200", false, "content-type", jsonType), "/open/x"), buffered, buffered), respBody("{}", true)}, n(1, 1)},
 		{"request known by attributes", []*msg{first(withPath(reqBody(secretBody, true), "/seal/x"), buffered, none)}, n(1)},
 		{"skipped, and shown all the same", []*msg{first(reqHead("/skip/x", false), duplex, streamed), reqBody("a", false), reqBody("b", true), reqBody("", true), respHead("200", false), respBody("c", true)}, n(1, 1, 1, 0, 1, 1)},
 		{"response before the request has ended", []*msg{first(reqHead("/both/x", false, "content-type", jsonType), duplex, duplex), reqBody(`{"secret":`, false), respHead("200", false, "content-type", jsonType), respBody("{", false), reqBody(`1}`, true), respBody("}", true)}, n(1, 1, 1, 1, 1, 1)},
@@ -301,8 +301,8 @@ func TestLocalRepliesWhereResponsesAreSealed(t *testing.T) {
 	}{
 		{"no attributes", []*msg{first(respHead("403", false, "content-type", jsonType), none, buffered)}, n(1), codeProtocol},
 		{"body first", []*msg{first(respBody(secretBody, true), none, buffered)}, n(1), codeProtocol},
-		{"known", []*msg{first(withPath(respHead("403", false, "content-type", jsonType), "/sealed/x"), none, buffered), respBody(secretBody, true)}, n(1, 1), ""},
-		{"known, of a type that is not read", []*msg{first(withPath(respHead("403", false, "content-type", "text/html"), "/sealed/x"), none, buffered), respBody(secretBody, true)}, n(1, 1), codeType},
+		{"known", []*msg{first(withPath(respHead("403", false, "content-type", jsonType), "/sealed/x"), buffered, buffered), respBody(secretBody, true)}, n(1, 1), ""},
+		{"known, of a type that is not read", []*msg{first(withPath(respHead("403", false, "content-type", "text/html"), "/sealed/x"), buffered, buffered), respBody(secretBody, true)}, n(1, 1), codeType},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := r.play(t, c.msgs, c.replies, true)

@@ -107,7 +107,7 @@ func TestWholeRefusals(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	head := func(path string) *msg { return first(reqHead(path, false, "content-type", jsonType), duplex, none) }
 	answered := func(kv ...string) []*msg {
-		return []*msg{first(reqHead("/open/x", true), none, duplex), respHead("200", false, kv...)}
+		return []*msg{first(reqHead("/open/x", true), buffered, duplex), respHead("200", false, kv...)}
 	}
 	for _, c := range []struct {
 		name    string

@@ -17,7 +17,8 @@ func newCheck() *cobra.Command {
 		Use:   "check --config FILE",
 		Short: "Check a policy file, and an Envoy configuration against it",
 		Long: `Check a policy file and print every problem at once, with its line, column and a
-caret. No key is touched: "sealmesh keys verify" does that.
+caret. No key is touched: "sealmesh keys verify" does that. Notes say what a valid
+policy may do that its author does not expect.
 
 With --envoy it reads an Envoy configuration too, generated or not, as YAML or
 JSON: a bootstrap, an EnvoyFilter, or best the whole dump of a running Envoy,
@@ -41,6 +42,9 @@ Exit codes: 0 valid, 3 invalid, 5 findings about Envoy, or warnings under --stri
 			}
 			for _, w := range p.Warnings {
 				fmt.Fprintf(c.ErrOrStderr(), "warning: %s\n", w.Error())
+			}
+			for _, a := range p.Advice {
+				fmt.Fprintf(c.ErrOrStderr(), "note: %s\n", a.Error())
 			}
 			fmt.Fprintf(c.OutOrStdout(), "%s: valid: %s, %s, %s\n", config,
 				count(len(p.Keys), "key"), count(len(p.Tags), "tag"), count(len(p.Routes), "route"))

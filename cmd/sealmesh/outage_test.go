@@ -139,7 +139,7 @@ keys: {main: {kek: %q, context: {service: test}, cache: {soft: %v, hard: %v}}}
 tags: {pii: {key: main}}
 routes:
   - {name: seal, match: {path: /seal/**}, request: {seal: {$..secret: pii}}}
-  - {name: open, match: {path: /open/**}, response: {open: {$..secret: pii}}}
+  - {name: open, match: {path: /open/**}, request: {envelopes: data}, response: {open: {$..secret: pii}}}
 `, k.uri, testSoft, testHard)})
 }
 

@@ -184,6 +184,9 @@ func TestUnprotected(t *testing.T) {
 		"renamed":     {"name: a", "name: b", []string{"route a"}},
 		"matches":     {"{path: /a}", "{path: /a, methods: [POST]}", []string{"route a: it matches other requests"}},
 		"unmatched":   {"routes:", "unmatched: pass\nroutes:", []string{"requests without a route are no longer refused"}},
+		"envelopes":   {"$.y: p}}", "$.y: p}, envelopes: data}", []string{"a request envelopes"}},
+		"patches":     {"$.y: p}}", "$.y: p}, patch: data}", []string{"a request patch"}},
+		"a guard":     {"$.y: p}}", "$.y: p}, root: object, require_match: true}", nil},
 		"a skip":      {"name: s", "name: t", nil},
 	} {
 		if got := unprotected(load(was), load(strings.Replace(was, c.old, c.new, 1))); !slices.Equal(got, c.want) {

@@ -83,6 +83,7 @@ routes:
     request:  {seal: {$..secret: pii}}
   - name: open-only
     match: {path: /open/**}
+    request: {envelopes: data} # the upstream echoes what tests send it to be opened
     response: {open: {$..secret: pii}}
   - name: open-request
     match: {path: /open-request/**}

@@ -25,7 +25,7 @@ keys: {main: {kek: "local:kek", context: {service: test}, store: "postgres://sea
 tags: {pii: {key: main}}
 routes:
   - {name: seal, match: {path: /seal/**}, request: {seal: {$..secret: pii}}}
-  - {name: open, match: {path: /open/**}, response: {open: {$..secret: pii}}}
+  - {name: open, match: {path: /open/**}, request: {envelopes: data}, response: {open: {$..secret: pii}}}
 `
 
 // strangersEnvelope seals a value under a data key of its own and puts that into the

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
@@ -34,6 +35,8 @@ func unprotected(old, p *policy.Policy) []string {
 		}
 		gone = append(gone, lostRules(was.Name+" request ", was.Request, is.Request)...)
 		gone = append(gone, lostRules(was.Name+" response ", was.Response, is.Response)...)
+		gone = append(gone, lostGuards(was.Name+" request ", was.Request, is.Request)...)
+		gone = append(gone, lostGuards(was.Name+" response ", was.Response, is.Response)...)
 	}
 	return gone
 }
@@ -54,6 +57,28 @@ func lostRules(where string, was, is *policy.Plan) []string {
 		out[i] = where + out[i]
 	}
 	return out
+}
+
+// lostGuards lists what was refuses of bodies as a whole and is takes.
+func lostGuards(where string, was, is *policy.Plan) (gone []string) {
+	if was == nil || is == nil && !was.Reads() {
+		return nil // the rules are gone, which lostRules says
+	}
+	if is == nil {
+		is = &policy.Plan{Envelopes: policy.EnvelopesAreData}
+	}
+	for what, lost := range map[string]bool{
+		"envelopes":     is.Envelopes > was.Envelopes,
+		"root":          was.Root != codec.AnyRoot && is.Root != was.Root,
+		"require_match": was.RequireMatch && !is.RequireMatch,
+		"patch":         was.Patches && !is.Patches && !is.Reads(),
+	} {
+		if lost {
+			gone = append(gone, where+what)
+		}
+	}
+	slices.Sort(gone)
+	return gone
 }
 
 func operations(p *policy.Plan) map[string]bool {

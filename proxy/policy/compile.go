@@ -38,6 +38,7 @@ func (c *compiler) compile() *Policy {
 	p.Routes = c.routes()
 	p.index = newRouteIndex(p.Routes)
 	c.unused()
+	c.advise(p.Routes)
 	return p
 }
 

@@ -62,25 +62,36 @@ func (c *compiler) route(r routeConfig) *Route {
 	case !has && !route.Skip && !r.Skip.malformed:
 		c.problem(r.At, "write skip: true to let its bodies pass unread", "the route has no rules")
 	}
-	route.Request = c.plan(r.Request)
-	route.Response = c.plan(r.Response)
+	if r.Skip.Value && r.Envelopes.present() {
+		c.problem(r.Envelopes.place, "", "envelopes on a route with skip: its bodies pass unread")
+	}
+	route.Request = c.plan(r.Request, &r, true)
+	route.Response = c.plan(r.Response, &r, false)
 	return route
 }
 
-func (c *compiler) plan(d *directionConfig) *Plan {
-	if d == nil {
+// plan compiles one direction of r.
+func (c *compiler) plan(d *directionConfig, r *routeConfig, request bool) *Plan {
+	reads := request && r.reads()
+	if d == nil && reads {
+		d = &directionConfig{}
+	}
+	if d == nil || request && d.unread(r) {
 		return nil
 	}
-	p := &Plan{Limits: c.limits, PassTypes: c.passTypes(d.Pass)}
+	p := &Plan{Limits: c.limits, PassTypes: c.passTypes(d.Pass), Envelopes: envelopesOf(d, r.Envelopes)}
 	if d.Body.Value == "streamed" {
 		p.Mode = Streamed
 	}
 	at := c.rules(p, d)
-	if len(at) == 0 {
+	if len(at) == 0 && !reads {
 		c.problem(d.At, "", "no values to seal or open")
 	}
 	c.migration(d, p)
-	p.Selector = c.selector(p.Rules, at, d.IgnoreCase.Value)
+	c.guards(p, d, request)
+	if s := c.selector(p, at, d.IgnoreCase.Value); s != nil {
+		p.Selector = s.Guarded(p.guard())
+	}
 	return p
 }
 
@@ -162,14 +173,14 @@ func (c *compiler) migration(d *directionConfig, p *Plan) {
 
 // selector compiles the paths. It drops a path that does not compile and tries
 // again, so that every bad path is reported.
-func (c *compiler) selector(rules []Rule, at []named[text], fold bool) *codec.Selector {
+func (c *compiler) selector(p *Plan, at []named[text], fold bool) *codec.Selector {
 	compile := codec.NewSelector
 	if fold {
 		compile = codec.NewFoldingSelector
 	}
-	in := make([]codec.Rule, len(rules))
-	for i, r := range rules {
-		in[i] = codec.Rule{Path: r.Path, Unescape: r.Open || c.deterministic(r.Tag)}
+	in := make([]codec.Rule, len(p.Rules))
+	for i, r := range p.Rules {
+		in[i] = codec.Rule{Path: r.Path, Unescape: !r.Open && c.deterministic(r.Tag), Open: r.Open, Envelopes: p.Envelopes == KeepEnvelopes}
 		if r.Open {
 			in[i].Longest = longestSealed(c.limits.ValueBytes)
 		}

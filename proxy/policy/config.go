@@ -197,6 +197,12 @@ type routeConfig struct {
 	Request *directionConfig `yaml:"request"`
 	// Rules for response bodies.
 	Response *directionConfig `yaml:"response"`
+	// What becomes of envelopes where no rule opens them. refuse (default): a body with one is refused,
+	// since whoever stole it could have it opened. Requests are read for that wherever a route has
+	// rules, also for responses alone. keep: where a value is to be sealed, an envelope that opens under
+	// the very tag is left as it is, and its key use recorded; every other is refused. data: an envelope
+	// is a text like others. A direction may say otherwise for itself.
+	Envelopes text `yaml:"envelopes" oneof:"refuse|keep|data"`
 	// The route has no rules on purpose: its bodies pass unread.
 	Skip toggle `yaml:"skip"`
 }
@@ -226,6 +232,20 @@ type directionConfig struct {
 	Seal table[text] `yaml:"seal"`
 	// Values to open: path to tag. A value that is no envelope of that tag is refused.
 	Open table[text] `yaml:"open"`
+	// What becomes of envelopes in this direction: refuse, keep or data. Default what the route says.
+	Envelopes text `yaml:"envelopes" oneof:"refuse|keep|data"`
+	// What the value of a body must be: any (default), object or array. An array at the root
+	// gets around $.ssn.
+	Root text `yaml:"root" oneof:"any|object|array"`
+	// Refuse a body in which no rule finds a value. Default false.
+	RequireMatch toggle `yaml:"require_match"`
+	// What becomes of null where a value is to be sealed: keep leaves it, seal seals it. Default seal,
+	// and keep in JSON Merge Patch, where null deletes.
+	Null text `yaml:"null" oneof:"keep|seal"`
+	// What becomes of a request that is a patch by its shape, whatever its type says: an array of
+	// objects with op and path (RFC 6902), or operations of SCIM and JSON:API. refuse (default), since no
+	// path finds what it changes, or data: the service takes no patches.
+	Patch text `yaml:"patch" oneof:"refuse|data"`
 	// Compare the names in paths without regard to case: for applications that take SSN for ssn, as
 	// Go's encoding/json, ASP.NET and Newtonsoft.Json do.
 	IgnoreCase toggle `yaml:"ignore_case"`

@@ -172,7 +172,7 @@ func (d *decoder) mapping(n ast.Node, in string) ([]pair, bool) {
 func (d *decoder) pair(v *ast.MappingValueNode) (pair, bool) {
 	at, t := placeOf(v.Key), v.Key.GetToken()
 	switch v.Key.(type) {
-	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
+	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode:
 		return pair{key: t.Value, at: at, token: t, value: v.Value}, true
 	}
 	d.problem(at, "write the entries out, and quote a key that begins with * & ! or ?", "only plain keys are supported here")

@@ -23,6 +23,6 @@ func Load(name string, src []byte, getenv func(string) (string, bool), readFile 
 	}
 	sum := sha256.Sum256(src)
 	p.Hash = hex.EncodeToString(sum[:])
-	p.Warnings = inOrder(r.warnings)
+	p.Warnings, p.Advice = inOrder(r.warnings), inOrder(r.advice)
 	return p, nil
 }

@@ -33,9 +33,11 @@
 //	      seal: {$.ssn: TAG}                        # and open
 //	      body: buffered                            # or streamed
 //	      pass: [image/*]
+//	      root: object                              # or array, any; require_match, null, patch
 //	    response:
 //	      open: {$..ssn: TAG}
 //	      migration: {accept_plaintext_until: 2027-03-01}
+//	    envelopes: refuse                           # or keep, data: where no rule opens them
 //	  - {name: NAME, match: {path: /healthz}, skip: true}
 //
 // Unknown and duplicate keys, wrong types, names that nothing defines, paths that do not
@@ -66,6 +68,7 @@ type Policy struct {
 	Limits    Limits
 	Hash      string // hex SHA-256 of the file after expansion of nothing: its identity in metrics and /config
 	Warnings  []Problem
+	Advice    []Problem // what a policy that is right may do that its author does not expect
 
 	index routeIndex
 }
@@ -166,10 +169,16 @@ type Route struct {
 
 // A Plan is the rules of one direction of a route.
 type Plan struct {
-	Selector *codec.Selector
-	Rules    []Rule   // by Field.Rule
-	Mode     BodyMode // which Envoy body mode the generated configuration asks for
-	Limits   codec.Limits
+	Selector  *codec.Selector
+	Rules     []Rule   // by Field.Rule; none where bodies are only read for envelopes
+	Mode      BodyMode // which Envoy body mode the generated configuration asks for
+	Limits    codec.Limits
+	Envelopes Envelopes
+	Root      codec.Root
+	Null      NullMode
+	// RequireMatch refuses a body in which no rule finds a value.
+	RequireMatch bool
+	Patches      bool // a body that is a patch by its shape is refused
 	// PassTypes are media types that may pass unread, explicitly: lower case, "image/png" or
 	// "image/*". None of them covers a media type of codec's table.
 	PassTypes []string
@@ -183,6 +192,29 @@ type Rule struct {
 	// PlaintextUntil: on open, a value that is no envelope passes until then (migration); zero never.
 	PlaintextUntil time.Time
 }
+
+// Reads reports whether the plan only looks at bodies, and changes none.
+func (p *Plan) Reads() bool { return len(p.Rules) == 0 }
+
+// Envelopes says what becomes of an envelope where no rule opens it.
+type Envelopes uint8
+
+// What becomes of them.
+const (
+	RefuseEnvelopes Envelopes = iota
+	KeepEnvelopes             // where a rule seals, one that opens under the rule's tag stays
+	EnvelopesAreData
+)
+
+// NullMode says what becomes of null where a value is to be sealed.
+type NullMode uint8
+
+// What becomes of it.
+const (
+	NullByType NullMode = iota // kept in JSON Merge Patch, where null deletes
+	KeepNull
+	SealNull
+)
 
 // BodyMode is the Envoy body mode a plan asks for.
 type BodyMode uint8

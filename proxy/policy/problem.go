@@ -69,6 +69,7 @@ type report struct {
 	lines    []string
 	problems Problems
 	warnings Problems
+	advice   Problems
 }
 
 func newReport(name, src string) *report {

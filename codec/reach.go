@@ -1,0 +1,176 @@
+package codec
+
+import (
+	"slices"
+	"strconv"
+)
+
+// maxPlaces bounds how many places Uncovered looks at. Paths as people write
+// them take some dozens.
+const maxPlaces = 5_000
+
+// Uncovered returns a place that path selects and that no rule of sealed owns,
+// written as a path, or "" where there is none. A place inside one that is owned
+// is owned too. It is for warnings: where the search would take long, it gives up
+// and returns "". A path that does not compile has no places.
+func Uncovered(path string, sealed *Selector) string {
+	open, err := newSelector([]Rule{{Path: path}}, sealed.names.fold)
+	if err != nil {
+		return ""
+	}
+	var from place
+	from.open.Start(open)
+	from.sealed.Start(sealed)
+	steps := stepsOf(open, sealed)
+	seen := map[string]bool{}
+	for queue := []place{from}; len(queue) > 0 && len(seen) < maxPlaces; queue = queue[1:] {
+		at := queue[0]
+		switch key := at.key(); {
+		case seen[key], at.sealed.owner() >= 0:
+			continue
+		case at.open.owner() >= 0:
+			return "$" + at.text
+		case !at.open.Live():
+			continue
+		default:
+			seen[key] = true
+		}
+		for _, s := range steps {
+			queue = append(queue, at.step(s))
+		}
+	}
+	return ""
+}
+
+// A place is where two cursors stand at once.
+type place struct {
+	open, sealed Cursor
+	text         string
+}
+
+func (p *place) key() string {
+	b := make([]byte, 0, 64)
+	for _, state := range slices.Concat(p.open.top(), p.sealed.top()) {
+		b = strconv.AppendUint(append(b, ' '), state, 36)
+	}
+	return string(b)
+}
+
+// step returns the place one level down.
+func (p *place) step(s descent) place {
+	next := place{text: p.text + s.text}
+	next.open, next.sealed = p.open.copy(), p.sealed.copy()
+	for _, c := range []*Cursor{&next.open, &next.sealed} {
+		if s.name != nil {
+			c.Member(s.name)
+		} else {
+			c.Element(s.index)
+		}
+	}
+	return next
+}
+
+func (c *Cursor) copy() Cursor { return Cursor{sel: c.sel, states: slices.Clone(c.top())} }
+
+// A descent is one way to go one level down.
+type descent struct {
+	name  []byte // nil for an element
+	index int
+	text  string
+}
+
+// stepsOf returns every descent that any of the selectors tells from others: the
+// names and indexes of their rules, and one of each that no rule has.
+func stepsOf(selectors ...*Selector) []descent {
+	var all []descent
+	other, index := "other", 0
+	for _, s := range selectors {
+		for _, n := range s.names.entries {
+			all = append(all, descent{name: []byte(n), text: "." + n})
+		}
+		for _, i := range s.index {
+			all = append(all, descent{index: i, text: "[" + strconv.Itoa(i) + "]"})
+			index = max(index, i+1)
+		}
+	}
+	for slices.ContainsFunc(all, func(d descent) bool { return string(d.name) == other }) {
+		other += "_"
+	}
+	return append(all, descent{name: []byte(other), text: "." + other}, descent{index: index, text: "[" + strconv.Itoa(index) + "]"})
+}
+
+// Surprises returns places that rules for paths do not own and that people think
+// they do: an array around the body's value, one value where a path has a list of
+// them, and members by which readers in JavaScript that merge objects reach the
+// value all the same. Each is given with the path that it gets around.
+func Surprises(path string, sealed *Selector) (places []Surprise) {
+	segs, err := parsePath(path)
+	if err != nil || len(segs) == 0 {
+		return nil
+	}
+	if segs[0].named && !segs[0].descendant {
+		places = append(places, Surprise{RootArray, "$[0]" + path[1:]})
+	}
+	for i, s := range segs {
+		if !s.named && !s.descendant && i > 0 {
+			places = append(places, Surprise{OneForMany, pathOf(slices.Delete(slices.Clone(segs), i, i+1))})
+		}
+	}
+	if segs[0].named {
+		places = append(places, Surprise{Prototype, "$.__proto__" + path[1:]}, Surprise{Prototype, "$.constructor.prototype" + path[1:]})
+	}
+	return slices.DeleteFunc(places, func(s Surprise) bool { return Uncovered(s.Place, sealed) == "" })
+}
+
+// A Surprise is a place that a rule does not own, though one may think so.
+type Surprise struct {
+	Kind  SurpriseKind
+	Place string
+}
+
+// A SurpriseKind says why a place is a surprise.
+type SurpriseKind uint8
+
+// The kinds.
+const (
+	RootArray  SurpriseKind = iota // the body's value is an array
+	OneForMany                     // one value where the path has a list
+	Prototype                      // a member that is another object's to a reader that merges
+)
+
+// shorthand reports whether name needs no brackets in a path.
+func shorthand(name string) bool {
+	for i, r := range name {
+		if !nameRune(r, i == 0) {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// pathOf writes segs as a path.
+func pathOf(segs []segment) string {
+	text := []byte("$")
+	for _, s := range segs {
+		dots := "."
+		if s.descendant {
+			dots = ".."
+		}
+		if s.named && shorthand(s.name) {
+			text = append(append(text, dots...), s.name...)
+			continue
+		}
+		if s.descendant {
+			text = append(text, dots...)
+		}
+		switch {
+		case s.any:
+			text = append(text, "[*]"...)
+		case s.named:
+			text = append(strconv.AppendQuote(append(text, '['), s.name), ']')
+		default:
+			text = append(strconv.AppendInt(append(text, '['), int64(s.index), 10), ']')
+		}
+	}
+	return string(text)
+}

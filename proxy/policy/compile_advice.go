@@ -1,0 +1,150 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sealmesh/sealmesh/codec"
+)
+
+// advise says what a policy that is right may do that its author does not expect.
+func (c *compiler) advise(routes []*Route) {
+	if len(c.problems) > 0 {
+		return
+	}
+	for i, r := range routes {
+		conf := &c.conf.Routes[i]
+		if r.Response != nil && conf.Response != nil {
+			c.reach(routes, r, conf.Response)
+			c.writers(routes, r, conf)
+		}
+		if r.Request != nil && conf.Request != nil {
+			c.surprises(r.Request, conf.Request)
+		}
+	}
+}
+
+func (c *compiler) note(at place, hint, format string, args ...any) {
+	c.advice = append(c.advice, c.at(at, hint, format, args...))
+}
+
+// reach notes rules that open where nothing is sealed on the way to the same
+// service: an envelope there was put by somebody else.
+func (c *compiler) reach(routes []*Route, r *Route, d *directionConfig) {
+	sealed := c.sealedFor(routes, r)
+	if sealed == nil {
+		return
+	}
+	for _, e := range d.Open {
+		if place := codec.Uncovered(e.Name, sealed); place != "" {
+			c.note(e.At, "narrow the path to what is sealed", "path %q opens places that no rule to the same service seals, such as %s", e.Name, place)
+		}
+	}
+}
+
+// sealedFor joins the rules that seal on routes to r's service; nil where there are none.
+func (c *compiler) sealedFor(routes []*Route, r *Route) *codec.Selector {
+	var rules []codec.Rule
+	fold := true
+	for i, other := range routes {
+		if !sameService(other, r) {
+			continue
+		}
+		for _, d := range []*directionConfig{c.conf.Routes[i].Request, c.conf.Routes[i].Response} {
+			if d == nil || len(d.Seal) == 0 {
+				continue
+			}
+			fold = fold && d.IgnoreCase.Value
+			for _, e := range d.Seal {
+				if !slices.Contains(rules, codec.Rule{Path: e.Name}) {
+					rules = append(rules, codec.Rule{Path: e.Name})
+				}
+			}
+		}
+	}
+	if len(rules) == 0 {
+		return nil
+	}
+	return selectorOf(rules, fold)
+}
+
+// selectorOf leaves out paths that another spells as well.
+func selectorOf(rules []codec.Rule, fold bool) *codec.Selector {
+	compile := codec.NewSelector
+	if fold {
+		compile = codec.NewFoldingSelector
+	}
+	var fine []codec.Rule
+	for _, r := range rules {
+		if _, err := compile(append(fine, r)); err == nil {
+			fine = append(fine, r)
+		}
+	}
+	s, err := compile(fine)
+	if err != nil {
+		return nil
+	}
+	return s
+}
+
+// sameService reports whether requests for one host may take either route.
+func sameService(a, b *Route) bool {
+	if len(a.Hosts) == 0 || len(b.Hosts) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(a.Hosts, func(h string) bool {
+		return slices.ContainsFunc(b.Hosts, func(i string) bool { return hostsMeet(h, i) })
+	})
+}
+
+func hostsMeet(a, b string) bool {
+	aSuffix, aWild := strings.CutPrefix(a, "*")
+	bSuffix, bWild := strings.CutPrefix(b, "*")
+	return a == b || aWild && strings.HasSuffix(bSuffix, aSuffix) || bWild && strings.HasSuffix(aSuffix, bSuffix)
+}
+
+// writers notes requests that are not read and may store what r opens.
+func (c *compiler) writers(routes []*Route, r *Route, conf *routeConfig) {
+	if len(conf.Response.Open) == 0 {
+		return
+	}
+	for i, other := range routes {
+		if other.Skip && sameService(other, r) && mayWrite(other) {
+			c.note(c.conf.Routes[i].At, "write its methods if it only reads: methods: [GET, HEAD]",
+				"route %q is skipped, and may store an envelope that route %q opens", other.Name, r.Name)
+		}
+	}
+	if c.conf.Unmatched.Value == "pass" {
+		c.note(c.conf.Unmatched.place, "write unmatched: refuse", "a request without a route may store an envelope that route %q opens", r.Name)
+	}
+}
+
+func mayWrite(r *Route) bool {
+	return len(r.Methods) == 0 || slices.ContainsFunc(r.Methods, func(m string) bool {
+		return m != "GET" && m != "HEAD" && m != "OPTIONS"
+	})
+}
+
+// surprises notes, once for each kind, what gets around the rules that seal.
+func (c *compiler) surprises(p *Plan, d *directionConfig) {
+	if p.Selector == nil {
+		return
+	}
+	told := map[codec.SurpriseKind]bool{}
+	for _, e := range d.Seal {
+		for _, s := range codec.Surprises(e.Name, p.Selector) {
+			if told[s.Kind] || s.Kind == codec.RootArray && d.Root.present() {
+				continue
+			}
+			told[s.Kind] = true
+			switch s.Kind {
+			case codec.RootArray:
+				c.note(e.At, "write root: object, or root: any", "path %q finds nothing where the body is an array: %s", e.Name, s.Place)
+			case codec.OneForMany:
+				c.note(e.At, "seal that too, if the service takes one value for a list of one", "path %q finds nothing where there is no list: %s", e.Name, s.Place)
+			case codec.Prototype:
+				c.note(e.At, "seal that too, if the service merges objects", "path %q finds nothing in what a merge in JavaScript takes for the same: %s", e.Name, s.Place)
+			}
+		}
+	}
+}
