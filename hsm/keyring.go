@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -15,6 +16,14 @@ type KEK struct {
 	KindID   uint8  // permanent number of Kind in wrapped-key records; see hsm/builtin
 	Identity string // what stays the same when URI changes: a resolved ARN (for mrk- keys without its Region), a key's fingerprint
 	Provider Provider
+	Former   []KEK // keys that URI stood for before: they unwrap and wrap nothing; see [Succeeding]
+}
+
+// A provider whose URI is a name that may be given to another key, an alias, may know
+// which keys bore it before. It implements Succeeding then.
+type Succeeding interface {
+	// Former returns those keys, each with a provider that unwraps. It asks nobody.
+	Former() []KEK
 }
 
 // Ref returns the short reference by which a wrapped-key record names k: the
@@ -37,6 +46,16 @@ type Key struct {
 	Rotate Rotate
 	Cache  Bounds
 	Record []byte // pinned wrapped-key record, in its text form, for keys that are made once; nil otherwise
+}
+
+// Unwrapping returns the KEKs that unwrap: k's own, and after them those that bore a
+// name of theirs before.
+func (k *Key) Unwrapping() []KEK {
+	all := slices.Clone(k.KEKs)
+	for _, kek := range k.KEKs {
+		all = append(all, kek.Former...)
+	}
+	return all
 }
 
 // Away is a KEK that could not be opened. Nobody knows what it wrapped: its identity is
@@ -109,7 +128,7 @@ func NewKeyring(keys ...*Key) (*Keyring, error) {
 			return nil, fmt.Errorf("keyring: key %q: quorum %d of %d KEKs, %d of them away", k.Name, k.Quorum, len(k.KEKs)+len(k.Away), len(k.Away))
 		}
 		seen := map[[4]byte]string{}
-		for _, kek := range k.KEKs {
+		for _, kek := range k.Unwrapping() {
 			if other, ok := seen[kek.Ref()]; ok {
 				return nil, fmt.Errorf("keyring: key %q: %s and %s share a reference", k.Name, other, kek.URI)
 			}

@@ -80,7 +80,7 @@ func (k *key) newDataKey(secret *hsm.Secret, r envelope.Record, asked time.Durat
 	d.sum = sha256.Sum256(d.record)
 	now := k.cache.now()
 	d.born, d.retireAt = now, now+k.rotate.Age
-	if len(d.wraps) < len(k.keks) {
+	if k.degraded(d.wraps) {
 		d.retireAt = now + min(k.rotate.Age, degradedAge)
 	}
 	d.uses.limit, d.bytes.limit = k.rotate.Uses, k.rotate.Bytes

@@ -25,6 +25,7 @@ type key struct {
 	context hsm.EncryptionContext
 	use     hsm.Use
 	keks    []*kek
+	former  []*kek     // keys that an alias stood for before: they unwrap and wrap nothing
 	away    []hsm.Away // KEKs that may have wrapped what no KEK here did
 	quorum  int
 	rotate  hsm.Rotate
@@ -65,6 +66,9 @@ func (c *Cache) newKey(cfg *hsm.Key, stores map[string]Storing) (*key, error) {
 	for _, kk := range cfg.KEKs {
 		k.keks = append(k.keks, newKEK(kk, k.name, c.parallel))
 	}
+	for _, kk := range cfg.Unwrapping()[len(cfg.KEKs):] {
+		k.former = append(k.former, newKEK(kk, k.name, c.parallel))
+	}
 	if len(k.keks) > envelope.MaxWraps {
 		return nil, fmt.Errorf("key %q: %d KEKs, a record holds the wraps of %d", k.name, len(k.keks), envelope.MaxWraps)
 	}
@@ -85,6 +89,14 @@ func (c *Cache) newKey(cfg *hsm.Key, stores map[string]Storing) (*key, error) {
 		k.shelf, err = k.newShelf(s)
 	}
 	return k, err
+}
+
+// unwrapping returns the KEKs that unwrap.
+func (k *key) unwrapping() []*kek {
+	if len(k.former) == 0 {
+		return k.keks
+	}
+	return slices.Concat(k.keks, k.former)
 }
 
 func (k *key) pin(text []byte) error {
@@ -193,7 +205,7 @@ func (k *key) flush() {
 		}
 		k.shelf.gate.reset()
 	}
-	for _, kk := range k.keks {
+	for _, kk := range k.unwrapping() {
 		kk.gate.reset()
 	}
 }

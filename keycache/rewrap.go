@@ -68,7 +68,7 @@ func (c *Cache) Rewrapper(name string, to Form, o RewrapOptions) (*Rewrapper, er
 
 // called returns the KEKs of k that have one of those URIs.
 func (k *key) called(uris []string) (keks []*kek) {
-	for _, kk := range k.keks {
+	for _, kk := range k.unwrapping() {
 		if slices.Contains(uris, kk.URI) {
 			keks = append(keks, kk)
 		}
@@ -86,6 +86,11 @@ func (k *key) rewrapper(drop []*kek, to Form, renewal bool) (*Rewrapper, error) 
 			r.targets = append(r.targets, kk)
 		}
 	}
+	for _, kk := range k.former {
+		if hasKEK(drop, kk) {
+			r.dropped = append(r.dropped, kk)
+		}
+	}
 	if len(r.targets) == 0 {
 		return nil, fmt.Errorf("rewrap: key %q would have no KEK left", k.name)
 	}
@@ -98,7 +103,7 @@ func (k *key) rewrapper(drop []*kek, to Form, renewal bool) (*Rewrapper, error) 
 
 // names reports whether k has a KEK of that URI.
 func (k *key) names(uri string) bool {
-	return slices.ContainsFunc(k.keks, func(kk *kek) bool { return kk.URI == uri })
+	return slices.ContainsFunc(k.unwrapping(), func(kk *kek) bool { return kk.URI == uri })
 }
 
 // A Wrapping is what an envelope's record says, against what the key asks for.

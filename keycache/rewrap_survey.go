@@ -36,7 +36,7 @@ func (r *Rewrapper) Survey(ctx context.Context, text []byte) (Survey, error) {
 func (r *Rewrapper) survey(record *envelope.Record, what Wrapping) Survey {
 	s := Survey{What: what}
 	var by *kek // unwraps
-	for _, kk := range r.key.keks {
+	for _, kk := range r.key.unwrapping() {
 		if wrapBy(record.Wraps, kk) == nil {
 			continue
 		}

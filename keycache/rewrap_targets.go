@@ -28,7 +28,7 @@ func (r *Rewrapper) wants(wraps []envelope.Wrap) (targets, dropped []*kek) {
 // mayOwn reports whether the record may be of r's key: one of the key's KEKs has
 // wrapped it, or is to.
 func (r *Rewrapper) mayOwn(wraps []envelope.Wrap, targets []*kek) bool {
-	return slices.ContainsFunc(r.key.keks, func(kk *kek) bool {
+	return slices.ContainsFunc(r.key.unwrapping(), func(kk *kek) bool {
 		return wrapBy(wraps, kk) != nil || hasKEK(targets, kk)
 	})
 }

@@ -68,7 +68,17 @@ func (k *key) due() place {
 	}
 }
 
-func (k *key) degraded(wraps []envelope.Wrap) bool { return len(k.candidates(wraps)) < len(k.keks) }
+func (k *key) degraded(wraps []envelope.Wrap) bool { return k.wrapped(wraps) < len(k.keks) }
+
+// wrapped is how many of k's KEKs made one of wraps.
+func (k *key) wrapped(wraps []envelope.Wrap) (n int) {
+	for _, kk := range k.keks {
+		if wrapBy(wraps, kk) != nil {
+			n++
+		}
+	}
+	return n
+}
 
 // share returns the data key that is due: the one in the store, else a new one.
 func (k *key) share(ctx context.Context, old *dataKey, parent trace.SpanContext) (*dataKey, error) {

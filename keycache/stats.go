@@ -148,7 +148,7 @@ type CallStats struct {
 func (c *Cache) Stats() Stats {
 	var s Stats
 	for _, k := range c.sorted() {
-		for _, kk := range k.keks {
+		for _, kk := range k.unwrapping() {
 			s.InFlight += kk.slots.inFlight()
 		}
 		s.Keys = append(s.Keys, k.snapshot())
@@ -168,7 +168,7 @@ func (k *key) snapshot() KeyStats {
 	if k.shelf != nil {
 		out.Store = k.shelf.snapshot()
 	}
-	for _, kk := range k.keks {
+	for _, kk := range k.unwrapping() {
 		for op := range operations {
 			out.Calls = append(out.Calls, CallStats{
 				KEK: kk.URI, Kind: kk.Kind, Operation: operationNames[op],

@@ -12,7 +12,7 @@ type KeyStatus struct {
 	Name       string
 	Pinned     bool
 	Suites     []string       // that tags use
-	KEKs       []KEKStatus    // in order of preference, then those that could not be opened
+	KEKs       []KEKStatus    // in order of preference, then former targets of aliases, then those that could not be opened
 	Quorum     int            // wraps that a new data key needs
 	DataKey    *DataKeyStatus // the one that seals; nil when none has been needed yet
 	Entries    int            // unwrapped data keys held
@@ -22,6 +22,7 @@ type KeyStatus struct {
 // A KEKStatus is what is known of one KEK of a key.
 type KEKStatus struct {
 	URI, Kind, Identity string    // the latter two empty while it could not be opened
+	Former              bool      // an alias stood for it before: it unwraps and wraps nothing
 	Last                *LastCall // nil before the first call
 	Shut                bool      // not asked for a moment, because of how the last call ended
 	Vouched             time.Time // when it last made or unwrapped a data key; zero for never
@@ -73,12 +74,17 @@ func (k *key) status() KeyStatus {
 	for _, kk := range k.keks {
 		s.KEKs = append(s.KEKs, kk.status(k.cache, now))
 	}
+	for _, kk := range k.former {
+		status := kk.status(k.cache, now)
+		status.Former = true
+		s.KEKs = append(s.KEKs, status)
+	}
 	for _, a := range k.away {
 		s.KEKs = append(s.KEKs, KEKStatus{URI: a.URI, Last: &LastCall{Operation: "open", At: a.At, Err: a.Err}, Shut: true})
 	}
 	if d := k.current.Load(); d != nil {
 		s.DataKey = &DataKeyStatus{
-			ID: hex.EncodeToString(d.id[:]), Age: now - d.born, Wraps: len(k.candidates(d.wraps)),
+			ID: hex.EncodeToString(d.id[:]), Age: now - d.born, Wraps: k.wrapped(d.wraps),
 			Uses: d.uses.used.Load(), Bytes: d.bytes.used.Load(), Verified: d.fresh(now),
 		}
 	}

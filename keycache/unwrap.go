@@ -23,11 +23,11 @@ type candidate struct {
 	wrapped []byte
 }
 
-// candidates pairs wraps with the configured KEKs, in order of the KEKs. What
-// else a record names is ignored: nothing is discovered from an envelope.
+// candidates pairs wraps with the configured KEKs, in order of the KEKs, former targets
+// of aliases last. What else a record names is ignored: nothing is discovered from an envelope.
 func (k *key) candidates(wraps []envelope.Wrap) []candidate {
 	var cs []candidate
-	for _, kk := range k.keks {
+	for _, kk := range k.unwrapping() {
 		for _, w := range wraps {
 			if w.Kind == kk.KindID && w.KEK == kk.ref {
 				cs = append(cs, candidate{kk, w.Wrapped})
@@ -78,7 +78,8 @@ func graver(x, y error) error {
 // that is away may have.
 func (k *key) noWrap() error {
 	if len(k.away) == 0 {
-		return &hsm.Error{Class: hsm.Corrupt, Operation: "unwrap", Err: errNoWrap}
+		return &hsm.Error{Class: hsm.Corrupt, Operation: "unwrap", Err: errNoWrap,
+			Hint: "it is forged, or its KEK is missing in the policy: `sealmesh inspect` shows references; of an alias that was pointed elsewhere, former= names the key that it stood for"}
 	}
 	return &hsm.Error{Class: hsm.Unavailable, Operation: "unwrap",
 		Err: fmt.Errorf("%w, and %d more could not be opened: %v", errNoWrap, len(k.away), k.away[0].Err)}

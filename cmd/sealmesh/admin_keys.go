@@ -43,7 +43,8 @@ type kekView struct {
 	Error       string `json:"last_error,omitempty"`
 	Shut        bool   `json:"shut,omitempty"` // not asked for a moment, because of how the last call ended
 	Vouched     string `json:"last_vouched_at,omitempty"`
-	Denied      bool   `json:"denied,omitempty"` // it said no when it was verified: the key stops
+	Former      bool   `json:"former_target,omitempty"` // an alias stood for it before: it unwraps alone
+	Denied      bool   `json:"denied,omitempty"`        // it said no when it was verified: the key stops
 	NotRequired string `json:"not_as_required,omitempty"`
 }
 
@@ -68,7 +69,7 @@ func viewOf(k keycache.KeyStatus, differing map[string]error) keyView {
 		v.DataKey = &dataKeyView{d.ID, d.Age.Round(time.Second).String(), d.Wraps, d.Uses, d.Bytes, d.Verified}
 	}
 	for _, kek := range k.KEKs {
-		one := kekView{URI: kek.URI, Identity: kek.Identity, Shut: kek.Shut, Denied: kek.Denied}
+		one := kekView{URI: kek.URI, Identity: kek.Identity, Shut: kek.Shut, Denied: kek.Denied, Former: kek.Former}
 		if !kek.Vouched.IsZero() {
 			one.Vouched = kek.Vouched.UTC().Format(time.RFC3339)
 		}

@@ -51,6 +51,7 @@ Exit codes: 0 valid, 3 invalid, 5 findings about Envoy, or warnings under --stri
 			if p.FIPS {
 				fmt.Fprintf(c.OutOrStdout(), "%s: %s\n", config, fipsState())
 			}
+			printFormer(p, c.OutOrStdout(), c.ErrOrStderr())
 			if envoy != "" {
 				if err := checkEnvoy(c, p, envoy); err != nil {
 					return err

@@ -17,25 +17,47 @@ import (
 )
 
 func newInspect() *cobra.Command {
-	return &cobra.Command{
+	var config string
+	c := &cobra.Command{
 		Use:   "inspect [ENVELOPE...]",
 		Short: "Say what the header of an envelope holds",
 		Long: `Say what the headers of envelopes hold: suite, kind, data key and the KEKs that
 wrap it. No key is needed, and nothing is opened. Without arguments, envelopes
-are read from standard input, one a line.`,
+are read from standard input, one a line.
+
+With --config, the wraps of those KEKs of the policy are named that are known by
+their URI alone: AWS KMS keys, and the former targets of an alias.`,
 		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return inspectAll(c.OutOrStdout(), strings.NewReader(strings.Join(args, "\n")))
+			known, err := knownKEKs(config)
+			if err != nil {
+				return err
 			}
-			return inspectAll(c.OutOrStdout(), c.InOrStdin())
+			in := c.InOrStdin()
+			if len(args) > 0 {
+				in = strings.NewReader(strings.Join(args, "\n"))
+			}
+			return inspectAll(c.OutOrStdout(), in, known)
 		},
 	}
+	c.Flags().StringVarP(&config, "config", "c", "", "a policy file whose KEKs are named")
+	return c
+}
+
+func knownKEKs(config string) ([]wrapper, error) {
+	if config == "" {
+		return nil, nil
+	}
+	p, err := readPolicy(config)
+	if err != nil {
+		return nil, err
+	}
+	return identified(p)
 }
 
 // maxLine is the longest line of envelopes: a value at its limit, sealed.
 const maxLine = 4 << 20
 
-func inspectAll(w io.Writer, r io.Reader) error {
+func inspectAll(w io.Writer, r io.Reader, known []wrapper) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLine)
 	e := json.NewEncoder(w)
@@ -45,7 +67,7 @@ func inspectAll(w io.Writer, r io.Reader) error {
 		if text == "" {
 			continue
 		}
-		out, err := inspect([]byte(text))
+		out, err := inspect([]byte(text), known)
 		if err != nil {
 			return fmt.Errorf("inspect: line %d: %w", n, err)
 		}
@@ -71,9 +93,11 @@ type wrapped struct {
 	Provider string `json:"provider"`
 	KEK      string `json:"kek_reference"`
 	Bytes    int    `json:"bytes"`
+	URI      string `json:"kek,omitempty"`
+	Alias    string `json:"former_target_of,omitempty"`
 }
 
-func inspect(text []byte) (*inspected, error) {
+func inspect(text []byte, known []wrapper) (*inspected, error) {
 	h, payload, _, err := envelope.Parse(nil, text)
 	if err != nil {
 		return nil, err
@@ -92,7 +116,13 @@ func inspect(text []byte) (*inspected, error) {
 		return nil, err
 	}
 	for _, w := range record.Wraps {
-		out.Wraps = append(out.Wraps, wrapped{providerName(w.Kind), hex.EncodeToString(w.KEK[:]), len(w.Wrapped)})
+		one := wrapped{Provider: providerName(w.Kind), KEK: hex.EncodeToString(w.KEK[:]), Bytes: len(w.Wrapped)}
+		for _, k := range known {
+			if k.KindID == w.Kind && k.Ref() == w.KEK {
+				one.URI, one.Alias = k.URI, k.alias
+			}
+		}
+		out.Wraps = append(out.Wraps, one)
 	}
 	return out, nil
 }

@@ -138,6 +138,16 @@ func printKeyPolicies(p *policy.Policy, only string, who roles, w, warn io.Write
 				}
 				out = append(out, access(k, arn, who, usesOf(k, i == 0)))
 			}
+			former, err := formerTargets(uri)
+			if err != nil {
+				return fmt.Errorf("key %s: %w", k.Name, err)
+			}
+			for _, kek := range former { // they unwrap, and wrap nothing
+				openers := roles{admin: who.admin, open: slices.Concat(who.open, who.both)}
+				for _, arn := range kmsARNs(replicated(kek.URI, uri)) {
+					out = append(out, access(k, arn, openers, usesOf(k, false)))
+				}
+			}
 		}
 	}
 	if len(out) == 0 {
@@ -155,6 +165,16 @@ func printKeyPolicies(p *policy.Policy, only string, who roles, w, warn io.Write
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(out)
+}
+
+// replicated returns the URI of a former target with the options of its alias, where they
+// say in which Regions it has replicas.
+func replicated(former, alias string) string {
+	_, options, _ := strings.Cut(alias, "?")
+	if !strings.Contains(former, ":key/mrk-") {
+		return former
+	}
+	return former + "?" + options
 }
 
 // kmsARNs returns the keys of an awskms URI: one for each Region, since each replica

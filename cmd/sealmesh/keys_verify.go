@@ -23,7 +23,7 @@ func newKeysVerify() *cobra.Command {
 		Short: "Prove every key of a policy, and say what its KEKs are",
 		Long: `Prove every key of a policy: make a data key, wrap and unwrap it with every KEK,
 seal and open a value. Then say what each KEK is, and where that is not what
-the policy requires.
+the policy requires. Of an alias, the keys that former= names are listed too.
 
 Exit codes: 0 all proven and as required, 3 policy invalid, 4 a KMS or HSM is
 unreachable or refuses, 5 all proven, but not all as required.`,
@@ -110,6 +110,8 @@ type verified struct {
 
 	Error       string `json:",omitempty"`
 	NotRequired string `json:",omitempty"` // how it is not as required
+
+	failed error // of describing it
 }
 
 func printKeys(ctx context.Context, keys []*hsm.Key, status []keycache.KeyStatus, differing differences, output string, w io.Writer) error {
@@ -121,6 +123,9 @@ func printKeys(ctx context.Context, keys []*hsm.Key, status []keycache.KeyStatus
 				v.NotRequired = err.Error()
 			}
 			lines = append(lines, v)
+		}
+		for _, kek := range k.Unwrapping()[len(k.KEKs):] {
+			lines = append(lines, verifyFormer(ctx, k.Name, kek))
 		}
 		for _, a := range k.Away {
 			lines = append(lines, verified{Key: k.Name, KEK: a.URI, Result: hsm.ClassOf(a.Err).String(), Error: a.Err.Error()})
@@ -170,6 +175,7 @@ func verify(ctx context.Context, key string, kek hsm.KEK, last *keycache.LastCal
 	}
 	if d, ok := kek.Provider.(hsm.Describer); ok {
 		about, err := d.Describe(ctx)
+		v.failed = err
 		if err != nil && v.Error == "" {
 			v.Error = err.Error()
 		}

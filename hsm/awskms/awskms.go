@@ -25,6 +25,9 @@ type Provider struct {
 	public      *rsa.PublicKey // nil for a symmetric key
 	grantTokens []string
 	timeout     time.Duration
+
+	settings settings // as the URI has them: former= names keys of its alias
+	client   aws.HTTPClient
 }
 
 // Identity returns the key's ARN, for a multi-Region key without its Region.

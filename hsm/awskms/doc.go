@@ -12,6 +12,9 @@
 // Region or account decides which key it is; keys of other accounts are named
 // alike. An alias is resolved once, at the start, by its own Region alone, and pinned:
 // pointing it elsewhere takes effect at the next start, or when a reload changes the key.
+// Name the key that it stood for in former=, or what was sealed before does not open: KMS
+// keeps no history of an alias. Such keys unwrap and wrap nothing; one that is disabled
+// denies what it wrapped, and nothing else.
 //
 // Options, each at most once:
 //
@@ -21,6 +24,7 @@
 //	                  Region, and is in it where there are several; https only, but
 //	                  for loopback
 //	fips=true         the Regions' FIPS endpoints
+//	former=arn,arn    keys that the alias stood for before
 //	profile=name      a profile of the shared AWS configuration
 //	grant_tokens=a,b  for grants too new to be known everywhere
 //	timeout=2s        one try, from dialling to the last byte

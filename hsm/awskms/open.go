@@ -27,7 +27,7 @@ func Open(ctx context.Context, uri string) (*Provider, error) {
 }
 
 func open(ctx context.Context, s settings, client aws.HTTPClient) (*Provider, error) {
-	p := &Provider{grantTokens: s.grantTokens, timeout: s.timeout}
+	p := &Provider{grantTokens: s.grantTokens, timeout: s.timeout, settings: s, client: client}
 	if s.key.isAlias() {
 		key, err := resolve(ctx, s, client)
 		if err != nil {

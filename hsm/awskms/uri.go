@@ -26,6 +26,7 @@ type settings struct {
 	profile     string
 	grantTokens []string
 	timeout     time.Duration
+	former      []keyARN // that the alias stood for before
 }
 
 func parseURI(uri string) (settings, error) {
@@ -71,13 +72,15 @@ func (s *settings) set(name, value string) (err error) {
 		s.fips, err = strconv.ParseBool(value)
 	case "profile":
 		s.profile = value
+	case "former":
+		return s.parseFormer(value)
 	case "grant_tokens":
 		s.grantTokens = strings.Split(value, ",")
 	case "timeout":
 		s.timeout, err = hsm.ParseTimeout(value)
 		return err
 	default:
-		return fmt.Errorf("unknown option %q: the options are endpoint, fips, grant_tokens, profile, regions and timeout", name)
+		return fmt.Errorf("unknown option %q: the options are endpoint, fips, former, grant_tokens, profile, regions and timeout", name)
 	}
 	if err != nil {
 		return fmt.Errorf("option %s: %q is not understood", name, value)
@@ -86,7 +89,7 @@ func (s *settings) set(name, value string) (err error) {
 }
 
 func (s *settings) check() error {
-	if err := s.checkRegions(); err != nil {
+	if err := errors.Join(s.checkRegions(), s.checkFormer()); err != nil {
 		return err
 	}
 	switch {

@@ -75,13 +75,35 @@ func Open(ctx context.Context, uri string, opt Options) (hsm.KEK, error) {
 		if err != nil {
 			return hsm.KEK{}, err
 		}
-		return hsm.KEK{URI: uri, Kind: kind, KindID: b.id, Identity: identity, Provider: p}, nil
+		kek := hsm.KEK{URI: uri, Kind: kind, KindID: b.id, Identity: identity, Provider: p}
+		if s, ok := p.(hsm.Succeeding); ok {
+			kek.Former = numbered(s.Former(), b.id)
+		}
+		return kek, nil
 	}
 	return hsm.KEK{}, &hsm.Error{
 		Class: hsm.Misconfigured, Provider: "hsm", Operation: "Open",
 		Err:  fmt.Errorf("%q names no key back end of this binary", uri),
 		Hint: "a KEK reads kind:…, where kind is one of " + strings.Join(Kinds(), ", "),
 	}
+}
+
+// Targets returns the KEKs that uri alone identifies, without a provider, and asks
+// nobody: the key of an ARN, the former targets of an alias. Of other URIs it returns none.
+func Targets(uri string) ([]hsm.KEK, error) {
+	if !strings.HasPrefix(uri, awskms.Kind+":") {
+		return nil, nil
+	}
+	keks, err := awskms.Targets(uri)
+	id, _ := KindID(awskms.Kind)
+	return numbered(keks, id), err
+}
+
+func numbered(keks []hsm.KEK, id uint8) []hsm.KEK {
+	for i := range keks {
+		keks[i].KindID = id
+	}
+	return keks
 }
 
 func openLocal(_ context.Context, uri string, opt Options) (hsm.Provider, string, error) {

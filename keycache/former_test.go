@@ -1,0 +1,94 @@
+package keycache
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// succeeding is a key whose KEK is present, by a name that former bore before.
+func succeeding(present, former *kms) *hsm.Key {
+	cfg := keyOf(present)
+	cfg.KEKs[0].Former = []hsm.KEK{former.kek()}
+	return cfg
+}
+
+// What an alias's former target wrapped opens; what is new is wrapped by the present one
+// alone, and lacks nothing.
+func TestFormerTargetOpens(t *testing.T) {
+	present, former := newKMS("present"), newKMS("former")
+	old := foreign(t, 1, "v", former)[0]
+	r := newRig(t, succeeding(present, former), Options{})
+	if err := r.Verify(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	generates, wraps := former.generates.Load(), former.wraps.Load()
+	r.mustOpen(old, "v")
+	text := r.mustSeal("v")
+	rec := mustRecord(t, headerOf(t, text).Record)
+	if len(rec.Wraps) != 1 || rec.Wraps[0].KEK != present.kek().Ref() {
+		t.Errorf("%d wraps", len(rec.Wraps))
+	}
+	if former.generates.Load() != generates || former.wraps.Load() != wraps {
+		t.Error("a former target was asked to wrap")
+	}
+	s := r.Keys()[0]
+	if len(s.KEKs) != 2 || s.KEKs[0].Former || !s.KEKs[1].Former || s.DataKey.Wraps != 1 || r.Stats().Keys[0].Degraded != 0 {
+		t.Errorf("status %+v", s)
+	}
+	r.end()
+}
+
+// A former target that is disabled takes with it what it wrapped, within soft, and no more.
+func TestFormerTargetIsRevoked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		present, former := newKMS("present"), newKMS("former")
+		old := foreign(t, 1, "v", former)[0]
+		r := newRig(t, succeeding(present, former), Options{})
+		r.mustOpen(old, "v")
+		former.answer(0, hsm.Denied)
+		time.Sleep(DefaultSoft)
+		for range 20 {
+			_, err := r.open(old)
+			r.wantReason(err, KeyDenied)
+			r.mustOpen(r.mustSeal("v"), "v")
+			time.Sleep(time.Minute)
+		}
+		r.end()
+	})
+}
+
+// Rewrap moves what a former target wrapped to the present one, and takes the old wrap away
+// only where --drop names it.
+func TestRewrapOfAFormerTarget(t *testing.T) {
+	for _, drop := range []bool{false, true} {
+		present, former := newKMS("present"), newKMS("former")
+		old := foreign(t, 1, "v", former)[0]
+		r := newRig(t, succeeding(present, former), Options{})
+		var o RewrapOptions
+		if drop {
+			o.Drop = []string{former.kek().URI}
+		}
+		w, err := r.Rewrapper("k", AnyForm, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := w.Survey(t.Context(), old)
+		if err != nil || s.What != Outdated || len(s.KEKs) != 1 || s.KEKs[0] != former.kek().URI {
+			t.Errorf("survey %+v, %v", s, err)
+		}
+		text, what, err := w.Rewrap(t.Context(), nil, old)
+		if err != nil || what != Outdated {
+			t.Fatalf("%v, %v", what, err)
+		}
+		if n, want := len(mustRecord(t, headerOf(t, text).Record).Wraps), map[bool]int{false: 2, true: 1}[drop]; n != want {
+			t.Errorf("drop %t: %d wraps, want %d", drop, n, want)
+		}
+		r.end()
+		r = newRig(t, keyOf(present), Options{})
+		r.mustOpen(text, "v")
+		r.end()
+	}
+}
