@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"path/filepath"
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
@@ -47,7 +46,7 @@ func (r *reloader) tryAway(ctx context.Context) {
 func (r *reloader) anyBack(ctx context.Context, key *hsm.Key) bool {
 	back := false
 	for _, a := range key.Away {
-		kek, err := openKEK(ctx, a.URI, filepath.Dir(r.config))
+		kek, err := openKEK(ctx, a.URI, r.opening())
 		if err == nil {
 			err = kek.Close()
 			back = true

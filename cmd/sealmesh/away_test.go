@@ -16,7 +16,9 @@ import (
 	"google.golang.org/grpc/health"
 
 	"github.com/sealmesh/sealmesh/hsm/awskms/kmsfake"
+	"github.com/sealmesh/sealmesh/hsm/builtin"
 	"github.com/sealmesh/sealmesh/hsm/local"
+	"github.com/sealmesh/sealmesh/hsm/transit/transitfake"
 )
 
 // twoKEKs writes a policy whose key has a local KEK and that of uri.
@@ -80,6 +82,33 @@ func TestStartWithAKEKAway(t *testing.T) {
 	}
 }
 
+// TestRefusedLoginIsNotTriedAgain: a KEK that is away since Vault refused its secret id is
+// tried every half minute, and the secret id is not sent again: it would lock the role.
+func TestRefusedLoginIsNotTriedAgain(t *testing.T) {
+	s := transitfake.Start()
+	t.Cleanup(s.Close)
+	s.AllowLogin(transitfake.Login{Method: "approle", Role: "sealmesh", Secret: "right", Caps: []string{"*"}})
+	s.CreateKey("customers", transitfake.Key{})
+	dir := t.TempDir()
+	ca, err := s.WriteCA(dir)
+	must(t, err)
+	secret := filepath.Join(dir, "secret-id")
+	must(t, os.WriteFile(secret, []byte("wrong"), 0o600))
+	uri := "transit://" + s.Host() + "/transit/customers?auth=approle&role=sealmesh&secret-id-file=" + secret + "&ca-file=" + ca
+	r := newReloader(t, twoKEKs(t, uri, ", quorum: 1"), slog.New(slog.DiscardHandler))
+	for range 3 {
+		r.tryAway(t.Context())
+	}
+	if n := len(s.Requests()); n != 1 {
+		t.Errorf("%d requests with a secret id that was refused, want 1", n)
+	}
+	must(t, os.WriteFile(secret, []byte("right"), 0o600))
+	r.tryAway(t.Context())
+	if away := r.keys.of(r.server.Runtime().Policy())[0].Away; len(away) != 0 {
+		t.Errorf("with a new secret id: %v", away)
+	}
+}
+
 // What only an operator can mend is a start-up error whatever the quorum; so is an outage
 // that leaves no quorum.
 func TestNoStart(t *testing.T) {
@@ -104,7 +133,7 @@ func TestNoStart(t *testing.T) {
 			setenv(t, awsEnv)
 			p, err := readPolicy(twoKEKs(t, c.uri, c.more))
 			must(t, err)
-			opened, err := openKeys(t.Context(), p.Keys, filepath.Dir(file(p.Listen)))
+			opened, err := openKeys(t.Context(), p.Keys, builtin.Options{Dir: filepath.Dir(file(p.Listen))})
 			if c.want == "" {
 				must(t, err)
 				if len(opened[0].KEKs) != 1 || len(opened[0].Away) != 1 {

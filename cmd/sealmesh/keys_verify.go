@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/builtin"
+	"github.com/sealmesh/sealmesh/hsm/transit"
 	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
@@ -47,7 +49,7 @@ func verifyKeys(ctx context.Context, config, output string, w, errOut io.Writer)
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	dir := filepath.Dir(config)
-	opened, err := openEach(ctx, p.Keys, dir)
+	opened, err := openEach(ctx, p.Keys, builtin.Options{Dir: dir, Logins: new(transit.Logins)})
 	if err != nil {
 		return err
 	}

@@ -23,9 +23,9 @@ const (
 
 // openKeys opens the KEKs of keys, and holds them against what is required of them. A
 // KEK that gives no clear answer is left away, where its key has others enough. The caller
-// closes the keys. dir is the policy file's folder, which relative paths are below.
-func openKeys(ctx context.Context, keys []policy.Key, dir string) ([]*hsm.Key, error) {
-	opened, err := openEach(ctx, keys, dir)
+// closes the keys.
+func openKeys(ctx context.Context, keys []policy.Key, opt builtin.Options) ([]*hsm.Key, error) {
+	opened, err := openEach(ctx, keys, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func openKeys(ctx context.Context, keys []policy.Key, dir string) ([]*hsm.Key, e
 
 // openEach opens the KEKs of keys, all at the same time, and leaves each away that cannot
 // be opened, whatever the reason.
-func openEach(ctx context.Context, keys []policy.Key, dir string) ([]*hsm.Key, error) {
+func openEach(ctx context.Context, keys []policy.Key, opt builtin.Options) ([]*hsm.Key, error) {
 	opened := make([]*hsm.Key, len(keys))
 	for i, k := range keys {
 		ec, err := hsm.NewEncryptionContext(k.Context)
@@ -63,20 +63,20 @@ func openEach(ctx context.Context, keys []policy.Key, dir string) ([]*hsm.Key, e
 	slots := make(chan struct{}, openParallel)
 	var wg sync.WaitGroup
 	for i, k := range keys {
-		wg.Go(func() { openKEKs(ctx, opened[i], k.KEKs, dir, slots) })
+		wg.Go(func() { openKEKs(ctx, opened[i], k.KEKs, opt, slots) })
 	}
 	wg.Wait()
 	return opened, nil
 }
 
-func openKEKs(ctx context.Context, key *hsm.Key, uris []string, dir string, slots chan struct{}) {
+func openKEKs(ctx context.Context, key *hsm.Key, uris []string, opt builtin.Options, slots chan struct{}) {
 	keks, errs := make([]hsm.KEK, len(uris)), make([]error, len(uris))
 	var wg sync.WaitGroup
 	for i, uri := range uris {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			keks[i], errs[i] = openKEK(ctx, uri, dir)
+			keks[i], errs[i] = openKEK(ctx, uri, opt)
 		})
 	}
 	wg.Wait()
@@ -89,10 +89,10 @@ func openKEKs(ctx context.Context, key *hsm.Key, uris []string, dir string, slot
 	}
 }
 
-func openKEK(ctx context.Context, uri, dir string) (hsm.KEK, error) {
+func openKEK(ctx context.Context, uri string, opt builtin.Options) (hsm.KEK, error) {
 	ctx, cancel := context.WithTimeout(ctx, openPatience)
 	defer cancel()
-	return builtin.Open(ctx, uri, builtin.Options{Dir: dir})
+	return builtin.Open(ctx, uri, opt)
 }
 
 // setAside closes those KEKs of key that are away, and says so.

@@ -12,6 +12,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/sealmesh/sealmesh/hsm/transit"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/proxy"
 	"github.com/sealmesh/sealmesh/proxy/policy"
@@ -30,6 +31,7 @@ type reloader struct {
 	keys     *keys         // of the runtime in place
 	alive    sync.Map      // *keys: of that, and of those that an exchange in flight still uses
 	sum      sum           // of what the runtime in place was made from
+	logins   transit.Logins
 
 	differing atomic.Pointer[differences] // KEKs that were not as required when last asked
 

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/builtin"
 	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
@@ -58,6 +59,12 @@ func (k *keys) drop() {
 	}
 }
 
+// opening is what opening a KEK needs, for as long as the process runs: a KEK that is
+// tried again, or that a reload opens, logs in by what is known of logins.
+func (r *reloader) opening() builtin.Options {
+	return builtin.Options{Dir: filepath.Dir(r.config), Logins: &r.logins}
+}
+
 // open makes the keys of p: those that it names anew, and of the keys in place those
 // that are the same and are not to be renewed. fresh names the former.
 func (r *reloader) open(ctx context.Context, p *policy.Policy, renew []string) (next *keys, fresh []string, err error) {
@@ -70,15 +77,15 @@ func (r *reloader) open(ctx context.Context, p *policy.Policy, renew []string) (
 		}
 		fresh, changed = append(fresh, k.Name), append(changed, k)
 	}
-	dir := filepath.Dir(r.config)
-	opened, err := openKeys(ctx, changed, dir)
+	opening := r.opening()
+	opened, err := openKeys(ctx, changed, opening)
 	if err != nil {
 		return nil, nil, err
 	}
 	if err := r.allThere(opened); err != nil {
 		return nil, nil, errors.Join(err, closeKeys(opened))
 	}
-	stores, err := openStores(ctx, &policy.Policy{Keys: changed}, dir)
+	stores, err := openStores(ctx, &policy.Policy{Keys: changed}, opening.Dir)
 	if err != nil {
 		return nil, nil, errors.Join(err, closeKeys(opened))
 	}

@@ -21,6 +21,8 @@ type Options struct {
 	// Dir is the folder that a relative path in a URI is below: the policy
 	// file's. Empty is the working directory.
 	Dir string
+	// Logins are those that several KEKs share, nil for a KEK that shares none.
+	Logins *transit.Logins
 }
 
 // A backend opens the KEKs of one kind. Its id stands in every wrapped-key
@@ -37,7 +39,7 @@ func backends() []backend {
 		{local.Kind, 1, openLocal},
 		{awskms.Kind, 2, named(awskms.Open)},
 		{pkcs11.Kind, 3, openPKCS11},
-		{transit.Kind, 4, named(transit.Open)},
+		{transit.Kind, 4, openTransit},
 		{gcpkms.Kind, 5, named(gcpkms.Open)},
 		{azurekv.Kind, 6, named(azurekv.Open)},
 	}
@@ -130,6 +132,14 @@ func named[P interface {
 		}
 		return p, p.Identity(), nil
 	}
+}
+
+func openTransit(ctx context.Context, uri string, opt Options) (hsm.Provider, string, error) {
+	open := transit.Open
+	if opt.Logins != nil {
+		open = opt.Logins.Open
+	}
+	return named(open)(ctx, uri, opt)
 }
 
 func openPKCS11(ctx context.Context, uri string, _ Options) (hsm.Provider, string, error) {

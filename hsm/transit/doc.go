@@ -53,7 +53,8 @@
 // A login that Vault refused is not sent again with the same secret for five
 // minutes, so that no retry burns the uses of a secret id (secret_id_num_uses) or
 // locks the role (user lockout, five refused logins in 15 minutes). A new secret in
-// the file is sent at once. At the start such a refusal ends the process with exit
+// the file is sent at once. KEKs of one policy that log in by the same role share one
+// login, and one refusal, reloads included. At the start such a refusal ends the process with exit
 // code 4: have its supervisor pause before it starts the process again.
 //
 // The identity of the KEK, by which records name it, is

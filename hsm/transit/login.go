@@ -90,6 +90,36 @@ func (s *settings) login() (*login, error) {
 	return newLogin("auth/"+cmp.Or(s.text["auth-mount"], name)+"/login", body), nil
 }
 
+// Logins are the logins of several KEKs: those by one role at one server share one
+// token, and one refusal, for as long as they are opened through it. Without that
+// five KEKs whose secret is wrong lock their role at the first start. The zero
+// value has none. Safe for concurrent use.
+type Logins struct {
+	mu sync.Mutex
+	of map[string]*login
+}
+
+func (l *Logins) login(s *settings, base, namespace string) (*login, error) {
+	name := base + "\n" + namespace
+	for _, option := range []string{"auth", "auth-mount", "role", "jwt-file", "secret-id-file", "ca-file", "cert-file", "key-file", "server-name"} {
+		name += "\n" + s.text[option]
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if shared := l.of[name]; shared != nil {
+		return shared, nil
+	}
+	made, err := s.login()
+	if err != nil {
+		return nil, err
+	}
+	if l.of == nil {
+		l.of = map[string]*login{}
+	}
+	l.of[name] = made
+	return made, nil
+}
+
 func newLogin(path string, body func() ([]byte, error)) *login {
 	l := &login{path: path, body: body, turn: make(chan struct{}, 1), unwatch: func() {}}
 	l.turn <- struct{}{}

@@ -57,7 +57,7 @@ func (r loginRig) direct(t *testing.T) *Provider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := s.provider()
+	p, err := s.provider(new(Logins))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,4 +179,29 @@ func TestFreshTokenUnknown(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestLoginsShared: KEKs of one role log in once, and are refused once.
+func TestLoginsShared(t *testing.T) {
+	r := startLogin(t, transitfake.Login{Method: "approle", Uses: 1})
+	var logins Logins
+	for range 6 { // the secret id serves for one login
+		p, err := logins.Open(t.Context(), r.uri)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = p.Close() })
+	}
+	_, err := logins.Open(t.Context(), r.uri+"&auth-mount=elsewhere")
+	hsmtest.WantError(t, err, hsm.Unclear)
+	r.Requests()
+	r.write(t, "wrong-secret")
+	var others Logins
+	for range 6 {
+		_, err := others.Open(t.Context(), r.uri)
+		hsmtest.WantError(t, err, hsm.Unclear, "invalid role or secret ID")
+	}
+	if n := len(r.Requests()); n != 1 {
+		t.Errorf("%d requests for six KEKs whose role was refused, want one login", n)
+	}
 }

@@ -12,13 +12,18 @@ import (
 
 // Open connects to the key that uri names, and makes sure that it can be a KEK:
 // that its type binds the key context, and that the server does. The package
-// documentation describes the URI.
+// documentation describes the URI. A login is the KEK's own.
 func Open(ctx context.Context, uri string) (*Provider, error) {
+	return new(Logins).Open(ctx, uri)
+}
+
+// Open is [Open] with logins that several KEKs share.
+func (l *Logins) Open(ctx context.Context, uri string) (*Provider, error) {
 	s, err := parseURI(uri)
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.provider()
+	p, err := s.provider(l)
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +49,8 @@ func (p *Provider) check(ctx context.Context) error {
 	return err
 }
 
-func (s *settings) provider() (*Provider, error) {
-	c, err := s.client()
+func (s *settings) provider(logins *Logins) (*Provider, error) {
+	c, err := s.client(logins)
 	if err != nil {
 		return nil, misconfigured("Open", c.keyID, err, "see the package documentation of hsm/transit for the URI and its options")
 	}

@@ -49,7 +49,7 @@ func portFits(port string) bool {
 }
 
 // client makes what asks the server.
-func (s *settings) client() (*client, error) {
+func (s *settings) client(logins *Logins) (*client, error) {
 	namespace := cmp.Or(s.text["namespace"], environment("NAMESPACE"))
 	c := &client{keyID: s.identity(namespace), timeout: s.timeout}
 	if !pathForm.MatchString(cmp.Or(namespace, "root")) {
@@ -73,7 +73,7 @@ func (s *settings) client() (*client, error) {
 	if err = c.connect(base, namespace, noRedirect, over); err != nil {
 		return c, err
 	}
-	if c.credential, err = s.credential(); err != nil {
+	if c.credential, err = s.credential(logins, base.String(), namespace); err != nil {
 		return c, err
 	}
 	if c.credential.file != "" {

@@ -18,12 +18,12 @@ type credential struct {
 	login *login
 }
 
-func (s *settings) credential() (*credential, error) {
+func (s *settings) credential(logins *Logins, base, namespace string) (*credential, error) {
 	if file := s.text["token-file"]; file != "" {
 		return &credential{file: file}, nil
 	}
 	if s.text["auth"] != "" {
-		l, err := s.login()
+		l, err := logins.login(s, base, namespace)
 		return &credential{login: l}, err
 	}
 	token := environment("TOKEN")

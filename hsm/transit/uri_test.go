@@ -83,7 +83,7 @@ func TestURIRefuses(t *testing.T) {
 	for _, tt := range tests {
 		s, err := parseURI(tt.uri)
 		if err == nil {
-			_, err = s.provider()
+			_, err = s.provider(new(Logins))
 		}
 		if tt.text == "" {
 			if err != nil {
