@@ -43,14 +43,17 @@ type tally struct {
 	id     useID
 	lastly *Tag // the tag of the latest value: the usual answer to whether Tags has it
 	states [cacheStates]uint64
+	told   bool // that the exchange failed is recorded
 }
 
-// An account adds up the key uses of one session. uses and tallies go in step.
+// An account adds up key uses until they are recorded. uses and tallies go in step.
 type account struct {
 	uses    []keyuse.Use
 	tallies []tally
+	touched []int         // of which uses something is not recorded yet
 	index   map[useID]int // when they are more than few
 	latest  int
+	batch   []keyuse.Use // what is being recorded
 }
 
 // few is how many uses are looked through faster than they are looked up.
@@ -58,8 +61,11 @@ const few = 8
 
 // add counts one value of n plaintext bytes.
 func (a *account) add(id useID, t *Tag, n int, state cacheState, wall int64) {
-	i := a.find(id, wall)
+	i := a.find(id)
 	u, y := &a.uses[i], &a.tallies[i]
+	if u.Fields == 0 {
+		u.Start, a.touched = wall, append(a.touched, i)
+	}
 	u.Fields++
 	u.Bytes += int64(n)
 	y.states[state]++
@@ -67,18 +73,22 @@ func (a *account) add(id useID, t *Tag, n int, state cacheState, wall int64) {
 		return
 	}
 	y.lastly = t
-	if at, found := slices.BinarySearch(u.Tags, t.name); !found {
-		u.Tags = slices.Insert(u.Tags, at, t.name)
+	addTag(u, t.name)
+}
+
+func addTag(u *keyuse.Use, name string) {
+	if at, found := slices.BinarySearch(u.Tags, name); !found {
+		u.Tags = slices.Insert(u.Tags, at, name)
 	}
 }
 
-func (a *account) find(id useID, wall int64) int {
+func (a *account) find(id useID) int {
 	if a.latest < len(a.tallies) && a.tallies[a.latest].id == id {
 		return a.latest
 	}
 	i, ok := a.lookUp(id)
 	if !ok {
-		i = a.begin(id, wall)
+		i = a.begin(id)
 	}
 	a.latest = i
 	return i
@@ -97,13 +107,13 @@ func (a *account) lookUp(id useID) (int, bool) {
 	return 0, false
 }
 
-func (a *account) begin(id useID, wall int64) int {
+func (a *account) begin(id useID) int {
 	i := len(a.uses)
 	var tags []string
 	if i < cap(a.uses) {
 		tags = a.uses[:i+1][i].Tags[:0] // of an earlier session
 	}
-	u := keyuse.Use{Start: wall, Key: id.key.name, Operation: id.operation, Tags: tags, ErrorType: string(id.reason)}
+	u := keyuse.Use{Key: id.key.name, Operation: id.operation, Tags: tags, ErrorType: string(id.reason)}
 	if id.dataKey != nil {
 		u.DataKey = id.dataKey.id
 	}
@@ -114,6 +124,9 @@ func (a *account) begin(id useID, wall int64) int {
 	a.tallies = append(a.tallies, tally{id: id})
 	switch n := len(a.tallies); {
 	case n == few+1:
+		if a.index == nil {
+			a.index = map[useID]int{}
+		}
 		for i := range a.tallies {
 			a.index[a.tallies[i].id] = i
 		}
@@ -123,21 +136,58 @@ func (a *account) begin(id useID, wall int64) int {
 	return i
 }
 
-// close completes the uses: their end, how they came by their keys, and the
-// outcome of those that did not fail themselves. It counts them in their keys' statistics.
-func (a *account) close(wall int64, outcome string) {
-	for i := range a.uses {
-		u, y := &a.uses[i], &a.tallies[i]
-		u.End = wall
-		for state, n := range y.states {
-			if n > 0 {
-				u.Cache = cacheNames[state]
-			}
+// complete puts use i into the batch: ended at wall, how it came by its key, and the
+// outcome unless it failed itself.
+func (a *account) complete(i int, wall int64, outcome string) {
+	u, y := &a.uses[i], &a.tallies[i]
+	u.End = wall
+	if u.Fields == 0 {
+		u.Start = wall
+	}
+	for state, n := range y.states {
+		if n > 0 {
+			u.Cache = cacheNames[state]
 		}
-		if u.ErrorType == "" {
-			u.ErrorType = outcome
-		}
-		y.id.key.stats.add(y, u.Fields)
+	}
+	if u.ErrorType == "" {
+		u.ErrorType = outcome
+	}
+	a.batch = append(a.batch, *u)
+}
+
+// count adds what use i did to the statistics of its key.
+func (a *account) count(i int) {
+	y := &a.tallies[i]
+	y.id.key.stats.add(y, a.uses[i].Fields)
+}
+
+// carryOver empties use i, which is recorded or moved: what comes now is an increment.
+func (a *account) carryOver(i int) {
+	u, y := &a.uses[i], &a.tallies[i]
+	u.Fields, u.Bytes, u.Tags, u.Cache, u.ErrorType, u.Partial = 0, 0, u.Tags[:0], "", string(y.id.reason), true
+	*y = tally{id: y.id}
+}
+
+// owes reports whether something of the use that id names is not recorded yet.
+func (a *account) owes(id useID) bool {
+	i, ok := a.lookUp(id)
+	return ok && a.uses[i].Fields > 0
+}
+
+// move adds use i to those of another account.
+func (a *account) move(i int, to *account) {
+	u, y := &a.uses[i], &a.tallies[i]
+	j := to.find(y.id)
+	v, z := &to.uses[j], &to.tallies[j]
+	if v.Fields == 0 {
+		v.Start, to.touched = u.Start, append(to.touched, j)
+	}
+	v.Fields, v.Bytes, v.Partial = v.Fields+u.Fields, v.Bytes+u.Bytes, true
+	for _, name := range u.Tags {
+		addTag(v, name)
+	}
+	for state, n := range y.states {
+		z.states[state] += n
 	}
 }
 
@@ -147,7 +197,7 @@ const maxKept = 256
 // reset empties the account for the next session.
 func (a *account) reset() {
 	if len(a.uses) > maxKept {
-		*a = account{index: map[useID]int{}}
+		*a = account{}
 		return
 	}
 	for i := range a.uses {
@@ -157,7 +207,8 @@ func (a *account) reset() {
 		clear(a.index)
 	}
 	clear(a.tallies)
-	a.uses, a.tallies, a.latest = a.uses[:0], a.tallies[:0], 0
+	clear(a.batch[:cap(a.batch)])
+	a.uses, a.tallies, a.touched, a.batch, a.latest = a.uses[:0], a.tallies[:0], a.touched[:0], a.batch[:0], 0
 }
 
 // keyNames says whose uses these are, for an error.

@@ -1,26 +1,70 @@
 package keycache
 
-// Admit makes sure that every key use so far will be recorded. A streamed
-// direction calls it before each chunk leaves; with `audit: required` it fails when
-// the record has no room, and then nothing may leave. It also lets time pass:
-// between two calls, the session judges all bounds by one reading of the clock
-// or a thousand uses, whichever is less.
+import (
+	"slices"
+
+	"github.com/sealmesh/sealmesh/keycache/keyuse"
+)
+
+// Admit records what has to be before the next chunk leaves. A streamed direction
+// calls it before each: the first use of a data key is recorded at once, what adds to it
+// within a second, marked as partial. With `audit: required` Admit fails when the record
+// has no room, and then nothing may leave. It also lets time pass: between two calls,
+// the session judges all bounds by one reading of the clock or a thousand uses,
+// whichever is less.
 func (s *Session) Admit() error {
 	if s.st == nil {
 		return s.result
 	}
 	st := s.st
 	st.readings = 0
-	n := len(st.account.uses) - st.admitted
-	if n == 0 {
+	if len(st.account.touched) == 0 {
 		return nil
 	}
-	r, err := s.c.recorder.Reserve(st.reserved, n)
-	if err != nil {
+	if err := s.admit(); err != nil {
 		return &Error{Reason: AuditFull, Key: st.account.keyNames(), Err: err}
 	}
-	st.reserved, st.admitted = r, len(st.account.uses)
 	return nil
+}
+
+// admit records first uses, and increments that cannot wait for their second.
+func (s *Session) admit() error {
+	st, a := s.st, &s.st.account
+	wait := false
+	if slices.ContainsFunc(a.touched, func(i int) bool { return a.uses[i].Partial }) {
+		later := s.increments()
+		later.mu.Lock()
+		defer later.mu.Unlock()
+		wait = later.reserve(a)
+	}
+	wall := s.end()
+	a.batch = a.batch[:0]
+	for _, i := range a.touched {
+		if !wait || !a.uses[i].Partial {
+			a.complete(i, wall, "")
+		}
+	}
+	if err := s.record(); err != nil {
+		return err
+	}
+	for _, i := range a.touched {
+		if wait && a.uses[i].Partial {
+			st.later.take(a, i)
+		} else {
+			a.count(i)
+		}
+		a.carryOver(i)
+	}
+	a.touched = a.touched[:0]
+	return nil
+}
+
+// record records the batch of the account.
+func (s *Session) record() error {
+	if len(s.st.account.batch) == 0 {
+		return nil
+	}
+	return s.c.recorder.Record(&s.st.exchange, s.st.account.batch, keyuse.Reservation{})
 }
 
 // Close records the key uses of the direction, with cause as their outcome when
@@ -34,13 +78,12 @@ func (s *Session) Close(cause error) error {
 	for i := range st.grants {
 		st.grants[i].release()
 	}
-	if len(st.account.uses) > 0 || st.admitted > 0 {
+	if len(st.account.uses) > 0 {
 		failure := ""
 		if cause != nil {
 			failure = outcome(cause)
 		}
-		st.account.close(s.end(), failure)
-		if err := s.c.recorder.Record(&st.exchange, st.account.uses, st.reserved); err != nil {
+		if err := s.finish(failure); err != nil {
 			s.result = &Error{Reason: AuditFull, Key: st.account.keyNames(), Err: err}
 		}
 	}
@@ -48,6 +91,25 @@ func (s *Session) Close(cause error) error {
 	st.reset()
 	s.c.states.Put(st)
 	return s.result
+}
+
+// finish records what is not recorded yet, and of uses that are, that the exchange
+// failed after all.
+func (s *Session) finish(failure string) error {
+	st, a := s.st, &s.st.account
+	wall := s.end()
+	if st.later != nil {
+		st.later.end(a, wall, failure)
+	}
+	a.batch = a.batch[:0]
+	for i := range a.uses {
+		u := &a.uses[i]
+		if u.Fields > 0 || failure != "" && u.ErrorType == "" && !a.tallies[i].told {
+			a.complete(i, wall, failure)
+			a.count(i)
+		}
+	}
+	return s.record()
 }
 
 func (st *state) reset() {

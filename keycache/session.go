@@ -32,15 +32,12 @@ type state struct {
 	grants   []grant
 	account  account
 	parser   envelope.Parser
-	buf      []byte // a parsed envelope: ciphertext, nothing secret
-	spare    []byte // another, for those that are looked at while that one waits
-	reserved keyuse.Reservation
-	admitted int // uses that reserved has room for
+	buf      []byte      // a parsed envelope: ciphertext, nothing secret
+	spare    []byte      // another, for those that are looked at while that one waits
+	later    *increments // nil before there are any
 }
 
-func newState() *state {
-	return &state{account: account{index: map[useID]int{}}}
-}
+func newState() *state { return &state{} }
 
 // Session begins a direction. It takes no key yet. ctx bounds what the session
 // waits for; unwrapping that others may wait for too outlives it.

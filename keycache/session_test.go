@@ -301,7 +301,7 @@ func TestCloseCutsCallsShort(t *testing.T) {
 
 // A use with many data keys leaves nothing behind in the session that comes after.
 func TestPooledAccountIsEmpty(t *testing.T) {
-	a := account{index: map[useID]int{}}
+	a := account{}
 	for _, n := range []int{3, maxKept + 1, 2} {
 		k := &key{name: "k"}
 		for i := range n {

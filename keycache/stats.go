@@ -57,8 +57,8 @@ func rotationReason(old *dataKey, now time.Duration) int {
 	}
 }
 
-// keyStats counts since start. Sessions add to it when they end, so that values do not
-// contend for it.
+// keyStats counts since start. Sessions add to it when they record, so that values do
+// not contend for it.
 type keyStats struct {
 	hits, stale, degraded  atomic.Uint64
 	sealed, opened, failed atomic.Uint64
@@ -107,7 +107,7 @@ type Stats struct {
 	Keys     []KeyStats
 }
 
-// KeyStats are of one key. Values are counted when their session ends.
+// KeyStats are of one key. Values are counted when they are recorded.
 type KeyStats struct {
 	Key                    string
 	Entries                int               // unwrapped data keys held

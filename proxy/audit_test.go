@@ -15,12 +15,13 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
+	"github.com/sealmesh/sealmesh/keycache/keyuse/keyusetest"
 	"github.com/sealmesh/sealmesh/proxy/dataplane"
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// Exactly one key-use span per exchange, direction, key and operation, with what
-// became of it, in every mode and however the body is cut.
+// Exactly one key use per exchange, direction, key and operation, with what became of
+// it, in every mode and however the body is cut.
 func TestKeyUses(t *testing.T) {
 	two := `{"secret": "` + canary + `", "x": {"secret": 2}, "tenant": null}`
 	as := func(body string) func(string) string { return func(string) string { return body } }
@@ -52,21 +53,37 @@ func TestKeyUses(t *testing.T) {
 				front := r.front(dataplane.Config{Mode: bothWays(m.mode), Faults: dataplane.Faults{Chunks: []int{11, 4000}}}, nil)
 				_, _, _ = front.post(c.path, "application/json", strings.NewReader(c.body(sealed))) // a streamed refusal may break the connection
 				r.idle()
-				var got []string
-				for _, s := range r.uses()[1:] { // the first is of the value that was sealed for the test
-					outcome := "ok"
-					if e, ok := s.Attrs["error.type"]; ok {
-						outcome = e.(string)
-					}
-					got = append(got, fmt.Sprint(s.Attrs["sealmesh.route"], " ", s.Attrs["sealmesh.direction"], " ", s.Attrs["sealmesh.key.name"], " ",
-						s.Attrs["sealmesh.operation"], " ", s.Attrs["sealmesh.fields"], " ", outcome))
-				}
+				got := keyUses(t, r.uses()[1:]) // the first is of the value that was sealed for the test
 				if !sameElements(got, c.want) {
 					t.Errorf("got %q\nnot %q", got, c.want)
 				}
 			})
 		}
 	}
+}
+
+// keyUses adds up the spans of each use, as a reader does, and takes the outcome of the last.
+func keyUses(t *testing.T, spans []keyusetest.Span) (uses []string) {
+	t.Helper()
+	var order []string
+	fields, outcomes := map[string]int64{}, map[string]string{}
+	for _, s := range spans {
+		id := fmt.Sprint(s.Attrs["sealmesh.route"], " ", s.Attrs["sealmesh.direction"], " ", s.Attrs["sealmesh.key.name"], " ", s.Attrs["sealmesh.operation"])
+		if s.Attrs["sealmesh.partial"] != true {
+			order = append(order, id)
+		} else if _, ok := fields[id]; !ok {
+			t.Errorf("%s adds to nothing", id)
+		}
+		fields[id] += s.Attrs["sealmesh.fields"].(int64)
+		outcomes[id] = "ok"
+		if e, ok := s.Attrs["error.type"]; ok {
+			outcomes[id] = e.(string)
+		}
+	}
+	for _, id := range order {
+		uses = append(uses, fmt.Sprint(id, " ", fields[id], " ", outcomes[id]))
+	}
+	return uses
 }
 
 func sameElements(a, b []string) bool {

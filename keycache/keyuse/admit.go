@@ -2,7 +2,8 @@ package keyuse
 
 import "encoding/binary"
 
-// add takes encoded spans, all or none, and gives a reservation back.
+// add takes encoded spans, all or none, and gives a reservation back. What is
+// reserved has room even when the others have filled the queue.
 func (q *queue) add(b []byte, spans int, reserved int64) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -10,7 +11,7 @@ func (q *queue) add(b []byte, spans int, reserved int64) error {
 	if q.closed {
 		return ErrClosed
 	}
-	if q.bytes+q.reserved+int64(len(b)) > q.limit {
+	if more := int64(len(b)) - reserved; more > 0 && q.bytes+more > q.limit {
 		return ErrFull
 	}
 	if len(b) == 0 {
@@ -55,14 +56,15 @@ func (q *queue) fill(b []byte, spans int) {
 	q.curSpans += spans
 }
 
-// reserve takes n bytes of the limit.
+// reserve takes n bytes of a second limit, as large as that of the spans: so nobody
+// is refused for what others may still record. It takes none while the queue is full.
 func (q *queue) reserve(n int64) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
 	case q.closed:
 		return ErrClosed
-	case q.bytes+q.reserved+n > q.limit:
+	case q.bytes >= q.limit || q.reserved+n > q.limit:
 		signal(q.press)
 		return ErrFull
 	}

@@ -40,6 +40,7 @@ var (
 	fieldsAttr    = named("sealmesh.fields")
 	bytesAttr     = named("sealmesh.bytes")
 	cacheAttr     = named("sealmesh.cache")
+	partialAttr   = named("sealmesh.partial")
 	outcomeAttr   = named("sealmesh.outcome")
 	errorAttr     = named("error.type")
 )
@@ -96,6 +97,13 @@ func (a *attribute) appendInt(b []byte, value int64) []byte {
 	b = a.beginLong(b, 1+n)
 	b = append(b, tagInt)
 	return binary.AppendUvarint(b, uint64(value))
+}
+
+// appendTrue appends a boolean that is set.
+func (a *attribute) appendTrue(b []byte) []byte {
+	b, v := a.begin(b, 2)
+	v[0], v[1] = tagBool, 1
+	return b
 }
 
 // appendDataKey appends the id of a data key in hexadecimal; a zero id means

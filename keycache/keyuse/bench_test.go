@@ -163,6 +163,9 @@ func sdkAttributes(x *Exchange, u *Use) []otelattr.KeyValue {
 	}
 	attrs = append(attrs, otelattr.Int("sealmesh.fields", u.Fields), otelattr.Int64("sealmesh.bytes", u.Bytes))
 	text("sealmesh.cache", u.Cache)
+	if u.Partial {
+		attrs = append(attrs, otelattr.Bool("sealmesh.partial", true))
+	}
 	if u.ErrorType == "" {
 		text("sealmesh.outcome", "ok")
 	} else {

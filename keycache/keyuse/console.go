@@ -71,6 +71,8 @@ func decodeValue(value []byte) (v any) {
 		switch num {
 		case 1:
 			v = string(s)
+		case 2:
+			v = n != 0
 		case 3:
 			v = int64(n)
 		case 5:

@@ -44,6 +44,7 @@ const (
 	tagKey        = 1<<3 | 2 // KeyValue.key
 	tagValue      = 2<<3 | 2 // KeyValue.value
 	tagString     = 1<<3 | 2 // AnyValue.string_value
+	tagBool       = 2<<3 | 0 // AnyValue.bool_value
 	tagInt        = 3<<3 | 0 // AnyValue.int_value
 	tagArray      = 5<<3 | 2 // AnyValue.array_value
 	tagElement    = 1<<3 | 2 // ArrayValue.values
@@ -116,6 +117,9 @@ func appendUse(b []byte, u *Use) []byte {
 	b = fieldsAttr.appendInt(b, int64(u.Fields))
 	b = bytesAttr.appendInt(b, u.Bytes)
 	b = cacheAttr.appendString(b, u.Cache, maxWord)
+	if u.Partial {
+		b = partialAttr.appendTrue(b)
+	}
 	if u.ErrorType == "" {
 		b = outcomeAttr.appendString(b, outcomeOK, maxWord)
 		return append(b, tagStatus, 0)

@@ -12,12 +12,19 @@
 // A use that [Recorder.Record] took reaches the collector at least once, in the
 // order of recording, or is counted and logged as lost; with [Options.Required], a use
 // that it did not take returns an error, and then the key must not be used.
+// A streamed body is recorded as it passes: the first use of a data key before its chunk
+// leaves, in a span of its own, and what adds to it at most once a second, in spans that
+// sealmesh.partial marks. Fields and bytes of all spans of one (trace, direction, data key,
+// operation) add up to the use; the outcome is that of the last. A reader that counts uses
+// counts the spans without the mark.
+//
 // Each of these can lose a recorded use, or send it twice:
 //
 //   - A process killed without [Recorder.Close] loses what is in memory only: the
 //     last second (OTEL_BSP_SCHEDULE_DELAY) and what is on its way, which a collector that
 //     stalls can make ten seconds (OTEL_EXPORTER_OTLP_TIMEOUT) until spans go to the
-//     spool as they come; never more than QueueBytes.
+//     spool as they come; never more than QueueBytes. Of a streamed body it can also lose
+//     what was added in the second before.
 //   - What the spool holds survives the death of the process, and, once a batch has
 //     left memory, of the machine: every round of writes ends in fsync. What an fsync
 //     that failed may have lost is still in memory, and goes into another file.
@@ -87,7 +94,8 @@ type Exchange struct {
 	Caller    string   // who called, as far as Envoy vouches for it; at most 512 bytes are recorded
 }
 
-// A Use is one (exchange, direction, data key, operation).
+// A Use is one (exchange, direction, data key, operation), or in a streamed body a
+// part of one.
 type Use struct {
 	Start, End int64    // Unix nanoseconds
 	Key        string   // configured key name; at most 128 bytes are recorded
@@ -99,6 +107,7 @@ type Use struct {
 	Bytes      int64  // plaintext bytes
 	Cache      string // "hit", "miss" or "stale"
 	ErrorType  string // a keycache.Reason, or "" on success
+	Partial    bool   // adds to a use that is recorded: Fields and Bytes of all its spans add up
 }
 
 // Stats counts spans since start.

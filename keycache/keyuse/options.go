@@ -27,7 +27,8 @@ type Options struct {
 	SpoolDir string
 	// SpoolBytes bounds the files of the spool, [DefaultSpoolBytes] when zero.
 	SpoolBytes int64
-	// QueueBytes bounds the spans in memory, [DefaultQueueBytes] when zero.
+	// QueueBytes bounds the spans in memory, [DefaultQueueBytes] when zero. Increments
+	// of streamed bodies that were let pass may take as much again.
 	QueueBytes int64
 	// Resource attributes: service.name, … Those in OTEL_RESOURCE_ATTRIBUTES and
 	// OTEL_SERVICE_NAME go before them.

@@ -41,7 +41,7 @@ const scratchBytes = 8 << 10
 // but a mutex that is held for a copy. reserved is what Reserve granted for them before,
 // and is given back in any case. With Options.Required it returns [ErrFull] when neither
 // queue nor spool has room; otherwise it counts the loss and returns nil. After Close it
-// returns [ErrClosed].
+// returns [ErrClosed], and counts as lost what was reserved: its key is used.
 func (r *Recorder) Record(x *Exchange, uses []Use, reserved Reservation) error {
 	buf := r.scratch.Get().(*[]byte)
 	b := appendSpans((*buf)[:0], x, uses)
@@ -51,7 +51,7 @@ func (r *Recorder) Record(x *Exchange, uses []Use, reserved Reservation) error {
 	}
 	r.scratch.Put(buf)
 	if err != nil {
-		return r.refuse(err, len(uses))
+		return r.refuse(err, len(uses), reserved)
 	}
 	r.recorded.Add(uint64(len(uses)))
 	if r.full.Load() && r.full.CompareAndSwap(true, false) {
@@ -61,11 +61,11 @@ func (r *Recorder) Record(x *Exchange, uses []Use, reserved Reservation) error {
 }
 
 // refuse counts uses that found no room, and logs the first of a run of them.
-func (r *Recorder) refuse(err error, n int) error {
+func (r *Recorder) refuse(err error, n int, reserved Reservation) error {
 	if !r.full.Swap(true) {
 		r.log.Error("key uses are not recorded", "error", err, "required", r.required)
 	}
-	if r.required {
+	if r.required && reserved == (Reservation{}) {
 		return err
 	}
 	r.dropped.Add(uint64(n))
@@ -80,8 +80,10 @@ func (r *Recorder) refuse(err error, n int) error {
 type Reservation struct{ bytes int64 }
 
 // Reserve grows have so that n more spans will surely be recorded, or returns
-// have and [ErrFull]. Each span takes 2 KiB of the queue until it is recorded. When
-// recording is not required it always grants, but promises nothing if there is no room.
+// have and [ErrFull]: while the queue is full, and when all reservations together
+// take more than Options.QueueBytes, at 2 KiB a span. They take nothing from those who record
+// at once. When recording is not required it always grants, but promises nothing if there
+// is no room.
 func (r *Recorder) Reserve(have Reservation, n int) (Reservation, error) {
 	size := int64(n) * maxSpan
 	if err := r.queue.reserve(size); err != nil {

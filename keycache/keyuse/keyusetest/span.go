@@ -12,7 +12,7 @@ type Span struct {
 	*tracepb.Span
 	Scope    string
 	Resource map[string]any
-	// Attrs holds strings, int64s and []string.
+	// Attrs holds strings, bools, int64s and []string.
 	Attrs map[string]any
 }
 
@@ -37,6 +37,8 @@ func attributes(pairs []*commonpb.KeyValue) map[string]any {
 		switch v := p.GetValue().GetValue().(type) {
 		case *commonpb.AnyValue_StringValue:
 			m[p.GetKey()] = v.StringValue
+		case *commonpb.AnyValue_BoolValue:
+			m[p.GetKey()] = v.BoolValue
 		case *commonpb.AnyValue_IntValue:
 			m[p.GetKey()] = v.IntValue
 		case *commonpb.AnyValue_ArrayValue:
