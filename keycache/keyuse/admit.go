@@ -64,7 +64,7 @@ func (q *queue) reserve(n int64) error {
 	switch {
 	case q.closed:
 		return ErrClosed
-	case q.bytes >= q.limit || q.reserved+n > q.limit:
+	case q.bytes+maxSpan > q.limit || q.reserved+n > q.limit:
 		signal(q.press)
 		return ErrFull
 	}
