@@ -5,6 +5,7 @@ package pkcs11
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,6 +37,39 @@ func TestWrongPINIsTriedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(t, d.uri("kek"), hsm.Misconfigured, "readable")
+}
+
+// A supervisor that starts sealmesh with a wrong PIN again and again must not lock
+// the token: one try is left for a person.
+func TestLastTryIsKept(t *testing.T) {
+	d := newShim(t, "plain", "tries 3")
+	d.kek("kek")
+	pin := filepath.Join(filepath.Dir(d.module), "pin")
+	for i := range 2 { // each restart is one try, as each other wrong PIN is
+		write(t, pin, fmt.Sprint("wrong-pin-", i))
+		refused(t, d.uri("kek"), hsm.Misconfigured, "CKR_PIN_INCORRECT", "pin-source")
+	}
+	before := d.calls("C_Login")
+	for _, text := range []string{"wrong-pin-3", userPIN} {
+		write(t, pin, text)
+		refused(t, d.uri("kek"), hsm.Misconfigured, "CKF_USER_PIN_FINAL_TRY", "by hand")
+	}
+	write(t, d.module+".wrong", "3")
+	refused(t, d.uri("kek"), hsm.Denied, "CKR_PIN_LOCKED")
+	if n := d.calls("C_Login") - before; n != 0 {
+		t.Errorf("the last try was spent: %d logins", n)
+	}
+	write(t, d.module+".wrong", "0") // as after a person's login
+	open(t, d.uri("kek"))
+}
+
+// Another slot's broken token is no trouble of the KEK's.
+func TestBrokenNeighbour(t *testing.T) {
+	d := newShim(t, "plain", "stranger 57005")
+	open := d.kek("kek")
+	open(t)
+	d.token = "no-such-token"
+	refused(t, d.uri("kek"), hsm.Unavailable, "CKR_DEVICE_ERROR")
 }
 
 func TestPINFromEnvironment(t *testing.T) {

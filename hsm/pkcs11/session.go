@@ -36,7 +36,7 @@ func (t *token) openSession(ctx context.Context) (*session, error) {
 // openLoggedIn opens a session without looking for the KEK. It is read-write:
 // CloudHSM has refused read-only ones (CKR_FUNCTION_FAILED before 5.5.0).
 func (t *token) openLoggedIn(ctx context.Context) (*session, error) {
-	slot, _, err := t.find(ctx)
+	slot, info, err := t.find(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (t *token) openLoggedIn(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.logIn(ctx, slot, s.handle); err != nil {
+	if err := t.logIn(ctx, slot, info.Flags, s.handle); err != nil {
 		t.closeSession(ctx, s)
 		return nil, err
 	}

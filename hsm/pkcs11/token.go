@@ -3,6 +3,7 @@
 package pkcs11
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"os"
@@ -36,7 +37,8 @@ func (t *token) fail(class hsm.Class, operation, hint string) error {
 }
 
 // find returns the one slot that holds the token. Slot numbers change whenever a
-// module is initialised, so they are never remembered.
+// module is initialised, so they are never remembered. What fails in one slot is
+// that slot's trouble while another holds the token.
 func (t *token) find(ctx context.Context) (slot uint, info p11.TokenInfo, err error) {
 	var slots []uint
 	err = t.call(ctx, "C_GetSlotList", func() (err error) {
@@ -46,7 +48,7 @@ func (t *token) find(ctx context.Context) (slot uint, info p11.TokenInfo, err er
 	if err != nil {
 		return 0, info, err
 	}
-	found := 0
+	found, failed := 0, error(nil)
 	for _, s := range slots {
 		if t.uri.hasSlot && s != t.uri.slot {
 			continue
@@ -57,10 +59,11 @@ func (t *token) find(ctx context.Context) (slot uint, info p11.TokenInfo, err er
 			return err
 		})
 		if returned(err, p11.CKR_TOKEN_NOT_PRESENT) || returned(err, p11.CKR_TOKEN_NOT_RECOGNIZED) {
-			continue // another slot's trouble
+			continue
 		}
 		if err != nil {
-			return 0, info, err
+			failed = cmp.Or(failed, err)
+			continue
 		}
 		if t.uri.matches(trim(i.Label), trim(i.SerialNumber), trim(i.ManufacturerID), trim(i.Model)) {
 			slot, info = s, i
@@ -69,7 +72,7 @@ func (t *token) find(ctx context.Context) (slot uint, info p11.TokenInfo, err er
 	}
 	switch found {
 	case 0:
-		return 0, info, t.absent()
+		return 0, info, cmp.Or(failed, t.absent())
 	case 1:
 		return slot, info, nil
 	default:
@@ -99,8 +102,16 @@ func (u *keyURI) matches(label, serial, manufacturer, model string) bool {
 func trim(s string) string { return strings.TrimRight(s, " \x00") }
 
 // logIn logs the process in, through session s, unless it is. A PIN that
-// the token has refused is not tried again: tokens lock after a few.
-func (t *token) logIn(ctx context.Context, slot uint, s p11.SessionHandle) error {
+// the token has refused is not tried again: tokens lock after a few. The last try
+// before a token locks is a person's, since a supervisor would spend it on the
+// same wrong PIN. flags are the token's.
+func (t *token) logIn(ctx context.Context, slot, flags uint, s p11.SessionHandle) error {
+	switch {
+	case flags&p11.CKF_USER_PIN_LOCKED != 0:
+		return deviceError("C_Login", t.keyID, ckRV(p11.CKR_PIN_LOCKED))
+	case flags&p11.CKF_USER_PIN_FINAL_TRY != 0:
+		return t.lastTry()
+	}
 	pin, err := t.uri.pin.read()
 	if err != nil {
 		return err
@@ -122,6 +133,19 @@ func (t *token) logIn(ctx context.Context, slot uint, s p11.SessionHandle) error
 		t.wrong[slot] = hash
 	}
 	return err
+}
+
+// lastTry says that only a person may log in now. A KEK that was open stays so for
+// what is cached: whoever spends the token's tries must not revoke it.
+func (t *token) lastTry() error {
+	e := &hsm.Error{
+		Class: hsm.Misconfigured, Provider: Kind, Operation: "C_Login", KeyID: t.keyID, Code: "CKF_USER_PIN_FINAL_TRY",
+		Hint: "one more wrong PIN locks the token: check the PIN that pin-source names, log in once by hand (pkcs11-tool --login), which gives the tries back, then start sealmesh",
+	}
+	if t.seen {
+		e.Class = hsm.Unavailable
+	}
+	return e
 }
 
 // read returns the PIN. It is read for every login, so that a rotated one

@@ -9,6 +9,8 @@
  *                     user:password, has no AES key wrap
  *   mode luna         ignores pIv and appends an IV of 16 bytes of its own
  *   sessions <n>      at most n sessions at a time
+ *   tries <n>         the user's PIN locks at n wrong ones, which <its own path>.wrong counts
+ *   stranger <n>      slot n comes first, and its token is broken
  *
  * and <its own path>.fault at every call; an empty or absent file is a healthy device:
  *
@@ -36,7 +38,7 @@
 static CK_FUNCTION_LIST list;
 static CK_FUNCTION_LIST_PTR real;
 static char self[4096], mode[32];
-static long limit, open_now;
+static long limit, open_now, tries, stranger;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static long fault_id = -1, calls_left;
@@ -142,6 +144,22 @@ static CK_RV shim_CloseAllSessions(CK_SLOT_ID slot) {
 	return rv;
 }
 
+/* How many wrong PINs came since the last right one. */
+static long wrong(void) {
+	long n = 0;
+	FILE *f = beside(".wrong", "r");
+	if (f != NULL) {
+		if (fscanf(f, "%ld", &n) != 1) n = 0;
+		fclose(f);
+	}
+	return n;
+}
+
+static void count_wrong(long n) {
+	FILE *f = beside(".wrong", "w");
+	if (f != NULL) fprintf(f, "%ld\n", n), fclose(f);
+}
+
 static CK_RV shim_Login(CK_SESSION_HANDLE s, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG len) {
 	ENTER("C_Login", s);
 	if (is_mode("cloudhsm")) {
@@ -149,7 +167,10 @@ static CK_RV shim_Login(CK_SESSION_HANDLE s, CK_USER_TYPE user, CK_UTF8CHAR_PTR 
 		if (colon == NULL || colon == pin) return CKR_ARGUMENTS_BAD;
 		len -= colon + 1 - pin, pin = colon + 1;
 	}
+	if (tries > 0 && wrong() >= tries) return CKR_PIN_LOCKED;
 	CK_RV rv = real->C_Login(s, user, pin, len);
+	if (tries > 0 && rv == CKR_PIN_INCORRECT) count_wrong(wrong() + 1);
+	if (tries > 0 && rv == CKR_OK) count_wrong(0);
 	pthread_mutex_lock(&lock);
 	if (rv == CKR_OK) since_login = 1;
 	pthread_mutex_unlock(&lock);
@@ -231,7 +252,26 @@ static CK_RV shim_GetAttributeValue(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_
 
 static CK_RV shim_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info) {
 	ENTER("C_GetTokenInfo", 0);
-	return real->C_GetTokenInfo(slot, info);
+	if (stranger > 0 && slot == (CK_SLOT_ID)stranger) return CKR_DEVICE_ERROR;
+	CK_RV rv = real->C_GetTokenInfo(slot, info);
+	if (rv != CKR_OK || tries == 0) return rv;
+	long n = wrong();
+	info->flags &= ~(CK_FLAGS)(CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED);
+	if (n > 0) info->flags |= CKF_USER_PIN_COUNT_LOW;
+	if (n == tries - 1) info->flags |= CKF_USER_PIN_FINAL_TRY;
+	if (n >= tries) info->flags |= CKF_USER_PIN_LOCKED;
+	return rv;
+}
+
+static CK_RV shim_GetSlotList(CK_BBOOL present, CK_SLOT_ID_PTR slots, CK_ULONG_PTR n) {
+	ENTER("C_GetSlotList", 0);
+	if (stranger == 0) return real->C_GetSlotList(present, slots, n);
+	CK_ULONG rest = slots != NULL && *n > 0 ? *n - 1 : 0;
+	if (slots != NULL && *n == 0) return CKR_BUFFER_TOO_SMALL;
+	CK_RV rv = real->C_GetSlotList(present, slots != NULL ? slots + 1 : NULL, &rest);
+	if (slots != NULL) slots[0] = (CK_SLOT_ID)stranger;
+	*n = rest + 1;
+	return rv;
 }
 
 static int configure(void) {
@@ -245,6 +285,8 @@ static int configure(void) {
 		if (strcmp(key, "real") == 0) snprintf(path, sizeof path, "%s", value);
 		else if (strcmp(key, "mode") == 0) snprintf(mode, sizeof mode, "%.31s", value);
 		else if (strcmp(key, "sessions") == 0) limit = atol(value);
+		else if (strcmp(key, "tries") == 0) tries = atol(value);
+		else if (strcmp(key, "stranger") == 0) stranger = atol(value);
 	}
 	fclose(f);
 	void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -262,7 +304,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out) {
 	OVERRIDE(Initialize), OVERRIDE(Finalize), OVERRIDE(OpenSession), OVERRIDE(CloseSession), OVERRIDE(CloseAllSessions);
 	OVERRIDE(Login), OVERRIDE(GetMechanismInfo), OVERRIDE(WrapKey), OVERRIDE(EncryptInit), OVERRIDE(Encrypt);
 	OVERRIDE(DecryptInit), OVERRIDE(Decrypt), OVERRIDE(GenerateRandom), OVERRIDE(FindObjectsInit);
-	OVERRIDE(GetAttributeValue), OVERRIDE(GetTokenInfo);
+	OVERRIDE(GetAttributeValue), OVERRIDE(GetTokenInfo), OVERRIDE(GetSlotList);
 	*out = &list;
 	return CKR_OK;
 }
