@@ -67,6 +67,9 @@ func configIn(ctx context.Context, s settings, region string, client aws.HTTPCli
 	if err != nil {
 		return aws.Config{}, noCredentials(ctx, s, err)
 	}
+	if err := checkProcess(s, cfg); err != nil {
+		return aws.Config{}, err
+	}
 	if cfg.Credentials != nil {
 		cfg.Credentials = markedCredentials{cfg.Credentials}
 	}

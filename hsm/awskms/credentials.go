@@ -2,8 +2,10 @@ package awskms
 
 import (
 	"context"
+	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/sealmesh/sealmesh/hsm"
 )
@@ -68,4 +70,34 @@ func (c markedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error
 		return aws.Credentials{}, credentialFault{err}
 	}
 	return found, nil
+}
+
+// checkProcess refuses to run a command for credentials that the environment chose:
+// a configuration file's default profile, or that of AWS_PROFILE, may name one. A
+// profile that the key's URI names may.
+func checkProcess(s settings, cfg aws.Config) error {
+	var env config.EnvConfig
+	var profile config.SharedConfig
+	for _, source := range cfg.ConfigSources {
+		switch source := source.(type) {
+		case config.EnvConfig:
+			env = source
+		case config.SharedConfig:
+			profile = source
+		}
+	}
+	if s.profile != "" || env.Credentials.HasKeys() || env.WebIdentityTokenFilePath != "" {
+		return nil // the default profile gives no credentials
+	}
+	for profile.Source != nil {
+		profile = *profile.Source
+	}
+	if profile.CredentialProcess == "" {
+		return nil
+	}
+	return &hsm.Error{
+		Class: hsm.Misconfigured, Provider: Kind, Operation: "LoadCredentials", KeyID: s.key.String(),
+		Err:  errors.New("the AWS profile has a command run for credentials (credential_process)"),
+		Hint: "name the profile in the key's URI by profile=, if that is wanted",
+	}
 }

@@ -111,3 +111,43 @@ func TestExternalKeyStore(t *testing.T) {
 		t.Errorf("allowed again: %v", err)
 	}
 }
+
+// TestCredentialProcess: a command that a configuration file names is run only where
+// the key's URI names the profile.
+func TestCredentialProcess(t *testing.T) {
+	isolate(t)
+	s := startFake(t)
+	arn := s.CreateKey(kmsfake.Key{})
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	dir := t.TempDir()
+	answer, ran := filepath.Join(dir, "answer"), filepath.Join(dir, "ran")
+	text := `{"Version":1,"AccessKeyId":"AKIDEXAMPLE","SecretAccessKey":"an example of a secret access key"}`
+	if err := os.WriteFile(answer, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	process := "credential_process = sh -c \"touch " + ran + "; cat " + answer + "\"\n"
+	file := filepath.Join(dir, "config")
+	if err := os.WriteFile(file, []byte("[default]\n"+process+"[profile role]\nrole_arn = arn:aws:iam::111122223333:role/r\nsource_profile = default\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CONFIG_FILE", file)
+	for _, profile := range []string{"", "default", "role"} {
+		t.Setenv("AWS_PROFILE", profile)
+		_, err := Open(t.Context(), uri(s, arn))
+		if err == nil || hsm.ClassOf(err) != hsm.Misconfigured || !strings.Contains(err.Error(), "credential_process") {
+			t.Errorf("AWS_PROFILE=%s: %v", profile, err)
+		}
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Fatal("the command was run")
+	}
+	mustOpen(t, uri(s, arn, "profile", "default"))
+	if _, err := os.Stat(ran); err != nil {
+		t.Error("the command was not run for a profile that the URI names")
+	}
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "an example of a secret access key")
+	t.Setenv("AWS_PROFILE", "")
+	mustOpen(t, uri(s, arn))
+}

@@ -31,7 +31,8 @@
 //
 // Credentials come from where every AWS tool finds them: environment, profile,
 // web identity (IRSA), Pod Identity, container or instance role, assumed roles
-// included. They are fetched at the start, so that missing ones are found then. Each of
+// included. A command (credential_process) is run only for a profile that profile=
+// names. They are fetched at the start, so that missing ones are found then. Each of
 // several Regions has its own, from its own STS: an outage there is one of the Region.
 //
 // # Permissions
