@@ -183,7 +183,7 @@ func (k *key) promote(d, old *dataKey) {
 	}
 }
 
-// maySeal reports whether d is within its hard bound and its age.
+// maySeal reports whether d is within its hard TTL and its age.
 func (d *dataKey) maySeal(now time.Duration) bool {
 	return d.usable(now) && now < d.retireAt
 }

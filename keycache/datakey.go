@@ -31,8 +31,8 @@ type dataKey struct {
 	ciphers [suiteSlots]atomic.Pointer[cipher]
 
 	// Lifecycle, see life.go. Moments are durations since the cache was made.
-	freshUntil atomic.Int64 // the soft bound; 0 when dead
-	deadAt     atomic.Int64 // the hard bound; 0 when dead
+	freshUntil atomic.Int64 // the soft TTL; 0 when dead
+	deadAt     atomic.Int64 // the hard TTL; 0 when dead
 	lastUse    atomic.Int64
 	standing   atomicStanding // what the KMS has said since it vouched: whether d serves past soft
 
@@ -130,10 +130,10 @@ func (c *cipher) due(now, soft time.Duration) bool {
 // cipher returns the cipher of a suite, nil when there is none.
 func (d *dataKey) cipher(id suite.ID) *cipher { return d.ciphers[id].Load() }
 
-// fresh reports whether d is within its soft bound.
+// fresh reports whether d is within its soft TTL.
 func (d *dataKey) fresh(now time.Duration) bool { return int64(now) < d.freshUntil.Load() }
 
-// usable reports whether d is within its hard bound.
+// usable reports whether d is within its hard TTL.
 func (d *dataKey) usable(now time.Duration) bool { return int64(now) < d.deadAt.Load() }
 
 // serves reports whether d may be used now without asking anybody.

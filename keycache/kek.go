@@ -127,7 +127,7 @@ func (kk *kek) enter(op operation, now, patience time.Duration) error {
 
 // mayPass says that a cached key is verified even while the KEK is remembered as
 // denied: only an answer of its own evicts it, and to ask costs one call per
-// soft bound, storm or not.
+// soft TTL, storm or not.
 func mayPass(op operation, shut error) bool {
 	return op == verifying && hsm.ClassOf(shut) == hsm.Denied
 }

@@ -4,7 +4,7 @@
 // A [Cache] asks a KMS as seldom as it can and as often as it must. A data key is
 // unwrapped once, whoever waits for it, and again in the background before its soft
 // bound, so that a revocation takes effect within that bound and no use waits; if the KMS
-// does not answer, the key serves on until its hard bound. Only what a KEK of the
+// does not answer, the key serves on until its hard TTL. Only what a KEK of the
 // configuration unwraps, and whose commitment matches, is ever used.
 package keycache
 

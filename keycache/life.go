@@ -16,7 +16,7 @@ import (
 //	    │                             │ unclear: tried again with back-off, serves to soft
 //	    │                             └ denied, or any other answer: evicted at once
 //	    ├─(not used for hard)──> evicted
-//	    └─(hard bound)──> evicted
+//	    └─(hard TTL)──> evicted
 //
 // Past soft a data key is stale: the KMS was asked in time, and has not answered. It
 // serves until the KMS does, so a KMS that is slow or unavailable keeps nobody waiting.
@@ -117,7 +117,7 @@ func (k *key) refresh(d *dataKey, parent trace.SpanContext) *flight {
 	return k.ask(d, parent, func() bool { return false })
 }
 
-// freshen is refresh for a d past its soft bound. Between the look that found it
+// freshen is refresh for a d past its soft TTL. Between the look that found it
 // so and here, another flight may have landed: it is not asked for twice.
 func (k *key) freshen(d *dataKey, parent trace.SpanContext) *flight {
 	return k.ask(d, parent, func() bool { return d.fresh(k.cache.now()) })
@@ -191,7 +191,7 @@ func (k *key) supersede(ctx context.Context, d *dataKey, parent trace.SpanContex
 	return errEvicted
 }
 
-// attempt notes that the KMS is about to be asked. In time, before the soft bound, d
+// attempt notes that the KMS is about to be asked. In time, before the soft TTL, d
 // serves until there is an answer; past it, as long as there was none before.
 func (d *dataKey) attempt(now time.Duration) {
 	d.mu.Lock()

@@ -34,15 +34,15 @@ const (
 	prefixAge = 24 * time.Hour
 	// idleBurst and idleRate bound the calls that verify data keys which nobody used since
 	// the last one: so many at once, and so many a second of one process. At the default
-	// soft bound that keeps about 260 idle data keys ready; a fleet of 10,000 with as many
+	// soft TTL that keeps about 260 idle data keys ready; a fleet of 10,000 with as many
 	// each stays within 10,000 calls a second, the lowest quota that AWS grants.
 	idleBurst = 256
 	idleRate  = 1
 	// staleWait is how long the first use of a dormant data key, one that went without,
-	// waits for its KMS past the soft bound. One that takes longer counts as unavailable,
+	// waits for its KMS past the soft TTL. One that takes longer counts as unavailable,
 	// and the key serves as stale until the answer comes.
 	staleWait = time.Second
-	// slowFor is how long no further use waits then; at most a soft bound, which so holds for
+	// slowFor is how long no further use waits then; at most a soft TTL, which so holds for
 	// a revocation too.
 	slowFor = 30 * time.Second
 	// landing is longer than a flight takes to end once it has its answer.

@@ -29,6 +29,7 @@ type proof struct {
 type denial struct {
 	err   error
 	proof proof
+	asked time.Duration // when
 	until time.Duration // it is not asked again before
 }
 
@@ -39,16 +40,24 @@ const never = math.MinInt64 / 2
 func (kk *kek) vouch(p proof, asked time.Duration) {
 	kk.proof.Store(&p)
 	kk.vouched.Store(int64(asked))
-	kk.denied.Store(nil)
+	kk.permit(asked)
+}
+
+// permit ends a denial, unless kk was asked before it: an answer that took long knows
+// nothing of a revocation since.
+func (kk *kek) permit(asked time.Duration) {
+	if d := kk.denied.Load(); d != nil && asked >= d.asked {
+		kk.denied.CompareAndSwap(d, nil)
+	}
 }
 
 // deny notes how verifying kk failed. What is corrupt, a KEK that was revoked would not have read.
-func (kk *kek) deny(p proof, err error, now time.Duration) {
+func (kk *kek) deny(p proof, err error, asked, now time.Duration) {
 	switch hsm.ClassOf(err) {
 	case hsm.Denied:
-		kk.denied.Store(&denial{err, p, now + deniedFor})
+		kk.denied.Store(&denial{err, p, asked, now + deniedFor})
 	case hsm.Corrupt:
-		kk.denied.Store(nil)
+		kk.permit(asked)
 	}
 }
 
@@ -127,6 +136,9 @@ func (k *key) confirmOne(ctx context.Context, kk *kek, p proof, parent trace.Spa
 // vouchedLately reports whether kk has vouched so lately that it will be asked again before
 // that is a soft TTL ago: some data key of k is verified by then.
 func (kk *kek) vouchedLately(k *key) bool {
+	if kk.denied.Load() != nil {
+		return false
+	}
 	soft := k.bounds.Soft
 	return k.cache.now()-time.Duration(kk.vouched.Load()) < soft-verifyAt(soft, k.cache.timeout, 1)
 }

@@ -42,7 +42,7 @@ type DataKeyStatus struct {
 	Age         time.Duration
 	Uses, Bytes uint64 // claimed so far
 	Wraps       int    // KEKs that can unwrap it
-	Verified    bool   // within its soft bound; else it is served as stale, or waits for its next use
+	Verified    bool   // within its soft TTL; else it is served as stale, or waits for its next use
 }
 
 // Keys returns the state of every key, in order of name.

@@ -195,3 +195,30 @@ func TestUnclearKEKIsPassedOver(t *testing.T) {
 		r.end()
 	})
 }
+
+// A process that may not unwrap seals to soft under what it has, and on once the KMS makes
+// data keys again.
+func TestUnclearWhereNothingUnwraps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		cfg := keyOf(m)
+		cfg.Use = hsm.SealOnly
+		r := newRig(t, cfg, Options{})
+		first := headerOf(t, r.mustSeal("v")).KeyID
+		began := time.Now()
+		m.answer(0, hsm.Unclear)
+		for time.Since(began) < DefaultSoft-time.Second {
+			if id := headerOf(t, r.mustSeal("v")).KeyID; id != first {
+				t.Fatal("another data key")
+			}
+			time.Sleep(time.Second)
+		}
+		time.Sleep(2 * time.Second)
+		_, err := r.seal("v")
+		r.wantReason(err, KeyUnclear)
+		m.answer(0, 0)
+		time.Sleep(2 * unclearBackoff.max)
+		r.mustSeal("v")
+		r.end()
+	})
+}

@@ -94,7 +94,7 @@ func (k *key) unwrapBy(ctx context.Context, c candidate, commitment [32]byte, op
 	})
 	if err != nil {
 		if op == verifying {
-			c.kek.deny(proof{c.wrapped, commitment}, err, k.cache.now())
+			c.kek.deny(proof{c.wrapped, commitment}, err, asked, k.cache.now())
 		}
 		return nil, err
 	}
