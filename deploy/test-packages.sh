@@ -5,6 +5,7 @@ set -eu
 
 missing=""
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || missing="$missing pgbouncer"
 
 [ -n "$missing" ] || exit 0
 export DEBIAN_FRONTEND=noninteractive

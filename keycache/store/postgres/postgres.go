@@ -7,7 +7,8 @@
 // SELECT and UPDATE (record).
 //
 // A claim is one statement, and commits durably whatever the database's own
-// synchronous_commit says. Point it at the primary: a replica that lags would
+// synchronous_commit says: the statement sets it for itself, which a pooler such as
+// PgBouncer passes on, unlike a start-up parameter. Point it at the primary: a replica that lags would
 // deny records that are there. With asynchronous replication, a failover can lose the newest
 // records, and the values sealed under them with them: set synchronous_standby_names.
 package postgres
@@ -40,11 +41,14 @@ const Schema = `CREATE TABLE sealmesh_data_keys (
 `
 
 const (
-	claim = `INSERT INTO sealmesh_data_keys (id, slot, record) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
+	// durable is true, and has the transaction of its statement wait until it is on disk.
+	durable = `set_config('synchronous_commit', 'on', true) = 'on'`
+
+	claim = `INSERT INTO sealmesh_data_keys (id, slot, record) SELECT $1::bytea, $2::bytea, $3::bytea WHERE ` + durable + ` ON CONFLICT DO NOTHING`
 	find  = `SELECT id, record FROM sealmesh_data_keys WHERE slot = $1`
 	get   = `SELECT id, record FROM sealmesh_data_keys WHERE id = $1`
 	// swap matches its row as of when it comes to it, other transactions' changes included.
-	swap = `UPDATE sealmesh_data_keys SET record = $3 WHERE id = $1 AND record = $2`
+	swap = `UPDATE sealmesh_data_keys SET record = $3 WHERE id = $1 AND record = $2 AND ` + durable
 	scan = `SELECT id, record FROM sealmesh_data_keys WHERE id > $1 ORDER BY id LIMIT $2`
 )
 
@@ -72,8 +76,11 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	cfg.MaxConns = maxConnections
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
 	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements: poolers do not keep them
-	cfg.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
 	cfg.ConnConfig.RuntimeParams["application_name"] = "sealmesh"
+	cfg.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+		renew(c, url)
+		return nil
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, classify("open", err)
@@ -154,30 +161,4 @@ func (d *DB) observe(ctx context.Context, verb string, ask func() error) error {
 func (d *DB) Close() error {
 	d.pool.Close()
 	return nil
-}
-
-// classify says what a failure is to a caller. The server's message is left out: it may show what it was asked.
-func classify(operation string, err error) error {
-	if err == nil {
-		return nil
-	}
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	switch {
-	case !ok:
-	case mended(e.Code):
-		err = fmt.Errorf("%w: SQLSTATE %s: make the table with Schema, and grant SELECT and INSERT on it (to re-wrap, UPDATE too)", store.ErrMisconfigured, e.Code)
-	default:
-		err = fmt.Errorf("SQLSTATE %s", e.Code)
-	}
-	return fmt.Errorf("postgres store: %s: %w", operation, err)
-}
-
-// mended reports whether only an operator can mend what a server answers so.
-func mended(code string) bool {
-	switch code {
-	case "42P01", "42703", "42501", "28000", "28P01", "3D000", "25006": // no table, column, permission, login, database; a standby
-		return true
-	default:
-		return false
-	}
 }

@@ -30,20 +30,41 @@ func open(t *testing.T, url string) *postgres.DB {
 func TestStore(t *testing.T) {
 	s := postgrestest.Start(t)
 	storetest.Run(t, storetest.Rig{
-		Open: func(t *testing.T) store.Store { return open(t, s.URL("rewrapper")) },
-		Damage: func(t *testing.T, id envelope.KeyID, _ store.Slot, b []byte) {
-			if b == nil {
-				s.Exec(t, "UPDATE sealmesh_data_keys SET record = substr(record, 1, length(record) - 1) WHERE id = $1", id[:])
-				return
-			}
-			s.Exec(t, "UPDATE sealmesh_data_keys SET record = $2 WHERE id = $1", id[:], b)
-		},
+		Open:   func(t *testing.T) store.Store { return open(t, s.URL("rewrapper")) },
+		Damage: damager(s),
 	})
+	t.Run("Pooled", func(t *testing.T) { pooled(t, s) })
 	t.Run("CannotReplace", func(t *testing.T) { cannotReplace(t, s) })
 	t.Run("Pages", func(t *testing.T) { pages(t, s) })
 	t.Run("Refused", func(t *testing.T) { refused(t, s) })
 	t.Run("Killed", func(t *testing.T) { killed(t, s) })
 	t.Run("Away", func(t *testing.T) { away(t, s) })
+}
+
+// damager changes a record behind the store's back.
+func damager(s *postgrestest.Server) func(*testing.T, envelope.KeyID, store.Slot, []byte) {
+	return func(t *testing.T, id envelope.KeyID, _ store.Slot, b []byte) {
+		if b == nil {
+			s.Exec(t, "UPDATE sealmesh_data_keys SET record = substr(record, 1, length(record) - 1) WHERE id = $1", id[:])
+			return
+		}
+		s.Exec(t, "UPDATE sealmesh_data_keys SET record = $2 WHERE id = $1", id[:], b)
+	}
+}
+
+// pooled: a pooler in transaction mode, which takes no start-up parameters and
+// prepares no statements, serves every operation.
+func pooled(t *testing.T, s *postgrestest.Server) {
+	url := s.Pooler(t, "rewrapper")
+	storetest.Run(t, storetest.Rig{
+		Open:   func(t *testing.T) store.Store { return open(t, url) },
+		Damage: damager(s),
+	})
+	d := open(t, strings.Replace(url, "/postgres?", "/elsewhere?", 1))
+	defer d.Close()
+	if _, err := d.Get(t.Context(), envelope.KeyID{}); err == nil || !strings.Contains(err.Error(), "elsewhere") {
+		t.Errorf("the pooler's own words are not in the error: %v", err)
+	}
 }
 
 // refused: what only an operator can mend says so, and shows no password.
