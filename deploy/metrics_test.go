@@ -171,7 +171,7 @@ func TestAlerts(t *testing.T) {
 		"refused_total", "plaintext_passed_total", "audit_spans_dropped_total", "audit_collector_down", "audit_pending_bytes",
 		"audit_spool_failing", "audit_damaged_bytes",
 		"kms_requests_total", "data_key_cache_stale_total", "data_key_degraded_total", "config_last_reload_successful",
-		"data_key_cache_misses_total", "keks_not_as_required", "keks_away", "store_inlined_total",
+		"data_key_cache_misses_total", "keks_not_as_required", "keks_away", "store_inlined_total", "store_unavailable",
 	} {
 		if !slices.Contains(watched, "sealmesh_"+name) {
 			t.Errorf("no alert watches sealmesh_%s", name)

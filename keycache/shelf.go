@@ -42,8 +42,9 @@ type shelf struct {
 	records *lru2.Cache[envelope.KeyID, envelope.Record] // proven ones: an outage of the store does not reach them
 	last    atomic.Pointer[dataKey]                      // that came from a slot; only the making of data keys looks at it
 
-	calls   [storeOperations]callStats
-	inlined atomic.Uint64 // data keys that went inline for want of the store
+	answered atomic.Pointer[LastCall] // how the last call ended
+	calls    [storeOperations]callStats
+	inlined  atomic.Uint64 // data keys that went inline for want of the store
 }
 
 // A storeOperation is what a store is asked to do.
@@ -96,10 +97,17 @@ func (h *shelf) call(caller context.Context, op storeOperation, ask func(context
 	now := h.cache.now()
 	if caller.Err() == nil {
 		h.gate.leave(began, now, outage(err), rand.Float64())
+		h.answered.Store(&LastCall{Operation: storeOperationNames[op], At: time.Now(), Err: storeError(storeOperationNames[op], outage(err))})
 	}
 	err = storeError(storeOperationNames[op], err)
 	h.calls[op].add(now-began, err)
 	return r, err
+}
+
+// failing reports whether the store's last call got no answer, or a refusal.
+func (h *shelf) failing() bool {
+	last := h.answered.Load()
+	return last != nil && last.Err != nil
 }
 
 // outage returns err unless it is an answer of a store that is there.
@@ -172,7 +180,7 @@ func (h *shelf) verify(ctx context.Context) error {
 }
 
 func (h *shelf) snapshot() *StoreStats {
-	s := &StoreStats{Inlined: h.inlined.Load()}
+	s := &StoreStats{Inlined: h.inlined.Load(), Failing: h.failing()}
 	for op := range putting { // what comes after, only who rewraps asks for
 		s.Calls = append(s.Calls, StoreCallsStats{
 			Operation: storeOperationNames[op],

@@ -125,6 +125,7 @@ type KeyStats struct {
 
 // StoreStats are of the store of one key.
 type StoreStats struct {
+	Failing bool              // its last call got no answer, or a refusal
 	Inlined uint64            // data keys that went inline because the store was away, or lied
 	Calls   []StoreCallsStats // of claim, find and get
 }

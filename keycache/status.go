@@ -14,6 +14,7 @@ type KeyStatus struct {
 	Suites     []string       // that tags use
 	KEKs       []KEKStatus    // in order of preference, then former targets of aliases, then those that could not be opened
 	Quorum     int            // wraps that a new data key needs
+	Store      *LastCall      // how the last call of the key's store ended; nil without one, and before the first call
 	DataKey    *DataKeyStatus // the one that seals; nil when none has been needed yet
 	Entries    int            // unwrapped data keys held
 	Soft, Hard time.Duration
@@ -81,6 +82,9 @@ func (k *key) status() KeyStatus {
 	}
 	for _, a := range k.away {
 		s.KEKs = append(s.KEKs, KEKStatus{URI: a.URI, Last: &LastCall{Operation: "open", At: a.At, Err: a.Err}, Shut: true})
+	}
+	if k.shelf != nil {
+		s.Store = k.shelf.answered.Load()
 	}
 	if d := k.current.Load(); d != nil {
 		s.DataKey = &DataKeyStatus{

@@ -91,6 +91,9 @@ func (a *admin) readyz(w http.ResponseWriter, r *http.Request) {
 		if k.Away > 0 {
 			fmt.Fprintf(w, "key %s: %s away\n", k.Key, count(k.Away, "KEK"))
 		}
+		if k.Store != nil && k.Store.Failing {
+			fmt.Fprintf(w, "key %s: its store is unavailable, or refuses: /keys says why\n", k.Key)
+		}
 		if k.Doubted > 0 {
 			fmt.Fprintf(w, "key %s: the KMS's last answer was unclear for %s, which stop at cache.soft\n", k.Key, count(k.Doubted, "data key"))
 		}

@@ -20,6 +20,7 @@ type keyView struct {
 	Entries int          `json:"entries"`
 	DataKey *dataKeyView `json:"data_key,omitempty"`
 	KEKs    []kekView    `json:"keks"`
+	Store   *callView    `json:"store,omitempty"`
 	// Revoking says what becomes of a key of several KEKs when one of them is revoked.
 	Revoking string `json:"revoking,omitempty"`
 }
@@ -34,13 +35,18 @@ type dataKeyView struct {
 	Verified bool   `json:"verified"`
 }
 
+// callView is how the last call of a KEK or a store ended.
+type callView struct {
+	Operation string `json:"last_operation,omitempty"` // open for a KEK that could not be
+	At        string `json:"last_at,omitempty"`
+	Result    string `json:"last_result,omitempty"` // ok, or the class of the error
+	Error     string `json:"last_error,omitempty"`
+}
+
 type kekView struct {
-	URI         string `json:"uri"`
-	Identity    string `json:"identity"`
-	Operation   string `json:"last_operation,omitempty"` // open for a KEK that could not be
-	At          string `json:"last_at,omitempty"`
-	Result      string `json:"last_result,omitempty"` // ok, or the class of the error
-	Error       string `json:"last_error,omitempty"`
+	URI      string `json:"uri"`
+	Identity string `json:"identity"`
+	callView
 	Shut        bool   `json:"shut,omitempty"` // not asked for a moment, because of how the last call ended
 	Vouched     string `json:"last_vouched_at,omitempty"`
 	Former      bool   `json:"former_target,omitempty"` // an alias stood for it before: it unwraps alone
@@ -65,24 +71,33 @@ func viewOf(k keycache.KeyStatus, differing map[string]error) keyView {
 	if len(k.KEKs) > 1 {
 		v.Revoking = fmt.Sprintf("a KEK that is disabled, deleted or denied stops the key within %v, whatever the others say: take it out of the policy first. One that does not answer, or not clearly, is passed over", k.Soft)
 	}
+	if k.Store != nil {
+		v.Store = new(viewOfCall(k.Store))
+	}
 	if d := k.DataKey; d != nil {
 		v.DataKey = &dataKeyView{d.ID, d.Age.Round(time.Second).String(), d.Wraps, d.Uses, d.Bytes, d.Verified}
 	}
 	for _, kek := range k.KEKs {
-		one := kekView{URI: kek.URI, Identity: kek.Identity, Shut: kek.Shut, Denied: kek.Denied, Former: kek.Former}
+		one := kekView{URI: kek.URI, Identity: kek.Identity, callView: viewOfCall(kek.Last), Shut: kek.Shut, Denied: kek.Denied, Former: kek.Former}
 		if !kek.Vouched.IsZero() {
 			one.Vouched = kek.Vouched.UTC().Format(time.RFC3339)
-		}
-		if last := kek.Last; last != nil {
-			one.Operation, one.At, one.Result = last.Operation, last.At.UTC().Format(time.RFC3339), "ok"
-			if last.Err != nil {
-				one.Result, one.Error = hsm.ClassOf(last.Err).String(), last.Err.Error()
-			}
 		}
 		if err := differing[kek.URI]; err != nil {
 			one.NotRequired = err.Error()
 		}
 		v.KEKs = append(v.KEKs, one)
+	}
+	return v
+}
+
+// viewOfCall is empty before the first call.
+func viewOfCall(last *keycache.LastCall) callView {
+	if last == nil {
+		return callView{}
+	}
+	v := callView{Operation: last.Operation, At: last.At.UTC().Format(time.RFC3339), Result: "ok"}
+	if last.Err != nil {
+		v.Result, v.Error = hsm.ClassOf(last.Err).String(), last.Err.Error()
 	}
 	return v
 }

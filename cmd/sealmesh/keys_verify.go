@@ -25,7 +25,8 @@ func newKeysVerify() *cobra.Command {
 		Short: "Prove every key of a policy, and say what its KEKs are",
 		Long: `Prove every key of a policy: make a data key, wrap and unwrap it with every KEK,
 seal and open a value. Then say what each KEK is, and where that is not what
-the policy requires. Of an alias, the keys that former= names are listed too.
+the policy requires. Of an alias, the keys that former= names are listed too. A
+store that does not answer is a failure here, though sealmesh would start.
 
 Exit codes: 0 all proven and as required, 3 policy invalid, 4 a KMS or HSM is
 unreachable or refuses, 5 all proven, but not all as required.`,
@@ -64,13 +65,25 @@ func verifyKeys(ctx context.Context, config, output string, w, errOut io.Writer)
 	if err := printKeys(ctx, opened, status, differing, output, w); err != nil {
 		return err
 	}
-	if err := errors.Join(failed, away.err()); err != nil {
+	if err := errors.Join(failed, away.err(), storeFailures(status)); err != nil {
 		return err
 	}
 	if n := differing.count(); n > 0 {
 		return fmt.Errorf("%w: %s not as the policy requires", errFindings, count(n, "KEK"))
 	}
 	return nil
+}
+
+// storeFailures joins what the keys' stores answered last, where that was no answer
+// or a refusal.
+func storeFailures(status []keycache.KeyStatus) error {
+	var errs []error
+	for _, k := range status {
+		if k.Store != nil && k.Store.Err != nil {
+			errs = append(errs, fmt.Errorf("key %s: %w", k.Name, k.Store.Err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // proveKeys proves the keys that have KEKs enough, by what seals and opens with them.

@@ -33,7 +33,7 @@ type collector struct {
 	kmsRequests, kmsSeconds                                     metric
 	hits, stale, misses, evictions, rotations, degraded         metric
 	entries, doubted                                            metric
-	storeRequests, storeInlined                                 metric
+	storeRequests, storeInlined, storeDown                      metric
 	audited, auditLost, auditBytes, auditDown                   metric
 	spoolDown, damaged                                          metric
 	reloadOK, reloadTime, build, differing, away                metric
@@ -62,6 +62,7 @@ func newCollector(a *admin) *collector {
 		entries:       gauge("data_key_cache_entries", "Unwrapped data keys held.", "key"),
 		storeRequests: counter("store_requests_total", "Calls of a store of wrapped data keys; a record that is not there counts as corrupt.", "key", "operation", "result"),
 		storeInlined:  counter("store_inlined_total", "Data keys that went inline because the store was away.", "key"),
+		storeDown:     gauge("store_unavailable", "1 when the last call of a key's store got no answer, or a refusal.", "key"),
 		audited:       counter("audit_spans_total", "Key-use spans, by how far they came.", "state"),
 		auditLost:     counter("audit_spans_dropped_total", "Key-use spans lost."),
 		auditBytes:    gauge("audit_pending_bytes", "Key-use spans waiting for a collector.", "where"),
@@ -136,6 +137,7 @@ func (c *collector) key(put putter, k keycache.KeyStats) {
 		return
 	}
 	put(c.storeInlined, float64(k.Store.Inlined), k.Key)
+	put(c.storeDown, oneIf(k.Store.Failing), k.Key)
 	for _, call := range k.Store.Calls {
 		for result, n := range call.Results {
 			put(c.storeRequests, float64(n), k.Key, call.Operation, result)

@@ -62,6 +62,7 @@ func (r *reloader) build(ctx context.Context, p *policy.Policy, renew ...string)
 	for _, name := range fresh {
 		r.reportAway(k.ring.Key(name))
 	}
+	r.reportStores(k.cache)
 	r.differing.Store(new(r.differences().without(fresh)))
 	r.keys = k
 	r.lastGood.Store(time.Now().Unix())

@@ -50,6 +50,16 @@ func storeFailure(err error) error {
 	return &hsm.Error{Class: class, Provider: "store", Operation: "open", Err: err}
 }
 
+// reportStores logs each key whose store answered its last call with a failure:
+// until the store answers, new data keys go inline, or sealing stops.
+func (r *reloader) reportStores(c *keycache.Cache) {
+	for _, k := range c.Keys() {
+		if k.Store != nil && k.Store.Err != nil {
+			r.log.Error("the store of a key is unavailable", "key", k.Name, "error", k.Store.Err.Error())
+		}
+	}
+}
+
 // Close closes them all. The cache must have been closed.
 func (s *stores) Close() error {
 	var errs []error
