@@ -3,13 +3,13 @@ package azurekv
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"slices"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azkeys"
+
 	"github.com/sealmesh/sealmesh/hsm"
-	"github.com/sealmesh/sealmesh/hsm/rest"
 )
 
 // Kind is the provider's kind, as URIs and records name it.
@@ -28,19 +28,32 @@ func Open(ctx context.Context, uri string) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{endpoint: s.endpoint, path: "keys/" + s.name, keyID: s.host + "/keys/" + s.name, timeout: s.timeout, http: rest.Client(nil)}
-	if c.credential, err = s.credential(); err != nil {
-		return nil, misconfigured("LoadCredentials", c.keyID, err, hintCredentials)
-	}
-	p := &Provider{client: c}
-	k, err := p.current(ctx)
-	if err == nil {
-		err = p.usable(k)
-	}
+	c, err := newClient(s)
 	if err != nil {
 		return nil, err
 	}
+	p := &Provider{client: c}
+	if err := p.start(ctx); err != nil {
+		return nil, err
+	}
 	return p, nil
+}
+
+// start turns what a running process lives with into what an operator has to put
+// right: an identity that gets no token, and a key that was never there.
+func (p *Provider) start(ctx context.Context) error {
+	k, err := p.current(ctx)
+	if err == nil {
+		return p.usable(k)
+	}
+	e, ok := errors.AsType[*hsm.Error](err)
+	switch {
+	case ok && e.Operation == "GetToken" && (e.Class == hsm.Unclear || errors.Is(e.Err, errNoToken)):
+		e.Class = hsm.Misconfigured
+	case ok && e.Code == "KeyNotFound":
+		e.Class, e.Hint = hsm.Misconfigured, hintName
+	}
+	return err
 }
 
 // Identity returns host/keys/name.
@@ -76,22 +89,13 @@ func (p *Provider) wrap(ctx context.Context, key []byte, ec hsm.EncryptionContex
 		err = p.usable(k)
 	}
 	if err != nil {
-		return nil, gone(err)
+		return nil, err
 	}
 	wrapped, err := k.wrap(key, ec)
 	if err != nil {
 		return nil, p.client.fail(hsm.Unsupported, "WrapKey", err, "")
 	}
 	return wrapped, nil
-}
-
-// gone makes a key that was there when it was opened, and is not any more, one
-// that was taken away.
-func gone(err error) error {
-	if e, ok := errors.AsType[*hsm.Error](err); ok && e.Code == "KeyNotFound" {
-		e.Class, e.Hint = hsm.Denied, hintDeleted
-	}
-	return err
 }
 
 // UnwrapDataKey has Key Vault unwrap wrapped under the version that it names, of
@@ -101,22 +105,17 @@ func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Enc
 	if !ok {
 		return nil, p.client.fail(hsm.Corrupt, "UnwrapKey", errors.New("wrapped data key has the wrong form"), hsm.HintCorrupt)
 	}
-	var out struct {
-		Value string `json:"value"` // base64url
+	asked := azkeys.KeyOperationParameters{Algorithm: new(azkeys.EncryptionAlgorithmRSAOAEP256), Value: ciphertext}
+	out, failed := ask(ctx, p.client, "UnwrapKey", func(ctx context.Context) (azkeys.UnwrapKeyResponse, error) {
+		return p.client.keys.UnwrapKey(ctx, p.client.name, hex.EncodeToString(version[:]), asked, nil)
+	})
+	if failed != nil {
+		return nil, p.explain(ctx, failed, version)
 	}
-	var plaintext []byte
-	check := func() error {
-		var err error
-		if plaintext, err = base64.RawURLEncoding.DecodeString(out.Value); err == nil && rsaLabel.Bound(plaintext, ec) {
-			return nil
-		}
+	plaintext := out.Result
+	if !rsaLabel.Bound(plaintext, ec) {
 		clear(plaintext)
-		return p.client.fail(hsm.Corrupt, "UnwrapKey", errors.New("wrapped under another key context"), hsm.HintCorrupt)
-	}
-	body := []byte(`{"alg":"RSA-OAEP-256","value":"` + base64.RawURLEncoding.EncodeToString(ciphertext) + `"}`)
-	err := p.client.do(ctx, request{operation: "UnwrapKey", path: "/" + hex.EncodeToString(version[:]) + "/unwrapkey", body: body, check: check}, &out)
-	if err != nil {
-		return nil, p.explain(ctx, err, version)
+		return nil, p.client.fail(hsm.Corrupt, "UnwrapKey", errors.New("wrapped under another key context"), hsm.HintCorrupt)
 	}
 	clear(plaintext[hsm.DataKeySize:])
 	return hsm.NewSecret(plaintext[:hsm.DataKeySize:hsm.DataKeySize]), nil
@@ -124,19 +123,24 @@ func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Enc
 
 // explain asks for the key where an answer about one of its versions leaves two
 // meanings: a version that is not there is a forgery while the key is, and one
-// that is disabled is the end of the KEK only if it is the current one. Where the
-// key may not be read, the answer stands.
-func (p *Provider) explain(ctx context.Context, err error, version [versionSize]byte) error {
-	e, ok := errors.AsType[*hsm.Error](err)
-	if !ok || e.Code != "KeyNotFound" && e.Code != "KeyDisabled" {
-		return err
+// that is disabled is the end of the KEK only if it is the current one. Where
+// nobody says what the key is, the answer is unclear.
+func (p *Provider) explain(ctx context.Context, e *hsm.Error, version [versionSize]byte) error {
+	if e.Code != "KeyNotFound" && e.Code != "KeyDisabled" {
+		return e
 	}
-	k, failed := p.current(ctx)
-	other, _ := errors.AsType[*hsm.Error](failed)
+	k, err := p.current(ctx)
+	other, _ := errors.AsType[*hsm.Error](err)
 	switch {
 	case other != nil && other.Code == "KeyNotFound":
 		e.Class, e.Hint = hsm.Denied, hintDeleted
-	case failed == nil && e.Code == "KeyDisabled" && k.version != version && k.Attributes.Enabled:
+	case other != nil:
+		e.Class, e.Hint = hsm.Unclear, "allow keys/get, so that the key's current version can be told from others"
+	case e.Code == "KeyNotFound":
+		e.Class, e.Hint = hsm.Corrupt, hsm.HintCorrupt
+	case k.enabled && k.version == version:
+		e.Class, e.Err = hsm.Unclear, errors.New("the version is disabled by one answer and enabled by the next")
+	case k.enabled:
 		e.Class, e.Err = hsm.Misconfigured, errors.New("the version that wrapped it is disabled; the current one is not")
 	}
 	return e

@@ -1,132 +1,162 @@
 package azurekv
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
-	"net/url"
+	"strings"
 	"time"
 
-	"github.com/sealmesh/sealmesh/hsm"
-	"github.com/sealmesh/sealmesh/hsm/rest"
-)
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azkeys"
 
-const apiVersion = "7.4"
+	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/guard"
+)
 
 // A client asks one vault about one key. Safe for concurrent use.
 type client struct {
-	endpoint   *url.URL
-	keyID      string // for errors and calls
-	path       string // keys/name
-	timeout    time.Duration
-	http       *http.Client
-	credential *credential
+	keys    *azkeys.Client
+	name    string
+	keyID   string // for errors and calls
+	timeout time.Duration
+	http    *http.Client
+	tokens  *tokens
 }
 
-// A request is sent with a copy of body each time it is tried.
-type request struct {
-	operation string // the API's own name: "UnwrapKey"
-	path      string // below the key's, with a slash in front
-	body      []byte
-	check     func() error // of the answer; nil where there is none
-}
-
-// do sends r with a token and reads the answer into out, a pointer. A token that
-// is refused is fetched anew once: it may have been revoked when its role changed.
-func (c *client) do(ctx context.Context, r request, out any) error {
-	token, failed := c.credential.get(ctx, c, "")
-	if failed != nil {
-		return failed
+func newClient(s settings) (*client, error) {
+	c := &client{name: s.name, keyID: s.host + "/keys/" + s.name, timeout: s.timeout, http: guard.Client()}
+	if s.endpoint != nil {
+		c.http.Transport = testServer{s.endpoint, c.http.Transport}
 	}
-	ask := func(ctx context.Context) (*http.Request, error) { return c.request(ctx, r, token) }
-	failed = c.attempts(ctx, r.operation, ask, out, r.check)
-	if failed != nil && failed.Code == "Unauthorized" {
-		if newer, failedToo := c.credential.get(ctx, c, token); failedToo == nil {
-			token = newer
-			failed = c.attempts(ctx, r.operation, ask, out, r.check)
-		}
+	var err error
+	if c.tokens, err = newTokens(c, s); err != nil {
+		return nil, misconfigured("LoadCredentials", c.keyID, err, hintCredentials)
 	}
-	if failed != nil {
-		return failed
-	}
-	return nil
-}
-
-func (c *client) request(ctx context.Context, r request, token string) (*http.Request, error) {
-	method, body := http.MethodGet, io.Reader(http.NoBody)
-	if r.body != nil {
-		method, body = http.MethodPost, rest.Body(bytes.Clone(r.body))
-	}
-	req, err := http.NewRequestWithContext(ctx, method, c.endpoint.String()+"/"+c.path+r.path+"?api-version="+apiVersion, body)
+	options := c.options(s, "", c.classify)
+	// The scope follows from the vault's name. So the SDK's own policy is left
+	// without a credential: it would ask for what a server's challenge names.
+	options.PerRetryPolicies = append([]policy.Policy{runtime.NewBearerTokenPolicy(c.tokens, []string{s.resource + "/.default"}, nil)}, options.PerRetryPolicies...)
+	c.keys, err = azkeys.NewClient("https://"+s.host, nil, &azkeys.ClientOptions{ClientOptions: options})
 	if err != nil {
-		return nil, err
+		return nil, misconfigured("Open", c.keyID, err, "")
 	}
-	req.ContentLength = int64(len(r.body))
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Content-Type", "application/json")
-	return req, nil
+	return c, nil
 }
 
-type asker = func(context.Context) (*http.Request, error)
+// A classifier reads an answer that is not 200.
+type classifier func(operation string, status int, text []byte) *hsm.Error
 
-// attempts returns how the last try ended.
-func (c *client) attempts(ctx context.Context, operation string, ask asker, out any, check func() error) *hsm.Error {
-	var failed *hsm.Error
-	ended := rest.Try(ctx, func() (again bool, after time.Duration) {
-		failed, after = c.call(ctx, operation, ask, out, check)
-		return failed != nil && failed.Class == hsm.Unavailable, after
-	})
-	if ended != nil {
-		return c.classifyTransport(ctx, operation, ended)
+// options are those of every pipeline of the SDK: the vault's, and those of the
+// services that give tokens. operation is what calls are reported as, "" for
+// the API's own name. The SDK tries once: see ask.
+func (c *client) options(s settings, operation string, classify classifier) azcore.ClientOptions {
+	return azcore.ClientOptions{
+		Cloud:            cloud.Configuration{ActiveDirectoryAuthorityHost: s.cloud.login},
+		Transport:        c.http,
+		Telemetry:        policy.TelemetryOptions{Disabled: true},
+		Retry:            policy.RetryOptions{MaxRetries: -1}, // none
+		PerRetryPolicies: []policy.Policy{observer{c, operation, classify}},
 	}
+}
+
+// read returns what an answer says against the request, or nil.
+func (c *client) read(classify classifier, operation string, resp *http.Response) (failed *hsm.Error) {
+	text, err := runtime.Payload(resp)
+	switch {
+	case resp.StatusCode != http.StatusOK:
+		failed = classify(operation, resp.StatusCode, text)
+	case err != nil || !json.Valid(text):
+		failed = c.fail(hsm.Unavailable, operation, errNotAzure, hintBetween)
+	default:
+		return nil
+	}
+	failed.RequestID = safeID(resp.Header.Get("X-Ms-Request-Id"))
 	return failed
 }
 
-// call makes one try and reports it.
-func (c *client) call(ctx context.Context, operation string, ask asker, out any, check func() error) (*hsm.Error, time.Duration) {
-	call := hsm.Call{Provider: Kind, Operation: operation, KeyID: c.keyID, Start: time.Now()}
-	failed, id, wait := c.try(ctx, operation, ask, out)
-	if failed == nil && check != nil {
-		if e, ok := errors.AsType[*hsm.Error](check()); ok {
-			failed = e
-		}
+var errNotAzure = errors.New("the answer is not one of Azure's")
+
+// An observer reports each request to hsm.Observe, those for tokens too.
+type observer struct {
+	c         *client
+	operation string
+	classify  classifier
+}
+
+// Do implements [policy.Policy].
+func (o observer) Do(req *policy.Request) (*http.Response, error) {
+	ctx := req.Raw().Context()
+	call := hsm.Call{Provider: Kind, Operation: o.operation, KeyID: o.c.keyID, Start: time.Now()}
+	if name, ok := ctx.Value(runtime.CtxAPINameKey{}).(string); ok && call.Operation == "" {
+		call.Operation = strings.TrimPrefix(name, "Client.")
 	}
-	if call.RequestID = id; failed != nil {
-		failed.RequestID, call.Err = id, failed
+	resp, err := req.Next()
+	switch {
+	case err != nil:
+		call.Err = o.c.classifyTransport(ctx, call.Operation, err)
+	default:
+		call.RequestID = safeID(resp.Header.Get("X-Ms-Request-Id"))
+		if failed := o.c.read(o.classify, call.Operation, resp); failed != nil {
+			call.Err = failed
+		}
+		if o.operation == "" && resp.StatusCode == http.StatusUnauthorized {
+			o.c.tokens.forget()
+		}
 	}
 	call.End = time.Now()
 	hsm.Observe(ctx, call)
-	return failed, wait
+	return resp, err
 }
 
-func (c *client) try(ctx context.Context, operation string, ask asker, out any) (failed *hsm.Error, requestID string, wait time.Duration) {
+// ask makes one call of the SDK, up to three times where another try may meet
+// another answer, or a newer token where this one was refused.
+func ask[T any](ctx context.Context, c *client, operation string, call func(context.Context) (T, error)) (T, *hsm.Error) {
+	var out T
+	var failed *hsm.Error
+	ended := hsm.Try(ctx, func() (again bool, after time.Duration) {
+		out, failed, after = try(ctx, c, operation, call)
+		return failed != nil && (failed.Class == hsm.Unavailable || failed.Code == "Unauthorized"), after
+	})
+	if ended != nil {
+		failed = c.classifyTransport(ctx, operation, ended)
+	}
+	return out, failed
+}
+
+// try makes one call. after is how long the answer asks to be left alone. The
+// answer is cleared once it has been read: it may hold a data key.
+func try[T any](ctx context.Context, c *client, operation string, call func(context.Context) (T, error)) (out T, failed *hsm.Error, after time.Duration) {
 	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	req, err := ask(bounded)
-	if err != nil {
-		return c.fail(hsm.Unavailable, operation, err, hintCredentials), "", 0
+	var raw *http.Response
+	out, err := call(policy.WithCaptureResponse(bounded, &raw))
+	if raw != nil {
+		after = guard.RetryAfter(raw.Header)
+		defer func() {
+			if text, err := runtime.Payload(raw); err == nil {
+				clear(text)
+			}
+		}()
 	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return c.classifyTransport(ctx, operation, err), "", 0
+	if err == nil {
+		return out, nil, 0
 	}
-	defer resp.Body.Close()
-	requestID, wait = safeID(resp.Header.Get("X-Ms-Request-Id")), rest.RetryAfter(resp.Header)
-	text, err := rest.Read(resp)
-	defer clear(text)
-	switch {
-	case err != nil:
-		return c.classifyTransport(ctx, operation, err), requestID, 0
-	case resp.StatusCode != http.StatusOK && operation == "GetToken":
-		return c.classifyLogin(resp.StatusCode, text), requestID, wait
-	case resp.StatusCode != http.StatusOK:
-		return c.classify(operation, resp.StatusCode, text), requestID, wait
-	case !rest.Decode(text, out):
-		return c.fail(hsm.Unavailable, operation, errors.New("the answer is not one of Azure's"), hintBetween), requestID, 0
+	var none T
+	if own, ok := errors.AsType[*hsm.Error](err); ok {
+		return none, own, after
 	}
-	return nil, requestID, 0
+	if ctx.Err() != nil || raw == nil {
+		return none, c.classifyTransport(ctx, operation, err), after
+	}
+	if failed = c.read(c.classify, operation, raw); failed == nil {
+		failed = c.fail(hsm.Unavailable, operation, errNotAzure, hintBetween)
+	}
+	return none, failed, after
 }
 
 func (c *client) fail(class hsm.Class, operation string, err error, hint string) *hsm.Error {

@@ -17,7 +17,7 @@ func TestConformance(t *testing.T) {
 			if name == "RSA-HSM" {
 				s.CreateKey("customers", azurefake.Key{Type: "RSA-HSM", Bits: 3072})
 			}
-			hsmtest.Run(t, hsmtest.Harness{Open: opener(uri(s, "customers")), Other: opener(uri(s, "other")), Sample: sample})
+			hsmtest.Run(t, hsmtest.Harness{Open: opener(uri(s, "customers")), Other: opener(uri(s, "other")), Sample: sample, ContextInside: true})
 		})
 	}
 }
@@ -32,7 +32,7 @@ func TestConformanceSealOnly(t *testing.T) {
 			defer s.Allow("get", "unwrapKey", "getrotationpolicy")
 			return mustOpen(t, uri(s, "customers"))
 		},
-		Unwrapper: opener(uri(s, "customers")), Other: opener(uri(s, "other")), Sample: 6,
+		Unwrapper: opener(uri(s, "customers")), Other: opener(uri(s, "other")), Sample: 6, ContextInside: true,
 	})
 }
 
@@ -43,7 +43,7 @@ func TestConformanceAzure(t *testing.T) {
 	if name == "" {
 		t.Skip("SEALMESH_TEST_AZUREKV names no key")
 	}
-	harness := hsmtest.Harness{Open: opener(name), Sample: 16}
+	harness := hsmtest.Harness{Open: opener(name), Sample: 16, ContextInside: true}
 	if other := os.Getenv("SEALMESH_TEST_AZUREKV_OTHER"); other != "" {
 		harness.Other = opener(other)
 	}

@@ -4,177 +4,234 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
-	"net/url"
 	"os"
-	"strconv"
 	"strings"
-	"time"
+	"sync"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"github.com/sealmesh/sealmesh/hsm"
-	"github.com/sealmesh/sealmesh/hsm/rest"
+	"github.com/sealmesh/sealmesh/hsm/guard"
 )
 
-const (
-	defaultAuthority = "https://login.microsoftonline.com"
-	metadataService  = "http://169.254.169.254" // link-local: it leaves the machine for the hypervisor only
-	assertionType    = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-	earlyRenewal     = 5 * time.Minute
-)
+// maxSecretFile is the longest secret or certificate in bytes that is read.
+const maxSecretFile = 64 << 10
 
-// A credential is a way to ask for tokens, and the last one. Safe for concurrent use.
-type credential struct {
-	ask   func(context.Context) (*http.Request, error) // made anew for each token, from files that rotate
-	turn  chan struct{}                                // holds one: whoever takes it may touch what follows
-	token string
-	until time.Time
+// tokens gives the SDK's pipeline its tokens. The credential behind them is made
+// again when its file changes, and when the vault refused a token: the SDK would
+// give the refused one until it expires. Safe for concurrent use.
+type tokens struct {
+	c       *client
+	make    func(secret []byte) (azcore.TokenCredential, error)
+	file    string // of the secret; "" where there is none
+	managed bool
+
+	mu    sync.Mutex
+	seen  []byte
+	cred  azcore.TokenCredential
+	fresh bool // the next token is not to be one of the SDK's cache
 }
 
-func (s *settings) credential() (*credential, error) {
-	c := &credential{turn: make(chan struct{}, 1)}
-	c.turn <- struct{}{}
-	tenant := cmp.Or(s.text["tenant-id"], os.Getenv("AZURE_TENANT_ID"))
-	client := cmp.Or(s.text["client-id"], os.Getenv("AZURE_CLIENT_ID"))
-	federated, secretFile := os.Getenv("AZURE_FEDERATED_TOKEN_FILE"), s.text["client-secret-file"]
-	kind := s.text["credential"]
-	if kind == "" {
-		switch {
-		case federated != "":
-			kind = "workload"
-		case secretFile != "" || os.Getenv("AZURE_CLIENT_SECRET") != "":
-			kind = "secret"
-		default:
-			kind = "managed"
-		}
+// GetToken implements [azcore.TokenCredential]. Every error is an [*hsm.Error]:
+// those of the SDK quote answers. It waits for no longer than ctx, and for three
+// tries at most.
+func (t *tokens) GetToken(ctx context.Context, asked policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	cred, fresh, err := t.credential()
+	if err != nil {
+		return azcore.AccessToken{}, t.c.fail(hsm.Unavailable, "GetToken", err, hintCredentials)
 	}
-	if kind == "managed" {
-		c.ask = func(ctx context.Context) (*http.Request, error) { return s.askManaged(ctx, client) }
-		return c, nil
+	var last error
+	watched := hsm.WithObserver(ctx, func(call hsm.Call) {
+		last = call.Err
+		hsm.Observe(ctx, call)
+	})
+	if fresh {
+		asked.Claims = "{}" // passes the cache by, which all managed identities of the process share
 	}
-	if !uuidForm.MatchString(tenant) || !uuidForm.MatchString(client) {
-		return nil, errors.New("no tenant-id and client-id, nor AZURE_TENANT_ID and AZURE_CLIENT_ID")
+	token, err := cred.GetToken(watched, asked)
+	failed, answered := last.(*hsm.Error)
+	switch {
+	case err == nil:
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.fresh = t.fresh && t.cred != cred
+		return token, nil
+	case ctx.Err() != nil:
+		failed = t.c.fail(hsm.Unavailable, "GetToken", ctx.Err(), "")
+	case !answered:
+		failed = t.c.fail(hsm.Unavailable, "GetToken", errNoToken, hintCredentials)
 	}
-	proof := func() (url.Values, error) {
-		if kind == "workload" {
-			assertion, err := rest.ReadSecret(federated)
-			return url.Values{"client_assertion_type": {assertionType}, "client_assertion": {assertion}}, err
-		}
-		secret, err := os.Getenv("AZURE_CLIENT_SECRET"), error(nil)
-		if secretFile != "" {
-			secret, err = rest.ReadSecret(secretFile)
-		}
-		return url.Values{"client_secret": {secret}}, err
-	}
-	authority, err := authorityHost()
-	if err == nil {
-		_, err = proof() // what is missing is found at the start
-	}
-	c.ask = func(ctx context.Context) (*http.Request, error) {
-		form, err := proof()
-		if err != nil {
-			return nil, err
-		}
-		form.Set("grant_type", "client_credentials")
-		form.Set("client_id", client)
-		form.Set("scope", s.resource+"/.default")
-		return postForm(ctx, authority+"/"+tenant+"/oauth2/v2.0/token", form)
-	}
-	return c, err
+	return azcore.AccessToken{}, failed
 }
 
-func postForm(ctx context.Context, to string, form url.Values) (*http.Request, error) {
-	text := form.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, rest.Body([]byte(text)))
+var errNoToken = errors.New("the credential gives no token")
+
+func (t *tokens) credential() (cred azcore.TokenCredential, fresh bool, err error) {
+	secret, err := readSecret(t.file)
+	if err != nil {
+		return nil, false, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.cred == nil || !bytes.Equal(t.seen, secret) {
+		if t.cred, err = t.make(secret); err != nil {
+			t.cred = nil
+			return nil, false, err
+		}
+		t.seen, t.fresh = secret, t.managed
+	}
+	return t.cred, t.fresh, nil
+}
+
+// forget has the next token come from a new credential.
+func (t *tokens) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cred = nil
+}
+
+// readSecret returns a file's bytes without the white space at their end.
+func readSecret(file string) ([]byte, error) {
+	if file == "" {
+		return nil, nil
+	}
+	info, err := os.Stat(file)
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxSecretFile) {
+		return nil, fmt.Errorf("%s is not a file of a secret's size", file)
+	}
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	req.ContentLength = int64(len(text))
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return req, nil
-}
-
-// authorityHost refuses plain HTTP to another machine: secrets are sent there.
-func authorityHost() (string, error) {
-	text := strings.TrimSuffix(cmp.Or(os.Getenv("AZURE_AUTHORITY_HOST"), defaultAuthority), "/")
-	u, err := url.Parse(text)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.Path != "" || u.Scheme != "https" && (u.Scheme != "http" || !hsm.IsLoopback(u.Hostname())) {
-		return "", errors.New("AZURE_AUTHORITY_HOST is not the https URL of a login server")
+	if text = bytes.TrimRight(text, " \t\r\n"); len(text) == 0 {
+		return nil, fmt.Errorf("%s is empty", file)
 	}
 	return text, nil
 }
 
-// askManaged asks App Service's or Container Apps' endpoint where there is one, and
-// the machine's metadata service elsewhere.
-func (s *settings) askManaged(ctx context.Context, client string) (*http.Request, error) {
-	q := url.Values{"resource": {s.resource}}
-	if client != "" {
-		q.Set("client_id", client)
+// newTokens makes the credential that s or the environment names, without
+// asking anybody.
+func newTokens(c *client, s settings) (*tokens, error) {
+	if err := s.checkEnvironment(); err != nil {
+		return nil, err
 	}
-	if at := os.Getenv("IDENTITY_ENDPOINT"); at != "" {
-		q.Set("api-version", "2019-08-01")
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, at+"?"+q.Encode(), http.NoBody)
-		if err == nil {
-			req.Header.Set("X-IDENTITY-HEADER", os.Getenv("IDENTITY_HEADER"))
-		}
-		return req, err
+	kind := s.text["credential"]
+	if kind == "" {
+		kind = s.detect()
 	}
-	q.Set("api-version", "2018-02-01")
-	base := strings.TrimSuffix(cmp.Or(os.Getenv("AZURE_POD_IDENTITY_AUTHORITY_HOST"), metadataService), "/")
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/metadata/identity/oauth2/token?"+q.Encode(), http.NoBody)
-	if err == nil {
-		req.Header.Set("Metadata", "true")
+	o := c.options(s, "GetToken", c.classifyLogin)
+	t := &tokens{c: c, managed: kind == "managed"}
+	who := identity{
+		tenant: cmp.Or(s.text["tenant-id"], os.Getenv("AZURE_TENANT_ID")),
+		client: cmp.Or(s.text["client-id"], os.Getenv("AZURE_CLIENT_ID")),
 	}
-	return req, err
+	switch kind {
+	case "secret":
+		t.file = s.text["client-secret-file"]
+		t.make = func(b []byte) (azcore.TokenCredential, error) { return who.secret(b, o) }
+	case "certificate":
+		t.file = cmp.Or(s.text["client-certificate-file"], os.Getenv("AZURE_CLIENT_CERTIFICATE_PATH"))
+		t.make = func(b []byte) (azcore.TokenCredential, error) { return who.certificate(b, o) }
+	case "workload":
+		t.make = func([]byte) (azcore.TokenCredential, error) { return who.workload(o) }
+	case "managed":
+		t.make = func([]byte) (azcore.TokenCredential, error) { return who.managed(o) }
+	default:
+		t.make = func([]byte) (azcore.TokenCredential, error) { return developer(kind, s.text["tenant-id"]) }
+	}
+	_, _, err := t.credential() // what is missing is found at the start
+	return t, err
 }
 
-// get returns a token, another one than refused.
-func (t *credential) get(ctx context.Context, c *client, refused string) (string, *hsm.Error) {
-	select {
-	case <-t.turn:
-		defer func() { t.turn <- struct{}{} }()
-	case <-ctx.Done():
-		return "", c.fail(hsm.Unavailable, "GetToken", ctx.Err(), "")
+// detect takes the first credential that the environment has the variables of.
+func (s *settings) detect() string {
+	switch {
+	case s.text["client-secret-file"] != "":
+		return "secret"
+	case s.text["client-certificate-file"] != "":
+		return "certificate"
+	case os.Getenv("AZURE_FEDERATED_TOKEN_FILE") != "":
+		return "workload"
+	case os.Getenv("AZURE_CLIENT_SECRET") != "":
+		return "secret"
+	case os.Getenv("AZURE_CLIENT_CERTIFICATE_PATH") != "":
+		return "certificate"
 	}
-	now := time.Now()
-	if t.token != "" && t.token != refused && now.Before(t.until) {
-		return t.token, nil
+	return "managed"
+}
+
+// An identity is who asks for a token.
+type identity struct{ tenant, client string }
+
+func (who identity) check() error {
+	if !uuidForm.MatchString(who.tenant) || !uuidForm.MatchString(who.client) {
+		return errors.New("no tenant-id and client-id, nor AZURE_TENANT_ID and AZURE_CLIENT_ID")
 	}
-	var out tokenAnswer
-	if failed := c.attempts(ctx, "GetToken", t.ask, &out, nil); failed != nil {
-		return "", failed
+	return nil
+}
+
+func (who identity) secret(file []byte, o azcore.ClientOptions) (azcore.TokenCredential, error) {
+	secret := cmp.Or(string(file), os.Getenv("AZURE_CLIENT_SECRET"))
+	if err := who.check(); err != nil {
+		return nil, err
 	}
-	lifetime, err := out.lifetime(now)
+	if secret == "" {
+		return nil, errors.New("no client-secret-file, nor AZURE_CLIENT_SECRET")
+	}
+	return azidentity.NewClientSecretCredential(who.tenant, who.client, secret, &azidentity.ClientSecretCredentialOptions{ClientOptions: o, DisableInstanceDiscovery: true})
+}
+
+func (who identity) certificate(file []byte, o azcore.ClientOptions) (azcore.TokenCredential, error) {
+	if err := who.check(); err != nil {
+		return nil, err
+	}
+	certs, key, err := azidentity.ParseCertificates(file, []byte(os.Getenv("AZURE_CLIENT_CERTIFICATE_PASSWORD")))
 	if err != nil {
-		return "", c.fail(hsm.Unavailable, "GetToken", err, hintCredentials)
+		return nil, errors.New("the client certificate's file holds no certificate and key in PEM or PKCS#12, or its password is wrong")
 	}
-	t.token, t.until = out.Token, now.Add(max(lifetime/2, lifetime-earlyRenewal))
-	return t.token, nil
+	chain := strings.ToLower(os.Getenv("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN"))
+	return azidentity.NewClientCertificateCredential(who.tenant, who.client, certs, key, &azidentity.ClientCertificateCredentialOptions{
+		ClientOptions: o, DisableInstanceDiscovery: true, SendCertificateChain: chain == "1" || chain == "true",
+	})
 }
 
-// A tokenAnswer says when it expires as a number or a string, and either from now
-// on or since 1970: each of the services has its own way.
-type tokenAnswer struct {
-	Token string          `json:"access_token"`
-	In    json.RawMessage `json:"expires_in"`
-	On    json.RawMessage `json:"expires_on"`
+func (who identity) workload(o azcore.ClientOptions) (azcore.TokenCredential, error) {
+	file := os.Getenv("AZURE_FEDERATED_TOKEN_FILE")
+	if err := who.check(); err != nil {
+		return nil, err
+	}
+	if _, err := readSecret(file); err != nil || file == "" {
+		return nil, errors.Join(errors.New("AZURE_FEDERATED_TOKEN_FILE names no token"), err)
+	}
+	return azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
+		ClientOptions: o, ClientID: who.client, TenantID: who.tenant, TokenFilePath: file, DisableInstanceDiscovery: true,
+	})
 }
 
-func (a *tokenAnswer) lifetime(now time.Time) (time.Duration, error) {
-	for _, b := range []byte(a.Token) {
-		if b <= ' ' || b >= 0x7f {
-			return 0, errors.New("the answer holds what cannot be a token")
-		}
+func (who identity) managed(o azcore.ClientOptions) (azcore.TokenCredential, error) {
+	if os.Getenv("IDENTITY_SERVER_THUMBPRINT") != "" {
+		o.Transport = &http.Client{Transport: guard.Transport()} // Service Fabric: the SDK pins a certificate on it
 	}
-	seconds, err := strconv.ParseInt(string(bytes.Trim(a.In, `"`)), 10, 32)
-	if err != nil {
-		var on int64
-		on, err = strconv.ParseInt(string(bytes.Trim(a.On, `"`)), 10, 64)
-		seconds = on - now.Unix()
+	options := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: o}
+	if who.client != "" {
+		options.ID = azidentity.ClientID(who.client)
 	}
-	if err != nil || a.Token == "" || seconds < 0 || seconds > 1<<31 {
-		return 0, errors.New("the answer holds no token with an expiry")
+	return azidentity.NewManagedIdentityCredential(options)
+}
+
+// developer runs a program of this machine for a token. Only a URI that names it
+// gets here: an environment could put another program in its place.
+func developer(kind, tenant string) (azcore.TokenCredential, error) {
+	switch kind {
+	case "azure-cli":
+		return azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: tenant})
+	case "azure-developer-cli":
+		return azidentity.NewAzureDeveloperCLICredential(&azidentity.AzureDeveloperCLICredentialOptions{TenantID: tenant})
 	}
-	return time.Duration(seconds) * time.Second, nil
+	return azidentity.NewAzurePowerShellCredential(&azidentity.AzurePowerShellCredentialOptions{TenantID: tenant})
 }

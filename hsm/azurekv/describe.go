@@ -2,9 +2,10 @@ package azurekv
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azkeys"
 
 	"github.com/sealmesh/sealmesh/hsm"
 )
@@ -21,39 +22,38 @@ func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 	}
 	d := hsm.Description{
 		Kind: Kind, KeyID: p.client.keyID, Manager: "customer", Origin: "SOFTWARE",
-		Spec: specs[k.public.Size()], State: "Enabled", ExpiresUnix: k.Attributes.Expires,
+		Spec: specs[k.public.Size()], State: "Enabled",
 		Hints: map[string]string{
 			"rotation":           "set the rotation policy so, with `az keyvault key rotation-policy update`; where it is unknown, allow keys/getrotationpolicy",
 			"min_days_to_expiry": "rotate the key, or change its expiration date",
 		},
 	}
-	if k.Key.Type == "RSA-HSM" {
+	if k.hsm {
 		d.Origin = "HSM"
 	}
-	if !k.Attributes.Enabled {
+	if !k.enabled {
 		d.State = "Disabled"
 	}
-	var policy struct {
-		Actions []struct {
-			Trigger struct {
-				After string `json:"timeAfterCreate"` // ISO 8601: "P90D"
-			} `json:"trigger"`
-			Action struct {
-				Type string `json:"type"`
-			} `json:"action"`
-		} `json:"lifetimeActions"`
+	if !k.expires.IsZero() {
+		d.ExpiresUnix = k.expires.Unix()
 	}
-	err = p.client.do(ctx, request{operation: "GetKeyRotationPolicy", path: "/rotationpolicy"}, &policy)
-	if e, ok := errors.AsType[*hsm.Error](err); ok && e.Class == hsm.Denied {
+	out, failed := ask(ctx, p.client, "GetKeyRotationPolicy", func(ctx context.Context) (azkeys.GetKeyRotationPolicyResponse, error) {
+		return p.client.keys.GetKeyRotationPolicy(ctx, p.client.name, nil)
+	})
+	switch {
+	case failed != nil && failed.Class == hsm.Denied:
 		return d, nil
-	}
-	if err != nil {
-		return hsm.Description{}, err
+	case failed != nil:
+		return hsm.Description{}, failed
 	}
 	d.Rotation = "disabled"
-	for _, a := range policy.Actions {
-		if strings.EqualFold(a.Action.Type, "Rotate") {
-			d.Rotation, d.RotationDay = "enabled", days(a.Trigger.After)
+	for _, a := range out.LifetimeActions {
+		if a == nil || a.Action == nil || a.Action.Type == nil || !strings.EqualFold(string(*a.Action.Type), string(azkeys.KeyRotationPolicyActionRotate)) {
+			continue
+		}
+		d.Rotation = "enabled"
+		if a.Trigger != nil && a.Trigger.TimeAfterCreate != nil {
+			d.RotationDay = days(*a.Trigger.TimeAfterCreate)
 		}
 	}
 	return d, nil

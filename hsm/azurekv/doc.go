@@ -1,8 +1,6 @@
 // Package azurekv is the provider for RSA keys in Azure Key Vault and in Managed
-// HSM: RSA and RSA-HSM keys of 2048, 3072 or 4096 bits. It speaks the REST API,
-// version 7.4, and fetches its own tokens. azkeys and azidentity would add nine
-// modules, a browser launcher among them, for three requests and three ways to log
-// in.
+// HSM: RSA and RSA-HSM keys of 2048, 3072 or 4096 bits. It asks by Azure's own
+// SDK: azkeys for the keys (REST, version 2025-07-01), azidentity for tokens.
 //
 // # URI
 //
@@ -12,19 +10,40 @@
 // The name is that of the key and not of one version: the current version wraps,
 // and each wrap names the version that unwraps it. Options, each at most once:
 //
-//	credential=workload   Workload Identity: AZURE_FEDERATED_TOKEN_FILE, which AKS mounts
-//	credential=secret     a service principal: AZURE_CLIENT_SECRET, or client-secret-file
-//	credential=managed    the managed identity of the machine, app or container
-//	tenant-id=uuid        else AZURE_TENANT_ID; not for managed
-//	client-id=uuid        else AZURE_CLIENT_ID; for managed, a user-assigned identity
+//	credential=workload      Workload Identity: AZURE_FEDERATED_TOKEN_FILE, which AKS mounts
+//	credential=managed       the managed identity of the machine, app or container (IMDS,
+//	                         App Service, Container Apps, Arc, Azure ML, Service Fabric)
+//	credential=secret        a service principal: AZURE_CLIENT_SECRET, or client-secret-file
+//	credential=certificate   a service principal: AZURE_CLIENT_CERTIFICATE_PATH, with
+//	                         AZURE_CLIENT_CERTIFICATE_PASSWORD and
+//	                         AZURE_CLIENT_SEND_CERTIFICATE_CHAIN, or client-certificate-file
+//	credential=azure-cli, azure-developer-cli, azure-powershell
+//	                         a developer's login: runs az, azd or pwsh, found by PATH
+//	tenant-id=uuid           else AZURE_TENANT_ID; not for managed
+//	client-id=uuid           else AZURE_CLIENT_ID; for managed, a user-assigned identity
 //	client-secret-file=/path
-//	endpoint=url          a test's server on this host's loopback, in the vault's place
-//	timeout=2s            one try, from dialling to the last byte
+//	client-certificate-file=/path   PEM or PKCS#12
+//	endpoint=url             a test's server on this host's loopback, in the place of the
+//	                         vault and of every service that gives tokens
+//	timeout=2s               one try, from dialling to the last byte
 //
-// Without credential it is the first of these that the environment has the
-// variables of, managed at last. AZURE_AUTHORITY_HOST names the login server of
-// another cloud. Client certificates, the Azure CLI and Arc are left out. The first
-// token is fetched at the start.
+// Without credential it is the first of the first four that the environment has
+// the variables of: workload, secret, certificate, managed at last. No program is
+// run unless the URI names its credential; AZURE_TOKEN_CREDENTIALS is not read. A
+// secret's or certificate's file is read again for each token. The first token
+// is fetched at the start.
+//
+// # What the environment may not do
+//
+// The vault's name says which cloud it is, and so which login server is asked and
+// for which scope: what a server's challenge names does not count. These are
+// errors at the start: AZURE_AUTHORITY_HOST where it is not that login server,
+// AZURE_REGIONAL_AUTHORITY_NAME and MSAL_FORCE_REGION where they are no region,
+// IDENTITY_ENDPOINT, MSI_ENDPOINT and IMDS_ENDPOINT beyond this machine's own
+// network, and AZURE_SDK_GO_LOGGING, which shows answers. HTTPS_PROXY is asked
+// for TLS tunnels; HTTP_PROXY is never, since a metadata service's tokens would
+// pass it in clear. AZURE_KUBERNETES_TOKEN_PROXY, AZURE_USERNAME and
+// AZURE_ADDITIONALLY_ALLOWED_TENANTS are not read.
 //
 // The identity of the KEK is host/keys/name. Vault names are unique in the world.
 //
@@ -57,13 +76,22 @@
 // # Failure
 //
 // A failed request is tried three times at most, with back-offs of at most
-// 200 ms and full jitter, or what Retry-After says if that is a second at most.
-// A refused token is fetched anew, and the request tried once more with it.
-// The caller's deadline bounds all of it.
+// 200 ms and full jitter, or what Retry-After says if that is a second at most;
+// the SDK itself tries once. A refused token is fetched again.
+// The caller's deadline bounds all of it, but for the wait on another caller who
+// is fetching the token: timeout= bounds that.
 //
-// A disabled or deleted key (soft-deleted or purged) is denied. A disabled version
-// that is not the current one concerns the records that it wrapped and not the KEK,
-// so it is misconfigured. A version that never was is corrupt: anybody can write one.
+// A disabled or deleted key (soft-deleted or purged) is denied, and so is a
+// principal that may not use it. A disabled version that is not the current one
+// concerns the records that it wrapped and not the KEK, so it is misconfigured. A
+// version that never was is corrupt: anybody can write one. A refusal that may be
+// an outage, a code that nobody has listed, and whatever the login service says,
+// are unclear. An answer without one of Azure's codes is an intermediary's:
+// unavailable.
+//
+// No text of an answer, and none of the SDK's, gets into an error. The answer that
+// holds a data key is cleared once it has been read; copies that the SDK's JSON
+// decoder made go when the garbage collector reuses their memory.
 //
 // # Tests
 //

@@ -1,13 +1,13 @@
 package azurekv
 
 import (
-	"net/http"
 	"net/url"
 	"testing"
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/azurekv/azurefake"
-	"github.com/sealmesh/sealmesh/hsm/rest/resttest"
+	"github.com/sealmesh/sealmesh/hsm/guard"
+	"github.com/sealmesh/sealmesh/hsm/guard/guardtest"
 )
 
 // startFake starts a fake that holds one key, as the metadata service of this
@@ -17,11 +17,12 @@ func startFake(t *testing.T) *azurefake.Server {
 	s := azurefake.Start()
 	t.Cleanup(s.Close)
 	s.CreateKey("customers", azurefake.Key{})
-	for _, name := range []string{"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_ENDPOINT", "IDENTITY_HEADER"} {
+	for _, name := range []string{
+		"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+		"AZURE_AUTHORITY_HOST", "AZURE_REGIONAL_AUTHORITY_NAME", "MSAL_FORCE_REGION", "AZURE_SDK_GO_LOGGING", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "IMDS_ENDPOINT",
+	} {
 		t.Setenv(name, "")
 	}
-	t.Setenv("AZURE_AUTHORITY_HOST", s.URL())
-	t.Setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", s.URL())
 	return s
 }
 
@@ -33,8 +34,9 @@ func uri(s *azurefake.Server, key string, options ...string) string {
 	return "azurekv://" + azurefake.Host + "/keys/" + key + "?" + q.Encode()
 }
 
+// inProcess has p ask s without a network.
 func inProcess(s *azurefake.Server, p *Provider) *Provider {
-	p.client.http = &http.Client{Transport: resttest.Direct{Handler: s}, CheckRedirect: p.client.http.CheckRedirect}
+	p.client.http.Transport = guard.Limit(guardtest.Direct{Handler: s})
 	return p
 }
 

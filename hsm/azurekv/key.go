@@ -3,13 +3,14 @@ package azurekv
 import (
 	"context"
 	"crypto/rsa"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"math/big"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azkeys"
 
 	"github.com/sealmesh/sealmesh/hsm"
 )
@@ -25,51 +26,63 @@ const (
 // specs are the moduli, in bytes, that the service makes.
 var specs = map[int]string{256: "RSA_2048", 384: "RSA_3072", 512: "RSA_4096"}
 
-// bundle is the API's KeyBundle, as far as it is looked at.
-type bundle struct {
-	Key struct {
-		ID         string   `json:"kid"`
-		Type       string   `json:"kty"`
-		Operations []string `json:"key_ops"`
-		N          string   `json:"n"` // base64url
-		E          string   `json:"e"`
-	} `json:"key"`
-	Attributes struct {
-		Enabled    bool  `json:"enabled"`
-		NotBefore  int64 `json:"nbf"` // Unix seconds, 0 where there is none
-		Expires    int64 `json:"exp"`
-		Exportable bool  `json:"exportable"`
-	} `json:"attributes"`
-}
-
 // A current is the version of the key that wraps.
 type current struct {
-	bundle
-	version [versionSize]byte
-	public  *rsa.PublicKey
+	version            [versionSize]byte
+	public             *rsa.PublicKey
+	hsm                bool
+	enabled            bool
+	unwraps            bool // by the key's permitted operations
+	exportable         bool
+	notBefore, expires time.Time // zero where there is none
 }
 
 // current reads the key's current version, whatever state it is in.
 func (p *Provider) current(ctx context.Context) (*current, error) {
-	k := &current{}
-	err := p.client.do(ctx, request{operation: "GetKey"}, &k.bundle)
-	if err != nil {
-		return nil, err
+	out, failed := ask(ctx, p.client, "GetKey", func(ctx context.Context) (azkeys.GetKeyResponse, error) {
+		return p.client.keys.GetKey(ctx, p.client.name, "", nil)
+	})
+	if failed != nil {
+		return nil, failed
 	}
-	version, ok := strings.CutPrefix(k.Key.ID, "https://"+p.client.keyID+"/")
+	if out.Key == nil || out.Key.KID == nil || out.Attributes == nil {
+		return nil, p.client.fail(hsm.Unavailable, "GetKey", errors.New("the answer speaks of no key"), hintBetween)
+	}
+	version, ok := strings.CutPrefix(string(*out.Key.KID), "https://"+p.client.keyID+"/")
 	raw, err := hex.DecodeString(version)
 	if !ok || err != nil || len(raw) != versionSize || hex.EncodeToString(raw) != version {
 		return nil, p.client.fail(hsm.Misconfigured, "GetKey", errors.New("the answer speaks of another key"), hintBetween)
 	}
-	k.version = [versionSize]byte(raw)
-	n, err1 := base64.RawURLEncoding.DecodeString(k.Key.N)
-	e, err2 := base64.RawURLEncoding.DecodeString(k.Key.E)
-	public := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e[:min(len(e), 4)]).Int64())}
-	if (k.Key.Type != "RSA" && k.Key.Type != "RSA-HSM") || err1 != nil || err2 != nil || len(e) > 4 || public.E < 3 || specs[public.Size()] == "" || public.N.BitLen() != 8*public.Size() {
+	public, hardware := publicKey(out.Key)
+	if public == nil {
 		return nil, p.client.fail(hsm.Unsupported, "GetKey", errors.New("the key is not RSA or RSA-HSM with 2048, 3072 or 4096 bits"), "make one with `az keyvault key create --kty RSA-HSM --size 3072`")
 	}
-	k.public = public
-	return k, nil
+	a := out.Attributes
+	return &current{
+		version: [versionSize]byte(raw), public: public, hsm: hardware,
+		enabled: value(a.Enabled), exportable: value(a.Exportable), notBefore: value(a.NotBefore), expires: value(a.Expires),
+		unwraps: slices.ContainsFunc(out.Key.KeyOps, func(o *azkeys.KeyOperation) bool { return value(o) == azkeys.KeyOperationUnwrapKey }),
+	}, nil
+}
+
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+// publicKey returns nil for a key that cannot be a KEK.
+func publicKey(k *azkeys.JSONWebKey) (public *rsa.PublicKey, hardware bool) {
+	kind := value(k.Kty)
+	if kind != azkeys.KeyTypeRSA && kind != azkeys.KeyTypeRSAHSM || len(k.E) > 4 {
+		return nil, false
+	}
+	public = &rsa.PublicKey{N: new(big.Int).SetBytes(k.N), E: int(new(big.Int).SetBytes(k.E).Int64())}
+	if public.E < 3 || specs[public.Size()] == "" || public.N.BitLen() != 8*public.Size() {
+		return nil, false
+	}
+	return public, kind == azkeys.KeyTypeRSAHSM
 }
 
 // usable says why k may not wrap, or nil. Key Vault would let a disabled key wrap.
@@ -77,17 +90,17 @@ func (p *Provider) usable(k *current) error {
 	no := func(class hsm.Class, text, code string) error {
 		return p.client.fail(class, "GetKey", errors.New(text), verdicts[code].hint)
 	}
-	now := time.Now().Unix()
-	switch a := k.Attributes; {
-	case !a.Enabled:
+	now := time.Now()
+	switch {
+	case !k.enabled:
 		return no(hsm.Denied, "the key's current version is disabled", "KeyDisabled")
-	case a.NotBefore > now:
+	case k.notBefore.After(now):
 		return no(hsm.Denied, "the key's current version is not yet valid", "KeyNotYetValid")
-	case a.Expires != 0 && a.Expires <= now:
+	case !k.expires.IsZero() && !k.expires.After(now):
 		return no(hsm.Denied, "the key's current version has expired", "KeyExpired")
-	case !slices.Contains(k.Key.Operations, "unwrapKey"):
+	case !k.unwraps:
 		return no(hsm.Misconfigured, "the key may not unwrap", "KeyOperationForbidden")
-	case a.Exportable:
+	case k.exportable:
 		return p.client.fail(hsm.Misconfigured, "GetKey", errors.New("the key is exportable: it may leave the vault"), "make a key that is not, and re-wrap")
 	}
 	return nil

@@ -79,6 +79,22 @@ func TestVersions(t *testing.T) {
 	hsmtest.WantError(t, err, hsm.Denied, "recover")
 }
 
+// TestVersionUntold: a version that is disabled denies the KEK only where the key
+// itself says that it is the current one.
+func TestVersionUntold(t *testing.T) {
+	s := startFake(t)
+	p := mustOpen(t, uri(s, "customers"))
+	wrapped := hsmtest.Wrap(t, p)
+	out := azurefake.Fault{Status: 503}
+	disabled := azurefake.Fault{Status: 403, Body: vaultError(t, "Forbidden", "KeyDisabled", "")}
+	s.Fail(disabled, out, out, out)
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, wrapped), hsm.Unclear, "KeyDisabled")
+	s.Fail(disabled) // and the key is as it was
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, wrapped), hsm.Unclear, "by one answer")
+	s.Fail(azurefake.Fault{Status: 404, Body: vaultError(t, "KeyNotFound", "", "")}, out, out, out)
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, wrapped), hsm.Unclear, "KeyNotFound")
+}
+
 func TestDescribe(t *testing.T) {
 	s := startFake(t)
 	expires := time.Now().Add(time.Hour).Unix()

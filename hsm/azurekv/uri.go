@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,15 +13,32 @@ import (
 )
 
 // uriForm is a vault of one of Azure's clouds, and a key in it.
-var uriForm = regexp.MustCompile(`^azurekv://([a-z0-9-]{3,24}\.((?:vault|managedhsm)\.(?:azure\.net|azure\.cn|usgovcloudapi\.net)))/keys/([A-Za-z0-9-]{1,127})(?:\?(.*))?$`)
+var uriForm = regexp.MustCompile(`^azurekv://([a-z0-9-]{3,24}\.((?:vault|managedhsm)\.(azure\.net|azure\.cn|usgovcloudapi\.net)))/keys/([A-Za-z0-9-]{1,127})(?:\?(.*))?$`)
 
 var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// An azureCloud is where its vaults' principals log in.
+type azureCloud struct {
+	login  string   // https://…
+	logins []string // its hosts, with their other names
+}
+
+// clouds are Azure's, by how the names of their vaults end.
+var clouds = map[string]azureCloud{
+	"azure.net":         {"https://login.microsoftonline.com/", []string{"login.microsoftonline.com", "login.microsoft.com", "login.windows.net", "sts.windows.net"}},
+	"azure.cn":          {"https://login.chinacloudapi.cn/", []string{"login.chinacloudapi.cn", "login.partner.microsoftonline.cn"}},
+	"usgovcloudapi.net": {"https://login.microsoftonline.us/", []string{"login.microsoftonline.us", "login.usgovcloudapi.net"}},
+}
+
+// credentialKinds are the values of credential=. The last three run a program.
+var credentialKinds = []string{"workload", "managed", "secret", "certificate", "azure-cli", "azure-developer-cli", "azure-powershell"}
 
 // settings is a URI, understood.
 type settings struct {
 	host, resource string // contoso.vault.azure.net, https://vault.azure.net
+	cloud          azureCloud
 	name           string
-	endpoint       *url.URL
+	endpoint       *url.URL // nil but in tests
 	timeout        time.Duration
 	text           map[string]string // the other options
 }
@@ -39,9 +57,9 @@ func parse(uri string) (settings, error) {
 	if m == nil {
 		return settings{}, errors.New("that is not the URI of a key in a vault, or names one of its versions")
 	}
-	s := settings{host: m[1], resource: "https://" + m[2], name: m[3], timeout: hsm.DefaultTimeout, text: map[string]string{}}
-	s.endpoint = &url.URL{Scheme: "https", Host: s.host}
-	if err := hsm.URIOptions(m[4], s.set); err != nil {
+	s := settings{host: m[1], resource: "https://" + m[2], name: m[4], timeout: hsm.DefaultTimeout, text: map[string]string{}}
+	s.cloud = clouds[m[3]]
+	if err := hsm.URIOptions(m[5], s.set); err != nil {
 		return settings{}, err
 	}
 	return s, nil
@@ -51,10 +69,10 @@ func (s *settings) set(name, value string) (err error) {
 	ok := true
 	switch name {
 	case "credential":
-		ok = value == "workload" || value == "secret" || value == "managed"
+		ok = slices.Contains(credentialKinds, value)
 	case "tenant-id", "client-id":
 		ok = uuidForm.MatchString(value)
-	case "client-secret-file":
+	case "client-secret-file", "client-certificate-file":
 		ok = strings.HasPrefix(value, "/")
 	case "timeout":
 		s.timeout, err = hsm.ParseTimeout(value)

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/sealmesh/sealmesh/hsm"
-	"github.com/sealmesh/sealmesh/hsm/rest"
+	"github.com/sealmesh/sealmesh/hsm/guard"
 )
 
 // A verdict is what one of Azure's codes means to sealmesh.
@@ -21,57 +21,73 @@ const (
 	hintRetry       = "nothing to do if it passes; otherwise see Azure Service Health"
 	hintThrottled   = "the vault's transaction limit is used up; spread keys over vaults, or raise the keys' soft bounds"
 	hintBetween     = "something between here and Key Vault answered in its place; check the proxy settings"
-	hintCredentials = "give the process an Azure identity: Workload Identity, a managed identity, or a service principal's tenant, client and secret"
+	hintCredentials = "give the process an Azure identity: Workload Identity, a managed identity, or a service principal's tenant, client and secret or certificate"
 	hintDeleted     = "recover the key or the vault, unless it was deleted to revoke it"
 	hintDisabled    = "enable the key, unless it was disabled to revoke it"
+	hintName        = "check the vault's and the key's name; a key that was purged is gone for ever"
+	hintUnknown     = "look the request id up in the vault's audit log"
+	hintNotOurs     = "sealmesh does not make the request this error belongs to; " + hintUnknown
 )
 
-// verdicts are Key Vault's error codes, the inner one first where there is one.
+// verdicts is every error code that Key Vault documents for its keys, and those
+// that its data plane and Managed HSM were seen to give. The inner code counts
+// where there is one. A code that is not here is unclear.
+//
+// What may as well be an outage is unclear, though it reads like a refusal: the
+// firewall's codes come when a private endpoint's name fails, and Unauthorized
+// when Entra's signing keys or this machine's clock are wrong.
 var verdicts = map[string]verdict{
-	"Unauthorized": {hsm.Denied, "the token was not accepted: check tenant-id, and that the identity exists"},
-	"Forbidden":    {hsm.Denied, hintPermission},
+	"Forbidden":         {hsm.Denied, hintPermission},
+	"AccessDenied":      {hsm.Denied, hintPermission},
+	"ForbiddenByPolicy": {hsm.Denied, hintPermission},
+	"ForbiddenByRbac":   {hsm.Denied, hintPermission},
 
-	"AccessDenied":                  {hsm.Denied, hintPermission},
-	"ForbiddenByPolicy":             {hsm.Denied, hintPermission},
-	"ForbiddenByRbac":               {hsm.Denied, hintPermission},
-	"ForbiddenByConnection":         {hsm.Denied, hintNetwork},
-	"ForbiddenByFirewall":           {hsm.Denied, hintNetwork},
-	"ForbiddenByNsp":                {hsm.Denied, hintNetwork},
 	"KeyDisabled":                   {hsm.Denied, hintDisabled},
 	"KeyNotYetValid":                {hsm.Denied, "wait for the key's activation date, or change it"},
 	"KeyExpired":                    {hsm.Denied, "rotate the key, or change its expiration date"},
-	"KeyOperationForbidden":         {hsm.Misconfigured, "allow unwrapKey among the key's permitted operations"},
+	"KeyOperationForbidden":         {hsm.Denied, "allow unwrapKey among the key's permitted operations"},
+	"KeyNotFound":                   {hsm.Denied, hintDeleted}, // of one version it may be a forgery; see explain
+	"VaultNotFound":                 {hsm.Denied, hintDeleted},
 	"VaultDisabled":                 {hsm.Denied, hintDeleted},
-	"SubscriptionDisabled":          {hsm.Denied, "the subscription was disabled"},
 	"ObjectIsBeingDeleted":          {hsm.Denied, hintDeleted},
 	"ObjectIsDeletedButRecoverable": {hsm.Denied, hintDeleted},
-	"ObjectIsBeingRecovered":        {hsm.Unavailable, "the key is being recovered; it passes"},
-	"Conflict":                      {hsm.Unavailable, hintRetry},
 
-	// Of UnwrapKey it is Corrupt, unless the key itself is gone; see explain.
-	"KeyNotFound":   {hsm.Misconfigured, "check the vault's and the key's name; a key that was purged is gone for ever"},
-	"VaultNotFound": {hsm.Misconfigured, "check the vault's name"},
-	"NotFound":      {hsm.Misconfigured, "check the vault's and the key's name"},
+	"Unauthorized":          {hsm.Unclear, "the token was not accepted: check tenant-id, that the identity exists, and this machine's clock"},
+	"ForbiddenByConnection": {hsm.Unclear, hintNetwork},
+	"ForbiddenByFirewall":   {hsm.Unclear, hintNetwork},
+	"ForbiddenByNsp":        {hsm.Unclear, hintNetwork},
+	"SubscriptionDisabled":  {hsm.Unclear, "the subscription was disabled"},
+	"NotFound":              {hsm.Unclear, hintName},
+	"ResourceNotFound":      {hsm.Unclear, hintName},
+	"ResourceGroupNotFound": {hsm.Unclear, hintName},
+	"VaultAlreadyExists":    {hsm.Unclear, hintNotOurs},
+	"VaultNameNotValid":     {hsm.Unclear, hintNotOurs},
+	"RegionNotSupported":    {hsm.Unclear, hintNotOurs},
+	"SkuNotSupported":       {hsm.Unclear, hintNotOurs},
 
-	// Of UnwrapKey it is Corrupt: the record is what is not valid.
+	// Of UnwrapKey they are Corrupt: the record is what is not valid.
 	"BadParameter": {hsm.Misconfigured, "check the key's name and type"},
 	"BadRequest":   {hsm.Misconfigured, "check the key's name and type"},
 
-	"Throttled":            {hsm.Unavailable, hintThrottled},
-	"TooManyRequests":      {hsm.Unavailable, hintThrottled},
-	"InternalServerError":  {hsm.Unavailable, hintRetry},
-	"InternalError":        {hsm.Unavailable, hintRetry},
-	"ServiceUnavailable":   {hsm.Unavailable, hintRetry},
-	"ServerBusy":           {hsm.Unavailable, hintRetry},
-	"BadGateway":           {hsm.Unavailable, hintRetry},
-	"GatewayTimeout":       {hsm.Unavailable, hintRetry},
-	"RequestTimeout":       {hsm.Unavailable, hintRetry},
 	"NotSupported":         {hsm.Unsupported, "use an RSA or RSA-HSM key"},
 	"UnsupportedOperation": {hsm.Unsupported, "use an RSA or RSA-HSM key"},
+
+	"ObjectIsBeingRecovered": {hsm.Unavailable, "the key is being recovered; it passes"},
+	"Conflict":               {hsm.Unavailable, hintRetry},
+	"ConflictError":          {hsm.Unavailable, hintRetry},
+	"Throttled":              {hsm.Unavailable, hintThrottled},
+	"TooManyRequests":        {hsm.Unavailable, hintThrottled},
+	"InternalServerError":    {hsm.Unavailable, hintRetry},
+	"InternalError":          {hsm.Unavailable, hintRetry},
+	"ServiceUnavailable":     {hsm.Unavailable, hintRetry},
+	"ServerBusy":             {hsm.Unavailable, hintRetry},
+	"BadGateway":             {hsm.Unavailable, hintRetry},
+	"GatewayTimeout":         {hsm.Unavailable, hintRetry},
+	"RequestTimeout":         {hsm.Unavailable, hintRetry},
 }
 
 // classify reads an answer that is not 200. Of its text it repeats only codes
-// from the table: a message might hold what was sent.
+// from the table: the rest might hold what was sent.
 func (c *client) classify(operation string, status int, text []byte) *hsm.Error {
 	var body struct {
 		Error struct {
@@ -82,59 +98,80 @@ func (c *client) classify(operation string, status int, text []byte) *hsm.Error 
 		} `json:"error"`
 	}
 	_ = json.Unmarshal(text, &body)
-	code := body.Error.Inner.Code
-	if _, ok := verdicts[code]; !ok {
+	code, named := body.Error.Inner.Code, body.Error.Code != ""
+	if code == "" {
 		code = body.Error.Code
 	}
 	v, known := verdicts[code]
 	switch {
-	case !known && status >= 500, !known && status == 429:
-		v, code = verdict{hsm.Unavailable, hintRetry}, fmt.Sprintf("HTTP %d", status)
-	case !known && body.Error.Code == "":
+	case status >= 500 || status == 429:
+		if v.class != hsm.Unavailable {
+			v, known = verdict{hsm.Unavailable, hintRetry}, false
+		}
+	case !named:
 		// Not Azure's: it says nothing of the key, not even a 403.
-		v, code = verdict{hsm.Unavailable, hintBetween}, fmt.Sprintf("HTTP %d", status)
-	case !known && (status == 401 || status == 403):
-		v, code = verdict{hsm.Denied, hintPermission}, fmt.Sprintf("HTTP %d", status)
+		v, known = verdict{hsm.Unavailable, hintBetween}, false
 	case !known:
-		v, code = verdict{hsm.Misconfigured, "look the answer up in the vault's audit log"}, fmt.Sprintf("HTTP %d", status)
+		v = verdict{hsm.Unclear, hintUnknown}
+	}
+	if !known {
+		code = fmt.Sprintf("HTTP %d", status)
 	}
 	failed := c.fail(v.class, operation, nil, v.hint)
 	failed.Code = code
-	if operation == "UnwrapKey" && (code == "BadParameter" || code == "KeyNotFound" || code == "BadRequest") {
+	if operation == "UnwrapKey" && (code == "BadParameter" || code == "BadRequest") {
 		failed.Class, failed.Hint = hsm.Corrupt, hsm.HintCorrupt
 	}
 	return failed
 }
 
-// logins are OAuth's codes (RFC 6749 §5.2) and the metadata service's that say no.
-var logins = map[string]verdict{
-	"invalid_client":      {hsm.Denied, "the secret is wrong or has expired, or the federated credential does not fit this service account"},
-	"invalid_grant":       {hsm.Denied, "the federated token was not accepted"},
-	"unauthorized_client": {hsm.Denied, "the application is not known to the tenant: check client-id and tenant-id"},
-	"access_denied":       {hsm.Denied, "the application was denied by the tenant's policies"},
-	"invalid_request":     {hsm.Misconfigured, "check tenant-id and client-id, and that a managed identity is assigned to this machine"},
-	"invalid_scope":       {hsm.Misconfigured, "check that the vault is of the cloud that AZURE_AUTHORITY_HOST logs in to"},
-	"invalid_resource":    {hsm.Misconfigured, "check that the vault is of the cloud that AZURE_AUTHORITY_HOST logs in to"},
+const hintCloud = "check that the identity and the vault are of one cloud"
+
+// oauthVerdicts are OAuth's codes (RFC 6749 §4.1.2.1 and §5.2), Entra's own, and the
+// metadata services'. None of them is Key Vault's: where one refuses, the KEK
+// may be as it was, and evicting would turn a fault of the login service into an
+// outage of everything. So they are unclear at most.
+var oauthVerdicts = map[string]verdict{
+	"invalid_client":          {hsm.Unclear, "the secret or certificate is wrong or has expired, or the federated credential does not fit this service account"},
+	"invalid_grant":           {hsm.Unclear, "the federated token was not accepted"},
+	"unauthorized_client":     {hsm.Unclear, "the application is not known to the tenant: check client-id and tenant-id"},
+	"access_denied":           {hsm.Unclear, "the application was denied by the tenant's policies"},
+	"interaction_required":    {hsm.Unclear, "a policy of the tenant asks for a person; exempt the application"},
+	"consent_required":        {hsm.Unclear, "consent to the application's use of Key Vault"},
+	"invalid_request":         {hsm.Unclear, "check tenant-id and client-id, and that a managed identity is assigned to this machine"},
+	"invalid_scope":           {hsm.Unclear, hintCloud},
+	"invalid_resource":        {hsm.Unclear, hintCloud},
+	"invalid_instance":        {hsm.Unclear, hintCloud},
+	"unsupported_grant_type":  {hsm.Unclear, hintCloud},
+	"not_found":               {hsm.Unclear, hintCredentials},
+	"server_error":            {hsm.Unavailable, hintRetry},
+	"temporarily_unavailable": {hsm.Unavailable, hintRetry},
 }
 
-func (c *client) classifyLogin(status int, text []byte) *hsm.Error {
+func (c *client) classifyLogin(operation string, status int, text []byte) *hsm.Error {
 	var body struct {
 		Error string `json:"error"`
 	}
 	_ = json.Unmarshal(text, &body)
-	failed := c.fail(hsm.Unavailable, "GetToken", nil, hintCredentials)
+	failed := c.fail(hsm.Unavailable, operation, nil, hintCredentials)
 	failed.Code = fmt.Sprintf("HTTP %d", status)
-	if v, ok := logins[body.Error]; ok && status < 500 && status != 429 {
+	v, known := oauthVerdicts[body.Error]
+	switch {
+	case status >= 500 || status == 429 || body.Error == "":
+	case !known:
+		failed.Class = hsm.Unclear
+	default:
 		failed.Class, failed.Code, failed.Hint = v.class, body.Error, v.hint
 	}
 	return failed
 }
 
-// classifyTransport is for what never became an answer. Its texts name hosts, and
-// nothing that was sent.
+// classifyTransport is for what never became an answer.
 func (c *client) classifyTransport(ctx context.Context, operation string, err error) *hsm.Error {
-	cause, hint := rest.Unanswered(ctx, err,
-		"see whether the vault is reachable from here, or raise timeout=",
-		"check the network path to the vault: DNS, firewall, private endpoint, proxy settings")
+	slow, path := "see whether the vault is reachable from here, or raise timeout=", "check the network path to the vault: DNS, firewall, private endpoint, proxy settings"
+	if operation == "GetToken" {
+		slow, path = "see whether the login or metadata service is reachable from here, or raise timeout=", "check the network path to the login or metadata service; "+hintCredentials
+	}
+	cause, hint := guard.Unanswered(ctx, err, slow, path)
 	return c.fail(hsm.Unavailable, operation, cause, hint)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/azurekv/azurefake"
+	"github.com/sealmesh/sealmesh/hsm/guard"
 	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 )
 
@@ -31,24 +32,67 @@ func vaultError(t *testing.T, code, inner, message string) string {
 	return string(text)
 }
 
-// TestVerdicts: every code, as the outer one and as the inner one.
+// rows is what every row of the table says, in words of its own.
+var rows = map[hsm.Class][]string{
+	hsm.Denied: {
+		"Forbidden", "AccessDenied", "ForbiddenByPolicy", "ForbiddenByRbac", "KeyDisabled", "KeyNotYetValid", "KeyExpired", "KeyOperationForbidden",
+		"KeyNotFound", "VaultNotFound", "VaultDisabled", "ObjectIsBeingDeleted", "ObjectIsDeletedButRecoverable",
+	},
+	hsm.Unclear: {
+		"Unauthorized", "ForbiddenByConnection", "ForbiddenByFirewall", "ForbiddenByNsp", "SubscriptionDisabled", "NotFound", "ResourceNotFound",
+		"ResourceGroupNotFound", "VaultAlreadyExists", "VaultNameNotValid", "RegionNotSupported", "SkuNotSupported",
+	},
+	hsm.Misconfigured: {"BadParameter", "BadRequest"},
+	hsm.Unsupported:   {"NotSupported", "UnsupportedOperation"},
+	hsm.Unavailable: {
+		"ObjectIsBeingRecovered", "Conflict", "ConflictError", "Throttled", "TooManyRequests", "InternalServerError", "InternalError", "ServiceUnavailable",
+		"ServerBusy", "BadGateway", "GatewayTimeout", "RequestTimeout",
+	},
+}
+
+// TestVerdicts: every code, as the outer one and as the inner one; and whatever
+// the code, a failing server has denied nothing.
 func TestVerdicts(t *testing.T) {
 	c := &client{keyID: "contoso.vault.azure.net/keys/customers"}
-	for code, v := range verdicts {
-		for _, body := range []string{vaultError(t, code, "", ""), vaultError(t, "Other", code, "")} {
-			failed := c.classify("GetKey", 400, []byte(body))
-			if failed.Class != v.class || failed.Hint != v.hint || failed.Code != code || v.hint == "" || strings.HasSuffix(v.hint, ".") {
-				t.Errorf("%s: %+v", code, failed)
+	seen := 0
+	for class, codes := range rows {
+		for _, code := range codes {
+			seen++
+			for _, body := range []string{vaultError(t, code, "", "canary"), vaultError(t, "Other", code, "canary")} {
+				failed := c.classify("GetKey", 400, []byte(body))
+				if failed.Class != class || failed.Code != code || failed.Hint == "" || strings.HasSuffix(failed.Hint, ".") || strings.Contains(failed.Error(), "canary") {
+					t.Errorf("%s: %+v, want %v", code, failed, class)
+				}
+				for _, status := range []int{429, 500, 503} {
+					if failed := c.classify("UnwrapKey", status, []byte(body)); failed.Class != hsm.Unavailable {
+						t.Errorf("%s with %d: %v", code, status, failed)
+					}
+				}
 			}
 		}
 	}
-	for code, v := range logins {
-		if failed := c.classifyLogin(400, []byte(`{"error":"`+code+`","error_description":"canary"}`)); failed.Class != v.class || failed.Hint == "" || strings.Contains(failed.Error(), "canary") {
+	if seen != len(verdicts) {
+		t.Errorf("%d rows are tested, the table has %d", seen, len(verdicts))
+	}
+	for code := range logins400 {
+		failed := c.classifyLogin("GetToken", 400, []byte(`{"error":"`+code+`","error_description":"canary"}`))
+		if failed.Class != logins400[code] || failed.Code != code || failed.Hint == "" || strings.Contains(failed.Error(), "canary") {
 			t.Errorf("%s: %v", code, failed)
 		}
 	}
+	if len(logins400) != len(oauthVerdicts) {
+		t.Errorf("%d login codes are tested, the table has %d", len(logins400), len(oauthVerdicts))
+	}
 }
 
+// logins400 never denies: the login service is not the KMS.
+var logins400 = map[string]hsm.Class{
+	"invalid_client": hsm.Unclear, "invalid_grant": hsm.Unclear, "unauthorized_client": hsm.Unclear, "access_denied": hsm.Unclear, "interaction_required": hsm.Unclear,
+	"consent_required": hsm.Unclear, "invalid_request": hsm.Unclear, "invalid_scope": hsm.Unclear, "invalid_resource": hsm.Unclear, "invalid_instance": hsm.Unclear,
+	"unsupported_grant_type": hsm.Unclear, "not_found": hsm.Unclear, "server_error": hsm.Unavailable, "temporarily_unavailable": hsm.Unavailable,
+}
+
+// TestVerdictsElsewhere: what is in no table, and who typed it.
 func TestVerdictsElsewhere(t *testing.T) {
 	c := &client{keyID: "contoso.vault.azure.net/keys/customers"}
 	for _, tt := range []struct {
@@ -58,24 +102,24 @@ func TestVerdictsElsewhere(t *testing.T) {
 		class     hsm.Class
 	}{
 		{"UnwrapKey", 400, vaultError(t, "BadParameter", "", "The parameter is incorrect."), hsm.Corrupt},
-		{"UnwrapKey", 404, vaultError(t, "KeyNotFound", "", ""), hsm.Corrupt},
 		{"UnwrapKey", 403, vaultError(t, "Forbidden", "KeyDisabled", ""), hsm.Denied},
-		{"UnwrapKey", 403, vaultError(t, "Forbidden", "SomethingNew", ""), hsm.Denied},
-		{"UnwrapKey", 403, vaultError(t, "SomethingNew", "", ""), hsm.Denied},
+		{"UnwrapKey", 403, vaultError(t, "Forbidden", "", ""), hsm.Denied},
+		{"UnwrapKey", 403, vaultError(t, "Forbidden", "SomethingNew", ""), hsm.Unclear},
+		{"UnwrapKey", 403, vaultError(t, "SomethingNew", "", ""), hsm.Unclear},
 		{"UnwrapKey", 409, vaultError(t, "Conflict", "ObjectIsDeletedButRecoverable", ""), hsm.Denied},
-		{"UnwrapKey", 418, vaultError(t, "Teapot", "", ""), hsm.Misconfigured},
+		{"UnwrapKey", 418, vaultError(t, "Teapot", "", ""), hsm.Unclear},
 		{"UnwrapKey", 429, "", hsm.Unavailable},
 		{"UnwrapKey", 503, "<html>", hsm.Unavailable},
+		{"UnwrapKey", 401, "", hsm.Unavailable},
+		{"UnwrapKey", 403, "", hsm.Unavailable},
+		{"UnwrapKey", 403, "{}", hsm.Unavailable},
 		{"UnwrapKey", 403, "<html>blocked by the proxy</html>", hsm.Unavailable},
+		{"UnwrapKey", 404, "<html>no such page</html>", hsm.Unavailable},
+		{"UnwrapKey", 407, "", hsm.Unavailable},
 		{"UnwrapKey", 302, "", hsm.Unavailable},
 	} {
 		if failed := c.classify(tt.operation, tt.status, []byte(tt.body)); failed.Class != tt.class || failed.Hint == "" {
 			t.Errorf("%d %s: %v, want %v", tt.status, tt.body, failed, tt.class)
-		}
-	}
-	for _, status := range []int{404, 429, 500, 503} {
-		if failed := c.classifyLogin(status, []byte("<html>")); failed.Class != hsm.Unavailable {
-			t.Errorf("login %d: %v", status, failed)
 		}
 	}
 }
@@ -171,15 +215,25 @@ func TestAnswers(t *testing.T) {
 		"no modulus":    key(func(k map[string]any) { delete(k, "n") }),
 		"exponent 1":    key(func(k map[string]any) { k["e"] = "AQ" }),
 		"exponent long": key(func(k map[string]any) { k["e"] = "AQAAAAAB" }),
-		"no attributes": func(out map[string]any) { delete(out, "attributes") },
 	} {
 		s.Fail(azurefake.Fault{Tamper: tamper})
 		if _, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{}); err == nil || hsm.ClassOf(err) == hsm.Unavailable {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	s.Fail(azurefake.Fault{Tamper: func(out map[string]any) { delete(out, "attributes") }})
+	_, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
+	hsmtest.WantError(t, err, hsm.Unavailable, "speaks of no key")
 	wrapped := hsmtest.Wrap(t, p)
-	for _, value := range []string{"", "AAAA", "*", strings.Repeat("A", 86)} {
+	odd := azurefake.Fault{Tamper: func(out map[string]any) { out["value"] = "*canary" }}
+	s.Fail(odd, odd, odd)
+	if e := hsmtest.WantError(t, hsmtest.Unwrap(t, p, wrapped), hsm.Unavailable, "not one of Azure's"); strings.Contains(e.Error(), "canary") {
+		t.Errorf("%q shows the answer", e)
+	}
+	long := azurefake.Fault{Status: 200, Body: `{"value":"` + strings.Repeat("A", guard.MaxAnswer) + `"}`}
+	s.Fail(long, long, long)
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, wrapped), hsm.Unavailable, "longer")
+	for _, value := range []string{"", "AAAA", strings.Repeat("A", 86)} {
 		s.Fail(azurefake.Fault{Tamper: func(out map[string]any) { out["value"] = value }})
 		hsmtest.WantError(t, hsmtest.Unwrap(t, p, wrapped), hsm.Corrupt, "key context")
 	}

@@ -1,11 +1,13 @@
-// Package azurefake is a server that speaks the part of Azure's APIs that sealmesh
-// uses: Key Vault's keys (get, unwrapkey, wrapkey, rotationpolicy; version 7.4), the
-// login server's client credentials with a secret or a federated token, and the
-// metadata service's managed identity. It wraps and unwraps for real. Like Key
-// Vault it lets a disabled key wrap. It is for tests: everything is in memory.
+// Package azurefake is a server that speaks what Azure's SDK asks for sealmesh:
+// Key Vault's keys (get, unwrapkey, wrapkey, rotationpolicy; version 2025-07-01),
+// the login server's client credentials with a secret, a certificate or a
+// federated token, and the metadata services' managed identity. It wraps and
+// unwraps for real. Like Key Vault it lets a disabled key wrap. It is for tests:
+// everything is in memory.
 package azurefake
 
 import (
+	"crypto/rsa"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,7 +17,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/sealmesh/sealmesh/hsm/rest/resttest"
+	"github.com/sealmesh/sealmesh/hsm/guard/guardtest"
 )
 
 // Who may log in, and to which vault.
@@ -31,10 +33,12 @@ type Server struct {
 	http   *httptest.Server
 	keys   map[string]*key
 	secret string              // of Client: a client secret or a federated token
+	public *rsa.PublicKey      // of Client's certificate, nil for none
 	allows []string            // of the tokens issued from now on: "get", "unwrapKey", …
 	tokens map[string][]string // what each may do
 	issued int
 	faults []Fault
+	logins []Fault
 	log    []Request
 }
 
@@ -44,7 +48,7 @@ type Request struct {
 }
 
 // A Fault is what happens to the next request to the vault.
-type Fault = resttest.Fault
+type Fault = guardtest.Fault
 
 // Start starts a server on 127.0.0.1, without TLS.
 func Start() *Server {
@@ -74,10 +78,13 @@ func (s *Server) RevokeTokens() { s.do(func() { clear(s.tokens) }) }
 // Fail has the next requests to the vault meet faults, in order.
 func (s *Server) Fail(faults ...Fault) { s.do(func() { s.faults = append(s.faults, faults...) }) }
 
+// FailLogin has the next requests for a token meet faults, in order.
+func (s *Server) FailLogin(faults ...Fault) { s.do(func() { s.logins = append(s.logins, faults...) }) }
+
 // Requests returns what was asked since it was called last, and forgets what
 // faults are left.
 func (s *Server) Requests() (log []Request) {
-	s.do(func() { log, s.log, s.faults = s.log, nil, nil })
+	s.do(func() { log, s.log, s.faults, s.logins = s.log, nil, nil, nil })
 	return log
 }
 
@@ -98,6 +105,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.log = append(s.log, Request{r.Method, r.URL.Path, token, string(text)})
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	if !strings.HasPrefix(r.URL.Path, "/keys/") {
+		if len(s.logins) > 0 && !strings.HasSuffix(r.URL.Path, "/openid-configuration") {
+			var f Fault
+			f, s.logins = s.logins[0], s.logins[1:]
+			f.Serve(w, text)
+			return
+		}
 		s.logIn(w, r, text)
 		return
 	}
@@ -145,7 +158,7 @@ func (s *Server) answer(r *http.Request, token string, text []byte) (map[string]
 	if !ok {
 		return nil, &refusal{401, "Unauthorized", "", "[BearerReadAccessTokenFailed] Error validating token: 'S2S12086'."}
 	}
-	if r.URL.Query().Get("api-version") != "7.4" {
+	if r.URL.Query().Get("api-version") != "2025-07-01" {
 		return nil, &refusal{400, "BadParameter", "", "api-version is not supported"}
 	}
 	name, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/keys/"), "/")

@@ -1,0 +1,49 @@
+// Package guardtest is what the fakes of services share, and the tests that
+// meet them.
+package guardtest
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+)
+
+// A Fault is an answer in place of the real one, once.
+type Fault struct {
+	Status int // 0 closes the connection
+	Body   string
+	Header map[string]string
+	Echo   bool                 // the body is what was sent, as no server should
+	Tamper func(map[string]any) // the answer is the real one, after this, where the fake can do so
+}
+
+// Serve answers so to a request whose body was sent.
+func (f Fault) Serve(w http.ResponseWriter, sent []byte) {
+	if f.Status == 0 {
+		panic(http.ErrAbortHandler)
+	}
+	for name, value := range f.Header {
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(f.Status)
+	if f.Echo {
+		f.Body = string(sent)
+	}
+	_, _ = io.WriteString(w, f.Body)
+}
+
+// Direct calls a server without a network, so that the time of back-offs can be virtual.
+type Direct struct{ http.Handler }
+
+// RoundTrip implements [http.RoundTripper].
+func (d Direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	if r.Body == nil {
+		r = r.Clone(r.Context())
+		r.Body = http.NoBody
+	}
+	d.ServeHTTP(w, r)
+	resp := w.Result()
+	resp.Request = r
+	return resp, r.Body.Close()
+}
