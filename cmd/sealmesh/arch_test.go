@@ -32,7 +32,7 @@ var importRules = []struct {
 	{"hsm/awskms", anyOf(std, ours("hsm"), external("github.com/aws/"))},
 	{"hsm/pkcs11", anyOf(std, ours("hsm"), external("github.com/miekg/pkcs11", "golang.org/x/sync/"))},
 	{"hsm/transit", anyOf(std, ours("hsm"), external("github.com/openbao/openbao/api/"))},
-	{"hsm/gcpkms", anyOf(std, ours("hsm"), external("golang.org/x/oauth2"))},
+	{"hsm/gcpkms", anyOf(std, ours("hsm"), external("google.golang.org/api/", "cloud.google.com/go/"))},
 	{"hsm/azurekv", anyOf(std, ours("hsm"), external("github.com/Azure/azure-sdk-for-go/sdk/"))},
 	{"keycache", anyOf(std, ours("hsm", "codec", "keycache"), external("go.opentelemetry.io/otel", "github.com/hashicorp/golang-lru/v2"))},
 	{"keycache/keyuse", anyOf(std, ours("keycache/keyuse"), external("google.golang.org/", "golang.org/x/net/http/httpguts", "golang.org/x/sys/", "go.opentelemetry.io/proto/"))},

@@ -1,111 +1,113 @@
 package gcpkms
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
-	"io"
+	"log/slog"
 	"net/http"
-	"net/url"
 	"time"
 
+	"google.golang.org/api/cloudkms/v1"
+	"google.golang.org/api/googleapi"
+	"google.golang.org/api/option"
+
 	"github.com/sealmesh/sealmesh/hsm"
-	"github.com/sealmesh/sealmesh/hsm/rest"
+	"github.com/sealmesh/sealmesh/hsm/guard"
 )
 
 // A client asks about one key. Safe for concurrent use.
 type client struct {
-	endpoint     *url.URL
+	keys         *cloudkms.ProjectsLocationsKeyRingsCryptoKeysService
+	http         *http.Client
+	tokens       *tokens
 	key          string
 	location     string
 	quotaProject string
 	timeout      time.Duration
-	http         *http.Client
-	tokens       *tokens
 }
 
-// A request is sent with a copy of body each time it is tried.
-type request struct {
-	operation string // the API's own name: "Encrypt"
-	verb      string // ":encrypt", or "" to read the key
-	body      []byte
+func newClient(ctx context.Context, s settings) (*client, error) {
+	if err := s.checkEnvironment(); err != nil {
+		return nil, misconfigured("Open", s.key, err, "")
+	}
+	c := &client{http: guard.Client(), key: s.key, location: s.location, timeout: s.timeout}
+	var err error
+	if c.tokens, c.quotaProject, err = newTokens(ctx, s); err != nil {
+		return nil, misconfigured("LoadCredentials", s.key, err, hintCredentials)
+	}
+	service, err := cloudkms.NewService(ctx, option.WithHTTPClient(c.http), option.WithEndpoint(s.endpoint.String()+"/"), option.WithLogger(silent()))
+	if err != nil {
+		return nil, misconfigured("Open", s.key, errors.New("the client could not be made"), "")
+	}
+	c.keys = service.Projects.Locations.KeyRings.CryptoKeys
+	return c, nil
 }
 
-// do sends r and returns the answer, which passed check. One that did not was
-// damaged on the way and is as good as none: it is tried again.
-func do[T any](ctx context.Context, c *client, r request, check func(*T) error) (*T, error) {
-	var out *T
+// silent keeps GOOGLE_SDK_GO_LOGGING_LEVEL from having requests and answers
+// logged: they hold data keys and tokens.
+func silent() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// A call of the SDK, ready to be sent.
+type call[T any] interface {
+	Header() http.Header
+	Do(...googleapi.CallOption) (T, error)
+}
+
+// ask sends what build makes, and returns the answer, which passed check. One
+// that did not was damaged on the way and is as good as none: it is tried again.
+func ask[T any](ctx context.Context, c *client, operation string, build func(context.Context) call[T], check func(T) error) (T, *hsm.Error) {
+	var out T
 	var failed *hsm.Error
-	ended := rest.Try(ctx, func() (again bool, after time.Duration) {
-		out = new(T) // not the last try's, of which something might be left
-		failed, after = c.call(ctx, r, out, func() error { return check(out) })
+	ended := hsm.Try(ctx, func() (again bool, after time.Duration) {
+		observed := hsm.Call{Provider: Kind, Operation: operation, KeyID: c.key, Region: c.location, Start: time.Now()}
+		if out, failed, after = try(ctx, c, operation, build, check); failed != nil {
+			observed.Err = failed
+		}
+		observed.End = time.Now()
+		hsm.Observe(ctx, observed)
 		return failed != nil && failed.Class == hsm.Unavailable, after
 	})
-	switch {
-	case ended != nil:
-		return nil, c.classifyTransport(ctx, r.operation, ended)
-	case failed != nil:
-		return nil, failed
+	if ended != nil {
+		failed = c.classifyTransport(ctx, operation, ended)
 	}
-	return out, nil
+	return out, failed
 }
 
-// call makes one try and reports it.
-func (c *client) call(ctx context.Context, r request, out any, check func() error) (*hsm.Error, time.Duration) {
-	start := time.Now()
-	failed, retryAfter := c.try(ctx, r, out, check)
-	call := hsm.Call{Provider: Kind, Operation: r.operation, KeyID: c.key, Region: c.location, Start: start, End: time.Now()}
-	if failed != nil {
-		call.Err = failed
-	}
-	hsm.Observe(ctx, call)
-	return failed, retryAfter
-}
-
-func (c *client) try(ctx context.Context, r request, out any, check func() error) (*hsm.Error, time.Duration) {
+// try sends one request. after is how long the answer asks to be left alone.
+func try[T any](ctx context.Context, c *client, operation string, build func(context.Context) call[T], check func(T) error) (out T, failed *hsm.Error, after time.Duration) {
 	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	token, failed := c.tokens.get(bounded)
 	if failed != nil {
-		return failed, 0
+		return out, failed, 0
 	}
-	resp, err := c.send(bounded, r, token)
+	request := build(bounded)
+	request.Header().Set("Authorization", "Bearer "+token)
+	if c.quotaProject != "" {
+		request.Header().Set("X-Goog-User-Project", c.quotaProject)
+	}
+	answer, err := request.Do()
+	if refused, ok := errors.AsType[*googleapi.Error](err); ok {
+		return out, c.classify(operation, refused.Code, []byte(refused.Body)), guard.RetryAfter(refused.Header)
+	}
+	if decoding(err) {
+		return out, c.fail(hsm.Unavailable, operation, errors.New("the answer is not one of Cloud KMS's"), hintBetween), 0
+	}
 	if err != nil {
-		return c.classifyTransport(ctx, r.operation, err), 0
+		return out, c.classifyTransport(ctx, operation, err), 0
 	}
-	defer resp.Body.Close()
-	text, err := rest.Read(resp)
-	defer clear(text)
-	switch {
-	case err != nil:
-		return c.classifyTransport(ctx, r.operation, err), 0
-	case resp.StatusCode != http.StatusOK:
-		return c.classify(r.operation, resp.StatusCode, text), rest.RetryAfter(resp.Header)
-	case !rest.Decode(text, out):
-		return c.fail(hsm.Unavailable, r.operation, errors.New("the answer is not one of Cloud KMS's"), hintBetween), 0
+	if err := check(answer); err != nil {
+		return out, c.fail(hsm.Unavailable, operation, err, hintBetween), 0
 	}
-	if err := check(); err != nil {
-		return c.fail(hsm.Unavailable, r.operation, err, hintBetween), 0
-	}
-	return nil, 0
+	return answer, nil, 0
 }
 
-func (c *client) send(ctx context.Context, r request, token string) (*http.Response, error) {
-	method, body := http.MethodGet, io.Reader(nil)
-	if r.body != nil {
-		method, body = http.MethodPost, rest.Body(bytes.Clone(r.body))
-	}
-	req, err := http.NewRequestWithContext(ctx, method, c.endpoint.String()+"/v1/"+c.key+r.verb, body)
-	if err != nil {
-		return nil, err
-	}
-	req.ContentLength = int64(len(r.body))
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Content-Type", "application/json")
-	if c.quotaProject != "" {
-		req.Header.Set("X-Goog-User-Project", c.quotaProject)
-	}
-	return c.http.Do(req)
+// decoding reports whether err is of an answer's text, which it may quote.
+func decoding(err error) bool {
+	_, syntax := errors.AsType[*json.SyntaxError](err)
+	_, kind := errors.AsType[*json.UnmarshalTypeError](err)
+	return syntax || kind
 }
 
 func (c *client) fail(class hsm.Class, operation string, err error, hint string) *hsm.Error {

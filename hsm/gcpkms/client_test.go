@@ -13,7 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/oauth2"
+	"cloud.google.com/go/auth"
+	"google.golang.org/api/cloudkms/v1"
+	"google.golang.org/api/option"
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/hsmtest"
@@ -26,9 +28,11 @@ type script struct {
 }
 
 func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
-	defer r.Body.Close()
-	if _, err := io.Copy(io.Discard, r.Body); err != nil {
-		return nil, err
+	if r.Body != nil {
+		defer r.Body.Close()
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return nil, err
+		}
 	}
 	s.asked++
 	return s.next(r)
@@ -50,12 +54,22 @@ func hang(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
-func scripted(next func(*http.Request) (*http.Response, error)) (*Provider, *script) {
+func scripted(t *testing.T, next func(*http.Request) (*http.Response, error)) (*Provider, *script) {
 	s := &script{next: next}
+	service, err := cloudkms.NewService(t.Context(), option.WithHTTPClient(&http.Client{Transport: s}), option.WithEndpoint("https://kms.example/"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &Provider{client: &client{
-		endpoint: &url.URL{Scheme: "https", Host: "kms.example"}, key: "projects/p/locations/l/keyRings/r/cryptoKeys/k", timeout: 2 * time.Second,
-		http: &http.Client{Transport: s}, tokens: &tokens{source: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "ya29.x"})},
+		key: "projects/p/locations/l/keyRings/r/cryptoKeys/k", timeout: 2 * time.Second,
+		keys: service.Projects.Locations.KeyRings.CryptoKeys, tokens: &tokens{source: static{}, key: "k"},
 	}}, s
+}
+
+type static struct{}
+
+func (static) Token(context.Context) (*auth.Token, error) {
+	return &auth.Token{Value: "ya29.x"}, nil
 }
 
 // TestRetryBudget: three tries, little waiting, and none after an answer that
@@ -73,14 +87,15 @@ func TestRetryBudget(t *testing.T) {
 		{"quota", answer(t, 429, "RESOURCE_EXHAUSTED", "Retry-After", "1"), 3, 2*time.Second + time.Millisecond, hsm.Unavailable},
 		{"quota for long", answer(t, 429, "RESOURCE_EXHAUSTED", "Retry-After", "60"), 1, time.Millisecond, hsm.Unavailable},
 		{"denied", answer(t, 403, "PERMISSION_DENIED"), 1, time.Millisecond, hsm.Denied},
-		{"not found", answer(t, 404, "NOT_FOUND"), 1, time.Millisecond, hsm.Misconfigured},
+		{"not found", answer(t, 404, "NOT_FOUND"), 1, time.Millisecond, hsm.Denied},
+		{"unclear", answer(t, 401, "UNAUTHENTICATED"), 1, time.Millisecond, hsm.Unclear},
 		{"hanging", hang, 3, 6*time.Second + 400*time.Millisecond, hsm.Unavailable},
 		{"connection lost", func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }, 3, 400 * time.Millisecond, hsm.Unavailable},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p, s := scripted(tt.next)
+				p, s := scripted(t, tt.next)
 				var calls int
 				ctx := hsm.WithObserver(t.Context(), func(c hsm.Call) { calls++ })
 				start := time.Now()
@@ -99,11 +114,9 @@ func TestDeadline(t *testing.T) {
 	for name, next := range map[string]func(*http.Request) (*http.Response, error){"hanging": hang, "waiting": answer(t, 429, "RESOURCE_EXHAUSTED", "Retry-After", "1"), "no token": nil} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p, _ := scripted(next)
-				end := make(chan struct{})
-				defer close(end)
+				p, _ := scripted(t, next)
 				if next == nil {
-					p.client.tokens.source = stuck(end)
+					p.client.tokens.source = stuck{}
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 				defer cancel()
@@ -118,28 +131,12 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// stuck is a source that gives no token until it is closed.
-type stuck chan struct{}
+// stuck is a source that gives no token.
+type stuck struct{}
 
-func (s stuck) Token() (*oauth2.Token, error) {
-	<-s
-	return nil, errors.New("closed")
-}
-
-// TestTokenErrors: what a source of tokens says, by class, and never in its words.
-func TestTokenErrors(t *testing.T) {
-	tk := &tokens{keyID: "k"}
-	for code := range refusals {
-		failed := tk.classify(&oauth2.RetrieveError{Response: &http.Response{Status: "400 Bad Request"}, ErrorCode: code, ErrorDescription: "canary", Body: []byte("canary")})
-		if failed.Class != hsm.Denied || failed.Code != code || strings.Contains(failed.Error(), "canary") {
-			t.Errorf("%s: %v", code, failed)
-		}
-	}
-	for _, err := range []error{errors.New("canary"), &oauth2.RetrieveError{Response: &http.Response{Status: "503 Service Unavailable"}, Body: []byte("canary")}} {
-		if failed := tk.classify(err); failed.Class != hsm.Unavailable || strings.Contains(failed.Error(), "canary") {
-			t.Errorf("%v", failed)
-		}
-	}
+func (stuck) Token(ctx context.Context) (*auth.Token, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
 }
 
 // TestTLS: an endpoint whose certificate is not trusted gets neither token nor key.

@@ -1,7 +1,6 @@
 package gcpkms
 
 import (
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -9,7 +8,8 @@ import (
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/gcpkms/gcpfake"
-	"github.com/sealmesh/sealmesh/hsm/rest/resttest"
+	"github.com/sealmesh/sealmesh/hsm/guard"
+	"github.com/sealmesh/sealmesh/hsm/guard/guardtest"
 )
 
 // isolate keeps the environment of whoever runs the tests out of them, and
@@ -17,7 +17,9 @@ import (
 func isolate(t *testing.T) {
 	t.Helper()
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", filepath.Join(t.TempDir(), "none"))
-	t.Setenv("GOOGLE_CLOUD_QUOTA_PROJECT", "")
+	for _, name := range []string{"GOOGLE_CLOUD_QUOTA_PROJECT", "GCE_METADATA_HOST", "GOOGLE_CLOUD_UNIVERSE_DOMAIN", "GOOGLE_API_USE_CLIENT_CERTIFICATE", "EXPERIMENTAL_GOOGLE_API_USE_S2A", "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES"} {
+		t.Setenv(name, "")
+	}
 }
 
 // A rig is a fake, a key in it, and the credentials of one who may do all.
@@ -50,8 +52,9 @@ func (r rig) uri(key, credentials string) string {
 	return "gcpkms:///" + key + "?" + q.Encode()
 }
 
+// inProcess has p ask r without a network.
 func inProcess(r rig, p *Provider) *Provider {
-	p.client.http = &http.Client{Transport: resttest.Direct{Handler: r.Server}, CheckRedirect: p.client.http.CheckRedirect}
+	p.client.http.Transport = guard.Limit(guardtest.Direct{Handler: r.Server})
 	return p
 }
 

@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"sync/atomic"
+
+	"google.golang.org/api/cloudkms/v1"
 
 	"github.com/sealmesh/sealmesh/hsm"
 )
@@ -18,8 +19,6 @@ const Kind = "gcpkms"
 // has to be closed.
 type Provider struct {
 	client *client
-	// primary is the version that wraps, as far as Cloud KMS has told; nil before.
-	primary atomic.Pointer[string]
 }
 
 // Identity returns the key's name: projects/…/cryptoKeys/….
@@ -30,7 +29,7 @@ func (p *Provider) Identity() string { return p.client.key }
 func (p *Provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext) (*hsm.Secret, []byte, error) {
 	key := make([]byte, hsm.DataKeySize)
 	rand.Read(key) // never fails: it ends the process instead
-	wrapped, err := p.wrap(ctx, requestBody("plaintext", key, ec))
+	wrapped, err := p.wrap(ctx, encryptRequest(key, ec))
 	if err != nil {
 		clear(key)
 		return nil, nil, err
@@ -40,62 +39,81 @@ func (p *Provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext
 
 // WrapDataKey has Cloud KMS encrypt key, which must be [hsm.DataKeySize] bytes.
 func (p *Provider) WrapDataKey(ctx context.Context, key *hsm.Secret, ec hsm.EncryptionContext) ([]byte, error) {
-	var body []byte
+	var asked *cloudkms.EncryptRequest
 	key.Expose(func(b []byte) {
 		if len(b) == hsm.DataKeySize {
-			body = requestBody("plaintext", b, ec)
+			asked = encryptRequest(b, ec)
 		}
 	})
-	if body == nil {
+	if asked == nil {
 		return nil, p.client.fail(hsm.Unsupported, "Encrypt", errors.New("data key is not 32 bytes"), "")
 	}
-	return p.wrap(ctx, body)
+	return p.wrap(ctx, asked)
 }
 
-// wrap clears body.
-func (p *Provider) wrap(ctx context.Context, body []byte) ([]byte, error) {
-	defer clear(body)
-	out, err := do(ctx, p.client, request{operation: "Encrypt", verb: ":encrypt", body: body}, func(e *encrypted) error { return e.verify(p.client.key) })
-	if err != nil {
-		return nil, err
+func (p *Provider) wrap(ctx context.Context, asked *cloudkms.EncryptRequest) ([]byte, error) {
+	c := p.client
+	var wrapped []byte
+	_, failed := ask(ctx, c, "Encrypt",
+		func(ctx context.Context) call[*cloudkms.EncryptResponse] {
+			return c.keys.Encrypt(c.key, asked).Context(ctx)
+		},
+		func(e *cloudkms.EncryptResponse) (err error) { wrapped, err = encrypted(e, c.key); return err })
+	if failed != nil {
+		return nil, p.explain(ctx, failed)
 	}
-	if n := len(out.Ciphertext); n <= hsm.DataKeySize || n > hsm.MaxWrappedSize {
-		return nil, p.client.fail(hsm.Unsupported, "Encrypt", fmt.Errorf("Cloud KMS returned a wrapped key of %d bytes", n), hintBetween)
+	if n := len(wrapped); n <= hsm.DataKeySize || n > hsm.MaxWrappedSize {
+		return nil, c.fail(hsm.Unsupported, "Encrypt", fmt.Errorf("Cloud KMS returned a wrapped key of %d bytes", n), hintBetween)
 	}
-	primary := path.Base(out.Name)
-	p.primary.Store(&primary)
-	return out.Ciphertext, nil
+	return wrapped, nil
 }
 
 // UnwrapDataKey has Cloud KMS decrypt wrapped under this key, by whichever of its
 // versions wrapped it, and under no other key.
 func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.EncryptionContext) (*hsm.Secret, error) {
+	c := p.client
 	if len(wrapped) == 0 || len(wrapped) > hsm.MaxWrappedSize {
-		return nil, p.client.fail(hsm.Corrupt, "Decrypt", errors.New("wrapped data key has the wrong length"), hsm.HintCorrupt)
+		return nil, c.fail(hsm.Corrupt, "Decrypt", errors.New("wrapped data key has the wrong length"), hsm.HintCorrupt)
 	}
-	out, err := do(ctx, p.client, request{operation: "Decrypt", verb: ":decrypt", body: requestBody("ciphertext", wrapped, ec)}, (*decrypted).verify)
-	if err != nil {
-		return nil, p.spare(err)
+	asked := decryptRequest(wrapped, ec)
+	var key []byte
+	_, failed := ask(ctx, c, "Decrypt",
+		func(ctx context.Context) call[*cloudkms.DecryptResponse] {
+			return c.keys.Decrypt(c.key, asked).Context(ctx)
+		},
+		func(d *cloudkms.DecryptResponse) (err error) { key, err = decrypted(d); return err })
+	if failed != nil {
+		return nil, p.explain(ctx, failed)
 	}
-	if len(out.Plaintext) != hsm.DataKeySize {
-		clear(out.Plaintext)
-		return nil, p.client.fail(hsm.Corrupt, "Decrypt", errors.New("the plaintext is no data key"), "it was not wrapped by sealmesh")
+	if len(key) != hsm.DataKeySize {
+		clear(key)
+		return nil, c.fail(hsm.Corrupt, "Decrypt", errors.New("the plaintext is no data key"), "it was not wrapped by sealmesh")
 	}
-	return hsm.NewSecret(out.Plaintext), nil
+	return hsm.NewSecret(key), nil
 }
 
-// spare keeps an old version that was disabled or destroyed from counting as the
-// end of the KEK: what it wrapped cannot be opened, and what the primary version
-// wrapped can.
-func (p *Provider) spare(err error) error {
-	e, ok := errors.AsType[*versionError](err)
-	primary := p.primary.Load()
-	if !ok || primary == nil || e.version == *primary {
-		return err
+// explain asks for the key where a version of it was refused: that is the end of
+// the KEK only if the version is the primary one. What was the primary version
+// when the key was last read does not count, since keys rotate; Cloud KMS itself
+// may be late. Where nobody says which version it is, the answer is unclear.
+func (p *Provider) explain(ctx context.Context, e *hsm.Error) error {
+	refused, ok := errors.AsType[*versionError](e)
+	if !ok || e.Class != hsm.Denied {
+		return e
 	}
-	failed := *err.(*hsm.Error)
-	if failed.Class == hsm.Denied {
-		failed.Class = hsm.Misconfigured
+	k, err := p.read(ctx)
+	other, _ := errors.AsType[*hsm.Error](err)
+	switch {
+	case other != nil && other.Code == "NOT_FOUND":
+		e.Hint = other.Hint
+	case other != nil || k.Primary == nil:
+		e.Class, e.Hint = hsm.Unclear, "allow cloudkms.cryptoKeys.get, so that the primary version can be told from others"
+	case k.Primary.State != "ENABLED":
+		// The KEK wraps nothing any more.
+	case path.Base(k.Primary.Name) == refused.version || e.Operation == "Encrypt":
+		e.Class, e.Hint = hsm.Unclear, "the key was just changed, and Cloud KMS does not yet say so everywhere; it passes"
+	default:
+		e.Class = hsm.Misconfigured
 	}
-	return &failed
+	return e
 }

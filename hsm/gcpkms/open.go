@@ -5,14 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path"
 	"strconv"
 	"strings"
 	"time"
 
+	"google.golang.org/api/cloudkms/v1"
+
 	"github.com/sealmesh/sealmesh/hsm"
-	"github.com/sealmesh/sealmesh/hsm/rest"
 )
 
 // Open fetches credentials, and makes sure that the key that uri names can be a
@@ -22,73 +21,58 @@ func Open(ctx context.Context, uri string) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{client: &client{
-		endpoint: s.endpoint, key: s.key, location: s.location, timeout: s.timeout, http: rest.Client(nil),
-		quotaProject: cmp.Or(s.quotaProject, os.Getenv("GOOGLE_CLOUD_QUOTA_PROJECT")),
-	}}
-	if p.client.tokens, err = s.tokens(ctx); err != nil {
+	c, err := newClient(ctx, s)
+	if err != nil {
 		return nil, err
 	}
-	if _, failed := p.client.tokens.get(ctx); failed != nil {
-		return nil, failed
-	}
-	k, err := p.read(ctx)
-	if err == nil {
-		err = p.usable(k)
-	}
-	if e, ok := errors.AsType[*hsm.Error](err); ok && e.Class == hsm.Denied && e.Code == "PERMISSION_DENIED" && e.Err == nil {
-		return p, nil // encrypters and decrypters may not read; the first use tells
-	}
-	if err != nil {
+	p := &Provider{client: c}
+	if err := p.start(ctx); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-// cryptoKey is the part of the API's CryptoKey that is looked at.
-type cryptoKey struct {
-	Name     string  `json:"name"`
-	Purpose  string  `json:"purpose"`
-	Rotation string  `json:"rotationPeriod"` // "7776000s"
-	Primary  version `json:"primary"`
-	Template struct {
-		Protection string `json:"protectionLevel"`
-		Algorithm  string `json:"algorithm"`
-	} `json:"versionTemplate"`
-}
-
-type version struct {
-	Name       string `json:"name"`
-	State      string `json:"state"`
-	Protection string `json:"protectionLevel"`
-	Algorithm  string `json:"algorithm"`
-}
-
-func (p *Provider) read(ctx context.Context) (cryptoKey, error) {
-	k, err := do(ctx, p.client, request{operation: "GetCryptoKey"}, func(k *cryptoKey) error {
-		if k.Name != p.client.key {
-			return errOtherKey
-		}
-		return nil
-	})
-	if err != nil {
-		return cryptoKey{}, err
+// start turns what a running process lives with into what an operator has to put
+// right: an identity that gets no token, and a key that was never there.
+func (p *Provider) start(ctx context.Context) error {
+	k, err := p.read(ctx)
+	if err == nil {
+		return p.usable(k)
 	}
-	if k.Primary.Name != "" {
-		primary := path.Base(k.Primary.Name)
-		p.primary.Store(&primary)
+	e, ok := errors.AsType[*hsm.Error](err)
+	switch {
+	case ok && e.Operation == "GetToken" && (e.Class == hsm.Unclear || errors.Is(e.Err, errNoToken)), ok && e.Code == "NOT_FOUND":
+		e.Class = hsm.Misconfigured
+	case ok && e.Class == hsm.Denied && e.Code == "PERMISSION_DENIED" && (e.Err == nil || e.Err.Error() == "IAM_PERMISSION_DENIED"):
+		return nil // encrypters and decrypters may not read; the first use tells
 	}
-	return *k, nil
+	return err
 }
 
-func (p *Provider) usable(k cryptoKey) error {
+func (p *Provider) read(ctx context.Context) (*cloudkms.CryptoKey, error) {
+	c := p.client
+	k, failed := ask(ctx, c, "GetCryptoKey",
+		func(ctx context.Context) call[*cloudkms.CryptoKey] { return c.keys.Get(c.key).Context(ctx) },
+		func(k *cloudkms.CryptoKey) error {
+			if k.Name != c.key {
+				return errOtherKey
+			}
+			return nil
+		})
+	if failed != nil {
+		return nil, failed
+	}
+	return k, nil
+}
+
+func (p *Provider) usable(k *cloudkms.CryptoKey) error {
 	no := func(class hsm.Class, hint, format string, args ...any) error {
 		return p.client.fail(class, "Open", fmt.Errorf(format, args...), hint)
 	}
 	if k.Purpose != "ENCRYPT_DECRYPT" {
 		return no(hsm.Misconfigured, "make a key with --purpose encryption", "the key's purpose is %.40q", k.Purpose)
 	}
-	if k.Primary.Name == "" {
+	if k.Primary == nil || k.Primary.Name == "" {
 		return no(hsm.Misconfigured, "make a version the primary one: `gcloud kms keys set-primary-version`", "the key has no primary version")
 	}
 	if v, ok := states[k.Primary.State]; ok {
@@ -106,14 +90,21 @@ func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 	if err != nil {
 		return hsm.Description{}, err
 	}
+	primary, template := k.Primary, k.VersionTemplate
+	if primary == nil {
+		primary = &cloudkms.CryptoKeyVersion{}
+	}
+	if template == nil {
+		template = &cloudkms.CryptoKeyVersionTemplate{}
+	}
 	d := hsm.Description{
 		Kind: Kind, KeyID: p.client.key, Manager: "customer",
-		Origin: cmp.Or(k.Primary.Protection, k.Template.Protection),
-		Spec:   cmp.Or(k.Primary.Algorithm, k.Template.Algorithm, "GOOGLE_SYMMETRIC_ENCRYPTION"),
-		State:  cmp.Or(stateNames[k.Primary.State], k.Primary.State), Regions: []string{p.client.location}, Rotation: "disabled",
+		Origin: cmp.Or(primary.ProtectionLevel, template.ProtectionLevel),
+		Spec:   cmp.Or(primary.Algorithm, template.Algorithm, "GOOGLE_SYMMETRIC_ENCRYPTION"),
+		State:  cmp.Or(stateNames[primary.State], primary.State), Regions: []string{p.client.location}, Rotation: "disabled",
 		Hints: map[string]string{"rotation": "set the rotation period so, with `gcloud kms keys update`", "regions": "a key is in one location for ever: make one there"},
 	}
-	if period, err := strconv.ParseFloat(strings.TrimSuffix(k.Rotation, "s"), 64); err == nil && period > 0 {
+	if period, err := strconv.ParseFloat(strings.TrimSuffix(k.RotationPeriod, "s"), 64); err == nil && period > 0 {
 		d.Rotation, d.RotationDay = "enabled", max(1, int(time.Duration(period)*time.Second/(24*time.Hour)))
 	}
 	return d, nil

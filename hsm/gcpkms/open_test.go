@@ -1,9 +1,6 @@
 package gcpkms
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/sealmesh/sealmesh/hsm"
@@ -93,39 +90,52 @@ func TestVersions(t *testing.T) {
 	}
 	r.SetState(r.key, 2, "DESTROYED")
 	hsmtest.WantError(t, hsmtest.Unwrap(t, p, second), hsm.Denied, "version 2 is DESTROYED")
+	hsmtest.WantError(t, hsmtest.Unwrap(t, p, first), hsm.Denied, "version 1 is DISABLED")
 	_, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
 	hsmtest.WantError(t, err, hsm.Denied, "version 2 is DESTROYED")
-	// One who has never heard which version is the primary one takes it for the KEK's end.
-	blind := mustOpen(t, r.uri(r.key, r.account(t, gcpfake.Decrypt)))
-	hsmtest.WantError(t, hsmtest.Unwrap(t, blind, first), hsm.Denied, "version 1 is DISABLED")
 }
 
-func TestCredentials(t *testing.T) {
+// TestStalePrimary: which version is the primary one is asked when it matters.
+// Neither what was known before a rotation nor a role that may not read the key
+// makes an old version's end a denial of the KEK.
+func TestStalePrimary(t *testing.T) {
 	isolate(t)
 	r := startFake(t)
-	uri := "gcpkms:///" + r.key + "?endpoint=" + r.URL()
-	_, err := Open(t.Context(), uri)
-	hsmtest.WantError(t, err, hsm.Misconfigured, "GOOGLE_APPLICATION_CREDENTIALS")
-	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", r.all)
-	t.Setenv("GOOGLE_CLOUD_QUOTA_PROJECT", "payer")
-	p := mustOpen(t, uri)
-	wrapped := hsmtest.Wrap(t, p)
-	log := r.Requests()
-	if last := log[len(log)-1]; last.QuotaProject != "payer" || !strings.HasPrefix(last.Token, "ya29.") {
-		t.Errorf("asked with %+v", last)
+	w := mustOpen(t, r.uri(r.key, r.all))
+	old := hsmtest.Wrap(t, w)
+	opens := r.account(t, gcpfake.Get, gcpfake.Decrypt)
+	before := mustOpen(t, r.uri(r.key, opens))
+	blind := mustOpen(t, r.uri(r.key, r.account(t, gcpfake.Decrypt)))
+	r.Rotate(r.key)
+	fresh := hsmtest.Wrap(t, w)
+	r.SetState(r.key, 1, "DISABLED")
+	for name, tt := range map[string]struct {
+		p     *Provider
+		class hsm.Class
+	}{
+		"opened before the rotation": {before, hsm.Misconfigured},
+		"opened after it":            {mustOpen(t, r.uri(r.key, opens)), hsm.Misconfigured},
+		"without cryptoKeys.get":     {blind, hsm.Unclear},
+	} {
+		t.Run(name, func(t *testing.T) {
+			hsmtest.WantError(t, hsmtest.Unwrap(t, tt.p, old), tt.class, "version 1 is DISABLED")
+			if err := hsmtest.Unwrap(t, tt.p, fresh); err != nil {
+				t.Error(err)
+			}
+		})
 	}
-	r.DisableAccounts()
-	hsmtest.WantError(t, hsmtest.Unwrap(t, p, wrapped), hsm.Denied, "UNAUTHENTICATED")
-	_, err = Open(t.Context(), uri)
-	hsmtest.WantError(t, err, hsm.Denied, "invalid_grant", "deleted or disabled")
-
-	for name, text := range map[string]string{"no JSON": "canary", "another type": `{"type":"canary"}`, "no key": `{"type":"service_account","private_key":"canary"}`} {
-		file := filepath.Join(t.TempDir(), "credentials.json")
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if p, err := Open(t.Context(), r.uri(r.key, file)); err == nil || strings.Contains(err.Error(), "canary") {
-			t.Errorf("%s: %v, %v", name, p, err)
-		}
+	// Encrypt by a server that has not heard of the new primary version yet, and
+	// Decrypt by one that calls the primary version disabled while it is not.
+	late := func(version string) gcpfake.Fault {
+		return gcpfake.Fault{Status: 400, Body: string(rpcError(t, 400, "FAILED_PRECONDITION", r.key+"/cryptoKeyVersions/"+version+" is not enabled, current state is: DISABLED.", ""))}
 	}
+	r.Fail(late("1"))
+	_, _, err := w.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
+	hsmtest.WantError(t, err, hsm.Unclear, "version 1 is DISABLED")
+	r.Fail(late("2"))
+	hsmtest.WantError(t, hsmtest.Unwrap(t, w, fresh), hsm.Unclear, "version 2 is DISABLED")
+	// Nobody says what the key is.
+	out := gcpfake.Fault{Status: 503}
+	r.Fail(late("2"), out, out, out)
+	hsmtest.WantError(t, hsmtest.Unwrap(t, w, fresh), hsm.Unclear)
 }

@@ -1,130 +1,145 @@
 package gcpkms
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
+	"net/url"
 	"os"
-	"slices"
 	"time"
 
-	"golang.org/x/oauth2"
-	"golang.org/x/oauth2/google"
+	"cloud.google.com/go/auth"
+	"cloud.google.com/go/auth/credentials"
+	"cloud.google.com/go/compute/metadata"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/guard"
 )
 
 const (
-	scope        = "https://www.googleapis.com/auth/cloudkms"
-	tokenTimeout = 10 * time.Second // one request for a token
+	scope = "https://www.googleapis.com/auth/cloudkms"
+	// The SDK renews a token in the background, a few minutes before it expires.
+	backgroundTimeout = 10 * time.Second
 
 	hintCredentials = "give the process Google credentials: a service account by Workload Identity or of the instance, GOOGLE_APPLICATION_CREDENTIALS, or credentials-file="
 )
 
-// tokens gives access tokens, which it keeps until shortly before they expire.
+// tokens gives access tokens, which the SDK keeps and renews. Safe for
+// concurrent use.
 type tokens struct {
-	source oauth2.TokenSource
-	keyID  string
+	source auth.TokenProvider
+	key    string
 }
 
-func (s *settings) tokens(ctx context.Context) (*tokens, error) {
-	// The source outlives ctx, and asks with a client of its own.
-	ctx = context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Timeout: tokenTimeout})
-	var found *google.Credentials
-	var err error
-	if s.credentials == "" {
-		found, err = google.FindDefaultCredentials(ctx, scope)
-	} else {
-		found, err = credentialsOf(ctx, s.credentials)
+// newTokens makes the credentials that s or the environment names, without
+// asking anybody, and returns the project whose quota they use.
+func newTokens(ctx context.Context, s settings) (*tokens, string, error) {
+	own := guard.Client()
+	own.Timeout = backgroundTimeout
+	own.Transport = watch{s.key, own.Transport}
+	file := cmp.Or(s.credentials, os.Getenv("GOOGLE_APPLICATION_CREDENTIALS"))
+	quota := cmp.Or(s.quotaProject, os.Getenv("GOOGLE_CLOUD_QUOTA_PROJECT"))
+	if file == "" {
+		server := instance{metadata.NewWithOptions(&metadata.Options{Client: own, Logger: silent()})}
+		return &tokens{auth.NewCachedTokenProvider(server, nil), s.key}, quota, nil
 	}
+	found, err := s.read(file, &credentials.DetectOptions{Scopes: []string{scope}, Client: own, Logger: silent()})
 	if err != nil {
-		return nil, misconfigured("LoadCredentials", s.key, err, hintCredentials)
+		return nil, "", err
 	}
-	return &tokens{source: found.TokenSource, keyID: s.key}, nil
+	if quota == "" {
+		quota, _ = found.QuotaProjectID(ctx)
+	}
+	return &tokens{found, s.key}, quota, nil
 }
 
-// kinds are the types of credentials that a file may hold.
-var kinds = []google.CredentialsType{
-	google.ServiceAccount, google.AuthorizedUser, google.ExternalAccount, google.ExternalAccountAuthorizedUser, google.ImpersonatedServiceAccount,
-}
+// An instance asks the metadata server for the token of the default service
+// account. The SDK's own search would first probe whether there is a server, and
+// keep a "no" until the process ends: GKE's may start after its pods.
+type instance struct{ server *metadata.Client }
 
-// credentialsOf reads a file, which may name the servers that are asked for
-// tokens: whoever writes it is trusted, like whoever writes the policy that names it.
-func credentialsOf(ctx context.Context, file string) (*google.Credentials, error) {
-	text, err := os.ReadFile(file)
+// Token implements [auth.TokenProvider].
+func (i instance) Token(ctx context.Context) (*auth.Token, error) {
+	once, stop := context.WithCancel(ctx)
+	defer stop()
+	once = hsm.WithObserver(once, func(call hsm.Call) {
+		if hsm.Observe(ctx, call); call.Err != nil {
+			stop() // the SDK would try five times more
+		}
+	})
+	text, err := i.server.GetWithContext(once, "instance/service-accounts/default/token?scopes="+url.QueryEscape(scope))
 	if err != nil {
 		return nil, err
 	}
-	defer clear(text)
-	var about struct {
-		Type google.CredentialsType `json:"type"`
+	var out struct {
+		Token   string `json:"access_token"`
+		Seconds int    `json:"expires_in"`
 	}
-	if json.Unmarshal(text, &about) != nil || !slices.Contains(kinds, about.Type) {
-		return nil, errors.New(file + " holds no Google credentials")
+	if json.Unmarshal([]byte(text), &out) != nil || out.Token == "" || out.Seconds <= 0 {
+		return nil, errors.New("the metadata server's answer holds no token")
 	}
-	found, err := google.CredentialsFromJSONWithType(ctx, text, about.Type, scope)
-	if err != nil {
-		return nil, errors.New(file + " holds incomplete Google credentials") // without what the decoder read
-	}
-	return found, nil
+	return &auth.Token{Value: out.Token, Expiry: time.Now().Add(time.Duration(out.Seconds) * time.Second)}, nil
 }
 
-// get waits for a token no longer than ctx; a request for one that hangs goes on
-// without its caller, and ends by tokenTimeout.
+// get waits for no longer than ctx. The SDK's errors quote answers; what is
+// returned is what was seen of the last request.
 func (t *tokens) get(ctx context.Context) (string, *hsm.Error) {
-	type result struct {
-		token *oauth2.Token
-		err   error
+	var last error
+	token, err := t.source.Token(hsm.WithObserver(ctx, func(call hsm.Call) {
+		last = call.Err
+		hsm.Observe(ctx, call)
+	}))
+	failed, answered := last.(*hsm.Error)
+	switch {
+	case err == nil:
+		return token.Value, nil
+	case ctx.Err() != nil:
+		failed = unavailable(t.key, ctx.Err(), "")
+	case !answered:
+		failed = unavailable(t.key, errNoToken, hintCredentials)
 	}
-	done := make(chan result, 1)
-	go func() {
-		token, err := t.source.Token()
-		done <- result{token, err}
-	}()
-	select {
-	case r := <-done:
-		if r.err == nil {
-			return r.token.AccessToken, nil
-		}
-		return "", t.classify(r.err)
-	case <-ctx.Done():
-		return "", &hsm.Error{Class: hsm.Unavailable, Provider: Kind, Operation: "GetToken", KeyID: t.keyID, Err: ctx.Err()}
-	}
+	return "", failed
 }
 
-// refusals are OAuth's codes (RFC 6749 §5.2) that say no.
-var refusals = map[string]string{
-	"invalid_grant":       "the service account's key was deleted or disabled, or this machine's clock is wrong",
-	"invalid_client":      "the client of the credentials was deleted",
-	"unauthorized_client": "allow the account this scope",
-	"access_denied":       "allow the account to be impersonated",
-	"invalid_target":      "check the audience of the federated identity",
+var errNoToken = errors.New("the credentials give no access token")
+
+func unavailable(key string, err error, hint string) *hsm.Error {
+	return &hsm.Error{Class: hsm.Unavailable, Provider: Kind, Operation: "GetToken", KeyID: key, Err: err, Hint: hint}
 }
 
-// classify keeps the code and drops the rest: an answer for another file might
-// hold what was sent.
-func (t *tokens) classify(err error) *hsm.Error {
-	failed := &hsm.Error{Class: hsm.Unavailable, Provider: Kind, Operation: "GetToken", KeyID: t.keyID, Hint: hintCredentials}
-	refused, ok := errors.AsType[*oauth2.RetrieveError](err)
-	if !ok {
-		failed.Err = errors.New("no access token could be had")
-		return failed
+// A watch reports each request for a token to hsm.Observe: the token service's,
+// the metadata server's, and those of the services that a federated identity
+// comes from.
+type watch struct {
+	key  string
+	next http.RoundTripper
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (w watch) RoundTrip(r *http.Request) (*http.Response, error) {
+	observed := hsm.Call{Provider: Kind, Operation: "GetToken", KeyID: w.key, Start: time.Now()}
+	resp, err := w.next.RoundTrip(r)
+	var text []byte
+	if err == nil {
+		text, err = io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		resp.Body = io.NopCloser(bytes.NewReader(text))
 	}
-	if refused.Response != nil {
-		failed.Code = "HTTP " + cmp.Or(refused.Response.Status, "error")
+	switch {
+	case err != nil:
+		cause, hint := guard.Unanswered(r.Context(), err, "see whether the token service is reachable from here, or raise timeout=", "check the network path to the token service or metadata server; "+hintCredentials)
+		observed.Err = unavailable(w.key, cause, hint)
+	case resp.StatusCode != http.StatusOK:
+		observed.Err = classifyToken(w.key, resp.StatusCode, text)
 	}
-	code := refused.ErrorCode
-	if code == "" { // the flow of service accounts does not read it
-		var body struct {
-			Error string `json:"error"`
-		}
-		_ = json.Unmarshal(refused.Body, &body)
-		code = body.Error
+	observed.End = time.Now()
+	hsm.Observe(r.Context(), observed)
+	if err != nil {
+		return nil, err
 	}
-	if hint, ok := refusals[code]; ok {
-		failed.Class, failed.Code, failed.Hint = hsm.Denied, code, hint
-	}
-	return failed
+	return resp, nil
 }

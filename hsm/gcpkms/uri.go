@@ -27,6 +27,7 @@ type settings struct {
 	credentials   string // path, "" for Application Default Credentials
 	quotaProject  string
 	timeout       time.Duration
+	executable    bool // the credentials may name a program
 }
 
 func parseURI(uri string) (settings, error) {
@@ -74,11 +75,15 @@ func (s *settings) set(name, value string) (err error) {
 	case "endpoint":
 		s.endpoint, err = parseEndpoint(value)
 		return err
+	case "executable-credentials":
+		if s.executable = value == "allow"; !s.executable {
+			return errors.New("option executable-credentials: its one value is allow")
+		}
 	case "timeout":
 		s.timeout, err = hsm.ParseTimeout(value)
 		return err
 	default:
-		return fmt.Errorf("unknown option %q: the options are credentials-file, endpoint, quota-project and timeout", name)
+		return fmt.Errorf("unknown option %q: the options are credentials-file, endpoint, executable-credentials, quota-project and timeout", name)
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/sealmesh/sealmesh/hsm"
-	"github.com/sealmesh/sealmesh/hsm/rest"
+	"github.com/sealmesh/sealmesh/hsm/guard"
 )
 
 // A verdict is what one of Google's codes means to sealmesh.
@@ -23,15 +23,27 @@ const (
 	hintRetry      = "nothing to do if it passes; otherwise see the Google Cloud Service Health page of the location"
 	hintQuota      = "the project's Cloud KMS quota is used up; raise it, or the keys' soft bounds"
 	hintBetween    = "something between here and Cloud KMS changed or replaced the answer; check endpoint= and the proxy settings"
-	hintState      = "see the key's versions with `gcloud kms keys versions list`"
+	hintState      = "see the key's versions with `gcloud kms keys versions list`, and its external key manager where it has one"
+	hintName       = "check the key's project, location, key ring and name"
+	hintToken      = "the access token was not accepted: renew the process's Google credentials, and check this machine's clock"
+	hintPolicy     = "a policy of the organization or a VPC Service Controls perimeter is in the way; Cloud Audit Logs name it"
+	hintAccount    = "see the state of the project and of its billing account"
+	hintNotOurs    = "sealmesh does not make the request this error belongs to; check endpoint="
 )
 
-// verdicts are google.rpc.Code's names, as an error's "status" shows them.
+// verdicts is google.rpc.Code, by the names that an error's "status" shows. A
+// status that is not here is unclear.
+//
+// What may as well be an outage is unclear, though it reads like a refusal:
+// Google answers UNAUTHENTICATED when its own token servers are out.
 var verdicts = map[string]verdict{
-	"PERMISSION_DENIED": {hsm.Denied, hintPermission},
-	"UNAUTHENTICATED":   {hsm.Denied, "the access token was not accepted: renew the process's Google credentials"},
-	// A version that is not enabled, for one; see states.
-	"FAILED_PRECONDITION": {hsm.Denied, hintState},
+	"PERMISSION_DENIED": {hsm.Denied, hintPermission}, // alone; see reasons
+	"NOT_FOUND":         {hsm.Denied, hintName},
+
+	"UNAUTHENTICATED":     {hsm.Unclear, hintToken},
+	"FAILED_PRECONDITION": {hsm.Unclear, hintState}, // a version's state says more; see states
+	"OUT_OF_RANGE":        {hsm.Unclear, hintName},
+	"ALREADY_EXISTS":      {hsm.Unclear, hintNotOurs},
 
 	"RESOURCE_EXHAUSTED": {hsm.Unavailable, hintQuota},
 	"UNAVAILABLE":        {hsm.Unavailable, hintRetry},
@@ -44,24 +56,64 @@ var verdicts = map[string]verdict{
 
 	// Of Decrypt it is Corrupt: the record is what is not valid.
 	"INVALID_ARGUMENT": {hsm.Misconfigured, "use a key of purpose ENCRYPT_DECRYPT; a key context for an HSM key must be below 8 KiB"},
-	"OUT_OF_RANGE":     {hsm.Misconfigured, "check the key's name"},
-	"NOT_FOUND":        {hsm.Misconfigured, "check the key's project, location, key ring and name"},
-	"ALREADY_EXISTS":   {hsm.Misconfigured, "sealmesh does not make the request this error belongs to; check endpoint="},
 	"UNIMPLEMENTED":    {hsm.Unsupported, "check endpoint=: it does not serve Cloud KMS version 1"},
 }
 
-// reasons are google.api.ErrorInfo's that say more than the status.
+// reasons is google.api.ErrorReason, which says more than a status does. A
+// reason that is not here is unclear. Only what an administrator does to this
+// principal or this key is denied.
 var reasons = map[string]verdict{
-	"SERVICE_DISABLED":                {hsm.Denied, "enable cloudkms.googleapis.com in the project, or name one where it is by quota-project="},
-	"BILLING_DISABLED":                {hsm.Denied, "enable billing for the project"},
-	"CONSUMER_INVALID":                {hsm.Denied, "the project that pays was deleted or never existed"},
+	"IAM_PERMISSION_DENIED":           {hsm.Denied, hintPermission},
+	"USER_BLOCKED_BY_ADMIN":           {hsm.Denied, "an administrator blocked the principal"},
 	"ACCESS_TOKEN_SCOPE_INSUFFICIENT": {hsm.Denied, "give the instance or node pool the scope cloudkms or cloud-platform"},
-	"ACCESS_TOKEN_EXPIRED":            {hsm.Unavailable, "renew the process's Google credentials; check this machine's clock"},
-	"ACCESS_TOKEN_TYPE_UNSUPPORTED":   {hsm.Denied, "renew the process's Google credentials"},
-	"RATE_LIMIT_EXCEEDED":             {hsm.Unavailable, hintQuota},
+	"SERVICE_DISABLED":                {hsm.Denied, "enable cloudkms.googleapis.com in the project, or name one where it is by quota-project="},
+
+	"ACCESS_TOKEN_EXPIRED":          {hsm.Unclear, hintToken},
+	"ACCESS_TOKEN_TYPE_UNSUPPORTED": {hsm.Unclear, hintToken},
+	"ACCOUNT_STATE_INVALID":         {hsm.Unclear, "the principal's account was deleted or disabled; " + hintToken},
+	"ACCOUNT_TYPE_UNSUPPORTED":      {hsm.Unclear, hintToken},
+	"CREDENTIALS_MISSING":           {hsm.Unclear, hintToken},
+	"CREDENTIAL_TYPE_UNSUPPORTED":   {hsm.Unclear, hintToken},
+	"OVERLOADED_CREDENTIALS":        {hsm.Unclear, hintToken},
+	"JWT_TOKEN_INVALID":             {hsm.Unclear, hintToken},
+	"SESSION_COOKIE_INVALID":        {hsm.Unclear, hintToken},
+
+	"BILLING_DISABLED":         {hsm.Unclear, hintAccount},
+	"CONSUMER_INVALID":         {hsm.Unclear, hintAccount},
+	"CONSUMER_SUSPENDED":       {hsm.Unclear, hintAccount},
+	"GCP_SUSPENDED":            {hsm.Unclear, hintAccount},
+	"RESOURCE_PROJECT_INVALID": {hsm.Unclear, hintAccount},
+	"USER_PROJECT_DENIED":      {hsm.Unclear, "grant roles/serviceusage.serviceUsageConsumer on the project of quota-project="},
+
+	"SECURITY_POLICY_VIOLATED":            {hsm.Unclear, hintPolicy},
+	"ORG_RESTRICTION_VIOLATION":           {hsm.Unclear, hintPolicy},
+	"ORG_RESTRICTION_HEADER_INVALID":      {hsm.Unclear, hintPolicy},
+	"LOCATION_POLICY_VIOLATED":            {hsm.Unclear, hintPolicy},
+	"LOCATION_ORG_POLICY_VIOLATED":        {hsm.Unclear, hintPolicy},
+	"LOCATION_TAX_POLICY_VIOLATED":        {hsm.Unclear, hintPolicy},
+	"RESOURCE_USAGE_RESTRICTION_VIOLATED": {hsm.Unclear, hintPolicy},
+	"ENDPOINT_USAGE_RESTRICTION_VIOLATED": {hsm.Unclear, hintPolicy},
+	"TLS_ORG_POLICY_VIOLATED":             {hsm.Unclear, hintPolicy},
+	"TLS_CIPHER_RESTRICTION_VIOLATED":     {hsm.Unclear, hintPolicy},
+
+	"RATE_LIMIT_EXCEEDED":     {hsm.Unavailable, hintQuota},
+	"RESOURCE_QUOTA_EXCEEDED": {hsm.Unavailable, hintQuota},
+	"EMULATOR_QUOTA_EXCEEDED": {hsm.Unavailable, hintQuota},
+
+	"API_KEY_INVALID":                {hsm.Unclear, hintNotOurs},
+	"API_KEY_SERVICE_BLOCKED":        {hsm.Unclear, hintNotOurs},
+	"API_KEY_HTTP_REFERRER_BLOCKED":  {hsm.Unclear, hintNotOurs},
+	"API_KEY_IP_ADDRESS_BLOCKED":     {hsm.Unclear, hintNotOurs},
+	"API_KEY_ANDROID_APP_BLOCKED":    {hsm.Unclear, hintNotOurs},
+	"API_KEY_IOS_APP_BLOCKED":        {hsm.Unclear, hintNotOurs},
+	"CREDENTIAL_ANDROID_APP_INVALID": {hsm.Unclear, hintNotOurs},
+	"MISSING_ORIGIN":                 {hsm.Unclear, hintNotOurs},
+	"SYSTEM_PARAMETER_UNSUPPORTED":   {hsm.Unclear, hintNotOurs},
+	"SERVICE_NOT_VISIBLE":            {hsm.Unclear, hintNotOurs},
+	"MCP_SERVER_DISABLED":            {hsm.Unclear, hintNotOurs},
 }
 
-// states are those of a version that cannot be used.
+// states are those of a version that cannot be used (CryptoKeyVersionState).
 var states = map[string]verdict{
 	"DISABLED":           {hsm.Denied, "enable the version, unless it was disabled to revoke it"},
 	"DESTROY_SCHEDULED":  {hsm.Denied, "restore and enable the version before its destruction: after it nothing that it wrapped can ever be opened"},
@@ -78,31 +130,45 @@ var states = map[string]verdict{
 // notEnabled is the sentence by which Cloud KMS names a version and its state.
 var notEnabled = regexp.MustCompile(`/cryptoKeyVersions/([0-9]{1,19}) is not enabled, current state is: ([A-Z_]{1,40})`)
 
+// An apiError is google.rpc.Status, as the API writes it.
+type apiError struct {
+	Error struct {
+		Message string `json:"message"`
+		Status  string `json:"status"`
+		Details []struct {
+			Reason string `json:"reason"`
+		} `json:"details"`
+	} `json:"error"`
+}
+
 // classify reads an answer that is not 200. Of its text it repeats only names
-// from these tables and a version's number: a message might hold what was sent.
+// from these tables and a version's number: the rest might hold what was sent.
 func (c *client) classify(operation string, status int, text []byte) *hsm.Error {
-	var body struct {
-		Error struct {
-			Message string `json:"message"`
-			Status  string `json:"status"`
-			Details []struct {
-				Reason string `json:"reason"`
-			} `json:"details"`
-		} `json:"error"`
-	}
+	var body apiError
 	_ = json.Unmarshal(text, &body)
+	failed := c.fail(hsm.Unavailable, operation, nil, hintRetry)
+	failed.Code = fmt.Sprintf("HTTP %d", status)
 	v, known := verdicts[body.Error.Status]
-	if !known {
+	switch {
+	case body.Error.Status == "":
 		// Not Google's: it says nothing of the key, not even a 403.
-		failed := c.fail(hsm.Unavailable, operation, errors.New("the answer is not one of Cloud KMS's"), hintBetween)
-		failed.Code = fmt.Sprintf("HTTP %d", status)
+		failed.Err, failed.Hint = errors.New("the answer is not one of Cloud KMS's"), hintBetween
+		return failed
+	case !known:
+		v = verdict{hsm.Unclear, hintState}
+	default:
+		failed.Code = body.Error.Status
+	}
+	if status >= 500 || status == 429 {
+		if v.class == hsm.Unavailable {
+			failed.Hint = v.hint
+		}
 		return failed
 	}
-	failed := c.fail(v.class, operation, nil, v.hint)
-	failed.Code = body.Error.Status
+	failed.Class, failed.Hint = v.class, v.hint
 	for _, d := range body.Error.Details {
-		if v, ok := reasons[d.Reason]; ok {
-			failed.Class, failed.Hint, failed.Err = v.class, v.hint, errors.New(d.Reason)
+		if d.Reason != "" {
+			explainReason(failed, d.Reason)
 		}
 	}
 	switch {
@@ -111,9 +177,21 @@ func (c *client) classify(operation string, status int, text []byte) *hsm.Error 
 	case failed.Code == "INVALID_ARGUMENT" && operation == "Decrypt":
 		failed.Class, failed.Hint = hsm.Corrupt, hsm.HintCorrupt
 	case failed.Code == "FAILED_PRECONDITION":
-		explain(failed, body.Error.Message)
+		explainState(failed, body.Error.Message)
 	}
 	return failed
+}
+
+// explainReason makes a reason what counts, where the status is a refusal. One
+// that nobody has seen may mean an outage.
+func explainReason(failed *hsm.Error, reason string) {
+	v, ok := reasons[reason]
+	switch {
+	case ok:
+		failed.Class, failed.Hint, failed.Err = v.class, v.hint, errors.New(reason)
+	case failed.Class == hsm.Denied:
+		failed.Class = hsm.Unclear
+	}
 }
 
 // A versionError says that one version of the key cannot be used.
@@ -121,8 +199,8 @@ type versionError struct{ version, state string }
 
 func (e *versionError) Error() string { return "version " + e.version + " is " + e.state }
 
-// explain makes the state of a version the reason, where Cloud KMS names one.
-func explain(failed *hsm.Error, message string) {
+// explainState makes the state of a version the reason, where Cloud KMS names one.
+func explainState(failed *hsm.Error, message string) {
 	m := notEnabled.FindStringSubmatch(message)
 	if m == nil {
 		return
@@ -132,11 +210,57 @@ func explain(failed *hsm.Error, message string) {
 	}
 }
 
-// classifyTransport is for what never became an answer. Its texts name hosts, and
-// nothing that was sent.
+// classifyTransport is for what never became an answer.
 func (c *client) classifyTransport(ctx context.Context, operation string, err error) *hsm.Error {
-	cause, hint := rest.Unanswered(ctx, err,
+	cause, hint := guard.Unanswered(ctx, err,
 		"see whether Cloud KMS or an external key manager is slow, or raise timeout=",
 		"check the network path to Cloud KMS: DNS, firewall, Private Google Access, proxy settings")
 	return c.fail(hsm.Unavailable, operation, cause, hint)
+}
+
+// tokenVerdicts are OAuth's codes (RFC 6749 §5.2, RFC 8693 §2.2.2), as the token
+// service and STS give them. Neither is Cloud KMS: where one refuses, the KEK may
+// be as it was, and evicting would turn a fault of theirs into an outage of
+// everything. So they are unclear at most.
+var tokenVerdicts = map[string]verdict{
+	"invalid_grant":           {hsm.Unclear, "the service account's key was deleted or disabled, the federated token has expired, or this machine's clock is wrong"},
+	"invalid_client":          {hsm.Unclear, "the client of the credentials was deleted"},
+	"unauthorized_client":     {hsm.Unclear, "allow the account this scope"},
+	"access_denied":           {hsm.Unclear, "allow the account to be impersonated"},
+	"invalid_target":          {hsm.Unclear, "check the audience of the federated identity"},
+	"invalid_request":         {hsm.Unclear, "check the credentials' file"},
+	"invalid_scope":           {hsm.Unclear, "allow the account this scope"},
+	"unsupported_grant_type":  {hsm.Unclear, "check the credentials' file"},
+	"server_error":            {hsm.Unavailable, hintRetry},
+	"temporarily_unavailable": {hsm.Unavailable, hintRetry},
+}
+
+// classifyToken reads an answer of whoever gives tokens: OAuth's form, or the
+// API's where an account is impersonated.
+func classifyToken(key string, status int, text []byte) *hsm.Error {
+	failed := unavailable(key, nil, hintCredentials)
+	failed.Code = fmt.Sprintf("HTTP %d", status)
+	if status >= 500 || status == 429 {
+		return failed
+	}
+	var flat struct {
+		Error string `json:"error"`
+	}
+	var api apiError
+	_, named := verdicts[api.status(text)]
+	switch _ = json.Unmarshal(text, &flat); {
+	case tokenVerdicts[flat.Error].hint != "":
+		v := tokenVerdicts[flat.Error]
+		failed.Class, failed.Code, failed.Hint = v.class, flat.Error, v.hint
+	case named:
+		failed.Class, failed.Code, failed.Hint = hsm.Unclear, api.Error.Status, "allow the account to be impersonated, and enable iamcredentials.googleapis.com"
+	case flat.Error != "":
+		failed.Class = hsm.Unclear
+	}
+	return failed
+}
+
+func (e *apiError) status(text []byte) string {
+	_ = json.Unmarshal(text, e)
+	return e.Error.Status
 }

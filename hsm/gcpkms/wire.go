@@ -4,8 +4,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"hash/crc32"
-	"strconv"
 	"strings"
+
+	"google.golang.org/api/cloudkms/v1"
 
 	"github.com/sealmesh/sealmesh/hsm"
 )
@@ -18,42 +19,26 @@ func additionalData(ec hsm.EncryptionContext) []byte {
 	return append([]byte(wrapLabel), ec.Encoded()...)
 }
 
-func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+func checksum(b []byte) int64 { return int64(crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))) }
 
-// requestBody writes JSON by hand: encoding/json would leave the data key in a
-// buffer that it keeps. field is "plaintext" or "ciphertext"; base64 needs no escapes.
-func requestBody(field string, value []byte, ec hsm.EncryptionContext) []byte {
+// encryptRequest asks with the CRC32C of everything, 0 as well: without it the
+// service would not check.
+func encryptRequest(key []byte, ec hsm.EncryptionContext) *cloudkms.EncryptRequest {
 	aad := additionalData(ec)
-	b := make([]byte, 0, 256+base64.StdEncoding.EncodedLen(len(value))+base64.StdEncoding.EncodedLen(len(aad)))
-	b = append(b, '{')
-	b = appendChecked(b, field, value)
-	b = append(b, ',')
-	b = appendChecked(b, "additionalAuthenticatedData", aad)
-	return append(b, '}')
+	return &cloudkms.EncryptRequest{
+		Plaintext: base64.StdEncoding.EncodeToString(key), PlaintextCrc32c: checksum(key),
+		AdditionalAuthenticatedData: base64.StdEncoding.EncodeToString(aad), AdditionalAuthenticatedDataCrc32c: checksum(aad),
+		ForceSendFields: []string{"PlaintextCrc32c", "AdditionalAuthenticatedDataCrc32c"},
+	}
 }
 
-// appendChecked writes a field of bytes and the one that holds its CRC32C: an
-// int64, and so a string in Google's JSON.
-func appendChecked(b []byte, field string, value []byte) []byte {
-	b = append(b, `"`+field+`":"`...)
-	b = base64.StdEncoding.AppendEncode(b, value)
-	b = append(b, `","`+field+`Crc32c":"`...)
-	b = strconv.AppendUint(b, uint64(checksum(value)), 10)
-	return append(b, '"')
-}
-
-// encrypted and decrypted are answers. Google leaves out what is false or empty.
-type encrypted struct {
-	Name        string `json:"name"` // of the version
-	Ciphertext  []byte `json:"ciphertext"`
-	Checksum    string `json:"ciphertextCrc32c"`
-	PlaintextOK bool   `json:"verifiedPlaintextCrc32c"`
-	AADOK       bool   `json:"verifiedAdditionalAuthenticatedDataCrc32c"`
-}
-
-type decrypted struct {
-	Plaintext []byte `json:"plaintext"`
-	Checksum  string `json:"plaintextCrc32c"`
+func decryptRequest(wrapped []byte, ec hsm.EncryptionContext) *cloudkms.DecryptRequest {
+	aad := additionalData(ec)
+	return &cloudkms.DecryptRequest{
+		Ciphertext: base64.StdEncoding.EncodeToString(wrapped), CiphertextCrc32c: checksum(wrapped),
+		AdditionalAuthenticatedData: base64.StdEncoding.EncodeToString(aad), AdditionalAuthenticatedDataCrc32c: checksum(aad),
+		ForceSendFields: []string{"CiphertextCrc32c", "AdditionalAuthenticatedDataCrc32c"},
+	}
 }
 
 var (
@@ -62,25 +47,29 @@ var (
 	errOtherKey = errors.New("the answer speaks of another key")
 )
 
-func (e *encrypted) verify(key string) error {
+// encrypted returns the wrapped key of an answer that is about key and whole.
+func encrypted(e *cloudkms.EncryptResponse, key string) ([]byte, error) {
 	version, ok := strings.CutPrefix(e.Name, key+"/cryptoKeyVersions/")
 	switch {
 	case !ok || version == "" || strings.Trim(version, "0123456789") != "":
-		return errOtherKey
-	case !e.PlaintextOK || !e.AADOK:
-		return errUnproven
-	case !matches(e.Ciphertext, e.Checksum):
-		return errDamaged
+		return nil, errOtherKey
+	case !e.VerifiedPlaintextCrc32c || !e.VerifiedAdditionalAuthenticatedDataCrc32c:
+		return nil, errUnproven
 	}
-	return nil
+	return decode(e.Ciphertext, e.CiphertextCrc32c)
 }
 
-func (d *decrypted) verify() error {
-	if !matches(d.Plaintext, d.Checksum) {
-		clear(d.Plaintext)
-		return errDamaged
-	}
-	return nil
+func decrypted(d *cloudkms.DecryptResponse) ([]byte, error) {
+	key, err := decode(d.Plaintext, d.PlaintextCrc32c)
+	d.Plaintext = ""
+	return key, err
 }
 
-func matches(b []byte, sum string) bool { return strconv.FormatUint(uint64(checksum(b)), 10) == sum }
+func decode(text string, sum int64) ([]byte, error) {
+	b, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(b) == 0 || checksum(b) != sum {
+		clear(b)
+		return nil, errDamaged
+	}
+	return b, nil
+}

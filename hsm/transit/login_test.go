@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/guard/guardtest"
 	"github.com/sealmesh/sealmesh/hsm/hsmtest"
-	"github.com/sealmesh/sealmesh/hsm/rest/resttest"
 	"github.com/sealmesh/sealmesh/hsm/transit/transitfake"
 )
 
@@ -61,7 +61,7 @@ func (r loginRig) direct(t *testing.T) *Provider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.client.http.Transport = guard{resttest.Direct{Handler: r.Server}}
+	p.client.http.Transport = guard{guardtest.Direct{Handler: r.Server}}
 	return p
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/openbao/openbao/api/v2"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/guard/guardtest"
 	"github.com/sealmesh/sealmesh/hsm/hsmtest"
-	"github.com/sealmesh/sealmesh/hsm/rest/resttest"
 	"github.com/sealmesh/sealmesh/hsm/transit/transitfake"
 )
 
@@ -146,7 +146,7 @@ func TestSilentErrors(t *testing.T) {
 }
 
 func silent(t *testing.T, r rig, p *Provider) {
-	p.client.http.Transport = guard{resttest.Direct{Handler: r.Server}}
+	p.client.http.Transport = guard{guardtest.Direct{Handler: r.Server}}
 	secret := make([]byte, hsm.DataKeySize)
 	for i := range secret {
 		secret[i] = 'K'

@@ -1,8 +1,8 @@
-// Package gcpfake is a server that speaks the part of Google's APIs that
-// sealmesh uses: Cloud KMS version 1's cryptoKeys.get, encrypt and decrypt, and the
-// token endpoint of service accounts (RFC 7523). It wraps and unwraps for real,
-// with versions that have states, and checks and gives every CRC32C. It is for
-// tests: everything is in memory.
+// Package gcpfake is a server that speaks what Google's SDK asks for sealmesh:
+// Cloud KMS version 1's cryptoKeys.get, encrypt and decrypt, the token endpoint of
+// service accounts (RFC 7523), STS (RFC 8693), impersonation and the metadata
+// server. It wraps and unwraps for real, with versions that have states, and
+// checks and gives every CRC32C. It is for tests: everything is in memory.
 package gcpfake
 
 import (
@@ -14,7 +14,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/sealmesh/sealmesh/hsm/rest/resttest"
+	"github.com/sealmesh/sealmesh/hsm/guard/guardtest"
 )
 
 // A Server is safe for concurrent use.
@@ -24,7 +24,10 @@ type Server struct {
 	keys     map[string]*key
 	accounts map[string]*account // by e-mail address
 	tokens   map[string]*account
+	issued   int
+	fallback string // e-mail address
 	faults   []Fault
+	logins   []Fault
 	log      []Request
 }
 
@@ -34,7 +37,7 @@ type Request struct {
 }
 
 // A Fault is what happens to the next request to Cloud KMS.
-type Fault = resttest.Fault
+type Fault = guardtest.Fault
 
 // Start starts a server on 127.0.0.1, without TLS.
 func Start() *Server {
@@ -59,13 +62,20 @@ func (s *Server) Fail(faults ...Fault) {
 	s.faults = append(s.faults, faults...)
 }
 
+// FailLogin has the next requests for a token meet faults, in order.
+func (s *Server) FailLogin(faults ...Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.logins = append(s.logins, faults...)
+}
+
 // Requests returns what was asked since it was called last, and forgets what
 // faults are left.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	log := s.log
-	s.log, s.faults = nil, nil
+	s.log, s.faults, s.logins = nil, nil, nil
 	return log
 }
 
@@ -78,8 +88,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	s.log = append(s.log, Request{r.Method, r.URL.Path, token, r.Header.Get("X-Goog-User-Project"), string(text)})
-	if r.URL.Path == "/token" {
-		s.issue(w, text)
+	if s.identity(w, r, text) {
 		return
 	}
 	var f Fault

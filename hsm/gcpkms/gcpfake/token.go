@@ -79,9 +79,18 @@ func (s *Server) issue(w http.ResponseWriter, text []byte) {
 		_ = json.NewEncoder(w).Encode(map[string]string{"error": "invalid_grant", "error_description": "Invalid JWT Signature."})
 		return
 	}
-	token := fmt.Sprintf("ya29.token-%d", len(s.tokens)+1)
+	s.grant(w, a)
+}
+
+func (s *Server) grant(w http.ResponseWriter, a *account) {
+	_ = json.NewEncoder(w).Encode(map[string]any{"access_token": s.token(a), "expires_in": 3599, "token_type": "Bearer", "issued_token_type": "urn:ietf:params:oauth:token-type:access_token"})
+}
+
+func (s *Server) token(a *account) string {
+	s.issued++
+	token := fmt.Sprintf("ya29.token-%d", s.issued)
 	s.tokens[token] = a
-	_ = json.NewEncoder(w).Encode(map[string]any{"access_token": token, "expires_in": 3599, "token_type": "Bearer"})
+	return token
 }
 
 // verify returns the account that signed a JWT for this server, or nil.
@@ -104,7 +113,7 @@ func (s *Server) verify(assertion string) *account {
 	if a == nil || a.disabled || rsa.VerifyPKCS1v15(a.key, crypto.SHA256, sum[:], sig) != nil {
 		return nil
 	}
-	if claims.Audience != s.http.URL+"/token" || claims.Scope != "https://www.googleapis.com/auth/cloudkms" || claims.Expires < time.Now().Unix() {
+	if claims.Audience != s.http.URL+"/token" || !strings.HasPrefix(claims.Scope, "https://www.googleapis.com/auth/cloud") || claims.Expires < time.Now().Unix() {
 		return nil
 	}
 	return a

@@ -19,7 +19,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/sealmesh/sealmesh/hsm/rest/resttest"
+	"github.com/sealmesh/sealmesh/hsm/guard/guardtest"
 )
 
 // A Server is safe for concurrent use. Change its fields only before its first
@@ -56,7 +56,7 @@ type Request struct {
 }
 
 // A Fault is an answer given in place of the next request's own.
-type Fault = resttest.Fault
+type Fault = guardtest.Fault
 
 // Start starts a server with TLS on 127.0.0.1, whose engine is mounted at "transit".
 func Start() *Server { return start((*httptest.Server).StartTLS) }
