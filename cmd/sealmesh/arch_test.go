@@ -28,6 +28,7 @@ var importRules = []struct {
 	{"hsm", std},
 	{"hsm/hsmtest", anyOf(std, ours("hsm"))},
 	{"hsm/builtin", anyOf(std, ours("hsm"))},
+	{"hsm/guard", anyOf(std, ours("hsm"))},
 	{"hsm/local", anyOf(std, ours("hsm"))},
 	{"hsm/awskms", anyOf(std, ours("hsm"), external("github.com/aws/"))},
 	{"hsm/pkcs11", anyOf(std, ours("hsm"), external("github.com/miekg/pkcs11", "golang.org/x/sync/"))},
