@@ -146,7 +146,7 @@ func TestOpenAzureKV(t *testing.T) {
 	t.Cleanup(s.Close)
 	s.CreateKey("customers", azurefake.Key{})
 	s.SetSecret("a client's secret")
-	t.Setenv("AZURE_AUTHORITY_HOST", s.URL())
+	t.Setenv("AZURE_AUTHORITY_HOST", "")
 	uri := "azurekv://" + azurefake.Host + "/keys/customers?endpoint=" + s.URL() + "&credential=secret&tenant-id=" + azurefake.Tenant +
 		"&client-id=" + azurefake.Client + "&client-secret-file=" + secretFile(t, "a client's secret")
 	opens(t, uri, "azurekv", 6, azurefake.Host+"/keys/customers")
