@@ -63,6 +63,9 @@ func (s *Session) begin(t *Tag) error {
 	if s.st == nil {
 		return &Error{Reason: KeyMisconfigured, Key: t.key.name, Err: errSessionClosed}
 	}
+	if t.fieldContext == nil {
+		return &Error{Reason: KeyMisconfigured, Key: t.key.name, Err: errUnbound}
+	}
 	if s.st.readings--; s.st.readings < 0 {
 		s.tick()
 	}

@@ -1,7 +1,9 @@
 package keycache
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
@@ -13,13 +15,19 @@ type Tag struct {
 	name         string
 	key          *key
 	suite        *suite.Suite
-	fieldContext []byte
+	open         int            // pairs whose values are not known yet
+	frame        envelope.Frame // what is known of the field context
+	fieldContext []byte         // nil while there are any
 }
+
+var errUnbound = errors.New("the tag is bound to a parameter, and nothing says which value it has")
 
 // Tag resolves a tag once, when a policy is compiled. context is bound into the
 // field context together with name. The suite is how values are sealed; a value
-// opens under whichever suite its envelope names.
-func (c *Cache) Tag(name, key string, id suite.ID, context map[string]string) (*Tag, error) {
+// opens under whichever suite its envelope names. Pairs that are named in from
+// belong to the context too: neither seals nor opens anything before [Tag.Bind] gives
+// them their values.
+func (c *Cache) Tag(name, key string, id suite.ID, context map[string]string, from ...string) (*Tag, error) {
 	if name == "" {
 		return nil, fmt.Errorf("tag: the name is empty")
 	}
@@ -37,6 +45,27 @@ func (c *Cache) Tag(name, key string, id suite.ID, context map[string]string) (*
 	if err := c.admits(id); err != nil {
 		return nil, fmt.Errorf("tag %q: %w", name, err)
 	}
+	t := &Tag{name: name, key: k, suite: s, open: len(from), frame: envelope.NewFrame(name, context, from...)}
+	if len(from) == 0 {
+		t.fieldContext = t.frame.Context(nil)
+	}
+	for i, pair := range from {
+		if _, twice := context[pair]; twice || slices.Contains(from[:i], pair) {
+			return nil, fmt.Errorf("tag %q: the pair %q is in its context twice", name, pair)
+		}
+	}
 	k.serves(s)
-	return &Tag{name: name, key: k, suite: s, fieldContext: envelope.FieldContext(name, context)}, nil
+	return t, nil
+}
+
+// Bind returns t with the values of the pairs that are still to be known, in order of the
+// pairs' names. A tag without any is its own.
+func (t *Tag) Bind(values []string) (*Tag, error) {
+	if len(values) != t.open {
+		return nil, fmt.Errorf("tag %q is bound to %d values, and is given %d", t.name, t.open, len(values))
+	}
+	if t.open == 0 {
+		return t, nil
+	}
+	return &Tag{name: t.name, key: t.key, suite: t.suite, fieldContext: t.frame.Context(values)}, nil
 }

@@ -16,6 +16,7 @@ type Body struct {
 	Route       string // configured name
 	Response    bool
 	ContentType string
+	Params      map[string]string // path parameters that tags of the route are bound to
 }
 
 // Apply runs the rules of one direction of one route over r and writes the
@@ -33,9 +34,13 @@ func (s *Server) Apply(ctx context.Context, b Body, r io.Reader, w io.Writer) er
 	if x.route == nil {
 		return fmt.Errorf("apply: the policy has no route %q; it has %s", b.Route, routeNames(rt.policy))
 	}
-	rules := x.route.request
+	request, response, err := b.bind(x.route)
+	if err != nil {
+		return err
+	}
+	rules := request
 	if b.Response {
-		rules = x.route.response
+		rules = response
 	}
 	if rules == nil {
 		return fmt.Errorf("apply: route %q has no rules for a %s", b.Route, d.name())
@@ -43,12 +48,31 @@ func (s *Server) Apply(ctx context.Context, b Body, r io.Reader, w io.Writer) er
 	if err := d.announced(rules); err != nil {
 		return err
 	}
-	err := d.begin()
+	err = d.begin()
 	if err == nil {
 		err = d.copy(r, w)
 	}
 	d.close(err)
 	return err
+}
+
+// bind gives the tags of r the parameters of b, all of which they must be bound to.
+func (b *Body) bind(r *route) (request, response *plan, err error) {
+	used := map[string]bool{}
+	request, response, err = r.bind(func(name string) (string, error) {
+		value, ok := b.Params[name]
+		if !ok {
+			return "", fmt.Errorf("apply: a tag of route %q is bound to {%s} of its path: say which value it has", b.Route, name)
+		}
+		used[name] = true
+		return value, nil
+	})
+	for name := range b.Params {
+		if err == nil && !used[name] {
+			err = fmt.Errorf("apply: no tag of route %q is bound to {%s} of its path", b.Route, name)
+		}
+	}
+	return request, response, err
 }
 
 func routeNames(p *policy.Policy) string {

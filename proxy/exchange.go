@@ -181,7 +181,11 @@ func (x *exchange) match() error {
 		return x.covered(nil, nil)
 	}
 	x.route = ready
-	return x.covered(ready.request, ready.response)
+	request, response, err := ready.bind(func(name string) (string, error) { return r.Param(head.path, name) })
+	if err != nil {
+		return err
+	}
+	return x.covered(request, response)
 }
 
 // covered gives both directions their rules.

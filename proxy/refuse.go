@@ -80,6 +80,8 @@ func codeOf(err error) string {
 	switch {
 	case errors.Is(err, policy.ErrAmbiguousPath), errors.Is(err, policy.ErrAmbiguousHost):
 		return codePath
+	case errors.Is(err, policy.ErrLongParam):
+		return string(codec.NameLimit)
 	case errors.Is(err, policy.ErrTunnel):
 		return codeUpgrade
 	}

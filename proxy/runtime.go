@@ -29,6 +29,7 @@ type Runtime struct {
 type route struct {
 	*policy.Route
 	request, response *plan
+	bindings          []binding // of their tags; see bind
 	counts            *Counts
 }
 
@@ -48,14 +49,15 @@ func NewRuntime(p *policy.Policy, c *keycache.Cache, m *Metrics, retired func())
 	rt.refs.Store(1)
 	tags := make([]*keycache.Tag, len(p.Tags))
 	for i, t := range p.Tags {
-		tag, err := c.Tag(t.Name, t.Key, t.Suite, t.Context)
+		tag, err := c.Tag(t.Name, t.Key, t.Suite, t.Context, t.BoundPairs()...)
 		if err != nil {
 			return nil, fmt.Errorf("tag %s: %w", t.Name, err)
 		}
 		tags[i] = tag
 	}
 	for _, r := range p.Routes {
-		ready := &route{Route: r, request: newPlan(r.Request, tags), response: newPlan(r.Response, tags), counts: m.Route(r.Name)}
+		ready := &route{Route: r, request: newPlan(r.Request, tags), response: newPlan(r.Response, tags),
+			bindings: bindings(p, r, tags), counts: m.Route(r.Name)}
 		rt.routes[r] = ready
 		rt.byMethod = rt.byMethod || !r.Skip && len(r.Methods) > 0
 		rt.sealsResponse = rt.sealsResponse || ready.response != nil && ready.response.seals

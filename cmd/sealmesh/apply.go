@@ -30,7 +30,10 @@ file, and to see what Envoy would forward.
 Key uses are recorded as by "serve" when OTEL_EXPORTER_OTLP_ENDPOINT names a
 collector, and are written to standard error otherwise.
 
-  sealmesh apply -c policy.yaml --route customers --direction request < in.json`,
+  sealmesh apply -c policy.yaml --route customers --direction request < in.json
+
+--param id=9 says what {id} stands for in the path of a route whose tags are bound to it
+(context_from).`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch direction {
@@ -47,9 +50,15 @@ collector, and are written to standard error otherwise.
 	f.StringVar(&body.Route, "route", "", "name of the route")
 	f.StringVar(&direction, "direction", "", "request or response")
 	f.StringVar(&body.ContentType, "content-type", "application/json", "content type of the input")
+	paramFlag(c, &body.Params)
 	_ = c.MarkFlagRequired("route")
 	_ = c.MarkFlagRequired("direction")
 	return c
+}
+
+// paramFlag reads path parameters, decoded. It may be given more than once.
+func paramFlag(c *cobra.Command, params *map[string]string) {
+	c.Flags().StringToStringVar(params, "param", nil, "path parameter that tags are bound to, NAME=VALUE, decoded")
 }
 
 func apply(ctx context.Context, config string, body proxy.Body, in io.Reader, out, errOut io.Writer) (err error) {

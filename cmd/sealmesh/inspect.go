@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -17,18 +18,27 @@ import (
 )
 
 func newInspect() *cobra.Command {
-	var config string
+	var opt openingOptions
 	c := &cobra.Command{
 		Use:   "inspect [ENVELOPE...]",
-		Short: "Say what the header of an envelope holds",
+		Short: "Say what the header of an envelope holds, and whether it opens",
 		Long: `Say what the headers of envelopes hold: suite, kind, data key and the KEKs that
 wrap it. No key is needed, and nothing is opened. Without arguments, envelopes
 are read from standard input, one a line.
 
 With --config, the wraps of those KEKs of the policy are named that are known by
-their URI alone: AWS KMS keys, and the former targets of an alias.`,
+their URI alone: AWS KMS keys, and the former targets of an alias. With --tag too, it says
+whether each envelope opens under that tag, and never what it holds. That uses keys, and
+is recorded. --param id=9 says what a tag with context_from is bound to: an envelope that
+does not open there belongs to another record.`,
 		RunE: func(c *cobra.Command, args []string) error {
-			known, err := knownKEKs(config)
+			switch {
+			case opt.tag == "" && len(opt.params) > 0:
+				return usageError{c, errors.New("--param goes with --tag")}
+			case opt.tag != "" && opt.config == "":
+				return usageError{c, errors.New("--tag needs the policy that has it: --config FILE")}
+			}
+			known, err := knownKEKs(opt.config)
 			if err != nil {
 				return err
 			}
@@ -36,10 +46,17 @@ their URI alone: AWS KMS keys, and the former targets of an alias.`,
 			if len(args) > 0 {
 				in = strings.NewReader(strings.Join(args, "\n"))
 			}
-			return inspectAll(c.OutOrStdout(), in, known)
+			if opt.tag == "" {
+				return inspectAll(c.OutOrStdout(), in, known, func([]byte) string { return "" })
+			}
+			return opening(c.Context(), opt, c.ErrOrStderr(), func(opens func([]byte) string) error {
+				return inspectAll(c.OutOrStdout(), in, known, opens)
+			})
 		},
 	}
-	c.Flags().StringVarP(&config, "config", "c", "", "a policy file whose KEKs are named")
+	c.Flags().StringVarP(&opt.config, "config", "c", "", "a policy file whose KEKs are named")
+	c.Flags().StringVar(&opt.tag, "tag", "", "say whether it opens under this tag of the policy")
+	paramFlag(c, &opt.params)
 	return c
 }
 
@@ -57,7 +74,7 @@ func knownKEKs(config string) ([]wrapper, error) {
 // maxLine is the longest line of envelopes: a value at its limit, sealed.
 const maxLine = 4 << 20
 
-func inspectAll(w io.Writer, r io.Reader, known []wrapper) error {
+func inspectAll(w io.Writer, r io.Reader, known []wrapper, opens func(text []byte) string) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLine)
 	e := json.NewEncoder(w)
@@ -71,6 +88,7 @@ func inspectAll(w io.Writer, r io.Reader, known []wrapper) error {
 		if err != nil {
 			return fmt.Errorf("inspect: line %d: %w", n, err)
 		}
+		out.Opens = opens([]byte(text))
 		if err := e.Encode(out); err != nil {
 			return err
 		}
@@ -87,6 +105,7 @@ type inspected struct {
 	Wraps      []wrapped `json:"wraps,omitempty"`
 	Characters int       `json:"characters"`
 	ValueBytes int       `json:"value_bytes"`
+	Opens      string    `json:"opens,omitempty"` // yes, or why not
 }
 
 type wrapped struct {

@@ -10,17 +10,16 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/keycache"
-	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/proxy"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
 type rewrapOptions struct {
-	config, key, to, reseal, in, out string
-	drop                             []string
-	stores, dryRun, keepGoing, renew bool
+	config, key, to, reseal, from, in, out string
+	params                                 map[string]string
+	drop                                   []string
+	stores, dryRun, keepGoing, renew       bool
 }
 
 func (o *rewrapOptions) options() keycache.RewrapOptions {
@@ -36,7 +35,8 @@ func newRewrap() *cobra.Command {
 wrapped-key record by the KEKs that its key names in the policy now. No value is
 opened, no ciphertext changes, and each data key costs one call of its old KEK and one
 of each that is to wrap it. With --reseal TAG values are opened and sealed again under the
-current data key of the tag.
+current data key of the tag; --from names the tag that they are under now, where that is another. A
+tag with context_from needs --param, and a run for each record: values of others do not open.
 
 --to by-id puts the records into the key's store, and leaves in envelopes the id of
 their data key; --to inline does the reverse. Envelopes that are by id and stay so
@@ -80,6 +80,8 @@ what could not be (--keep-going).`,
 	f.StringVar(&opt.to, "to", "", "form that envelopes take: inline or by-id (default: the one they have)")
 	f.BoolVar(&opt.stores, "stores", false, "renew the records in the stores of all keys, in place of envelopes")
 	f.StringVar(&opt.reseal, "reseal", "", "tag under which values are opened and sealed again")
+	f.StringVar(&opt.from, "from", "", "with --reseal: tag under which values are opened (default: the same)")
+	paramFlag(c, &opt.params)
 	f.StringVar(&opt.in, "in", "", "read this file (default: standard input)")
 	f.StringVar(&opt.out, "out", "", "write this file (default: standard output)")
 	f.BoolVar(&opt.dryRun, "dry-run", false, "count, and change nothing")
@@ -97,6 +99,8 @@ func (o *rewrapOptions) check() error {
 		return fmt.Errorf("--to %q: use inline or by-id", o.to)
 	case o.stores && (o.in != "" || o.out != "" || o.key != "" || o.reseal != "" || o.to != ""):
 		return errors.New("--stores goes with --drop, --renew, --dry-run and --keep-going only")
+	case o.reseal == "" && (o.from != "" || len(o.params) > 0):
+		return errors.New("--from and --param go with --reseal only")
 	case o.reseal != "" && (o.renew || len(o.drop) > 0):
 		return errors.New("--reseal goes with neither --drop nor --renew: a value that is sealed again takes the present data key")
 	case o.reseal != "" && o.to != "":
@@ -165,41 +169,6 @@ func changer(opt rewrapOptions, p *policy.Policy, c *keycache.Cache, tally *cens
 		}, nil
 	}
 	return w.Rewrap, nil
-}
-
-// resealer opens and seals under one tag. Each envelope is a session of its own, so
-// that its key uses are recorded before it is written.
-func resealer(opt rewrapOptions, p *policy.Policy, c *keycache.Cache) (change, error) {
-	for _, t := range p.Tags {
-		if t.Name != opt.reseal {
-			continue
-		}
-		tag, err := c.Tag(t.Name, t.Key, t.Suite, t.Context)
-		if err != nil {
-			return nil, err
-		}
-		return func(ctx context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error) {
-			if _, _, _, err := envelope.Parse(nil, text); err != nil || opt.dryRun {
-				return dst, keycache.Outdated, err
-			}
-			out, err := reseal(c.Session(ctx, keyuse.Exchange{Route: "sealmesh.rewrap", Direction: "sealmesh.rewrap"}), tag, dst, text)
-			return out, keycache.Outdated, err
-		}, nil
-	}
-	return nil, fmt.Errorf("rewrap: the policy has no tag %q", opt.reseal)
-}
-
-func reseal(s *keycache.Session, tag *keycache.Tag, dst, text []byte) ([]byte, error) {
-	value, kind, err := s.Open(nil, tag, text)
-	defer clear(value)
-	out := dst
-	if err == nil {
-		out, err = s.Seal(dst, tag, kind, value)
-	}
-	if err := errors.Join(err, s.Close(err)); err != nil {
-		return dst, err
-	}
-	return out, nil
 }
 
 func fileSize(f *os.File) int64 {

@@ -94,8 +94,8 @@ func (j *fileJob) load(opt rewrapOptions) error {
 	if err != nil {
 		return fmt.Errorf("rewrap: %w", err)
 	}
-	job := fmt.Sprintf("%s, %d bytes of %s, key %q, to %q, reseal %q, drop %q, renew %t",
-		opt.in, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano), opt.key, opt.to, opt.reseal, opt.drop, opt.renew)
+	job := fmt.Sprintf("%s, %d bytes of %s, key %q, to %q, reseal %q from %q with %q, drop %q, renew %t",
+		opt.in, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano), opt.key, opt.to, opt.reseal, opt.from, opt.params, opt.drop, opt.renew)
 	text, err := os.ReadFile(j.target + ".state")
 	if errors.Is(err, fs.ErrNotExist) {
 		j.state.Job = job

@@ -35,13 +35,58 @@ func AppendAAD(dst []byte, h Header, fieldContext []byte) []byte {
 // FieldContext encodes a tag's name and bound pairs: each length-prefixed, pairs in order of name.
 // No two different inputs give the same bytes.
 func FieldContext(tag string, pairs map[string]string) []byte {
-	c := appendLong(nil, tag)
-	for _, name := range slices.Sorted(maps.Keys(pairs)) {
-		c = appendLong(c, name)
-		c = appendLong(c, pairs[name])
+	return NewFrame(tag, pairs).Context(nil)
+}
+
+// A Frame is a field context that lacks the values of some pairs. Immutable, safe for
+// concurrent use.
+type Frame struct {
+	pieces [][]byte // what stands before, between and after those values
+	size   int      // of all pieces
+}
+
+// NewFrame returns the frame of a tag's name, of pairs, and of the pairs that are named in
+// open, whose values come later. What pairs holds under a name in open does not count.
+func NewFrame(tag string, pairs map[string]string, open ...string) Frame {
+	names := slices.Concat(slices.Collect(maps.Keys(pairs)), open)
+	slices.Sort(names)
+	piece := appendLong(nil, tag)
+	var f Frame
+	for _, name := range slices.Compact(names) {
+		piece = appendLong(piece, name)
+		if !slices.Contains(open, name) {
+			piece = appendLong(piece, pairs[name])
+			continue
+		}
+		f.add(piece)
+		piece = nil
+	}
+	f.add(piece)
+	return f
+}
+
+func (f *Frame) add(piece []byte) {
+	f.pieces, f.size = append(f.pieces, piece), f.size+len(piece)
+}
+
+// Context returns the field context with values, one for each open pair, in order of the
+// pairs' names. It allocates once.
+func (f Frame) Context(values []string) []byte {
+	n := f.size
+	for _, v := range values {
+		n += longSize + len(v)
+	}
+	c := make([]byte, 0, n)
+	for i, piece := range f.pieces {
+		c = append(c, piece...)
+		if i < len(values) {
+			c = appendLong(c, values[i])
+		}
 	}
 	return c
 }
+
+const longSize = 4 // bytes of a length
 
 func appendLong(dst []byte, s string) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(s)))

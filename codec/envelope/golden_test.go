@@ -9,8 +9,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/cryptotest"
 
@@ -110,6 +112,81 @@ func TestGolden(t *testing.T) {
 	}
 	if files, err := filepath.Glob("testdata/v1/*-kind?-*.json"); err != nil || len(files) != n {
 		t.Errorf("%d golden files, not %d: %v", len(files), n, err)
+	}
+}
+
+// Envelopes whose context has a pair from the path of a request open for ever in that
+// record, and in no other: bytes count, not what they look like.
+func TestGoldenBound(t *testing.T) {
+	ids := []string{"9", "00000000-0000-4000-8000-000000000001", "Zo\u00eb M.", "a+b %"}
+	others := []string{"", "09", "9 ", "00000000-0000-4000-8000-000000000002", "Zoe\u0308 M.", "zo\u00eb M.", "a b %", "a+b %25"}
+	for s := range suite.All() {
+		for i, id := range ids {
+			name := fmt.Sprintf("bound-%s-%d", s.Name, i+1)
+			t.Run(name, func(t *testing.T) {
+				key := sha256.Sum256([]byte("golden data key " + name))
+				path := filepath.Join("testdata", "v1", name+".json")
+				testGolden(t, path, golden{
+					Seed: uint64(100 + i), DataKey: key[:], Suite: s.ID, Kind: codec.Text, Plaintext: hexBytes("078-05-1120"),
+					Tag: "pii.ssn", Context: map[string]string{"service": "customers", "customer": id},
+				})
+				var g golden
+				readJSON(t, path, &g)
+				for _, other := range append(others, ids...) {
+					if g.Context["customer"] = other; other == id {
+						continue
+					}
+					if out, err := g.open(t); err != suite.ErrOpen || out != nil {
+						t.Errorf("it opens in %q: %v", other, err)
+					}
+				}
+				delete(g.Context, "customer")
+				if _, err := g.open(t); err != suite.ErrOpen {
+					t.Errorf("it opens without a record: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// A contextVector is a field context, byte for byte.
+type contextVector struct {
+	Tag          string            `json:"tag"`
+	Context      map[string]string `json:"context"`
+	FieldContext hexBytes          `json:"field_context"`
+}
+
+// Field contexts are permanent: their bytes are authenticated with every value.
+func TestFieldContextVectors(t *testing.T) {
+	const path = "testdata/v1/field-context.json"
+	var all []contextVector
+	if *update {
+		for _, pairs := range []map[string]string{
+			nil, {}, {"customer": "9"}, {"customer": ""}, {"customer": "Zo\u00eb"}, {"service": "customers", "customer": "9"},
+			{"a": "1", "B": "2", "aa": "3", "\u00e4": "4"},
+		} {
+			all = append(all, contextVector{"pii.ssn", pairs, envelope.FieldContext("pii.ssn", pairs)})
+		}
+		writeMissing(t, path, all)
+	}
+	readJSON(t, path, &all)
+	if len(all) < 7 {
+		t.Fatalf("%d vectors", len(all))
+	}
+	for _, v := range all {
+		if got := envelope.FieldContext(v.Tag, v.Context); !bytes.Equal(got, v.FieldContext) {
+			t.Errorf("%s %v: %x, want %x", v.Tag, v.Context, got, []byte(v.FieldContext))
+		}
+		names := slices.Sorted(maps.Keys(v.Context))
+		for i := range names { // whichever values come later
+			var values []string
+			for _, name := range names[i:] {
+				values = append(values, v.Context[name])
+			}
+			if got := envelope.NewFrame(v.Tag, v.Context, names[i:]...).Context(values); !bytes.Equal(got, v.FieldContext) {
+				t.Errorf("%s %v, %q later: %x, want %x", v.Tag, v.Context, names[i:], got, []byte(v.FieldContext))
+			}
+		}
 	}
 }
 

@@ -114,6 +114,7 @@ func (c *compiler) tags() []Tag {
 	var tags []Tag
 	for _, e := range c.conf.Tags {
 		t := Tag{Name: e.Name, Key: e.Value.Key.Value, Suite: c.defaultSuite(), Context: c.context(e.Value.Context)}
+		t.ContextFrom = c.contextFrom(e.Value)
 		key := c.conf.Keys.index(t.Key)
 		if e.Value.Key.present() && key < 0 {
 			c.problem(e.Value.Key.place, didYouMean(t.Key, c.conf.Keys.names()), "unknown key %q in tag %q", e.Value.Key.Shown, e.Name)

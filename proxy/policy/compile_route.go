@@ -67,6 +67,8 @@ func (c *compiler) route(r routeConfig) *Route {
 	}
 	route.Request = c.plan(r.Request, &r, true)
 	route.Response = c.plan(r.Response, &r, false)
+	c.bound(route, r.Request)
+	c.bound(route, r.Response)
 	return route
 }
 
@@ -224,6 +226,10 @@ func (c *compiler) deterministic(tag int) bool {
 	if tag < 0 {
 		return false
 	}
-	s := suite.ByName(c.conf.Tags[tag].Value.Suite.Value)
+	return isDeterministic(c.conf.Tags[tag].Value.Suite)
+}
+
+func isDeterministic(t text) bool {
+	s := suite.ByName(t.Value)
 	return s != nil && s.Deterministic
 }

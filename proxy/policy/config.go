@@ -183,6 +183,10 @@ type tagConfig struct {
 	// Pairs authenticated with every value, besides the tag's name. A value opens only
 	// under the pairs it was sealed with.
 	Context table[text] `yaml:"context"`
+	// More such pairs, whose values the request brings: NAME: path.PARAM takes what {PARAM} stands for
+	// in the path, decoded, byte for byte. So a value opens only in the record that it was sealed in.
+	// Every route with the tag needs {PARAM} in its path.
+	ContextFrom table[text] `yaml:"context_from"`
 }
 
 // routeConfig says what happens to the bodies of the requests it matches, and

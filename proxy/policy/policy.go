@@ -25,7 +25,7 @@
 //	    store: inline                               # or dir:PATH, dynamodb:TABLE, postgres://HOST/DATABASE
 //	    record: ${file:lookup.record}               # pinned, for the deterministic suite
 //	tags:
-//	  NAME: {key: NAME, suite: xaes-256-gcm, context: {NAME: VALUE}}
+//	  NAME: {key: NAME, suite: xaes-256-gcm, context: {NAME: VALUE}, context_from: {NAME: path.PARAM}}
 //	routes:                                         # the first that matches decides
 //	  - name: NAME
 //	    match: {hosts: ["*.example.com"], methods: [POST], path: "/customers/{id}/**", ignore_case: false}
@@ -151,6 +151,21 @@ type Tag struct {
 	Key     string
 	Suite   suite.ID
 	Context map[string]string // bound pairs besides the tag's name
+	// ContextFrom are bound pairs whose values are path parameters, in order of the pairs' names.
+	// Every route with the tag has them; see [Route.Param].
+	ContextFrom []Bound
+}
+
+// A Bound is a pair of a context whose value is a path parameter of each request.
+type Bound struct{ Pair, Param string }
+
+// BoundPairs are the names of the pairs in t.ContextFrom.
+func (t *Tag) BoundPairs() []string {
+	pairs := make([]string, len(t.ContextFrom))
+	for i, b := range t.ContextFrom {
+		pairs[i] = b.Pair
+	}
+	return pairs
 }
 
 // A Route is a compiled route.

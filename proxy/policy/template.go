@@ -8,7 +8,8 @@ import (
 // A step is one segment of a path template. Its zero value is a literal.
 type step struct {
 	literal string
-	any     bool // * or {name}: any one segment
+	any     bool   // * or {name}: any one segment
+	name    string // of {name}
 }
 
 // A template is a compiled path template.
@@ -36,7 +37,7 @@ func parseTemplate(s string, fold bool) (t template, offset int, detail string) 
 		case seg == "**":
 			t.rest = true
 		case seg == "*" || isVariable(seg):
-			t.steps = append(t.steps, step{any: true})
+			t.steps = append(t.steps, step{any: true, name: strings.Trim(seg, "*{}")})
 		default:
 			if detail := checkLiteral(seg); detail != "" {
 				return t, offset, detail
