@@ -74,7 +74,10 @@ func (c *compiler) keep(d *directionConfig) {
 		if key >= 0 && useOf(c.conf.Keys[key].Value.Use) == SealOnly {
 			c.problem(e.At, "write envelopes: refuse", "envelopes are to be kept where they open, but the use of key %q is seal", c.conf.Keys[key].Name)
 		}
-		c.warn(e.At, "write envelopes: refuse, unless clients send back what they were sent sealed",
+		if len(c.conf.Tags[tag].Value.ContextFrom) > 0 {
+			continue // it opens in its own record only
+		}
+		c.warn(e.At, "bind the tag to its record by context_from, or write envelopes: refuse, unless clients send back what they were sent sealed",
 			"path %q keeps an envelope of tag %q from whatever record it was stolen", e.Name, e.Value.Value)
 	}
 }
