@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -23,7 +22,7 @@ type message struct {
 	hasLength          bool // content-length is there
 	empty              bool // content-length: 0
 	upgrade            bool
-	override           bool // a header of methodOverrides
+	overrides          headerSet
 	digest             bool // a header of bodyDigests
 	partial            bool // a header of fromUpstream
 	ranges             bool // accept-ranges
@@ -59,8 +58,6 @@ func readHeaders(req *wire.Request) (m message) {
 			m.status, _ = strconv.Atoi(string(value))
 		case ":protocol", "upgrade":
 			m.upgrade = true
-		case "x-http-method-override", "x-http-method", "x-method-override":
-			m.override = true
 		case "digest", "content-digest", "repr-digest", "content-md5":
 			m.digest = true
 		case "accept-encoding", "range", "if-range":
@@ -84,6 +81,8 @@ func readHeaders(req *wire.Request) (m message) {
 			m.ifMatch = string(value)
 		case "etag":
 			m.etag = string(value)
+		default:
+			m.overrides |= overriding(name, value)
 		}
 		return true
 	})
@@ -162,14 +161,6 @@ var bodyDigests = []string{"digest", "content-digest", "repr-digest", "content-m
 // fromUpstream are removed from requests whose response will be read: the
 // upstream must answer with a whole body, uncompressed.
 var fromUpstream = []string{"accept-encoding", "range", "if-range"}
-
-// methodOverrides are what some frameworks take for the method. Where routes match by method
-// they are removed, or a request could be one thing to the policy and another to the upstream.
-var methodOverrides = []string{"x-http-method-override", "x-http-method", "x-method-override"}
-
-// MethodOverrides names what an exchange removes from requests of a policy that matches by
-// method, for the routes on which Envoy does not ask and so has to remove them itself.
-func MethodOverrides() []string { return slices.Clone(methodOverrides) }
 
 // weaken turns a strong entity tag into a weak one (RFC 9110 §8.8.1): the bytes
 // that a client sees are not the bytes that the upstream tagged.

@@ -49,8 +49,8 @@ func (x *exchange) leaves(d *direction) { x.left = x.left || d.response }
 // body: bare says that none follows.
 func (x *exchange) head(d *direction, bare bool) *wire.Reply {
 	reply := x.answer(d.headPhase())
-	if !d.response && d.head.override && x.rt.byMethod {
-		reply.Remove = append(reply.Remove, methodOverrides...)
+	if !d.response && d.head.overrides != 0 {
+		reply.Remove = x.overridden(d.head.overrides).appendNames(reply.Remove)
 	}
 	if x.route == nil {
 		reply.Mode = &wire.Protocol{Request: wire.ModeNone, Response: wire.ModeNone}
@@ -69,6 +69,15 @@ func (x *exchange) head(d *direction, bare bool) *wire.Reply {
 		d.edit(bare, reply)
 	}
 	return reply
+}
+
+// overridden returns those headers of a request that may not override what the policy
+// went by: none on a route with rules; elsewhere none of what decides that there are no rules.
+func (x *exchange) overridden(have headerSet) headerSet {
+	if x.route != nil {
+		return have
+	}
+	return have & x.rt.decisive
 }
 
 // declare says in the forwarded headers how the body is read, in the one spelling

@@ -78,7 +78,7 @@ func codeOf(err error) string {
 		return string(e.Code)
 	}
 	switch {
-	case errors.Is(err, policy.ErrAmbiguousPath), errors.Is(err, policy.ErrAmbiguousHost):
+	case errors.Is(err, policy.ErrAmbiguousPath), errors.Is(err, policy.ErrAmbiguousHost), errors.Is(err, policy.ErrMethodInQuery):
 		return codePath
 	case errors.Is(err, policy.ErrLongParam):
 		return string(codec.NameLimit)

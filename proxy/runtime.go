@@ -18,8 +18,8 @@ type Runtime struct {
 	policy        *policy.Policy
 	cache         *keycache.Cache
 	routes        map[*policy.Route]*route
-	sealsResponse bool // some plan seals values of a response
-	byMethod      bool // some route with rules matches by method
+	sealsResponse bool      // some plan seals values of a response
+	decisive      headerSet // what no request may override
 
 	refs    atomic.Int64 // exchanges in flight, and one for the server
 	retired func()
@@ -45,7 +45,8 @@ type plan struct {
 // NewRuntime resolves every tag of p in c, and counts in m. retired, when not nil, is called once
 // when the runtime has been replaced and its last exchange has ended.
 func NewRuntime(p *policy.Policy, c *keycache.Cache, m *Metrics, retired func()) (*Runtime, error) {
-	rt := &Runtime{policy: p, cache: c, routes: make(map[*policy.Route]*route, len(p.Routes)), retired: retired}
+	rt := &Runtime{policy: p, cache: c, routes: make(map[*policy.Route]*route, len(p.Routes)), retired: retired,
+		decisive: those(decisive(p))}
 	rt.refs.Store(1)
 	tags := make([]*keycache.Tag, len(p.Tags))
 	for i, t := range p.Tags {
@@ -59,7 +60,6 @@ func NewRuntime(p *policy.Policy, c *keycache.Cache, m *Metrics, retired func())
 		ready := &route{Route: r, request: newPlan(r.Request, tags), response: newPlan(r.Response, tags),
 			bindings: bindings(p, r, tags), counts: m.Route(r.Name)}
 		rt.routes[r] = ready
-		rt.byMethod = rt.byMethod || !r.Skip && len(r.Methods) > 0
 		rt.sealsResponse = rt.sealsResponse || ready.response != nil && ready.response.seals
 	}
 	return rt, nil

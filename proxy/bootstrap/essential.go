@@ -69,11 +69,6 @@ func hides(p *policy.Policy) bool {
 	return rules(p) && (p.Unmatched == policy.PassUnmatched || slices.ContainsFunc(p.Routes, Off))
 }
 
-// byMethod reports whether a method decides which rules apply.
-func byMethod(p *policy.Policy) bool {
-	return slices.ContainsFunc(p.Routes, func(r *policy.Route) bool { return !r.Skip && len(r.Methods) > 0 })
-}
-
 // Off reports whether no rule of r could apply, so that the filter is off there.
 func Off(r *policy.Route) bool { return r.Skip || r.Request == nil && r.Response == nil }
 

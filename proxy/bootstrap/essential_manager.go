@@ -13,10 +13,6 @@ import (
 	"github.com/sealmesh/sealmesh/proxy"
 )
 
-// pathOverrides are what some frameworks take for the path (CVE-2018-14773): a request of a
-// skipped route could be one of a protected route to the upstream.
-var pathOverrides = []string{"x-original-url", "x-rewrite-url"}
-
 // ManagerSettings are of an HTTP connection manager.
 var ManagerSettings = []Setting[*hcmv3.HttpConnectionManager]{
 	{
@@ -92,26 +88,18 @@ const nobody = "255.255.255.255"
 // and the virtual hosts within it remove from requests counted as removed by it.
 var TableSettings = []Setting[*routev3.RouteConfiguration]{{
 	Field: "request_headers_to_remove", Clear: true,
-	set: func(m *routev3.RouteConfiguration, f Facts) { m.RequestHeadersToRemove = overrides(f) },
+	set: func(m *routev3.RouteConfiguration, f Facts) { m.RequestHeadersToRemove = proxy.Overrides(f.Policy) },
 	wrong: func(m *routev3.RouteConfiguration, f Facts) string {
 		var missing []string
-		for _, name := range overrides(f) {
+		for _, name := range proxy.Overrides(f.Policy) {
 			if !slices.ContainsFunc(m.GetRequestHeadersToRemove(), func(h string) bool { return strings.EqualFold(h, name) }) {
 				missing = append(missing, name)
 			}
 		}
 		return unless(!hides(f.Policy) || len(missing) == 0,
-			"some servers take "+strings.Join(missing, ", ")+" for the method or the path, and so a skipped request for a protected one: name them in request_headers_to_remove")
+			"some servers take "+strings.Join(missing, ", ")+" for the path, the method or the host, and so a skipped request for a protected one: name them in request_headers_to_remove")
 	},
 }}
-
-// overrides are the headers to remove: some servers take them for the path or the method.
-func overrides(f Facts) []string {
-	if byMethod(f.Policy) {
-		return append(proxy.MethodOverrides(), pathOverrides...)
-	}
-	return slices.Clone(pathOverrides)
-}
 
 // ListenerSettings are of a listener.
 var ListenerSettings = []Setting[*listenerv3.Listener]{{

@@ -59,7 +59,7 @@ func TestHoles(t *testing.T) {
 		"a host made by a rewrite":       {before("{path: /free/a}", ", host_rewrite_literal: a.example.com", off), "IN CLEAR: route hole (POST sealmesh.example/free/a): the host rewrite may make"},
 		"redirects followed by Envoy":    {[2]string{"cluster: upstream", "cluster: upstream\n                  internal_redirect_policy: {max_internal_redirects: 1}"}, "breaks: route both (POST sealmesh.example/both/1/x): internal_redirect_policy sends"},
 		"underscores in names":           {[2]string{"headers_with_underscores_action: DROP_HEADER", "headers_with_underscores_action: ALLOW"}, "IN CLEAR: ingress: header names with underscores are let in"},
-		"overrides of the path":          {[2]string{"- x-original-url", "- x-another"}, "IN CLEAR: ingress: some servers take x-original-url for the method or the path"},
+		"overrides of the path":          {[2]string{"- x-original-url", "- x-another"}, "IN CLEAR: ingress: some servers take x-original-url for the path, the method or the host"},
 		"overrides of the method":        {[2]string{"- x-http-method-override", "- x-another"}, "IN CLEAR: ingress: some servers take x-http-method-override for"},
 		"retries that clients ask for":   {[2]string{"use_remote_address: true", "use_remote_address: false"}, "breaks: ingress: without use_remote_address clients may ask for retries"},
 		"retries of the virtual host":    {[2]string{"domains:\n", "retry_policy: {retry_on: 5xx}\n              domains:\n"}, "breaks: route both (POST sealmesh.example/both/1/x): a retry sends"},

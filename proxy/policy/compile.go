@@ -36,7 +36,8 @@ func (c *compiler) compile() *Policy {
 	p.Limits = c.processLimits()
 	c.limits = c.bodyLimits()
 	p.Routes = c.routes()
-	p.index = newRouteIndex(p.Routes)
+	p.index, p.byMethod = newRouteIndex(p.Routes), p.ByMethod()
+	c.passesUnmatched(p)
 	c.unused()
 	c.advise(p.Routes)
 	return p

@@ -26,6 +26,7 @@ func (c *compiler) routes() []*Route {
 			}
 		}
 		c.shadowed(r, route, routes, lines)
+		c.passable(r, route, routes, lines)
 		routes, lines = append(routes, route), append(lines, r.At.line)
 	}
 	return routes

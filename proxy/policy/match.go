@@ -5,7 +5,8 @@ import "strings"
 // Match finds the first route that a request falls under, nil when there is
 // none. path is the :path pseudo-header, with its query. ErrAmbiguousPath is returned for a path that
 // two servers could read differently (dot segments, empty segments, encoded slashes), whatever the
-// routes are; ErrAmbiguousHost is the same of host.
+// routes are; ErrAmbiguousHost is the same of host, and
+// ErrMethodInQuery of the method, where that selects rules.
 //
 // Paths are compared decoded, segment by segment, without a trailing slash, and with regard
 // to case unless the route says otherwise. Parameters (/a;x=1) belong to a segment for
@@ -19,6 +20,9 @@ func (p *Policy) Match(method, host, path string) (*Route, error) {
 	host, err := hostname(host)
 	if err != nil {
 		return nil, err
+	}
+	if p.byMethod && methodInQuery(path) {
+		return nil, ErrMethodInQuery
 	}
 	connect := strings.EqualFold(method, "CONNECT")
 	switch {

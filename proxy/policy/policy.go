@@ -70,7 +70,8 @@ type Policy struct {
 	Warnings  []Problem
 	Advice    []Problem // what a policy that is right may do that its author does not expect
 
-	index routeIndex
+	index    routeIndex
+	byMethod bool
 }
 
 // Transport says which gRPC server serves Listen.
