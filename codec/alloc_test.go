@@ -2,7 +2,28 @@
 
 package codec
 
-import "testing"
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	controlText = bytes.Repeat([]byte("\x01\x02\x03"), 300)
+	longText    = bytes.Repeat([]byte("sm1."), 900)
+)
+
+// controls gives text that takes six times as much room once it is escaped.
+func controls(dst []byte, _ []Field) ([]byte, Kind, error) {
+	return append(dst, controlText...), Text, nil
+}
+
+// long gives text as envelopes with a record in them are, and asks for all of its
+// room at once.
+func long(dst []byte, _ []Field) ([]byte, Kind, error) {
+	return append(slices.Grow(dst, 2*len(longText)), longText...), Text, nil
+}
 
 // TestNoAllocations: in steady state neither a body nor a field allocates. The race
 // detector makes sync.Pool drop at random, so these run without it.
@@ -20,10 +41,13 @@ func TestNoAllocations(t *testing.T) {
 		{"chunks", document(20<<10, 50), 999, seal},
 		{"single bytes", document(2<<10, 5), 1, seal},
 		{"ignoring case", document(2<<10, 5), 1 << 20, seal},
+		{"ignoring case, long names", []byte(`{"Users":{"` + strings.Repeat("x", 90) + `":{"` + strings.Repeat("y", 70) + `":1}}}`), 1 << 20, keep},
+		{"escapes that outgrow the room", document(2<<10, 5), 1 << 20, controls},
+		{"long replacements", document(2<<10, 5), 1 << 20, long},
 	} {
 		sel := sel
-		if tc.name == "ignoring case" {
-			sel = mustFold(t, []Rule{{Path: "$.Users[*].PII.ssn"}, {Path: "$..Note", Unescape: true}})
+		if strings.HasPrefix(tc.name, "ignoring case") {
+			sel = mustFold(t, []Rule{{Path: "$.Users[*].PII.ssn"}, {Path: "$..Note", Unescape: true}, {Path: "$..customerSocialSecurityNumber"}})
 		}
 		var out Output
 		run := func() {

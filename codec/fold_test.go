@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 )
 
 func mustFold(t testing.TB, rules []Rule) *Selector {
@@ -86,4 +88,13 @@ func FuzzFold(f *testing.F) {
 			t.Errorf("%q and %q fold to %q and %q", a, b, x, y)
 		}
 	})
+}
+
+// No character grows when it is folded: a name's own length is room enough.
+func TestFoldingNeverGrows(t *testing.T) {
+	for r := range rune(unicode.MaxRune) {
+		if utf8.RuneLen(foldRune(r)) > utf8.RuneLen(r) && utf8.ValidRune(r) {
+			t.Errorf("%U becomes %U", r, foldRune(r))
+		}
+	}
 }

@@ -246,3 +246,27 @@ func TestGuardIsNoRule(t *testing.T) {
 		}
 	}
 }
+
+// Where a rule opens, a string is unescaped if it may be an envelope, and given as
+// it stands if not: half a surrogate pair in it is nobody's fault.
+func TestOpenRulesUnescapeEnvelopes(t *testing.T) {
+	sel := mustSelect(t, []Rule{{Path: "$.a", Open: true}})
+	for value, want := range map[string]seen{
+		`"\u0073m1.x"`:   {0, Text, "sm1.x"},
+		`"sm\u0031.x"`:   {0, Text, "sm1.x"},
+		`"\ud800"`:       {0, Literal, `"\ud800"`},
+		`"s\ud800"`:      {0, Literal, `"s\ud800"`},
+		`"x\n"`:          {0, Literal, `"x\n"`},
+		`"plain"`:        {0, Text, "plain"},
+		`["\u0073m1.x"]`: {0, Literal, `["\u0073m1.x"]`},
+	} {
+		var fields []seen
+		body := `{"a":` + value + `}`
+		for _, cuts := range [][]int{nil, everywhere(len(body), 1)} {
+			fields = nil
+			if got, err := rewrite(formats[0], sel, recording(&fields, keep), Limits{}, body, cuts); err != nil || got != body || len(fields) != 1 || fields[0] != want {
+				t.Errorf("%s: %v, %s, %v", value, fields, got, err)
+			}
+		}
+	}
+}

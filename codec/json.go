@@ -23,6 +23,7 @@ const keptFields = 4096
 type jsonWriter struct {
 	jsonScan
 	transform Transform
+	more      int // room that replacements have needed beyond the usual
 }
 
 var jsonWriters = sync.Pool{New: func() any { return new(jsonWriter) }}
@@ -74,8 +75,8 @@ func (w *jsonWriter) Free() {
 		w.fields, w.spans = nil, nil
 	}
 	frames, states, index, outer := w.frames[:0], w.cursor.states[:0], w.index[:0], w.outer[:0]
-	fields, spans, scratch := w.fields, w.spans, w.scratch
-	*w = jsonWriter{}
+	fields, spans, scratch, more := w.fields, w.spans, w.scratch, w.more
+	*w = jsonWriter{more: more}
 	w.frames, w.cursor.states, w.index, w.outer = frames, states, index, outer
 	w.fields, w.spans, w.scratch = fields, spans, scratch
 	jsonWriters.Put(w)

@@ -87,6 +87,20 @@ func plainText(text []byte) (plain, valid bool) {
 	return plain, true
 }
 
+// escapedLen returns how many bytes appendEscaped appends.
+func escapedLen(text []byte) int {
+	n := len(text)
+	for _, c := range text {
+		switch {
+		case c == '"' || c == '\\' || c == '\b' || c == '\f' || c == '\n' || c == '\r' || c == '\t':
+			n++
+		case c < ' ':
+			n += len(`\u0000`) - 1
+		}
+	}
+	return n
+}
+
 // appendEscaped appends text, which is UTF-8, as the inside of a JSON string, with no
 // more escapes than it needs.
 func appendEscaped(dst, text []byte) []byte {

@@ -1,8 +1,15 @@
 package codec
 
 // roomFor is how much of the owned block a Transform is offered for a value of n
-// bytes: an envelope is 4/3 of it and a few hundred bytes.
-func roomFor(n int) int { return 2*n + 1024 }
+// bytes: an envelope is 4/3 of it and a few hundred bytes, and more with a record
+// in it, as the last ones have shown. For a long value, which may well be kept, the
+// Transform takes what it needs.
+func roomFor(n, more int) int {
+	if n > maxBlock {
+		n = 0
+	}
+	return 2*n + 1024 + more
+}
 
 // splice writes out what the chunk p becomes, up to the first byte that must wait.
 func (w *jsonWriter) splice(out *Output, p []byte) error {
@@ -42,10 +49,14 @@ func (w *jsonWriter) splice(out *Output, p []byte) error {
 func (w *jsonWriter) replace(out *Output, k int, offset int64) (kept bool, err error) {
 	batch := w.fields[k:]
 	// The quote goes first, because nearly every replacement is text.
-	room := append(out.tail(roomFor(len(batch[0].Value))), '"')
+	n := len(batch[0].Value)
+	room := append(out.tail(roomFor(n, w.more)), '"')
 	got, kind, err := w.transform(room[1:], batch)
 	if !inPlace(room, got) {
 		out.adopt(got)
+		if n <= maxBlock {
+			w.more = min(max(w.more, cap(got)-2*n), maxHint)
+		}
 	}
 	if err != nil {
 		return false, err
@@ -85,6 +96,9 @@ func putText(out *Output, room, text []byte) bool {
 	case !plain:
 		moved := GetBuffer(len(text))
 		*moved = append(*moved, text...)
+		if n := escapedLen(text) + len(`""`); cap(room) < n {
+			room = append(out.tail(n), '"') // append would leave text behind where it grew
+		}
 		out.commit(append(appendEscaped(room, *moved), '"'))
 		PutBuffer(moved)
 	case inPlace(room, text):

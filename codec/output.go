@@ -52,7 +52,7 @@ func (o *Output) Reset() {
 // expect sizes the first block for a body of which n bytes have come, with so many fields:
 // a second one would cost as much again to clear.
 func (o *Output) expect(n, fields int) {
-	o.hint = min(n+min(fields, maxHint/usualText)*usualText+roomFor(0), maxHint)
+	o.hint = min(n+min(fields, maxHint/usualText)*usualText+roomFor(0, 0), maxHint)
 }
 
 // add appends a run of the input, which must stay unchanged until Reset.

@@ -106,3 +106,21 @@ func TestBuffers(t *testing.T) {
 		t.Errorf("capacity %d", cap(*b))
 	}
 }
+
+// A long value that is kept takes no memory.
+func TestKeptValueTakesNoRoom(t *testing.T) {
+	var out Output
+	defer out.Reset()
+	w := newJSON(mustSelect(t, []Rule{{Path: "$.a"}}), keep, Limits{})
+	defer w.Free()
+	if err := w.Write(&out, []byte(`{"a":"`+strings.Repeat("s", 1<<20-2)+`"}`)); err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, b := range out.owned {
+		total += cap(*b)
+	}
+	if total > maxBlock || len(out.adopted) > 0 {
+		t.Errorf("%d bytes of blocks, %d adopted", total, len(out.adopted))
+	}
+}

@@ -86,12 +86,16 @@ func (s *Selector) indexRow(index int) int {
 // buckets by length, first and last byte, which tells nearly every other name
 // apart before a byte of it is compared.
 type nameTable struct {
-	lengths [256]uint64 // by first byte, a quote for none: bit n for an entry of n bytes; all where names are folded
-	bucket  [257]uint32 // where each bucket starts in entries
-	entries []string    // by bucket
-	fold    bool        // entries are folded, and names are before they are compared
-	longest int         // entry, in bytes
+	lengths [256]uint64    // by first byte, a quote for none: bit n for an entry of n bytes; all where names are folded
+	bucket  [257]uint32    // where each bucket starts in entries
+	entries []string       // by bucket
+	crowded map[string]int // index of the entries of buckets with more than crowd of them
+	fold    bool           // entries are folded, and names are before they are compared
+	longest int            // entry, in bytes
 }
+
+// crowd is how many entries of a bucket are compared one after the other.
+const crowd = 8
 
 // quickName is the length of the longest name, in bytes, that lengths knows of.
 const quickName = 63
@@ -108,6 +112,12 @@ func (t *nameTable) build(names []string) {
 	}
 	for i := 1; i < len(t.bucket); i++ {
 		t.bucket[i] += t.bucket[i-1]
+	}
+	t.crowded = make(map[string]int)
+	for i, n := range t.entries {
+		if b := nameBucket([]byte(n)); t.bucket[b+1]-t.bucket[b] > crowd {
+			t.crowded[n] = i
+		}
 	}
 	for _, n := range names {
 		t.longest = max(t.longest, len(n))
@@ -138,10 +148,32 @@ func (t *nameTable) find(name []byte) int {
 			return 0
 		}
 		var room [64]byte
+		if len(name) > len(room) {
+			return t.findLong(name)
+		}
 		name = appendFold(room[:0], name)
 	}
+	return t.findExact(name)
+}
+
+// findLong is find for a long name that has to be folded. No name grows by that.
+func (t *nameTable) findLong(name []byte) int {
+	b := GetBuffer(len(name))
+	defer PutBuffer(b)
+	return t.findExact(appendFold(*b, name))
+}
+
+func (t *nameTable) findExact(name []byte) int {
 	b := nameBucket(name)
-	for i := int(t.bucket[b]); i < int(t.bucket[b+1]); i++ {
+	first, end := int(t.bucket[b]), int(t.bucket[b+1])
+	if end-first > crowd {
+		i, ok := t.crowded[string(name)]
+		if !ok {
+			return 0
+		}
+		return 1 + i
+	}
+	for i := first; i < end; i++ {
 		if t.entries[i] == string(name) {
 			return 1 + i
 		}

@@ -345,3 +345,42 @@ func FuzzPath(f *testing.F) {
 		}
 	})
 }
+
+// Names that a bucket has too many of are found, and told from others, as those
+// of a small one are.
+func TestLikeNames(t *testing.T) {
+	var rules []Rule
+	for i := range 1000 {
+		rules = append(rules, Rule{Path: fmt.Sprintf("$.f%04dx", i)})
+	}
+	for _, sel := range []*Selector{mustSelect(t, rules), mustFold(t, rules)} {
+		var c Cursor
+		for i := range rules {
+			c.Start(sel)
+			if got := c.Member(fmt.Appendf(nil, "f%04dx", i)); got != i {
+				t.Errorf("$.f%04dx belongs to rule %d", i, got)
+			}
+		}
+		for _, other := range []string{"fzzzzx", "f1000x", "f000x", "f", ""} {
+			c.Start(sel)
+			if got := c.Member([]byte(other)); got != -1 {
+				t.Errorf("%q belongs to rule %d", other, got)
+			}
+		}
+	}
+}
+
+func BenchmarkLikeNames(b *testing.B) {
+	for _, n := range []int{1, 10, 1000} {
+		var rules []Rule
+		for i := range n {
+			rules = append(rules, Rule{Path: fmt.Sprintf("$.f%04dx", i)})
+		}
+		sel := mustSelect(b, rules)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				sel.names.find([]byte("fzzzzx"))
+			}
+		})
+	}
+}

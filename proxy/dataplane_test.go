@@ -191,6 +191,7 @@ func TestPassTypesAndMigration(t *testing.T) {
 		{"pass type that a codec reads", "/seal/x", "image/x+json", `{"secret":1}`, 200, `{"secret":"sm1.`},
 		{"other type", "/seal/x", "text/plain", "x", 415, "type_unsupported"},
 		{"plaintext while migrating", "/migrating/x", "application/json", `{"secret":5}`, 200, `{"secret":5}`},
+		{"half a surrogate pair while migrating", "/migrating/x", "application/json", `{"secret":"\ud800"}`, 200, `{"secret":"\ud800"}`},
 		{"plaintext afterwards", "/migrated/x", "application/json", `{"secret":5}`, 502, "value_not_sealed"},
 		{"broken envelope while migrating", "/migrating/x", "application/json", `{"secret":"sm1.AAAA"}`, 502, "value_not_opened"},
 		{"null on open", "/open/x", "application/json", `{"secret":null}`, 200, `{"secret":null}`},
@@ -203,7 +204,7 @@ func TestPassTypesAndMigration(t *testing.T) {
 			}
 		})
 	}
-	if n := r.metrics.Route("migrating").Plaintext.Load(); n != 1 {
+	if n := r.metrics.Route("migrating").Plaintext.Load(); n != 2 {
 		t.Errorf("%d values counted as plaintext", n)
 	}
 	if n := r.metrics.Route("open").Null.Load(); n != 1 {

@@ -27,10 +27,18 @@ func TestAllocs(t *testing.T) {
 					if _, err := f(); err != nil {
 						t.Fatal(err)
 					}
-				}); allocs != 0 {
+				}); allocs > most(s, n) {
 					t.Errorf("%s: %s of %d bytes allocates %v times", s.Name, name, n, allocs)
 				}
 			}
 		}
 	}
+}
+
+// most is how often a call may allocate for a value of n bytes.
+func most(s *suite.Suite, n int) float64 {
+	if s.Deterministic && n >= 2<<10 {
+		return 1
+	}
+	return 0
 }

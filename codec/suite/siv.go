@@ -21,6 +21,11 @@ type siv struct {
 	scratch sync.Pool // of *sivScratch: arguments of a cipher.Block escape
 }
 
+// longPlaintext is the length from which the library's key stream, which has
+// several blocks in the processor at once, is worth the allocation of it. Of the
+// MAC that would be no use: each of its blocks waits for the one before.
+const longPlaintext = 2 << 10
+
 type sivScratch struct {
 	v, d      block
 	ctr, mask block
@@ -136,6 +141,10 @@ func (c *siv) xorKeyStream(s *sivScratch, dst, src, tag []byte) {
 	copy(s.ctr[:], tag)
 	s.ctr[8] &= 0x7f
 	s.ctr[12] &= 0x7f
+	if len(src) >= longPlaintext {
+		cipher.NewCTR(c.ctr, s.ctr[:]).XORKeyStream(dst, src)
+		return
+	}
 	for n := binary.BigEndian.Uint32(s.ctr[12:]); len(src) > 0; n++ {
 		binary.BigEndian.PutUint32(s.ctr[12:], n)
 		c.ctr.Encrypt(s.mask[:], s.ctr[:])

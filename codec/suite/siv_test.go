@@ -45,7 +45,11 @@ func TestSIVWithTink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	lengths := []int{longPlaintext - 1, longPlaintext, longPlaintext + 1, 5*longPlaintext + 7}
 	for n := range 200 {
+		lengths = append(lengths, n)
+	}
+	for _, n := range lengths {
 		for _, m := range []int{0, 1, 16, 33} {
 			plaintext, aad := bytes.Repeat([]byte{byte(n)}, n), bytes.Repeat([]byte{byte(m)}, m)
 			ours, err := c.Seal(nil, plaintext, aad)

@@ -44,7 +44,8 @@ const (
 //
 // The spare capacity of dst must overlap neither of the other arguments: Seal
 // fails if it does, and Open fails or panics. With enough of it, neither method
-// allocates, save that Open derives a subkey when it meets a prefix for the first time.
+// allocates, save that Open derives a subkey when it meets a prefix for the first time, and
+// that the deterministic suite makes one stream for a value of 2 KiB or more.
 type Cipher interface {
 	// Suite returns the number to write beside what Seal returns.
 	Suite() ID
