@@ -43,7 +43,7 @@ const HeadLen = len(envelopePrefix) + 24
 
 // cleanString is the length, quotes included, of the longest JSON string that
 // holds no envelope.
-const cleanString = uint(HeadLen + len(`""`) - 1)
+const cleanString = HeadLen + len(`""`) - 1
 
 // HoldsEnvelope reports whether text has in it what begins an envelope by is, as
 // in [Guard]. A full stop is rarer in text than the other characters of the

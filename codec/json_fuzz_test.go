@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -136,8 +138,8 @@ func (s *source) document(to *strings.Builder, depth int) {
 }
 
 // expect says what a Transform has to see: the oracle asked of every value that jsontext
-// reads, in order, the outermost owned value as a whole.
-func expect(t *testing.T, segs [][]segment, body string) (want []string) {
+// reads, in order, the outermost owned value as a whole. Names are those that spelled gives.
+func expect(t *testing.T, segs [][]segment, body string, spelled func(string) string) (want []string) {
 	d := jsontext.NewDecoder(strings.NewReader(body), jsontext.AllowDuplicateNames(true))
 	var at []step
 	var walk func()
@@ -161,7 +163,7 @@ func expect(t *testing.T, segs [][]segment, body string) (want []string) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				at = append(at, step{name.String(), -1})
+				at = append(at, step{spelled(name.String()), -1})
 				walk()
 				at = at[:len(at)-1]
 			}
@@ -179,11 +181,29 @@ func expect(t *testing.T, segs [][]segment, body string) (want []string) {
 	return want
 }
 
-// FuzzJSONFields compares the fields of random documents under random rules with the oracle's.
+// folded leaves out rules that folding makes the same.
+func folded(set []Rule, segs [][]segment) (rules []Rule, kept [][]segment) {
+	seen := map[string]bool{}
+	for i := range set {
+		p := slices.Clone(segs[i])
+		foldSegments(p)
+		if key := newCompiledPath(0, p).key; !seen[key] {
+			seen[key] = true
+			rules, kept = append(rules, set[i]), append(kept, p)
+		}
+	}
+	return rules, kept
+}
+
+// manyRules fill several words of a Selector.
+const manyRules = 60
+
+// FuzzJSONFields compares the fields of random documents under random rules, few or
+// many, names folded or not, with the oracle's.
 func FuzzJSONFields(f *testing.F) {
 	f.Add([]byte("\x01\x03\x00\x02\x00"), []byte("\x00\x00\x03\x00\x01"))
-	for i := range 16 {
-		rules, doc := make([]byte, 60), make([]byte, 300)
+	for i := range 24 {
+		rules, doc := make([]byte, 60+i*40), make([]byte, 300+i*30)
 		for k := range rules {
 			rules[k] = byte(k*k*7 + i*31 + k)
 		}
@@ -193,24 +213,116 @@ func FuzzJSONFields(f *testing.F) {
 		f.Add(rules, doc)
 	}
 	f.Fuzz(func(t *testing.T, rules, doc []byte) {
-		set, segs := (&source{rules}).rules(8)
+		set, segs := (&source{rules}).rules(manyRules)
 		var b strings.Builder
 		(&source{doc}).document(&b, 6)
-		body := b.String()
-		want := strings.Join(expect(t, segs, body), "|")
-		for _, by := range []int{len(body) + 1, 1, 7} {
-			var got []string
-			tr := func(dst []byte, batch []Field) ([]byte, Kind, error) {
-				v := string(batch[0].Value)
-				if batch[0].Kind == Text {
-					v = `"` + v + `"`
-				}
-				got = append(got, fmt.Sprint(batch[0].Rule, " ", v))
-				return dst, Keep, nil
+		checkFields(t, mustSelect(t, set), segs, b.String(), func(name string) string { return name })
+		set, segs = folded(set, segs)
+		checkFields(t, mustFold(t, set), segs, b.String(), func(name string) string { return string(appendFold(nil, []byte(name))) })
+	})
+}
+
+// checkFields compares what a Transform sees of body with what expect says.
+func checkFields(t *testing.T, sel *Selector, segs [][]segment, body string, spelled func(string) string) {
+	t.Helper()
+	want := strings.Join(expect(t, segs, body, spelled), "|")
+	for _, by := range []int{len(body) + 1, 1, 7} {
+		var got []string
+		tr := func(dst []byte, batch []Field) ([]byte, Kind, error) {
+			v := string(batch[0].Value)
+			if batch[0].Kind == Text {
+				v = `"` + v + `"`
 			}
-			out, err := rewrite(formats[0], mustSelect(t, set), tr, Limits{}, body, everywhere(len(body), by))
-			if err != nil || out != body || strings.Join(got, "|") != want {
-				t.Fatalf("rules %v, by %d, %v\nbody %s\n got %s\nwant %s", set, by, err, body, got, want)
+			got = append(got, fmt.Sprint(batch[0].Rule, " ", v))
+			return dst, Keep, nil
+		}
+		out, err := rewrite(formats[0], sel, tr, Limits{}, body, everywhere(len(body), by))
+		if err != nil || out != body || strings.Join(got, "|") != want {
+			t.Fatalf("rules %v, by %d, %v\nbody %s\n got %s\nwant %s", segs, by, err, body, got, want)
+		}
+	}
+}
+
+// FuzzJSONRules: under rules and a Guard, a body is accepted if and only if jsontext
+// accepts it. Half a surrogate pair and NUL may be refused where they would have to be compared.
+func FuzzJSONRules(f *testing.F) {
+	for i, c := range append(jsonCorpus.bodies, jsonCorpus.refused...) {
+		f.Add([]byte(c), uint8(i), uint16(i), uint16(3), i%2 == 0)
+	}
+	f.Fuzz(func(t *testing.T, body []byte, rules uint8, first, second uint16, fold bool) {
+		set := fuzzRules[int(rules)%len(fuzzRules)]
+		sel := mustSelect(t, set)
+		if fold {
+			sel = mustFold(t, set)
+		}
+		sel = sel.Guarded(Guard{Patch: true, Envelope: isHead})
+		low := strings.ToLower(string(body))
+		choosy := strings.Contains(low, `\ud`) || strings.Contains(low, `\u0000`)
+		a := int(first) % (len(body) + 1)
+		b := a + int(second)%(len(body)-a+1)
+		want := valid(body)
+		for _, cuts := range [][]int{nil, {a, b}, everywhere(len(body), 1), everywhere(len(body), 9)} {
+			got, err := rewrite(formats[0], sel, keep, Limits{Depth: 10000, Fields: 1 << 30}, string(body), cuts)
+			var e *Error
+			guarded := errors.As(err, &e) && (e.Code == EnvelopeFound || e.Code == PatchFound)
+			if err == nil && (!want || got != string(body)) || err != nil && want && !choosy && !guarded {
+				t.Fatalf("%q cut at %v, rules %v: %q, %v; jsontext says %t", body, cuts, set, got, err, want)
+			}
+		}
+	})
+}
+
+// stringPieces are what FuzzJSONEnvelopes makes strings of.
+var stringPieces = []string{"sm1.", "s", "m", "1", ".", "A", "Bcd", stolen[4:], stolen, `\u0073`, `\u0041`, `\u002e`, `\n`, `\\`, "é", " ", `\u00e9`, stolen[:12], stolen[12:], strings.Repeat("x", 120)}
+
+// text makes the inside of a string that may hold an envelope.
+func (s *source) text() string {
+	var b strings.Builder
+	for range s.below(8) {
+		b.WriteString(stringPieces[s.below(len(stringPieces))])
+	}
+	return b.String()
+}
+
+// FuzzJSONEnvelopes: a body is refused if and only if a name or a string that jsontext
+// reads holds an envelope, save strings where a rule opens.
+func FuzzJSONEnvelopes(f *testing.F) {
+	f.Add([]byte("\x01\x08\x01\x02"), uint16(3))
+	for i := range 24 {
+		doc := make([]byte, 120)
+		for k := range doc {
+			doc[k] = byte((k*k*5 + i*k*7 + i*29) >> 1)
+		}
+		f.Add(doc, uint16(i*7))
+	}
+	sel := guarded(f, Guard{Envelope: isHead, Patch: true}, Rule{Path: "$..open", Open: true}, Rule{Path: "$..seal"}, Rule{Path: "$.list[1]"})
+	envelope := regexp.MustCompile(`sm1\.A[0-9A-Za-z_-]{23}`)
+	f.Fuzz(func(t *testing.T, doc []byte, cut uint16) {
+		s := &source{doc}
+		var b strings.Builder
+		b.WriteString(`{"list":[1,"` + s.text() + `"]`)
+		for range s.below(6) {
+			fmt.Fprintf(&b, `,"%s":"%s"`, []string{"open", "seal", "note", s.text()}[s.below(4)], s.text())
+		}
+		b.WriteByte('}')
+		body := b.String()
+		var found, opens bool
+		d := jsontext.NewDecoder(strings.NewReader(body), jsontext.AllowDuplicateNames(true))
+		for {
+			tok, err := d.ReadToken()
+			if err != nil {
+				break
+			}
+			kind, n := d.StackIndex(d.StackDepth())
+			isName := kind == '{' && n%2 == 1
+			if tok.Kind() == '"' && envelope.MatchString(tok.String()) && (isName || !opens) {
+				found = true
+			}
+			opens = isName && tok.Kind() == '"' && tok.String() == "open"
+		}
+		for _, cuts := range [][]int{nil, {int(cut) % (len(body) + 1)}, everywhere(len(body), 1), everywhere(len(body), 13)} {
+			if got := codeFor(t, sel, body, cuts); (got == EnvelopeFound) != found {
+				t.Fatalf("%s cut at %v: %q, and jsontext says %t", body, cuts, got, found)
 			}
 		}
 	})

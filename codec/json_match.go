@@ -55,7 +55,7 @@ func (s *jsonScan) begin(sel *Selector, limits Limits) {
 	} else {
 		s.cursor.Start(sel)
 	}
-	s.guard, s.tables, s.quick = &sel.guard, &sel.tables, min(quickName, limits.NameBytes)
+	s.guard, s.tables = &sel.guard, &sel.tables
 }
 
 // nothing is what a scan that only validates takes names and guard from.

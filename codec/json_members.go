@@ -54,7 +54,10 @@ func (t *nameTables) of(f frame) *[256]uint64 {
 // put three steps more between one string's end and the next one's first byte.
 func (s *jsonScan) members(p []byte, i int, in frame, depth int) (int, jsonState) {
 	s.in, s.depth = in, depth
-	lengths, longest := s.tables.of(in), s.quick
+	lengths, longest := &s.tables[0], quickName
+	if in&(liveFrame|watchFrame) != 0 {
+		lengths, longest = s.tables.of(in), min(longest, s.limits.NameBytes)
+	}
 	s.row = 0
 	for i >= 0 && i < len(p) && p[i] == '"' {
 		at := plainRun(p, i+1)
@@ -72,13 +75,15 @@ func (s *jsonScan) members(p []byte, i int, in frame, depth int) (int, jsonState
 		end := 0
 		switch c := p[at]; {
 		case c == '"':
-			end = stringEnd(p, at)
+			if end = stringEnd(p, at); end-at > cleanString && s.guard.holds(p[at:end]) {
+				end = 0
+			}
 		case c == '-' || c-'0' <= 9:
 			end = numberEnd(p, at)
 		default:
 			end = literalEnd(p, at)
 		}
-		if uint(end-at-1) >= cleanString && (end == 0 || s.guard.holds(p[at:end])) { // end is 0 or past at
+		if end == 0 {
 			return at, atValue
 		}
 		if end >= len(p) || p[end] != ',' {

@@ -56,7 +56,6 @@ type jsonScan struct {
 
 	guard   *Guard      // never nil
 	tables  *nameTables // of names that members stops at
-	quick   int         // longest name that members reads, in bytes
 	in      frame       // where members reads
 	depth   int         // and how deep
 	spot    spotter     // of the string that the last chunk cut

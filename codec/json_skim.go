@@ -56,11 +56,8 @@ scan:
 				}
 				continue
 			}
-			end := scalarEnd(p, i, kind)
-			if uint(end-i-1) >= cleanString && (end == 0 || s.guard.holds(p[i:end])) { // end is 0 or past i
-				break scan
-			}
-			if in&liveFrame != 0 && !s.unnamed(next) {
+			end := s.scalarEnd(p, i, kind)
+			if end == 0 || in&liveFrame != 0 && !s.unnamed(next) {
 				break scan
 			}
 			i, state = end, atNext
@@ -140,10 +137,14 @@ func innermost(frames []frame) (next jsonState, in frame) {
 
 // scalarEnd returns the index after the scalar that begins at p[i], or 0 when the chunk
 // cuts it or it is malformed.
-func scalarEnd(p []byte, i int, kind class) int {
+func (s *jsonScan) scalarEnd(p []byte, i int, kind class) int {
 	switch kind {
 	case stringValue:
-		return stringEnd(p, i)
+		end := stringEnd(p, i)
+		if end-i > cleanString && s.guard.holds(p[i:end]) {
+			return 0
+		}
+		return end
 	case numberValue:
 		return numberEnd(p, i)
 	case literalValue:

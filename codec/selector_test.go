@@ -218,7 +218,7 @@ func (s *source) below(n int) int {
 	return v
 }
 
-var sourceNames = []string{"a", "b", "c", "", "aa", "ab", "ba", "é", "\U0001f600", "0", "a.b", `q"uo'te\`, "\n"}
+var sourceNames = []string{"a", "b", "c", "", "aa", "ab", "ba", "é", "\U0001f600", "0", "a.b", `q"uo'te\`, "\n", "A", "É", "aB"}
 
 // path makes segments and one of their spellings.
 func (s *source) path() (string, []segment) {
