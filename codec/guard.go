@@ -71,7 +71,7 @@ func (g *Guard) holds(s []byte) bool {
 	if HoldsEnvelope(s, g.Envelope) {
 		return true
 	}
-	if !hidesASCII(s) {
+	if !hidesText(s) {
 		return false
 	}
 	var w spotter
@@ -79,15 +79,15 @@ func (g *Guard) holds(s []byte) bool {
 	return w.found
 }
 
-// hidesASCII reports whether an escape in s stands for a character that an
-// envelope can have. No escape but \u00XX does.
-func hidesASCII(s []byte) bool {
+// hidesText reports whether an escape in s stands for a character that an
+// envelope can have. Encoders escape none of them.
+func hidesText(s []byte) bool {
 	for {
 		k := bytes.Index(s, []byte(`\u00`))
 		if k < 0 || len(s)-k < 6 {
 			return false
 		}
-		if c := s[k+4]; '2' <= c && c <= '7' {
+		if c := byte(hexDigit(s[k+4])<<4 | hexDigit(s[k+5])); c == '.' || isBase64URL(c) {
 			return true
 		}
 		s = s[k+4:]

@@ -16,14 +16,19 @@ type spotter struct {
 // next reads the next piece of a string, whose middle it looks at fast.
 func (w *spotter) next(g *Guard, piece []byte) {
 	const enough = 4 * HeadLen
-	if len(piece) < enough || w.escape || w.hex > 0 || bytes.IndexByte(piece, '\\') >= 0 {
+	if len(piece) < enough || hidesText(piece) {
 		w.add(g, piece)
 		return
 	}
 	w.add(g, piece[:HeadLen])
-	w.found = w.found || g.holds(piece)
-	w.n = 0
-	w.add(g, piece[len(piece)-HeadLen:])
+	// What begins behind a byte that is no backslash begins no escape in its middle,
+	// but for hex digits, with which no envelope begins.
+	tail := len(piece) - HeadLen
+	for tail > 0 && piece[tail-1] == '\\' {
+		tail--
+	}
+	*w = spotter{found: w.found || HoldsEnvelope(piece, g.Envelope)}
+	w.add(g, piece[tail:])
 }
 
 func (w *spotter) add(g *Guard, piece []byte) {
