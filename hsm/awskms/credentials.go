@@ -14,7 +14,7 @@ import (
 // credentials come: STS (AssumeRole, AssumeRoleWithWebIdentity), IAM Identity
 // Center (SSO GetRoleCredentials, SSO OIDC CreateToken), and AWS's common errors.
 //
-// None is Denied, since none speaks of the KEK. A role that was taken away and
+// None is Denied, since none speaks of the KEK. A role that was withdrawn and
 // an identity provider that has its bad day answer alike.
 var credentialVerdicts = map[string]verdict{
 	"AccessDenied":                  {hsm.Unclear, hintIdentity},

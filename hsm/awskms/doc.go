@@ -102,7 +102,7 @@
 //
 // What STS or IAM Identity Center answers when credentials are fetched is unclear
 // at most: it says nothing of the key. To revoke a role's use of a key at once, deny
-// it in the key's policy or revoke its grant; taking the role itself away takes
+// it in the key's policy or revoke its grant; withdrawing the role itself takes
 // effect within the soft TTL after its last credentials have expired.
 //
 // A failed request is tried three times at most, with back-offs of at most

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/openbao/openbao/api/v2"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/guard"
 )
 
 // A request is one that may be tried several times.
@@ -102,7 +102,7 @@ func (c *client) try(ctx context.Context, r request, token string, out any) answ
 	}
 	if refused, ok := errors.AsType[*api.ResponseError](err); ok {
 		a := c.classify(r.operation, refused)
-		a.retryAfter = retryAfter(resp.Header)
+		a.retryAfter = guard.RetryAfter(resp.Header)
 		return a
 	}
 	var text []byte
@@ -126,26 +126,16 @@ func (c *client) read(operation string, text []byte, out any) answer {
 	var id struct {
 		RequestID string `json:"request_id"`
 	}
-	if len(text) > maxAnswer || json.Unmarshal(text, out) != nil || json.Unmarshal(text, &id) != nil {
+	if json.Unmarshal(text, out) != nil || json.Unmarshal(text, &id) != nil {
 		return answer{failed: c.notVaults(operation, http.StatusOK)}
 	}
 	return answer{requestID: id.RequestID}
 }
 
-// notVaults is an answer that somebody else gave.
+// notVaults is an answer that Vault did not give.
 func (c *client) notVaults(operation string, status int) *hsm.Error {
 	return &hsm.Error{
 		Class: hsm.Unavailable, Provider: Kind, Operation: operation, KeyID: c.keyID, Code: fmt.Sprintf("HTTP %d", status),
 		Err: errors.New("the answer is not one of Vault's"), Hint: hintBetween,
 	}
-}
-
-// retryAfter reads how long Vault asks to be left alone, in seconds, 0 where it
-// does not say.
-func retryAfter(h http.Header) time.Duration {
-	seconds, err := strconv.ParseUint(h.Get("Retry-After"), 10, 31)
-	if err != nil {
-		return 0
-	}
-	return time.Duration(seconds) * time.Second
 }

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/hsm/guard"
 	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 	"github.com/sealmesh/sealmesh/hsm/transit/transitfake"
 )
@@ -72,7 +73,7 @@ func scripted(t *testing.T, answers ...func(*http.Request) (*http.Response, erro
 }
 
 // TestRetryBudget: three tries, little waiting, and none after an answer that
-// another try cannot mend.
+// another try cannot change.
 func TestRetryBudget(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -140,7 +141,7 @@ func TestRedirect(t *testing.T) {
 	}
 	plain := transitfake.StartPlain()
 	t.Cleanup(plain.Close)
-	for what, to := range map[string]string{"protocol downgrade": plain.URL(), "HTTP 307": standby.URL()} {
+	for what, to := range map[string]string{"plain HTTP": plain.URL(), "HTTP 307": standby.URL()} {
 		standby.Do(func() { standby.Standby = to })
 		if _, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{}); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("redirected to %s: %v, want %q", to, err, what)
@@ -173,12 +174,12 @@ func TestLongAnswer(t *testing.T) {
 	for _, code := range []int{200, 403} {
 		read := 0
 		p, _ := scripted(t, func(*http.Request) (*http.Response, error) {
-			long := io.TeeReader(strings.NewReader(`{"errors":["`+strings.Repeat("x", 2*maxAnswer)+`"]}`), counter{&read})
+			long := io.TeeReader(strings.NewReader(`{"errors":["`+strings.Repeat("x", 4*guard.MaxAnswer)+`"]}`), counter{&read})
 			return &http.Response{StatusCode: code, ContentLength: -1, Body: io.NopCloser(long)}, nil
 		})
 		_, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
-		hsmtest.WantError(t, err, hsm.Unavailable, "not one of Vault's")
-		if most := 3 * (maxAnswer + 1); read > most {
+		hsmtest.WantError(t, err, hsm.Unavailable, "longer than any")
+		if most := 3 * 2 * guard.MaxAnswer; read > most {
 			t.Errorf("status %d: %d bytes were read in three tries, want %d at most", code, read, most)
 		}
 	}
@@ -232,7 +233,7 @@ func TestTLS(t *testing.T) {
 	_, err := Open(t.Context(), r.uri("customers", "ca-file", strangeCA(t)))
 	hsmtest.WantError(t, err, hsm.Unavailable, "certificate", "ca-file")
 	_, err = Open(t.Context(), r.uri("customers", "server-name", "vault.example.org"))
-	hsmtest.WantError(t, err, hsm.Unavailable, "vault.example.org")
+	hsmtest.WantError(t, err, hsm.Unavailable, "certificate")
 	if log := r.Requests(); len(log) != 0 {
 		t.Errorf("an untrusted server was sent %+v", log)
 	}

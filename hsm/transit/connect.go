@@ -25,7 +25,7 @@ type client struct {
 // guarded is the HTTP client that the SDK asks through.
 func guarded(over http.RoundTripper) *http.Client {
 	return &http.Client{
-		Transport:     guard{over},
+		Transport:     sender{over},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the SDK follows one
 	}
 }

@@ -43,8 +43,8 @@ func environment(name string) string {
 	return cmp.Or(os.Getenv("BAO_"+name), os.Getenv("VAULT_"+name))
 }
 
-// checkEnvironment refuses a variable that sealmesh must not follow: not to follow
-// it in silence would surprise whoever set it. A switch that is off is not set.
+// checkEnvironment refuses a variable that sealmesh must not follow: an operator who
+// set it would expect its effect. A switch that is off is not set.
 func checkEnvironment() error {
 	for name, instead := range refusedVariables {
 		for _, prefix := range []string{"BAO_", "VAULT_"} {

@@ -12,7 +12,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/transit/transitfake"
 )
 
-// isolate keeps the environment of whoever runs the tests out of them.
+// isolate makes the environment the same on every machine.
 func isolate(t *testing.T) {
 	t.Helper()
 	for _, name := range slices.Concat(heededVariables, slices.Collect(maps.Keys(refusedVariables)), harmlessVariables) {

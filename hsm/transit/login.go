@@ -44,14 +44,14 @@ var methods = map[string]method{
 // renew the token, and logs in again before the token ends. Safe for concurrent use.
 type login struct {
 	path string                 // below v1/
-	body func() ([]byte, error) // made anew for each login, from files that rotate
+	body func() ([]byte, error) // read again for each login, from files that rotate
 
 	mu    sync.Mutex
 	token string
 	made  time.Time
 	until time.Time // zero: for ever
 
-	turn    chan struct{} // holds one: whoever takes it may log in, and touch what follows
+	turn    chan struct{} // holds one: its taker may log in, and touch what follows
 	refused *refusal
 	unwatch context.CancelFunc // of the token's watch
 }
@@ -136,7 +136,7 @@ func (l *login) get(ctx context.Context, c *client, refused string) (string, err
 	}
 	defer l.give()
 	if token, ok := l.serving(refused); ok {
-		return token, nil // somebody else has logged in meanwhile
+		return token, nil // another caller has logged in meanwhile
 	}
 	return l.logIn(ctx, c)
 }
@@ -160,7 +160,7 @@ func (l *login) take(ctx context.Context) error {
 
 func (l *login) give() { l.turn <- struct{}{} }
 
-// logIn is called by whoever has the turn. A secret that was refused is not sent
+// logIn's caller has the turn. A secret that was refused is not sent
 // again for a while.
 func (l *login) logIn(ctx context.Context, c *client) (string, error) {
 	body, err := l.body()

@@ -61,7 +61,7 @@ func (r loginRig) direct(t *testing.T) *Provider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.client.http.Transport = guard{guardtest.Direct{Handler: r.Server}}
+	p.client.http.Transport = sender{guardtest.Direct{Handler: r.Server}}
 	return p
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // TestTokenReplaced: an agent that replaces the file is followed at once, and a
-// token that is refused is looked for anew.
+// token that is refused is looked for again.
 func TestTokenReplaced(t *testing.T) {
 	isolate(t)
 	r := startFake(t)

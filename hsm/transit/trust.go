@@ -6,17 +6,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"sync"
 	"time"
-)
 
-const (
-	dialTimeout     = time.Second
-	idleTimeout     = 90 * time.Second
-	idleConnections = 16
+	"github.com/sealmesh/sealmesh/hsm/guard"
 )
 
 // A transport keeps its connections for as long as the CA file stays as it is:
@@ -109,13 +104,7 @@ func (t *transport) reload() error {
 }
 
 func connections(conf *tls.Config) *http.Transport {
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		TLSClientConfig:        conf,
-		ForceAttemptHTTP2:      true,
-		MaxIdleConnsPerHost:    idleConnections,
-		IdleConnTimeout:        idleTimeout,
-		MaxResponseHeaderBytes: maxAnswer,
-	}
+	t := guard.Transport()
+	t.TLSClientConfig = conf
+	return t
 }

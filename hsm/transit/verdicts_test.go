@@ -146,7 +146,7 @@ func TestSilentErrors(t *testing.T) {
 }
 
 func silent(t *testing.T, r rig, p *Provider) {
-	p.client.http.Transport = guard{guardtest.Direct{Handler: r.Server}}
+	p.client.http.Transport = sender{guardtest.Direct{Handler: r.Server}}
 	secret := make([]byte, hsm.DataKeySize)
 	for i := range secret {
 		secret[i] = 'K'

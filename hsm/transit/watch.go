@@ -71,7 +71,7 @@ func (l *login) replace(ctx context.Context, c *client) {
 			return
 		}
 		if _, ok := l.serving(""); !ok {
-			return // whoever needs a token logs in
+			return // the next caller that needs a token logs in
 		}
 	}
 }

@@ -15,7 +15,7 @@ const webIdentity = "AssumeRoleWithWebIdentity"
 // and [Call]: a server of STS has one Region, and requests do not name it.
 func (s *Server) serveSTS(w http.ResponseWriter, r *http.Request, id string) {
 	w.Header().Set("Content-Type", "text/xml")
-	text, _ := io.ReadAll(io.LimitReader(r.Body, maxRequest)) // a client that went away reads no answer
+	text, _ := io.ReadAll(io.LimitReader(r.Body, maxRequest)) // a client that has gone reads no answer
 	form, _ := url.ParseQuery(string(text))
 	req := request{s: s, operation: form.Get("Action")}
 	call := Call{Operation: req.operation, RequestID: id}

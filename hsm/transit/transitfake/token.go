@@ -72,7 +72,7 @@ func (t *token) auth(name string) map[string]any {
 	return map[string]any{"client_token": name, "lease_duration": left, "renewable": t.lease > 0}
 }
 
-// A Login is a role that somebody may log in as.
+// A Login is a role that a client may log in as.
 type Login struct {
 	Method  string // "approle", "kubernetes", "jwt" or "cert"
 	Role    string
