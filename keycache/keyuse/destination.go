@@ -2,10 +2,10 @@ package keyuse
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"path"
 	"strconv"
@@ -35,21 +35,31 @@ type destination struct {
 	headers  map[string]string
 	timeout  time.Duration // of one attempt
 	tls      *tls.Config   // nil for none
+	files    tlsFiles      // that it is made of
+	sum      [sha256.Size]byte
 	gzip     bool
 	delay    time.Duration // how long a batch that is not full may wait
 	resource map[string]string
 }
 
-func (d *destination) open(console io.Writer) (exporter, error) {
-	switch d.kind {
-	case toGRPC:
-		return d.openGRPC()
-	case toHTTP:
-		return d.openHTTP(), nil
-	case toConsole:
-		return openConsole(console), nil
+func (d *destination) open(opt *Options) (exporter, error) {
+	switch {
+	case d.kind == toConsole:
+		return openConsole(opt.Console), nil
+	case d.kind == toNowhere:
+		return exporter{close: func() error { return nil }}, nil
+	case d.files != tlsFiles{}:
+		return d.openRenewing(opt.Log)
 	}
-	return exporter{close: func() error { return nil }}, nil
+	return d.connect()
+}
+
+// connect opens an exporter over the network.
+func (d *destination) connect() (exporter, error) {
+	if d.kind == toGRPC {
+		return d.openGRPC()
+	}
+	return d.openHTTP(), nil
 }
 
 // destinationFrom reads the variables of the OpenTelemetry specification, all
@@ -126,7 +136,7 @@ func (e *environment) endpoint(d *destination) {
 	}
 	switch {
 	case u.Scheme == "https":
-		d.tls = e.tls()
+		e.tls(d)
 	case u.Scheme == "unix" && d.kind == toGRPC:
 		d.target = u.String()
 		return

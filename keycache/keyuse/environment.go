@@ -1,13 +1,10 @@
 package keyuse
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -106,30 +103,24 @@ func (e *environment) resource(ours map[string]string) map[string]string {
 	return all
 }
 
-func (e *environment) tls() *tls.Config {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	name := e.which("CERTIFICATE")
-	if file := e.get(name); file != "" {
-		pem, err := os.ReadFile(file)
-		c.RootCAs = x509.NewCertPool()
-		if err != nil {
-			e.fail(name, "", err.Error())
-		} else if !c.RootCAs.AppendCertsFromPEM(pem) {
-			e.fail(name, file, "no certificate in it")
-		}
+// tls reads the files that secure the connection, and remembers which they are.
+func (e *environment) tls(d *destination) {
+	names := map[string]string{}
+	file := func(option string) string {
+		names[option] = e.which(option)
+		return e.get(names[option])
 	}
-	certName, keyName := e.which("CLIENT_CERTIFICATE"), e.which("CLIENT_KEY")
-	cert, key := e.get(certName), e.get(keyName)
-	switch {
-	case cert == "" && key == "":
-	case cert == "" || key == "":
-		e.fail(certName+" and "+keyName, "", "set both or none")
-	default:
-		pair, err := tls.LoadX509KeyPair(cert, key)
-		if err != nil {
-			e.fail(certName, "", err.Error())
-		}
-		c.Certificates = []tls.Certificate{pair}
+	f := tlsFiles{ca: file("CERTIFICATE"), cert: file("CLIENT_CERTIFICATE"), key: file("CLIENT_KEY")}
+	if (f.cert == "") != (f.key == "") {
+		e.fail(names["CLIENT_CERTIFICATE"]+" and "+names["CLIENT_KEY"], "", "set both or none")
+		return
 	}
-	return c
+	contents, sum, err := f.read()
+	if err == nil {
+		d.files, d.sum = f, sum
+		d.tls, err = f.config(contents)
+	}
+	if wrong, ok := errors.AsType[*fileError](err); ok {
+		e.fail(names[wrong.option], "", wrong.Error())
+	}
 }

@@ -21,7 +21,7 @@ func Open(opt Options) (*Recorder, error) {
 	if dest.kind == toNowhere && opt.SpoolDir == "" {
 		return nil, errors.New("key uses: OTEL_TRACES_EXPORTER is none and there is no spool, so they would be recorded nowhere: name a spool directory")
 	}
-	out, err := dest.open(opt.Console)
+	out, err := dest.open(&opt)
 	if err != nil {
 		return nil, err
 	}
