@@ -38,6 +38,18 @@ type useID struct {
 	reason    Reason   // "" on success
 }
 
+// use returns what a span says of id.
+func (id *useID) use() keyuse.Use {
+	u := keyuse.Use{Key: id.key.name, Operation: id.operation, ErrorType: string(id.reason)}
+	if id.dataKey != nil {
+		u.DataKey = id.dataKey.id
+	}
+	if s := suite.ByID(id.suite); s != nil {
+		u.Suite = s.Name
+	}
+	return u
+}
+
 // A tally is what is counted of one use besides what its span says.
 type tally struct {
 	id     useID
@@ -113,13 +125,8 @@ func (a *account) begin(id useID) int {
 	if i < cap(a.uses) {
 		tags = a.uses[:i+1][i].Tags[:0] // of an earlier session
 	}
-	u := keyuse.Use{Key: id.key.name, Operation: id.operation, Tags: tags, ErrorType: string(id.reason)}
-	if id.dataKey != nil {
-		u.DataKey = id.dataKey.id
-	}
-	if s := suite.ByID(id.suite); s != nil {
-		u.Suite = s.Name
-	}
+	u := id.use()
+	u.Tags = tags
 	a.uses = append(a.uses, u)
 	a.tallies = append(a.tallies, tally{id: id})
 	switch n := len(a.tallies); {

@@ -241,8 +241,16 @@ func (s *Session) findSlowly(k *key, h *envelope.Header, d *dataKey) (*dataKey, 
 }
 
 // fail records a use that failed. Its span names a data key only if that was
-// verified: an id that a stranger wrote into an envelope is nobody's attribute.
+// verified: an id that a stranger wrote into an envelope is nobody's attribute. What never
+// came to a key is recorded in sum, since anybody can cause any number of such.
 func (s *Session) fail(id useID, t *Tag, state cacheState, err error) error {
-	s.st.account.add(id, t, 0, state, s.st.wall)
+	if id.dataKey != nil {
+		s.st.account.add(id, t, 0, state, s.st.wall)
+	} else {
+		u := id.use()
+		u.Start, u.End, u.Tags, u.Fields, u.Cache = s.st.wall, s.end(), []string{t.name}, 1, cacheNames[state]
+		s.c.recorder.Attempt(&s.st.exchange, &u)
+		t.key.stats.failed.Add(1)
+	}
 	return &Error{Reason: id.reason, Key: t.key.name, Err: err}
 }

@@ -56,6 +56,14 @@ func (q *queue) fill(b []byte, spans int) {
 	q.curSpans += spans
 }
 
+// grant reserves n bytes past every limit.
+func (q *queue) grant(n int64) Reservation {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.reserved += n
+	return Reservation{n}
+}
+
 // reserve takes n bytes of a second limit, as large as that of the spans: so nobody
 // is refused for what others may still record. It takes none while the queue is full.
 func (q *queue) reserve(n int64) error {

@@ -41,6 +41,7 @@ var (
 	bytesAttr     = named("sealmesh.bytes")
 	cacheAttr     = named("sealmesh.cache")
 	partialAttr   = named("sealmesh.partial")
+	aggregateAttr = named("sealmesh.aggregate")
 	outcomeAttr   = named("sealmesh.outcome")
 	errorAttr     = named("error.type")
 )

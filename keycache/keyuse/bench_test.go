@@ -166,6 +166,9 @@ func sdkAttributes(x *Exchange, u *Use) []otelattr.KeyValue {
 	if u.Partial {
 		attrs = append(attrs, otelattr.Bool("sealmesh.partial", true))
 	}
+	if u.Aggregate {
+		attrs = append(attrs, otelattr.Bool("sealmesh.aggregate", true))
+	}
 	if u.ErrorType == "" {
 		text("sealmesh.outcome", "ok")
 	} else {

@@ -120,6 +120,9 @@ func appendUse(b []byte, u *Use) []byte {
 	if u.Partial {
 		b = partialAttr.appendTrue(b)
 	}
+	if u.Aggregate {
+		b = aggregateAttr.appendTrue(b)
+	}
 	if u.ErrorType == "" {
 		b = outcomeAttr.appendString(b, outcomeOK, maxWord)
 		return append(b, tagStatus, 0)

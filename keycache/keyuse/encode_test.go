@@ -54,6 +54,7 @@ func TestEncodingEqualsSDK(t *testing.T) {
 	failed.DataKey, failed.Suite, failed.Cache, failed.Tags, failed.ErrorType = [16]byte{}, "", "", nil, "key_denied"
 	large := benchUse
 	large.Fields, large.Bytes, large.Partial = 1<<31-1, 1<<62, true
+	large.Aggregate = true
 	large.Tags = []string{strings.Repeat("t", 120), "é", strings.Repeat("u", 128)}
 	root, long := benchExchange, benchExchange
 	root.ParentID, root.Caller = [8]byte{}, ""
@@ -130,7 +131,7 @@ func TestHostileNames(t *testing.T) {
 		x := Exchange{ParentID: [8]byte{1}, Route: pick(), Direction: strings.Repeat("d", rand.IntN(60)), Caller: pick()}
 		u := Use{
 			Start: -1, End: 1 << 62, Key: pick(), DataKey: [16]byte{1}, Operation: strings.Repeat("o", 60), Suite: strings.Repeat("s", 60),
-			Fields: -1, Bytes: -1, Cache: strings.Repeat("c", 60), ErrorType: strings.Repeat("e", 60), Partial: true,
+			Fields: -1, Bytes: -1, Cache: strings.Repeat("c", 60), ErrorType: strings.Repeat("e", 60), Partial: true, Aggregate: true,
 		}
 		for range rand.IntN(200) {
 			u.Tags = append(u.Tags, pick())

@@ -18,6 +18,9 @@
 // operation) add up to the use; the outcome is that of the last. A reader that counts uses
 // counts the spans without the mark.
 //
+// What failed before a key was known, as forged envelopes do, is recorded in sum: see
+// [Recorder.Attempt]. A span for several exchanges has sealmesh.aggregate.
+//
 // Each of these can lose a recorded use, or send it twice:
 //
 //   - A process killed without [Recorder.Close] loses what is in memory only: the
@@ -69,9 +72,10 @@
 // The standard variables say where spans go; those with TRACES in their name go before
 // the general ones: OTEL_EXPORTER_OTLP_[TRACES_]ENDPOINT, PROTOCOL (grpc, which is the
 // default, or http/protobuf), HEADERS, TIMEOUT, CERTIFICATE, CLIENT_CERTIFICATE, CLIENT_KEY,
-// COMPRESSION and INSECURE; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES;
-// OTEL_BSP_SCHEDULE_DELAY, one second when unset. OTEL_TRACES_EXPORTER may be otlp,
-// console (one JSON line per key use) or none: then the spool is the record, and has to be
+// COMPRESSION and INSECURE. The three files are read again when they change. Others are
+// OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, whose values have to be UTF-8, and
+// OTEL_BSP_SCHEDULE_DELAY, one second when unset. OTEL_TRACES_EXPORTER may be otlp, console
+// (one JSON line per key use) or none: then the spool is the record, and has to be
 // configured. OTEL_SDK_DISABLED and the samplers do not apply: a key use is never
 // sampled away.
 package keyuse
@@ -107,6 +111,7 @@ type Use struct {
 	Bytes      int64  // plaintext bytes
 	Cache      string // "hit", "miss" or "stale"
 	ErrorType  string // a keycache.Reason, or "" on success
+	Aggregate  bool   // of several exchanges, of which the span is in the trace of the first
 	Partial    bool   // adds to a use that is recorded: Fields and Bytes of all its spans add up
 }
 

@@ -44,6 +44,7 @@ func open(opt Options, dest destination, out exporter) (*Recorder, error) {
 		queue:    newQueue(opt.QueueBytes),
 		stop:     make(chan struct{}),
 	}
+	r.attempts = newAttempts(r)
 	r.scratch.New = func() any {
 		b := make([]byte, 0, scratchBytes)
 		return &b
@@ -85,6 +86,7 @@ func (r *Recorder) replay(opt Options) error {
 // Flush waits until everything recorded so far is acknowledged (or, by its
 // count in Stats, lost), or ctx ends.
 func (r *Recorder) Flush(ctx context.Context) error {
+	r.attempts.flush(true)
 	select {
 	case <-r.queue.flushed():
 		return nil
@@ -102,6 +104,7 @@ func (r *Recorder) Close(ctx context.Context) error {
 }
 
 func (r *Recorder) close(ctx context.Context) error {
+	r.attempts.end()
 	r.queue.close()
 	close(r.stop)
 	r.sender.wait(ctx)

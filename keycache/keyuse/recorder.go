@@ -16,9 +16,10 @@ type Recorder struct {
 	log      *slog.Logger
 	exporter exporter
 
-	queue   *queue
-	spool   *spool // nil for none
-	scratch sync.Pool
+	queue    *queue
+	spool    *spool // nil for none
+	attempts *attempts
+	scratch  sync.Pool
 
 	recorded, exported, spooled, dropped, refused atomic.Uint64
 
@@ -51,7 +52,7 @@ func (r *Recorder) Record(x *Exchange, uses []Use, reserved Reservation) error {
 	}
 	r.scratch.Put(buf)
 	if err != nil {
-		return r.refuse(err, len(uses), reserved)
+		return r.refuse(err, len(uses), reserved != Reservation{})
 	}
 	r.recorded.Add(uint64(len(uses)))
 	if r.full.Load() && r.full.CompareAndSwap(true, false) {
@@ -60,12 +61,13 @@ func (r *Recorder) Record(x *Exchange, uses []Use, reserved Reservation) error {
 	return nil
 }
 
-// refuse counts uses that found no room, and logs the first of a run of them.
-func (r *Recorder) refuse(err error, n int, reserved Reservation) error {
+// refuse counts uses that found no room, and logs the first of a run of them. passed says
+// that they cannot be refused any more.
+func (r *Recorder) refuse(err error, n int, passed bool) error {
 	if !r.full.Swap(true) {
 		r.log.Error("key uses are not recorded", "error", err, "required", r.required)
 	}
-	if r.required && reserved == (Reservation{}) {
+	if r.required && !passed {
 		return err
 	}
 	r.dropped.Add(uint64(n))
