@@ -1,17 +1,21 @@
 package keyuse
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 // add takes encoded spans, all or none, and gives a reservation back. What is
 // reserved has room even when the others have filled the queue.
-func (q *queue) add(b []byte, spans int, reserved int64) error {
+func (q *queue) add(b []byte, spans int, reserved int64, caller string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.reserved -= reserved
 	if q.closed {
 		return ErrClosed
 	}
-	if more := int64(len(b)) - reserved; more > 0 && q.bytes+more > q.limit {
+	if more := int64(len(b)) - reserved; more > 0 && (q.bytes+more > q.limit || !q.share(caller, more)) {
+		signal(q.press)
 		return ErrFull
 	}
 	if len(b) == 0 {
@@ -30,6 +34,27 @@ func (q *queue) add(b []byte, spans int, reserved int64) error {
 		signal(q.press)
 	}
 	return nil
+}
+
+// share reports whether caller may add n bytes, and counts them. While more than half of
+// the queue is used, one caller takes a quarter of it at most, so that none keeps all others
+// from being recorded.
+func (q *queue) share(caller string, n int64) bool {
+	if q.bytes <= q.limit/2 {
+		if len(q.shares) > 0 {
+			clear(q.shares)
+		}
+		return true
+	}
+	have, known := q.shares[caller]
+	if have+n > q.limit/4 {
+		return false
+	}
+	if !known {
+		caller = strings.Clone(caller) // it may be part of a message that is freed
+	}
+	q.shares[caller] = have + n
+	return true
 }
 
 // split fills batches span by span, since no batch may outgrow what collectors accept.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -169,8 +170,11 @@ func TestReservation(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	for r.Record(&exchange, []keyuse.Use{use(n + 1)}, keyuse.Reservation{}) == nil {
-		n++
+	x := exchange
+	for refused := 0; refused < 10; refused++ {
+		for x.Caller = fmt.Sprint("caller ", refused); r.Record(&x, []keyuse.Use{use(n + 1)}, keyuse.Reservation{}) == nil; {
+			n++
+		}
 	}
 	if _, err := r.Reserve(keyuse.Reservation{}, 1); err != keyuse.ErrFull {
 		t.Errorf("Reserve when full: %v", err)

@@ -27,6 +27,7 @@ type queue struct {
 	onDisk   int      // so many of pending, the oldest, have a frame
 	bytes    int64    // spans in memory
 	reserved int64
+	shares   map[string]int64 // bytes of each caller, from when half of the limit was used
 	closed   bool
 	waiters  []waiter
 	free     [][]byte // buffers to use again
@@ -47,6 +48,7 @@ type waiter struct {
 
 func newQueue(limit int64) *queue {
 	return &queue{
+		shares:    map[string]int64{},
 		limit:     limit,
 		batchSize: int(min(maxBatch, limit/8)),
 		ready:     make(chan struct{}, 1),

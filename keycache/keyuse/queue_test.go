@@ -14,7 +14,7 @@ import (
 func addSpans(t *testing.T, q *queue, n int) {
 	t.Helper()
 	for range n {
-		if err := q.add(appendSpans(nil, &benchExchange, []Use{benchUse}), 1, 0); err != nil {
+		if err := q.add(appendSpans(nil, &benchExchange, []Use{benchUse}), 1, 0, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -61,12 +61,42 @@ func TestAcknowledgedWhileSpilled(t *testing.T) {
 	}
 }
 
+// TestQueueIsFair fills the queue as one caller can, while no collector takes anything:
+// there is room for others, and for that caller again when the queue is half empty.
+func TestQueueIsFair(t *testing.T) {
+	q := newQueue(MinQueueBytes)
+	b := appendSpans(nil, &benchExchange, []Use{benchUse})
+	fill := func(caller string) (bytes int64) {
+		for q.add(b, 1, 0, caller) == nil {
+			bytes += int64(len(b))
+		}
+		return bytes
+	}
+	if n, slack := fill("greedy"), int64(len(b)); n > q.limit*3/4+slack || n < q.limit*3/4-2*slack {
+		t.Errorf("one caller takes %d bytes of %d", n, q.limit)
+	}
+	for _, caller := range []string{"a", "b"} {
+		if q.add(b, 1, 0, caller) != nil {
+			t.Errorf("%s finds no room", caller)
+		}
+	}
+	if fill("a"); q.bytes+int64(len(b)) <= q.limit {
+		t.Errorf("%d bytes of %d stay empty", q.limit-q.bytes, q.limit)
+	}
+	for q.bytes > q.limit/2 {
+		q.drop(q.pending[0], true)
+	}
+	if q.add(b, 1, 0, "greedy") != nil || len(q.shares) != 0 {
+		t.Errorf("the greedy caller is out for good: %v", q.shares)
+	}
+}
+
 // TestBatchSize holds that no batch outgrows its size, whatever comes at once.
 func TestBatchSize(t *testing.T) {
 	q := newQueue(1 << 20)
 	for n := range 200 {
 		uses := make([]Use, n)
-		if err := q.add(appendSpans(nil, &benchExchange, uses), n, 0); err == ErrFull {
+		if err := q.add(appendSpans(nil, &benchExchange, uses), n, 0, ""); err == ErrFull {
 			break
 		}
 	}

@@ -41,12 +41,13 @@ const scratchBytes = 8 << 10
 // Record queues the uses of one direction: all or none. It waits for nothing
 // but a mutex that is held for a copy. reserved is what Reserve granted for them before,
 // and is given back in any case. With Options.Required it returns [ErrFull] when neither
-// queue nor spool has room; otherwise it counts the loss and returns nil. After Close it
+// queue nor spool has room, or the caller has had its quarter of a queue that is more than
+// half full; otherwise it counts the loss and returns nil. After Close it
 // returns [ErrClosed], and counts as lost what was reserved: its key is used.
 func (r *Recorder) Record(x *Exchange, uses []Use, reserved Reservation) error {
 	buf := r.scratch.Get().(*[]byte)
 	b := appendSpans((*buf)[:0], x, uses)
-	err := r.queue.add(b, len(uses), reserved.bytes)
+	err := r.queue.add(b, len(uses), reserved.bytes, x.Caller)
 	if cap(b) <= maxBatch {
 		*buf = b
 	}
