@@ -92,7 +92,7 @@ func TestAttemptsLeaveRoom(t *testing.T) {
 		var spans []map[string]any
 		f := keeping(&spans)
 		back := f.answer
-		f.answer = func(int, *request) (answer, error) { return answer{}, errAway }
+		f.answer = func(int, *request) (answer, error) { return answer{}, errUnreachable }
 		r := openFar(t, f, Options{Required: true, QueueBytes: MinQueueBytes})
 		x := benchExchange
 		for i := range 100_000 {
@@ -128,7 +128,7 @@ func TestAttemptsLeaveRoom(t *testing.T) {
 // What finds no room even at the end is counted as lost.
 func TestAttemptsThatAreLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &far{answer: func(int, *request) (answer, error) { return answer{}, errAway }}
+		f := &far{answer: func(int, *request) (answer, error) { return answer{}, errUnreachable }}
 		r := openFar(t, f, Options{Required: true, QueueBytes: MinQueueBytes})
 		full := 0
 		for r.Record(&benchExchange, []Use{benchUse}, Reservation{}) == nil {

@@ -73,7 +73,7 @@ func (a *attribute) appendString(b []byte, value string, limit int) []byte {
 	}
 	// Words are constants of ours, and ASCII.
 	if len(value) > limit || limit != maxWord && !valid(value) {
-		value = mend(value, limit)
+		value = fit(value, limit)
 	}
 	if n := len(value); n <= short {
 		b, v := a.begin(b, 2+n)

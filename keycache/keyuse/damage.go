@@ -6,7 +6,7 @@ import (
 	"io/fs"
 )
 
-// A damageError tells of spooled spans that cannot be read, now or later.
+// A damageError reports spooled spans that cannot be read, now or later.
 type damageError struct {
 	path string
 	off  int64
@@ -50,14 +50,14 @@ func (f frame) unread(err error) error {
 	return e
 }
 
-// A newerError is no damage: the spans are there for whoever can read them.
+// A newerError is no damage: the spans are there for the version that wrote them.
 type newerError struct {
 	path    string
 	version int
 }
 
 func (e *newerError) Error() string {
-	return fmt.Sprintf("%s has version %d and this sealmesh reads %d: start the newer one again, or move the file away", e.path, e.version, newestVersion)
+	return fmt.Sprintf("%s has version %d and this sealmesh reads %d: start the newer one, or move the file away", e.path, e.version, newestVersion)
 }
 
 // A putAside is a damaged file that is kept for the operator.

@@ -166,7 +166,7 @@ func (r *Recorder) fail(err *sendError) {
 	}
 	r.permanent = err.permanent
 	if err.permanent {
-		r.log.Error("the collector refuses key-use spans; they are kept and tried again: mend its configuration or ours", "error", err)
+		r.log.Error("the collector refuses key-use spans; they are kept and tried again: correct its configuration or ours", "error", err)
 	} else {
 		r.log.Warn("the collector does not take key-use spans; they are kept and sent later", "error", err)
 	}

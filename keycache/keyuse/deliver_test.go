@@ -72,7 +72,7 @@ func recordFields(t *testing.T, r *Recorder, fields ...int) {
 	}
 }
 
-var errAway = errors.New("away")
+var errUnreachable = errors.New("unreachable")
 
 func TestBackoff(t *testing.T) {
 	for _, c := range []struct {
@@ -81,10 +81,10 @@ func TestBackoff(t *testing.T) {
 		min  []time.Duration
 		max  []time.Duration
 	}{
-		{"doubles", errAway, []time.Duration{50e6, 100e6, 200e6, 400e6}, []time.Duration{100e6, 200e6, 400e6, 800e6}},
-		{"as asked", &sendError{after: 7 * time.Second, err: errAway}, []time.Duration{7e9, 7e9}, []time.Duration{7e9, 7e9}},
-		{"asked too much", &sendError{after: 24 * time.Hour, err: errAway}, []time.Duration{maxAsked}, []time.Duration{maxAsked}},
-		{"for good", &sendError{permanent: true, err: errAway}, []time.Duration{500e6, 1e9, 2e9}, []time.Duration{1e9, 2e9, 4e9}},
+		{"doubles", errUnreachable, []time.Duration{50e6, 100e6, 200e6, 400e6}, []time.Duration{100e6, 200e6, 400e6, 800e6}},
+		{"as asked", &sendError{after: 7 * time.Second, err: errUnreachable}, []time.Duration{7e9, 7e9}, []time.Duration{7e9, 7e9}},
+		{"asked too much", &sendError{after: 24 * time.Hour, err: errUnreachable}, []time.Duration{maxAsked}, []time.Duration{maxAsked}},
+		{"for good", &sendError{permanent: true, err: errUnreachable}, []time.Duration{500e6, 1e9, 2e9}, []time.Duration{1e9, 2e9, 4e9}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -121,10 +121,10 @@ func TestBackoff(t *testing.T) {
 
 func TestBackoffHasALimit(t *testing.T) {
 	for attempt := range 200 {
-		if d := backoff(attempt, &sendError{err: errAway}); d <= 0 || d > maxBackoff {
+		if d := backoff(attempt, &sendError{err: errUnreachable}); d <= 0 || d > maxBackoff {
 			t.Fatalf("backoff(%d) = %v", attempt, d)
 		}
-		if d := backoff(attempt, &sendError{permanent: true, err: errAway}); d < slowBackoff/2 || d > maxSlow {
+		if d := backoff(attempt, &sendError{permanent: true, err: errUnreachable}); d < slowBackoff/2 || d > maxSlow {
 			t.Fatalf("slow backoff(%d) = %v", attempt, d)
 		}
 	}
@@ -170,7 +170,7 @@ func TestBestEffortGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &far{answer: func(attempt int, _ *request) (answer, error) {
 			if attempt == 1 {
-				return answer{}, &sendError{permanent: true, err: errAway}
+				return answer{}, &sendError{permanent: true, err: errUnreachable}
 			}
 			return answer{}, nil
 		}}
@@ -190,7 +190,7 @@ func TestBestEffortGivesUp(t *testing.T) {
 // TestCloseWithoutSpool tries until its context ends, and tells what is lost.
 func TestCloseWithoutSpool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &far{answer: func(int, *request) (answer, error) { return answer{}, errAway }}
+		f := &far{answer: func(int, *request) (answer, error) { return answer{}, errUnreachable }}
 		r := openFar(t, f, Options{Required: true})
 		recordFields(t, r, 1, 2, 3)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -215,10 +215,10 @@ func TestCloseWithoutSpool(t *testing.T) {
 	})
 }
 
-// TestCloseWithSpool does not wait for a collector that is away.
+// TestCloseWithSpool does not wait for a collector that is unreachable.
 func TestCloseWithSpool(t *testing.T) {
 	dir := t.TempDir()
-	f := &far{answer: func(int, *request) (answer, error) { return answer{}, errAway }}
+	f := &far{answer: func(int, *request) (answer, error) { return answer{}, errUnreachable }}
 	r := openFar(t, f, Options{Required: true, SpoolDir: dir})
 	recordFields(t, r, 1, 2, 3)
 	if err := r.Close(t.Context()); err != nil {

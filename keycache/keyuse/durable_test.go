@@ -21,7 +21,7 @@ func offline(name string) string {
 	return map[string]string{"OTEL_TRACES_EXPORTER": "none", "OTEL_BSP_SCHEDULE_DELAY": "1"}[name]
 }
 
-// TestKilled kills a process whose collector is away, by SIGKILL: what it had
+// TestKilled kills a process whose collector is unreachable, by SIGKILL: what it had
 // spooled is sent by the next one, in order, and ahead of its own.
 func TestKilled(t *testing.T) {
 	dir := t.TempDir()

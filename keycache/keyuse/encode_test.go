@@ -170,7 +170,7 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-func TestMend(t *testing.T) {
+func TestFit(t *testing.T) {
 	for _, c := range []struct {
 		in    string
 		limit int
@@ -183,8 +183,8 @@ func TestMend(t *testing.T) {
 		{"12é456789", 8, "12é4…"},
 		{"\xff\xff\xff\xff\xff\xff\xff\xff\xff", 8, "?…"},
 	} {
-		if got := mend(c.in, c.limit); got != c.want {
-			t.Errorf("mend(%q, %d) = %q, want %q", c.in, c.limit, got, c.want)
+		if got := fit(c.in, c.limit); got != c.want {
+			t.Errorf("fit(%q, %d) = %q, want %q", c.in, c.limit, got, c.want)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func meetFault(t *testing.T, f fault, power bool) (failed string) {
 		d := newFaultyDisk(f)
 		n, lost := 0, uint64(0)
 		log := &bytes.Buffer{}
-		collector := &far{answer: func(int, *request) (answer, error) { return answer{}, errAway }}
+		collector := &far{answer: func(int, *request) (answer, error) { return answer{}, errUnreachable }}
 		r := openOn(t, d, dir, collector, log)
 		if r != nil {
 			n = fill(t, r, d)
@@ -209,7 +209,7 @@ func TestNewerVersionIsNotTouched(t *testing.T) {
 	if err := os.WriteFile(path, []byte("smku\x03\x00\x00\x00whatever comes then"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(Options{SpoolDir: dir, Getenv: from("")}); err == nil || !strings.Contains(err.Error(), "start the newer one again") {
+	if _, err := Open(Options{SpoolDir: dir, Getenv: from("")}); err == nil || !strings.Contains(err.Error(), "start the newer one") {
 		t.Errorf("Open: %v", err)
 	}
 	if _, err := os.Stat(path); err != nil {
@@ -273,7 +273,7 @@ func TestDamagedFileThatCannotBeMoved(t *testing.T) {
 func TestMissingSegmentIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		f := &far{answer: func(int, *request) (answer, error) { return answer{}, errAway }}
+		f := &far{answer: func(int, *request) (answer, error) { return answer{}, errUnreachable }}
 		r := openFar(t, f, Options{Required: true, SpoolDir: dir})
 		recordFields(t, r, 1, 2, 3)
 		time.Sleep(5 * time.Second)

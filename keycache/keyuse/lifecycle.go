@@ -8,7 +8,7 @@ import (
 
 // Open starts a recorder with the exporter that OTEL_EXPORTER_OTLP_* name, and
 // begins to send what an earlier process left in the spool. It does not wait for the
-// collector. An error names the variable or the directory to mend.
+// collector. An error names the variable or the directory at fault.
 func Open(opt Options) (*Recorder, error) {
 	opt, err := opt.complete()
 	if err != nil {

@@ -37,7 +37,7 @@ type Options struct {
 	Getenv func(string) string
 	// Console takes JSON lines when OTEL_TRACES_EXPORTER is "console"; os.Stdout when nil.
 	Console io.Writer
-	// Log tells of collectors that go and come, and of every loss; slog.Default when nil.
+	// Log reports when a collector stops and starts taking spans, and every loss; slog.Default when nil.
 	Log *slog.Logger
 
 	disk disk // of the spool; that of the operating system when nil

@@ -68,10 +68,10 @@ func validResource(resource []byte) []byte {
 		var name, value string
 		eachField(pair, func(num protowire.Number, _ uint64, s []byte) {
 			if num == 1 {
-				name = mend(string(s), len(s))
+				name = fit(string(s), len(s))
 				return
 			}
-			eachField(s, func(_ protowire.Number, _ uint64, text []byte) { value = mend(string(text), len(text)) })
+			eachField(s, func(_ protowire.Number, _ uint64, text []byte) { value = fit(string(text), len(text)) })
 		})
 		attributes[name] = value
 	})

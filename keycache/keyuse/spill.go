@@ -15,7 +15,7 @@ func (r *Recorder) spill(ctx context.Context) {
 		select {
 		case <-r.queue.press:
 		case <-tick.C:
-			if !r.away() {
+			if !r.preferDisk() {
 				continue
 			}
 			r.queue.sealNow()
@@ -32,15 +32,15 @@ func (r *Recorder) spill(ctx context.Context) {
 	}
 }
 
-// away says that what is in memory had better be on disk.
-func (r *Recorder) away() bool { return r.offline || r.down.Load() }
+// preferDisk says that what is in memory had better be on disk.
+func (r *Recorder) preferDisk() bool { return r.offline || r.down.Load() }
 
 // drain moves what is in memory to the spool: while memory is more than half
 // full, or all of it when the collector is unreachable or all is set. It reports false
 // when the disk fails.
 func (r *Recorder) drain(all bool) bool {
 	for {
-		batches := r.queue.inMemory(all || r.away())
+		batches := r.queue.inMemory(all || r.preferDisk())
 		if len(batches) == 0 {
 			return true
 		}

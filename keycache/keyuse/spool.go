@@ -41,7 +41,7 @@ type stored struct {
 }
 
 // openSpool takes the directory for this process alone and finds what earlier
-// ones left. notes tell of what could not be read. opt is complete.
+// ones left. notes report what could not be read. opt is complete.
 func openSpool(opt Options, resource []byte) (s *spool, found []stored, notes []error, err error) {
 	dir := opt.SpoolDir
 	if err := opt.disk.Make(dir); err != nil {

@@ -58,7 +58,9 @@ func TestCertificatesAreRenewed(t *testing.T) {
 			}
 			cancel()
 			replace(client, cert) // half of it: key and certificate do not fit
-			time.Sleep(300 * time.Millisecond)
+			for !strings.Contains(log.String(), "cannot be used") && t.Context().Err() == nil {
+				time.Sleep(10 * time.Millisecond)
+			}
 			replace(clientKey, key)
 			replace(ca, cert)
 			ctx, cancel = context.WithTimeout(t.Context(), 20*time.Second)

@@ -7,9 +7,9 @@ import (
 
 const ellipsis = "…"
 
-// mend makes s valid UTF-8 of at most limit bytes. Protobuf strings have to be
+// fit makes s valid UTF-8 of at most limit bytes. Protobuf strings have to be
 // UTF-8: one bad byte, and a collector refuses the whole batch, for ever.
-func mend(s string, limit int) string {
+func fit(s string, limit int) string {
 	cut := len(s) > limit
 	if cut {
 		s = s[:limit]
