@@ -119,6 +119,9 @@ func (x *exchange) start(req *wire.Request) error {
 	if req.Phase == wire.None {
 		return nil
 	}
+	if err := x.stamped(); err != nil {
+		return err
+	}
 	x.started, x.caller = true, caller(req)
 	if req.Phase == wire.RequestHeaders {
 		return nil

@@ -11,6 +11,7 @@ type Metrics struct {
 	mu     sync.Mutex
 	routes map[string]*Counts
 	Active atomic.Int64 // exchanges in flight
+	Stamps Stamps
 }
 
 // Unrouted is the route name under which exchanges are counted that no route matched.

@@ -20,6 +20,7 @@ type Runtime struct {
 	routes        map[*policy.Route]*route
 	sealsResponse bool      // some plan seals values of a response
 	decisive      headerSet // what no request may override
+	stamp         string    // of policy
 
 	refs    atomic.Int64 // exchanges in flight, and one for the server
 	retired func()
@@ -46,7 +47,7 @@ type plan struct {
 // when the runtime has been replaced and its last exchange has ended.
 func NewRuntime(p *policy.Policy, c *keycache.Cache, m *Metrics, retired func()) (*Runtime, error) {
 	rt := &Runtime{policy: p, cache: c, routes: make(map[*policy.Route]*route, len(p.Routes)), retired: retired,
-		decisive: those(decisive(p))}
+		decisive: those(decisive(p)), stamp: p.Stamp()}
 	rt.refs.Store(1)
 	tags := make([]*keycache.Tag, len(p.Tags))
 	for i, t := range p.Tags {

@@ -71,7 +71,7 @@ func attr(key, value string) slog.Attr { return slog.String(key, value) }
 // levelOf separates what a client did wrong from what an operator must see.
 func levelOf(code string) slog.Level {
 	switch code {
-	case codeKey, codeAudit, codeBusy, codeMode, codeProtocol, codeInternal:
+	case codeKey, codeAudit, codeBusy, codeMode, codeProtocol, codeInternal, codeBehind:
 		return slog.LevelError
 	}
 	return slog.LevelWarn

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -75,6 +76,9 @@ func (a *admin) handler(ctx context.Context) http.Handler {
 	return mux
 }
 
+// recently is for how long /readyz goes on to say that an Envoy was refused for its stamp.
+const recently = time.Minute
+
 // readyz asks what health checks ask over gRPC. It does not ask the KMS: an
 // outage there must not make a whole fleet unready while its keys are cached.
 func (a *admin) readyz(w http.ResponseWriter, r *http.Request) {
@@ -86,6 +90,13 @@ func (a *admin) readyz(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte("ready\n"))
 	if p := a.reload.server.Runtime().Policy(); p.FIPS {
 		fmt.Fprintln(w, fipsState())
+	}
+	stamps := &a.reload.metrics.Stamps
+	if stamps.Behind(recently) {
+		fmt.Fprintln(w, "policy_behind: Envoy is configured for another policy, and is refused: write Envoy's configuration again and restart Envoy, or put the policy back")
+	}
+	if stamps.None.Load() > 0 {
+		fmt.Fprintln(w, "unverified: Envoy's configuration has no stamp, so nothing here tells whether it was made for this policy")
 	}
 	for _, k := range a.reload.server.Runtime().Cache().Stats().Keys {
 		if k.Away > 0 {

@@ -37,6 +37,7 @@ type collector struct {
 	audited, auditLost, auditBytes, auditDown                   metric
 	spoolDown, damaged                                          metric
 	reloadOK, reloadTime, build, differing, away                metric
+	unverified                                                  metric
 }
 
 func newCollector(a *admin) *collector {
@@ -73,6 +74,7 @@ func newCollector(a *admin) *collector {
 		reloadTime:    gauge("config_last_reload_success_timestamp_seconds", "When the policy in force was loaded."),
 		differing:     gauge("keks_not_as_required", "KEKs that were not what require: says when last asked."),
 		away:          gauge("keks_away", "KEKs that could not be opened, and are tried again: the key goes on without them.", "key"),
+		unverified:    counter("exchanges_unverified_total", "Exchanges of an Envoy whose configuration does not say for which policy it was made."),
 		build:         gauge("build_info", "Version of the binary and of the policy in force.", "version", "goversion", "policy"),
 	}
 }
@@ -87,6 +89,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	metrics := c.a.reload.metrics
 	put(c.active, float64(metrics.Active.Load()))
+	put(c.unverified, float64(metrics.Stamps.None.Load()))
 	metrics.Each(func(route string, n *proxy.Counts) { c.route(put, route, n) })
 	rt := c.a.reload.server.Runtime()
 	for _, k := range rt.Cache().Stats().Keys {

@@ -94,6 +94,9 @@ func (r *reloader) replace(ctx context.Context) error {
 	if err := fixed(old, p); err != nil {
 		return err
 	}
+	if err := r.known(old, p); err != nil {
+		return err
+	}
 	rt, err := r.build(ctx, p)
 	if err != nil {
 		return err
@@ -105,6 +108,17 @@ func (r *reloader) replace(ctx context.Context) error {
 	}
 	r.log.Info("reloaded", "routes", len(p.Routes), "policy", p.Hash)
 	return nil
+}
+
+// known refuses rules for requests that an Envoy may leave out, by what it was told of old. Where Envoy's
+// configuration has a stamp, all that reaches sealmesh is refused until Envoy knows p; without one
+// nobody would notice.
+func (r *reloader) known(old, p *policy.Policy) error {
+	gone := p.LeftOut(old)
+	if len(gone) == 0 || r.metrics.Stamps.Verified() {
+		return nil
+	}
+	return fmt.Errorf("reload: rules were added where Envoy may not ask sealmesh, and no stamp shows that it does: %s: write Envoy's configuration again and restart Envoy, then restart sealmesh", strings.Join(gone, ", "))
 }
 
 // fixed refuses changes that need a restart.

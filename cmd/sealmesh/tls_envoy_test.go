@@ -54,6 +54,9 @@ func TestEnvoyTLS(t *testing.T) {
 			if c.passes && (got.status != http.StatusOK || got.body != body || !strings.Contains(s.upstream.last(t).body, "sm1.")) {
 				t.Errorf("%v, status %d: %s", got.err, got.status, got.body)
 			}
+			if ready, _ := s.admin("/readyz"); c.passes && ready != "ready\n" {
+				t.Errorf("the stamp is not seen: %s", ready)
+			}
 			if !c.passes && (got.status < 500 || s.upstream.count() != 0) {
 				t.Errorf("status %d: %s", got.status, got.body)
 			}

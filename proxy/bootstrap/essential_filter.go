@@ -27,13 +27,18 @@ const (
 var FilterSettings = []Setting[*procv3.ExternalProcessor]{
 	{
 		Field: "grpc_service",
-		set: func(m *procv3.ExternalProcessor, _ Facts) {
+		// The authority costs nothing: each stream has one. It carries the policy's stamp.
+		set: func(m *procv3.ExternalProcessor, f Facts) {
 			m.GrpcService = &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
-				EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: processorCluster},
+				EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: processorCluster, Authority: f.Policy.Stamp()},
 			}}
 		},
-		wrong: func(m *procv3.ExternalProcessor, _ Facts) string {
-			return unless(m.GetGrpcService() != nil && m.GetHttpService() == nil, "http_service sends no bodies; use grpc_service")
+		wrong: func(m *procv3.ExternalProcessor, f Facts) string {
+			if m.GetGrpcService() == nil || m.GetHttpService() != nil {
+				return "http_service sends no bodies; use grpc_service"
+			}
+			stamp := m.GetGrpcService().GetEnvoyGrpc().GetAuthority()
+			return unless(!policy.IsStamp(stamp) || stamp == f.Policy.Stamp(), "it was written for another policy (its authority is that policy's stamp), and sealmesh refuses with policy_behind: write Envoy's configuration again")
 		},
 	},
 	{

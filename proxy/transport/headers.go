@@ -105,6 +105,8 @@ func (st *stream) readHeaders(f *http2.MetaHeadersFrame) (httpStatus int, err er
 			verb = h.Value
 		case ":path":
 			path = h.Value
+		case ":authority":
+			st.authority = h.Value
 		case "content-type":
 			contentType = h.Value
 		case "grpc-encoding":

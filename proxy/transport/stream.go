@@ -22,14 +22,15 @@ var (
 
 // A stream is one RPC, and the grpc.ServerStream of its handler.
 type stream struct {
-	conn     *conn
-	id       uint32
-	method   method
-	metadata metadata.MD
-	timeout  time.Duration
-	ctx      context.Context
-	cancel   context.CancelFunc
-	unwatch  func() bool // of timeout; nil without one
+	conn      *conn
+	id        uint32
+	authority string
+	method    method
+	metadata  metadata.MD
+	timeout   time.Duration
+	ctx       context.Context
+	cancel    context.CancelFunc
+	unwatch   func() bool // of timeout; nil without one
 
 	in     inbox // of the goroutine that reads the connection, while reading; then of the handler, once over
 	silent bool  // of the goroutine that reads: the peer has closed its side
@@ -132,6 +133,9 @@ func (st *stream) failure() error {
 	defer st.mu.Unlock()
 	return st.failed
 }
+
+// Authority is the :authority of the call, "" for none. It is the peer's word: gRPC has no use for it here.
+func (st *stream) Authority() string { return st.authority }
 
 // Context ends with the handler, the stream, the connection or the peer's deadline.
 func (st *stream) Context() context.Context { return st.ctx }

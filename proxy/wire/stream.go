@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 )
 
 // A bounded stream can wait for a message with a bound, as those of
@@ -30,6 +31,17 @@ func NewStream(s grpc.ServerStream) *Stream {
 
 // Context ends when the peer cancels, the connection breaks or the handler returns.
 func (s *Stream) Context() context.Context { return s.ServerStream.Context() }
+
+// Authority is the :authority that the peer gave the call, "" for none.
+func (s *Stream) Authority() string {
+	if own, ok := s.ServerStream.(interface{ Authority() string }); ok {
+		return own.Authority()
+	}
+	if all := metadata.ValueFromIncomingContext(s.Context(), ":authority"); len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
 
 // Recv waits for the next message, which the caller has to Free. The error is io.EOF when
 // the peer has closed its side, and else a gRPC status; Envoy's usual end of a stream is
