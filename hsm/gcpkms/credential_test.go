@@ -175,6 +175,30 @@ func TestEnvironment(t *testing.T) {
 	hsmtest.WantError(t, err, hsm.Unavailable, "plain HTTP")
 }
 
+// TestLoggingSwitch: the SDK's own switch shows no data key and no token.
+func TestLoggingSwitch(t *testing.T) {
+	isolate(t)
+	r := startFake(t)
+	t.Setenv("GOOGLE_SDK_GO_LOGGING_LEVEL", "debug")
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr := os.Stderr
+	os.Stderr = log
+	p, err := Open(t.Context(), r.uri(r.key, r.all))
+	if err == nil {
+		_, _, err = p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
+	}
+	os.Stderr = stderr
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(log.Name()); err != nil || len(text) != 0 {
+		t.Errorf("logged %.300s, %v", text, err)
+	}
+}
+
 // TestTokenVerdicts: the faults of whoever gives tokens, over the wire, none of which
 // denies the KEK or shows what was answered.
 func TestTokenVerdicts(t *testing.T) {
