@@ -268,6 +268,9 @@ var plainCases = []struct {
 	{"a long header", get("/free/x", "X-Long: "+strings.Repeat("a", 300<<10)), "HTTP/1.1 200 OK\r\nX-Long: " + strings.Repeat("b", 300<<10) + "\r\nContent-Length: 2\r\nDate: x\r\n\r\nok", nil},
 	{"no answer", get("/free/x"), "", []string{"no answer: client - end closed", "no answer: client + HTTP/1.1 503 Service Unavailable", "no answer: client + *"}},
 	{"with rules", "POST /seal/x HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 7\r\nX-Mixed-CASE: a\r\n\r\n{\"a\":1}", plainOK, nil},
+	{"what a load balancer says where there are rules", "POST /seal/x HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 7\r\nX-Forwarded-For: 192.0.2.1\r\n" +
+		"X-Forwarded-Proto: https\r\nX-Forwarded-Prefix: /a\r\nForwarded: for=192.0.2.1\r\nX-Forwarded-Host: a\r\nX-HTTP-Method-Override: PUT\r\n\r\n{\"a\":1}", plainOK,
+		[]string{"`x-original-url`: service - X-Forwarded-Host: a", "`x-original-url`: service - X-HTTP-Method-Override: PUT"}},
 	{"with rules for responses", get("/open/x", "Accept-Encoding: gzip", "Range: bytes=0-1"),
 		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nAccept-Ranges: bytes\r\nContent-Length: 7\r\nDate: x\r\n\r\n{\"a\":1}",
 		[]string{"`accept-encoding`: service - Accept-Encoding: gzip", "`accept-encoding`: service - Range: bytes=0-1", "`accept-encoding`: client - Accept-Ranges: bytes"}},
