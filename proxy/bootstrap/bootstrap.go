@@ -86,7 +86,7 @@ func New(p *policy.Policy, opt Options) (*bootstrapv3.Bootstrap, error) {
 	}
 	b.StaticResources = &bootstrapv3.Bootstrap_StaticResources{
 		Listeners: []*listenerv3.Listener{listener(f, opt, listen)},
-		Clusters:  []*clusterv3.Cluster{processor, upstreamOf(f, opt, upstream)},
+		Clusters:  []*clusterv3.Cluster{processor, upstreamOf(opt, upstream)},
 	}
 	if opt.Admin != "" {
 		admin, err := address(opt.Admin)

@@ -28,13 +28,12 @@ func processorOf(f Facts, opt Options) (*clusterv3.Cluster, error) {
 	return c, nil
 }
 
-func upstreamOf(f Facts, opt Options, a *corev3.Address) *clusterv3.Cluster {
+func upstreamOf(opt Options, a *corev3.Address) *clusterv3.Cluster {
 	// One service, by whichever of its addresses answers: STRICT_DNS would send every second request
 	// for localhost to ::1, where there may be none.
 	c := cluster(upstreamCluster, a, clusterv3.Cluster_LOGICAL_DNS)
 	plainUpstream(c, opt)
 	c.ConnectTimeout = seconds(5 * time.Second)
-	apply(UpstreamSettings, c, f)
 	return c
 }
 

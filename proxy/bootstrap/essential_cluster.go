@@ -77,18 +77,6 @@ func breaker(m *clusterv3.Cluster) uint32 {
 	return min(requests, pending)
 }
 
-// UpstreamSettings are of the cluster of the protected service.
-var UpstreamSettings = []Setting[*clusterv3.Cluster]{{
-	Field: "per_connection_buffer_limit_bytes",
-	set: func(m *clusterv3.Cluster, f Facts) {
-		m.PerConnectionBufferLimitBytes = wrapperspb.UInt32(buffer(f))
-	},
-	wrong: func(m *clusterv3.Cluster, f Facts) string {
-		return unless(!f.Buffered || room(m.GetPerConnectionBufferLimitBytes()) >= buffer(f),
-			"per_connection_buffer_limit_bytes of the cluster is less than limits.buffered_bytes of the policy: longer responses fail with 500")
-	},
-}}
-
 const protocolOptionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 func protocolOptions(o *httpv3.HttpProtocolOptions) map[string]*anypb.Any {

@@ -109,7 +109,7 @@ var ListenerSettings = []Setting[*listenerv3.Listener]{{
 	},
 	wrong: func(m *listenerv3.Listener, f Facts) string {
 		return unless(!f.Buffered || room(m.GetPerConnectionBufferLimitBytes()) >= buffer(f),
-			"per_connection_buffer_limit_bytes is less than limits.buffered_bytes of the policy: Envoy refuses longer bodies with 413")
+			"per_connection_buffer_limit_bytes is less than limits.buffered_bytes of the policy: Envoy refuses longer requests with 413, and longer responses with 500")
 	},
 }}
 

@@ -57,7 +57,7 @@ func subjects() map[string]subject {
 		"processor": {fields(bootstrap.ProcessorSettings), []string{"name", "type", "connect_timeout", "load_assignment"}, func(b *bootstrapv3.Bootstrap, edit func(proto.Message)) {
 			edit(b.StaticResources.Clusters[0])
 		}},
-		"upstream": {fields(bootstrap.UpstreamSettings), []string{"name", "type", "connect_timeout", "load_assignment", "typed_extension_protocol_options", "circuit_breakers", "dns_lookup_family"}, func(b *bootstrapv3.Bootstrap, edit func(proto.Message)) {
+		"upstream": {nil, []string{"name", "type", "connect_timeout", "load_assignment", "typed_extension_protocol_options", "circuit_breakers", "dns_lookup_family"}, func(b *bootstrapv3.Bootstrap, edit func(proto.Message)) {
 			edit(b.StaticResources.Clusters[1])
 		}},
 	}

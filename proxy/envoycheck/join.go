@@ -34,8 +34,10 @@ type processor struct {
 
 // A raw chain is a filter chain that has no HTTP connection manager.
 type rawChain struct {
-	where   string
-	filters []*listenerv3.Filter
+	where    string
+	listener string
+	port     uint32 // that the client connected to; 0 for any
+	filters  []*listenerv3.Filter
 }
 
 // join puts what the file has into servers, and returns the chains that are none.
@@ -58,7 +60,7 @@ func (c *check) join() (servers []*server, raw []rawChain) {
 			}
 			s := c.serverOf(l, chain, where)
 			if s == nil {
-				raw = append(raw, rawChain{where, chain.GetFilters()})
+				raw = append(raw, rawChain{where, l.GetName(), chain.GetFilterChainMatch().GetDestinationPort().GetValue(), chain.GetFilters()})
 				continue
 			}
 			servers = append(servers, s)

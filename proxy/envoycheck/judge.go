@@ -61,11 +61,6 @@ func (c *check) asking(s *server, reached *upstreams) {
 	if s.listener != nil {
 		settings(c, s.listener.GetName(), bootstrap.ListenerSettings, s.listener, facts)
 	}
-	for _, name := range reached.names {
-		if cluster := c.config.clusters[name]; cluster != nil {
-			settings(c, "cluster "+name, bootstrap.UpstreamSettings, cluster, facts)
-		}
-	}
 }
 
 // note takes down in which modes bodies travel.
@@ -100,7 +95,7 @@ func (c *check) silent(s *server, asked bool, reached *upstreams) {
 		for _, t := range s.tables {
 			for _, v := range t.GetVirtualHosts() {
 				for _, r := range v.GetRoutes() {
-					if name := reached.shared(c, r.GetRoute()); name != "" {
+					if name := reached.shared(c, s.listener.GetName(), r.GetRoute()); name != "" {
 						c.report(InClear, s.where, "no ext_proc filter, and its routes lead to cluster %s, as protected ones do", name)
 					}
 				}

@@ -43,7 +43,7 @@ func (c *check) table(s *server, table *routev3.RouteConfiguration, reached *ups
 					}
 				}
 				if sample.protected() {
-					reached.add(c, action, w)
+					reached.add(c, s.listener.GetName(), action, w)
 				}
 				c.visit(v, facts)
 			}

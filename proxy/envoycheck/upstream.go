@@ -19,31 +19,38 @@ import (
 type upstreams struct {
 	names     []string
 	addresses []string
-	original  bool // some go to the address that the client connected to
+	original  []string // listeners of which some go to the address that the client connected to
 }
 
-// add adds what a, or its weighted cluster w, leads to.
-func (u *upstreams) add(c *check, a *routev3.RouteAction, w *routev3.WeightedCluster_ClusterWeight) {
+// add adds what a, or its weighted cluster w, leads to from listener.
+func (u *upstreams) add(c *check, listener string, a *routev3.RouteAction, w *routev3.WeightedCluster_ClusterWeight) {
 	name := a.GetCluster()
 	if w != nil {
 		name = w.GetName()
 	}
-	if name == "" || slices.Contains(u.names, name) {
-		return
+	switch {
+	case name == "":
+	case c.original(name):
+		u.original = append(u.original, listener)
+	case !slices.Contains(u.names, name):
+		u.names = append(u.names, name)
+		u.addresses = append(u.addresses, c.addresses(name)...)
 	}
-	u.names = append(u.names, name)
-	u.addresses = append(u.addresses, c.addresses(name)...)
-	u.original = u.original || c.config.clusters[name].GetType() == clusterv3.Cluster_ORIGINAL_DST
+}
+
+// original reports whether the cluster of that name is whatever address the client connected to.
+func (c *check) original(name string) bool {
+	return c.config.clusters[name].GetType() == clusterv3.Cluster_ORIGINAL_DST
 }
 
 // shared returns the cluster of a that protected requests go to as well, "" for none.
-func (u *upstreams) shared(c *check, a *routev3.RouteAction) string {
+func (u *upstreams) shared(c *check, listener string, a *routev3.RouteAction) string {
 	for _, w := range weights(a) {
 		name := a.GetCluster()
 		if w != nil {
 			name = w.GetName()
 		}
-		if u.has(c, name) {
+		if u.has(c, name) || c.original(name) && slices.Contains(u.original, listener) {
 			return name
 		}
 	}
@@ -52,12 +59,8 @@ func (u *upstreams) shared(c *check, a *routev3.RouteAction) string {
 
 // has reports whether the cluster of that name is one of u, or leads to the same place.
 func (u *upstreams) has(c *check, name string) bool {
-	if name == "" {
-		return false
-	}
 	same := func(a string) bool { return slices.Contains(u.addresses, a) }
-	return slices.Contains(u.names, name) || slices.ContainsFunc(c.addresses(name), same) ||
-		u.original && c.config.clusters[name].GetType() == clusterv3.Cluster_ORIGINAL_DST
+	return name != "" && (slices.Contains(u.names, name) || slices.ContainsFunc(c.addresses(name), same))
 }
 
 // addresses are the endpoints of a cluster, as far as the file has them.
@@ -102,14 +105,26 @@ func (c *check) raw(r rawChain, reached *upstreams) {
 			names = append(names, w.GetName())
 		}
 		for _, name := range names {
-			if reached.has(c, name) {
-				c.report(InClear, r.where, "a chain without an HTTP connection manager leads to cluster %s, where protected requests go as well: what comes through it, sealmesh never sees", name)
-			}
+			c.tcp(r, name, reached)
 		}
 		return
 	}
 	if last := len(r.filters) - 1; last >= 0 {
 		c.report(Unseen, r.where, "a chain without an HTTP connection manager ends in %s, which is not judged here", r.filters[last].GetName())
+	}
+}
+
+// tcp judges a chain that leads to the cluster of that name. Chains of one listener that lead on to where the
+// client connected to lead to one host, by different ports.
+func (c *check) tcp(r rawChain, name string, reached *upstreams) {
+	switch {
+	case reached.has(c, name):
+		c.report(InClear, r.where, "a chain without an HTTP connection manager leads to cluster %s, where protected requests go as well: what comes through it, sealmesh never sees", name)
+	case !c.original(name) || !slices.Contains(reached.original, r.listener):
+	case r.port != 0:
+		c.report(InClear, r.where, "port %d of the protected host is taken for TCP: what comes to it, sealmesh never sees; declare it as HTTP", r.port)
+	default:
+		c.report(Unseen, r.where, "ports of the protected host that no other chain names are passed on as TCP, and whether a service listens there cannot be told from here: declare each port of it as HTTP")
 	}
 }
 
