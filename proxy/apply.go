@@ -24,7 +24,7 @@ type Body struct {
 // error must not be used.
 func (s *Server) Apply(ctx context.Context, b Body, r io.Reader, w io.Writer) error {
 	rt := s.runtime.Load()
-	x := &exchange{srv: s, rt: rt, ctx: ctx, counts: s.metrics.Route(b.Route), parent: trace.SpanContextFromContext(ctx)}
+	x := &exchange{srv: s, rt: rt, ctx: ctx, account: new(account), counts: s.metrics.Route(b.Route), parent: trace.SpanContextFromContext(ctx)}
 	d := &direction{x: x, response: b.Response, mode: wire.ModeFullDuplex, head: message{contentType: b.ContentType, headers: true, status: 200}}
 	for _, pr := range rt.policy.Routes {
 		if pr.Name == b.Route {

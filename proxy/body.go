@@ -80,7 +80,11 @@ func (d *direction) duplex() bool { return d.mode == wire.ModeFullDuplex || d.mo
 // replace answers the one message that holds a whole body. Trailers may follow it, so its
 // end_of_stream says nothing.
 func (x *exchange) replace(d *direction, j *job) error {
-	if err := x.fits(size(j.body)); err != nil {
+	n := size(j.body)
+	if err := x.fits(n); err != nil {
+		return err
+	}
+	if err := d.hold(n, true); err != nil {
 		return err
 	}
 	if err := d.rewrite(j, true); err != nil {
@@ -91,7 +95,10 @@ func (x *exchange) replace(d *direction, j *job) error {
 		reply.Body, reply.Segments, reply.Release = wire.BodyReplaced, j.out.Segments(), j.keep()
 	}
 	x.leaves(d)
-	return x.send(reply)
+	if err := x.send(reply); err != nil {
+		return err
+	}
+	return d.hold(0, true)
 }
 
 // fits refuses a buffered body of n bytes that is longer than the policy allows.
@@ -106,6 +113,9 @@ func (x *exchange) fits(n int) error {
 // no message then, in STREAMED with an empty chunk.
 func (x *exchange) rewrite(d *direction, j *job, end bool) error {
 	if err := d.rewrite(j, end); err != nil {
+		return err
+	}
+	if err := d.retain(size(j.body), j.out.Len(), end); err != nil {
 		return err
 	}
 	if d.duplex() {

@@ -1,7 +1,7 @@
 package proxy
 
 import (
-	"net"
+	"bytes"
 	"slices"
 
 	"github.com/sealmesh/sealmesh/proxy/wire"
@@ -22,16 +22,19 @@ func NamesCaller(attribute string) bool {
 
 // caller names who called, as far as Envoy vouches for it: by the peer's certificate,
 // else by its address without the port. Attributes are Envoy's own view of the connection;
-// a header could come from anyone. It is empty where Envoy is not configured to say.
-func caller(req *wire.Request) string {
+// a header could come from anyone. It is empty where Envoy is not configured to say, and
+// valid as long as req.
+func caller(req *wire.Request) []byte {
 	for _, name := range identities {
-		if c, ok := req.Attribute(name); ok && c != "" {
+		if c, ok := req.AttributeBytes(name); ok && len(c) > 0 {
 			return c
 		}
 	}
-	address, _ := req.Attribute(AddressAttribute)
-	if host, _, err := net.SplitHostPort(address); err == nil {
-		return host
+	address, _ := req.AttributeBytes(AddressAttribute)
+	port := bytes.LastIndexByte(address, ':')
+	if port < 0 || address[0] == '/' { // of a unix socket
+		return address
 	}
-	return address // of a unix socket
+	host := bytes.TrimPrefix(address[:port], []byte("["))
+	return bytes.TrimSuffix(host, []byte("]"))
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/proxy/wire"
@@ -22,6 +23,10 @@ type direction struct {
 
 	size int  // bytes that came, in the state keeping
 	kept *job // what came, nil for nothing
+
+	held    int       // bytes of the body that cannot leave yet, at most
+	since   time.Time // when held was 0 last
+	charged int64     // for held
 }
 
 func (d *direction) name() string {

@@ -48,6 +48,9 @@ func (x *exchange) end() {
 		x.span.SetAttributes(attribute.String("sealmesh.route", x.routeName()))
 		x.span.End()
 	}
+	if x.account != nil {
+		x.srv.budget.leave(x.account, x.charged)
+	}
 	x.rt.release()
 	x.srv.metrics.Active.Add(-1)
 }

@@ -26,7 +26,8 @@ type exchange struct {
 	started  bool   // the first message has come
 	route    *route // nil: skipped, passed as unmatched, or not known
 	counts   *Counts
-	caller   string
+	account  *account // of the caller; nil before the first message
+	charged  int64    // bytes, to account
 	request  direction
 	response direction
 	left     bool // response headers have left for the client: only a reset can refuse now
@@ -122,7 +123,10 @@ func (x *exchange) start(req *wire.Request) error {
 	if err := x.stamped(); err != nil {
 		return err
 	}
-	x.started, x.caller = true, caller(req)
+	x.started = true
+	if err := x.enter(caller(req)); err != nil {
+		return err
+	}
 	if req.Phase == wire.RequestHeaders {
 		return nil
 	}

@@ -73,13 +73,15 @@ const (
 
 // add copies what came later of the body: to keep the transport's buffers of many small
 // chunks would take far more memory than their bytes. done must be called before the body is read.
-func (j *job) add(body [][]byte, have int) {
+// It returns how many bytes of memory that took.
+func (j *job) add(body [][]byte, have int) (taken int) {
 	for _, p := range body {
 		for len(p) > 0 {
 			last := len(j.own) - 1
 			if last < 0 || len(*j.own[last]) == cap(*j.own[last]) {
 				j.own = append(j.own, codec.GetBuffer(min(max(len(p), have, minOwn), maxOwn)))
 				last++
+				taken += cap(*j.own[last])
 			}
 			b := j.own[last]
 			n := min(len(p), cap(*b)-len(*b))
@@ -87,6 +89,7 @@ func (j *job) add(body [][]byte, have int) {
 			p = p[n:]
 		}
 	}
+	return taken
 }
 
 // done joins what was added to the body.

@@ -11,15 +11,15 @@ import (
 // DefaultLastWord is how long Envoy may take to end a stream whose exchange was refused.
 const DefaultLastWord = 10 * time.Second
 
-// errIdle: a streamed body stood still for longer than limits.exchange.
+// errIdle: a body stood still for longer than limits.exchange, or came too slowly.
 var errIdle = errors.New("the body stands still")
 
 // receive returns the next message. While a body is awaited it waits no longer than the
 // policy allows: Envoy has no timer there.
 func (x *exchange) receive() (*wire.Request, error) {
-	limit := max(x.rt.policy.Limits.Exchange, 0)
-	if x.awaited() == nil {
-		limit = 0
+	var limit time.Duration
+	if d := x.awaited(); d != nil {
+		limit = d.patience(&x.rt.policy.Limits)
 	}
 	req, err := x.stream.RecvWithin(limit)
 	if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -32,9 +32,10 @@ const (
 	codeSuite      = "suite_not_approved"   // on open: sealed by a suite that fips: required does not admit
 	codeAudit      = "audit_unavailable"    // the key use could not be recorded
 	codeIdle       = "body_stalled"         // a streamed body stood still for longer than limits.exchange
-	codeBusy       = "overloaded"           // more exchanges at once than limits.streams
 	codeEnvelope   = string(codec.EnvelopeFound)
 	codeMissing    = "value_missing" // require_match, and no rule found a value
+	codeBusy       = "overloaded"    // more exchanges at once than limits.streams, or bodies than limits.memory
+	codeShare      = "caller_limit"  // one caller takes limits.caller_share of either
 )
 
 // A refusal is how an exchange ends without forwarding.
@@ -119,6 +120,7 @@ var answers = map[string]answer{
 	codeAudit:                {503, 14, "The use of a key cannot be recorded now."},
 	codeIdle:                 {408, 4, "The body stands still."},
 	codeBusy:                 {503, 14, "Too many exchanges at once."},
+	codeShare:                {429, 8, "The caller has too many exchanges at once."},
 	codeInternal:             {500, 13, "The exchange failed."},
 	string(codec.Malformed):  {400, 3, "The body is malformed."},
 	string(codec.Truncated):  {400, 3, "The body is incomplete."},

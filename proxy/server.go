@@ -26,16 +26,24 @@ type Server struct {
 	log     *slog.Logger
 	tracer  trace.Tracer
 
+	budget   *budget
 	lastWord time.Duration // DefaultLastWord
 }
 
 // NewServer returns a server that runs rt. tracer makes the ordinary request
 // spans, and may be nil.
 func NewServer(rt *Runtime, m *Metrics, log *slog.Logger, tracer trace.Tracer) *Server {
-	s := &Server{metrics: m, log: log, tracer: tracer, lastWord: DefaultLastWord}
+	s := &Server{metrics: m, log: log, tracer: tracer, budget: newBudget(), lastWord: DefaultLastWord}
 	s.runtime.Store(rt)
 	return s
 }
+
+// Bound sets the memory for bodies, in bytes, where the policy sets none. It must be called
+// before the server serves.
+func (s *Server) Bound(memory int64) { s.budget.fallback = memory }
+
+// Held returns what exchanges in flight are charged of the memory for bodies, in bytes.
+func (s *Server) Held() int64 { return s.budget.held() }
 
 // Register adds the service to g, whose codec must be wire.Codec.
 func (s *Server) Register(g grpc.ServiceRegistrar) { wire.Register(g, s.process) }

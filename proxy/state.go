@@ -67,7 +67,8 @@ const (
 // codec's output, once the key uses are recorded. A cell that is not filled refuses.
 //
 // The state changes at the headers (begin, announce, conclude), at the first byte, which
-// may show that the body is of a type that passes (open), and at the end.
+// may show that the body is of a type that passes (open), where there is no room to keep
+// a response (flow), and at the end.
 var table = [states][events]step{
 	unknown:    {onHeaders: name, onBareHead: name, onHangup: fine, onSilence: wait},
 	barred:     {onHangup: fine, onSilence: wait},

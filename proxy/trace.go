@@ -57,6 +57,6 @@ func (x *exchange) keyUse(d *direction) keyuse.Exchange {
 		ParentID:  x.parent.SpanID(),
 		Route:     x.routeName(),
 		Direction: d.name(),
-		Caller:    x.caller,
+		Caller:    x.account.caller,
 	}
 }

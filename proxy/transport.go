@@ -33,5 +33,6 @@ func Transport(p *policy.Policy) transport.Options {
 		Window:     window,
 		ConnWindow: connWindow,
 		Handshake:  handshake,
+		Send:       max(p.Limits.Exchange, 0),
 	}
 }

@@ -1,5 +1,7 @@
 package proxy
 
+import "time"
+
 // Where the policy says buffered and Envoy says FULL_DUPLEX_STREAMED, the body is kept here
 // until it is complete; then its headers, with the new length, and the body leave together. The
 // client and the upstream see what they would see of BUFFERED, refusals included. To Envoy it
@@ -7,16 +9,24 @@ package proxy
 
 // keep keeps j, a part of the body of d.
 func (x *exchange) keep(d *direction, j *job) error {
-	if err := x.grow(d, j); err != nil || size(j.body) == 0 {
+	n := size(j.body)
+	if err := x.grow(d, j); err != nil || n == 0 {
 		return err
 	}
 	if d.kept == nil {
-		d.kept = j
+		d.kept, d.since = j, time.Now()
 		j.keep()
-		return nil
+	} else {
+		n = d.held + d.kept.add(j.body, d.size)
 	}
-	d.kept.add(j.body, d.size)
-	return nil
+	if time.Since(d.since) > x.rt.policy.Limits.Held {
+		return refuse(codeIdle, errHeld)
+	}
+	err := d.hold(n, false)
+	if err != nil && d.response {
+		return x.flow(d)
+	}
+	return err
 }
 
 // grow counts the bytes of j in.
@@ -25,10 +35,37 @@ func (x *exchange) grow(d *direction, j *job) error {
 	return x.fits(d.size)
 }
 
+// flow gives up keeping a response for which there is no room: it goes on as a streamed
+// one. The service has acted, so that to refuse it would be a lie, and to go on costs
+// the length alone.
+func (x *exchange) flow(d *direction) error {
+	d.state = flowing
+	x.counts.Flowed.Add(1)
+	x.leaves(d)
+	if err := x.send(x.head(d, false)); err != nil {
+		return err
+	}
+	j := d.kept
+	j.done()
+	if err := d.rewrite(j, false); err != nil {
+		return err
+	}
+	n := max(0, d.size-j.out.Len())
+	d.size, d.since = 0, time.Now()
+	if err := x.emit(d, j, j.out.Segments(), false); err != nil {
+		return err
+	}
+	d.forget()
+	return d.hold(n, true)
+}
+
 // deliver sends the headers and the body of d, of which j is the last part. end says that no
 // trailers follow.
 func (x *exchange) deliver(d *direction, j *job, end bool) error {
 	if err := x.grow(d, j); err != nil {
+		return err
+	}
+	if err := d.hold(d.held+size(j.body), true); err != nil {
 		return err
 	}
 	if d.kept != nil {
@@ -45,7 +82,9 @@ func (x *exchange) deliver(d *direction, j *job, end bool) error {
 	if err := x.send(reply); err != nil {
 		return err
 	}
-	err := x.emit(d, j, j.out.Segments(), end)
+	if err := x.emit(d, j, j.out.Segments(), end); err != nil {
+		return err
+	}
 	d.forget()
-	return err
+	return d.hold(0, true)
 }

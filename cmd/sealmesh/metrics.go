@@ -29,7 +29,7 @@ type collector struct {
 	a *admin
 
 	exchanges, bodies, fields, plaintext, null, passed, refused metric
-	active                                                      metric
+	active, held, flowed                                        metric
 	kmsRequests, kmsSeconds                                     metric
 	hits, stale, misses, evictions, rotations, degraded         metric
 	entries, doubted                                            metric
@@ -51,6 +51,8 @@ func newCollector(a *admin) *collector {
 		passed:        counter("bodies_passed_total", "Bodies passed unread: a pass type, or an error response without a codec.", "route", "direction"),
 		refused:       counter("refused_total", "Exchanges refused, by stable code.", "route", "direction", "code"),
 		active:        gauge("exchanges_active", "Exchanges in flight."),
+		held:          gauge("body_memory_bytes", "Memory that exchanges in flight are charged for the bodies that they hold."),
+		flowed:        counter("responses_flowed_total", "Responses that were streamed, without their length, since there was no memory to hold them.", "route"),
 		kmsRequests:   counter("kms_requests_total", "Calls of a KMS or HSM.", "key", "provider", "operation", "result"),
 		kmsSeconds:    counter("kms_request_seconds_total", "Time spent in calls of a KMS or HSM.", "key", "provider", "operation"),
 		hits:          counter("data_key_cache_hits_total", "Values whose data key was unwrapped already.", "key"),
@@ -90,6 +92,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	metrics := c.a.reload.metrics
 	put(c.active, float64(metrics.Active.Load()))
 	put(c.unverified, float64(metrics.Stamps.None.Load()))
+	put(c.held, float64(c.a.reload.server.Held()))
 	metrics.Each(func(route string, n *proxy.Counts) { c.route(put, route, n) })
 	rt := c.a.reload.server.Runtime()
 	for _, k := range rt.Cache().Stats().Keys {
@@ -118,6 +121,7 @@ func (c *collector) route(put putter, route string, n *proxy.Counts) {
 	put(c.fields, float64(n.Opened.Load()), route, "open")
 	put(c.plaintext, float64(n.Plaintext.Load()), route)
 	put(c.null, float64(n.Null.Load()), route)
+	put(c.flowed, float64(n.Flowed.Load()), route)
 	n.Refused(func(direction, code string, times uint64) {
 		put(c.refused, float64(times), route, direction, code)
 	})

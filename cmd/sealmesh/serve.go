@@ -115,6 +115,7 @@ func serve(ctx context.Context, opt serveOptions) (err error) {
 		return err
 	}
 	reload.server = proxy.NewServer(rt, reload.metrics, log, tracer)
+	reload.server.Bound(bodyMemory())
 	defer reload.server.Close()
 	return reload.serve(ctx, opt, tlsConfig)
 }

@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"log/slog"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"strconv"
+
+	"github.com/sealmesh/sealmesh/proxy"
 )
 
 const (
@@ -49,6 +52,17 @@ func tuneMemory(log *slog.Logger) {
 			return
 		}
 	}
+}
+
+// bodyMemory returns what bodies that are held may take in sum, in bytes: half of what the
+// collector keeps to. The process without bodies, some 60 MiB, garbage, and envelopes of
+// bodies that leave have to fit into the rest, from a container of 128 MiB on.
+func bodyMemory() int64 {
+	limit := debug.SetMemoryLimit(-1)
+	if limit == math.MaxInt64 {
+		return proxy.DefaultMemory
+	}
+	return limit / 2
 }
 
 // readLimit returns a limit in bytes, 0 for none.

@@ -92,9 +92,16 @@ func (c *compiler) processLimits() Limits {
 		BufferedBytes: int64(c.within(l.BufferedBytes.place, l.BufferedBytes.Value, 1, 1<<31, DefaultBufferedBytes, "limits.buffered_bytes")),
 		Streams:       int(c.within(l.Streams.place, l.Streams.Value, 1, 1<<24, DefaultStreams, "limits.streams")),
 		Exchange:      DefaultExchange,
+		Memory:        int64(c.within(l.Memory.place, l.Memory.Value, 1<<20, math.MaxInt64/2, 0, "limits.memory")),
+		CallerShare:   int(c.within(l.CallerShare.place, l.CallerShare.Value, 1, 100, DefaultCallerShare, "limits.caller_share")),
+		Held:          DefaultHeld,
+		Rate:          int64(c.within(l.Rate.place, l.Rate.Value, 1, 1<<40, DefaultRate, "limits.rate")),
 	}
 	if l.Exchange.present() {
 		lim.Exchange = l.Exchange.Value
+	}
+	if l.Held.present() {
+		lim.Held = l.Held.Value
 	}
 	return lim
 }

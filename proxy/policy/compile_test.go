@@ -38,7 +38,7 @@ func TestCompileEverything(t *testing.T) {
 	same(t, "tls", p.TLS, &TLS{"/tls/tls.crt", "/tls/tls.key", "/tls/ca.crt", []string{"spiffe://mesh/ns/edge/sa/envoy", "envoy.example"}})
 	same(t, "unmatched", p.Unmatched, PassUnmatched)
 	same(t, "audit", p.Audit, Audit{Required: false, SpoolDir: "/var/lib/sealmesh/spool", SpoolBytes: 1 << 30})
-	same(t, "limits", p.Limits, Limits{BufferedBytes: 1 << 20, Streams: 12, Exchange: 30 * time.Second})
+	same(t, "limits", p.Limits, Limits{BufferedBytes: 1 << 20, Streams: 12, Exchange: 30 * time.Second, Memory: 256 << 20, CallerShare: 30, Held: 2 * time.Minute, Rate: 1 << 10})
 	same(t, "keys", p.Keys, []Key{{
 		Name:    "customer",
 		KEKs:    []string{"awskms:///arn:aws:kms:eu-west-1:111122223333:key/mrk-1", "pkcs11:token=t;object=o?pin-value=do-not-show-me", "local:kek.key"},
@@ -103,15 +103,15 @@ func TestCompileDefaults(t *testing.T) {
 	same(t, "transport", p.Transport, OwnTransport)
 	same(t, "unmatched", p.Unmatched, RefuseUnmatched)
 	same(t, "audit", p.Audit, Audit{Required: true})
-	same(t, "limits", p.Limits, Limits{DefaultBufferedBytes, DefaultStreams, DefaultExchange})
+	same(t, "limits", p.Limits, Limits{DefaultBufferedBytes, DefaultStreams, DefaultExchange, 0, DefaultCallerShare, DefaultHeld, DefaultRate})
 }
 
 // TestLimitsAtTheLimit holds that every limit takes its least and its most; testdata/limits.txtar
 // has the cases one past them.
 func TestLimitsAtTheLimit(t *testing.T) {
 	for _, l := range []string{
-		"value_bytes: 1, depth: 1, fields: 1, name_bytes: 1, body_bytes: 1, buffered_bytes: 1, streams: 1, exchange: 1ns",
-		"value_bytes: 1GiB, depth: 10000, fields: 1073741824, name_bytes: 16MiB, body_bytes: 9223372036854775807, buffered_bytes: 2GiB, streams: 16777216",
+		"value_bytes: 1, depth: 1, fields: 1, name_bytes: 1, body_bytes: 1, buffered_bytes: 1, streams: 1, exchange: 1ns, memory: 1MiB, caller_share: 1, held: 1ns, rate: 1",
+		"value_bytes: 1GiB, depth: 10000, fields: 1073741824, name_bytes: 16MiB, body_bytes: 9223372036854775807, buffered_bytes: 2GiB, streams: 16777216, memory: 4611686018427387903, caller_share: 100, rate: 1TiB",
 	} {
 		if _, err := load(t, "version: 1\nlimits: {"+l+"}\nroutes: [{name: a, match: {path: /}, skip: true}]\n"); err != nil {
 			t.Error(err)

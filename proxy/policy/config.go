@@ -99,6 +99,17 @@ type limitsConfig struct {
 	Streams number `yaml:"streams"`
 	// How long a streamed exchange may stand still. Default 1m.
 	Exchange duration `yaml:"exchange"`
+	// Memory for bodies that are held, of all exchanges in sum: each counts 64KiB, and what is held
+	// beyond. An exchange for which there is no room is refused before the service sees it. Default: half
+	// of what the garbage collector is to keep to (GOMEMLIMIT, or 80% of the container's limit), else 512MiB.
+	Memory size `yaml:"memory"`
+	// Share of memory and streams that one caller may take, in per cent. Behind a gateway that all
+	// requests come from, 100. Default 50.
+	CallerShare number `yaml:"caller_share"`
+	// How long a body may be held that is not complete, however its bytes come. Default 5m.
+	Held duration `yaml:"held"`
+	// Bytes a second that a held body has to bring on average, once exchange has passed. Default 4KiB.
+	Rate size `yaml:"rate"`
 }
 
 // keyConfig is one key: KEKs, the context bound to its data keys, and bounds.

@@ -252,6 +252,10 @@ type Limits struct {
 	BufferedBytes int64         // longest buffered body
 	Streams       int           // exchanges at once
 	Exchange      time.Duration // longest exchange in a streamed body mode without progress
+	Memory        int64         // bytes that are held of bodies in sum; 0: what the process has by default
+	CallerShare   int           // of Memory and Streams that one caller may take, per cent
+	Held          time.Duration // longest time for which a body is held that is not complete
+	Rate          int64         // bytes a second that such a body has to bring, once Exchange has passed
 }
 
 // Defaults of [Limits], and of what else the proxy needs and a file may leave out.
@@ -259,6 +263,9 @@ const (
 	DefaultBufferedBytes = 4 << 20
 	DefaultStreams       = 10_000
 	DefaultExchange      = time.Minute
+	DefaultCallerShare   = 50
+	DefaultHeld          = 5 * time.Minute
+	DefaultRate          = 4 << 10
 	DefaultListen        = "unix:///run/sealmesh/ext_proc.sock"
 	DefaultAdmin         = "unix:///run/sealmesh/admin.sock"
 	DefaultMetrics       = "127.0.0.1:9464"

@@ -15,6 +15,7 @@ import (
 var (
 	errReset     = status.Error(codes.Canceled, "the peer reset the stream")
 	errBroken    = status.Error(codes.Canceled, "the connection broke")
+	errSlow      = status.Error(codes.DeadlineExceeded, "the peer takes no more of the message")
 	errLate      = status.Error(codes.DeadlineExceeded, "the peer's deadline has passed")
 	errMetadata  = status.Error(codes.Unimplemented, "transport: handlers send no metadata")
 	errMalformed = errors.New("malformed request") // RFC 9113 8.1.1
@@ -141,7 +142,8 @@ func (st *stream) Authority() string { return st.authority }
 func (st *stream) Context() context.Context { return st.ctx }
 
 // SendMsg queues m, encoded by Codec, for the peer. It waits while the peer's window is
-// closed, or while the connection has much to write already.
+// closed, or while the connection has much to write already; after Options.Send the
+// stream fails.
 func (st *stream) SendMsg(m any) error {
 	data, err := st.conn.srv.opts.Codec.Marshal(m)
 	if err != nil {

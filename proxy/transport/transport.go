@@ -39,6 +39,7 @@ type Options struct {
 	ConnWindow int32            // and of a connection
 	Log        *slog.Logger     // what ended connections; nil: nobody wants to know
 	Handshake  time.Duration    // how long the client's preface may take
+	Send       time.Duration    // how long SendMsg may wait for the peer to take a message; 0: for ever
 }
 
 // ErrStopped is what Serve returns after Stop or GracefulStop was called before it.

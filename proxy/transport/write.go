@@ -16,7 +16,12 @@ func (c *conn) send(st *stream, data mem.BufferSlice) error {
 	defer c.mu.Unlock()
 	left := st.out.init(data)
 	defer c.wakeWriter()
+	var late *time.Timer
 	for left > 0 {
+		if bound := c.srv.opts.Send; bound > 0 && late == nil && !c.writable(st) {
+			late = time.AfterFunc(bound, func() { st.fail(errSlow) })
+			defer late.Stop()
+		}
 		if err := c.wait(st); err != nil {
 			return err
 		}
@@ -38,12 +43,17 @@ func (c *conn) wait(st *stream) error {
 		if err := st.failure(); err != nil {
 			return err
 		}
-		if st.window > 0 && c.out.window > 0 && c.out.batch.size < maxQueued {
+		if c.writable(st) {
 			return nil
 		}
 		c.wakeWriter()
 		c.room.Wait()
 	}
+}
+
+// writable reports whether a byte of st may be queued. The caller holds mu.
+func (c *conn) writable(st *stream) bool {
+	return st.window > 0 && c.out.window > 0 && c.out.batch.size < maxQueued
 }
 
 // finish ends st, whose handler returned err.

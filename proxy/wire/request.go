@@ -52,14 +52,20 @@ func (r *Request) Headers(yield func(name, value []byte) bool) {
 // (request_attributes, response_attributes). Envoy sends them once per direction, with
 // its first message, and leaves out those that have no value.
 func (r *Request) Attribute(name string) (string, bool) {
+	b, ok := r.AttributeBytes(name)
+	return string(b), ok
+}
+
+// AttributeBytes is Attribute without a copy: the bytes are valid until Free.
+func (r *Request) AttributeBytes(name string) ([]byte, bool) {
 	for _, list := range [...][]attribute{r.attributes, r.deprecated} {
 		for i := len(list) - 1; i >= 0; i-- { // in a map the last entry of a key counts
 			if string(list[i].name) == name {
-				return string(list[i].value), list[i].text
+				return list[i].value, list[i].text
 			}
 		}
 	}
-	return "", false
+	return nil, false
 }
 
 // Body returns the pieces of a body message, valid until Free. There are several when
