@@ -182,7 +182,7 @@ func (x *exchange) finish(d *direction, j *job) error {
 		return nil
 	}
 	if !d.duplex() {
-		return refuse(codeMode, errors.New("bytes held back at trailers: only FULL_DUPLEX_STREAMED can send them"))
+		return refuse(codeTrailers, errors.New("bytes held back at trailers: only FULL_DUPLEX_STREAMED can send them"))
 	}
 	return x.emit(d, j, j.out.Segments(), false)
 }

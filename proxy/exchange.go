@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -167,6 +168,9 @@ func (x *exchange) match() error {
 	x.trace()
 	x.counts = x.srv.metrics.Route(Unrouted)
 	head := &x.request.head
+	if strings.EqualFold(head.method, "CONNECT") {
+		head.named |= seenPath // it has none (RFC 9113 section 8.5)
+	}
 	if head.named != seenAll {
 		return refuse(codeProtocol, errors.New("Envoy does not show the method, the path and the host of the request"))
 	}
@@ -192,7 +196,11 @@ func (x *exchange) match() error {
 	if err != nil {
 		return err
 	}
-	return x.covered(request, response)
+	err = x.covered(request, response)
+	if err != nil && !r.Spelled(head.method, head.path) {
+		return refuse(codePath, err) // the client's spelling, and no fault of Envoy's configuration
+	}
+	return err
 }
 
 // covered gives both directions their rules.

@@ -22,6 +22,7 @@ const (
 	codePartial    = "partial_unsupported"  // 206, or Content-Range on a request: a part of a body cannot be read
 	codeMode       = "mode_unsafe"          // Envoy announced a body mode that would pass values in clear
 	codeBehind     = "policy_behind"        // Envoy is configured for another policy
+	codeTrailers   = "trailers_unsupported" // STREAMED: what was held back cannot leave before trailers
 	codeProtocol   = "protocol_violation"   // Envoy sent what the protocol does not allow here
 	codeLarge      = "body_too_large"       // longer than limits.buffered_body
 	codeKey        = "key_unavailable"      // no key: outage, denial and misconfiguration look alike outside
@@ -108,6 +109,7 @@ var answers = map[string]answer{
 	codePartial:              {416, 11, "A part of a body cannot be read on this route."},
 	codeMode:                 {500, 13, "The proxy is not configured safely for this route."},
 	codeBehind:               {503, 14, "The proxy is configured for another policy."},
+	codeTrailers:             {400, 3, "Trailers cannot follow this body."},
 	codeProtocol:             {500, 13, "The proxy broke the protocol."},
 	codeLarge:                {413, 8, "The body is too large."},
 	codeKey:                  {503, 14, "A key is not available now."},
