@@ -34,7 +34,7 @@ type exchange struct {
 	left     bool // response headers have left for the client: only a reset can refuse now
 
 	reply wire.Reply // one for all messages; see answer
-	set   [3]wire.Header
+	set   [5]wire.Header
 	names [12]string
 }
 

@@ -19,6 +19,7 @@ type message struct {
 	tracestate         string
 	etag               string
 	ifMatch            string
+	ifNoneMatch        string
 	hasLength          bool // content-length is there
 	empty              bool // content-length: 0
 	upgrade            bool
@@ -45,7 +46,7 @@ const (
 // readHeaders picks what matters.
 func readHeaders(req *wire.Request) (m message) {
 	m.headers = true
-	var types, encodings int
+	var types, encodings, matches, noneMatches int
 	req.Headers(func(name, value []byte) bool {
 		switch string(name) {
 		case ":method":
@@ -78,7 +79,9 @@ func readHeaders(req *wire.Request) (m message) {
 		case "tracestate":
 			m.tracestate = string(value)
 		case "if-match":
-			m.ifMatch = string(value)
+			m.ifMatch = join(m.ifMatch, value, &matches)
+		case "if-none-match":
+			m.ifNoneMatch = join(m.ifNoneMatch, value, &noneMatches)
 		case "etag":
 			m.etag = string(value)
 		default:
@@ -162,26 +165,13 @@ var bodyDigests = []string{"digest", "content-digest", "repr-digest", "content-m
 // upstream must answer with a whole body, uncompressed.
 var fromUpstream = []string{"accept-encoding", "range", "if-range"}
 
-// weaken turns a strong entity tag into a weak one (RFC 9110 §8.8.1): the bytes
-// that a client sees are not the bytes that the upstream tagged.
-func weaken(etag string) string {
-	if etag == "" || strings.HasPrefix(etag, "W/") {
-		return etag
-	}
-	return "W/" + etag
-}
-
-// strengthen undoes weaken in an If-Match header, which compares strongly: a
-// client sends back the tag that it got from us, and the upstream knows its own.
-func strengthen(ifMatch string) string { return strings.ReplaceAll(ifMatch, `W/"`, `"`) }
-
-// bodyEdits are the header edits that a changed body of either direction needs. Only what is
-// there is removed, here as elsewhere: each name costs Envoy a search of its headers.
+// bodyEdits are the header edits that a changed body needs; only a response has a tag. Only what
+// is there is removed, here as elsewhere: each name costs Envoy a search of its headers.
 func bodyEdits(m *message, r *wire.Reply) {
 	if m.digest {
 		r.Remove = append(r.Remove, bodyDigests...)
 	}
-	if weak := weaken(m.etag); weak != m.etag {
+	if weak := weaken(m.etag); m.status != 0 && weak != m.etag {
 		r.Set = append(r.Set, wire.Header{Name: "etag", Value: weak})
 	}
 }

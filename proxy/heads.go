@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"strings"
+
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
@@ -60,8 +62,11 @@ func (x *exchange) head(d *direction, bare bool) *wire.Reply {
 		if x.response.plan != nil && d.head.partial {
 			reply.Remove = append(reply.Remove, fromUpstream...)
 		}
-		if m := strengthen(d.head.ifMatch); m != d.head.ifMatch {
+		if m := restore(d.head.ifMatch); m != d.head.ifMatch {
 			reply.Set = append(reply.Set, wire.Header{Name: "if-match", Value: m})
+		}
+		if m := restore(d.head.ifNoneMatch); m != d.head.ifNoneMatch {
+			reply.Set = append(reply.Set, wire.Header{Name: "if-none-match", Value: m})
 		}
 	}
 	if d.plan != nil {
@@ -101,6 +106,8 @@ func (d *direction) edit(bare bool, reply *wire.Reply) {
 	}
 	switch {
 	case d.state == chunkwise, d.state == flowing:
+	case bare && d.response && d.head.status == 304 && !strings.Contains(d.x.request.head.ifNoneMatch, "~sm"):
+		return // the client has the tag as the upstream gave it: of a body in which nothing was changed
 	case bare && d.response: // HEAD and 304: the length and the tag are those of the sealed body
 	default:
 		return
