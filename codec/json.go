@@ -7,8 +7,8 @@ const keptFields = 4096
 
 // A jsonWriter rewrites one JSON body (RFC 8259, UTF-8).
 //
-// It refuses everything that is not one JSON value with blanks around it: a byte order
-// mark, an empty body, anything after the value, escapes, numbers, control
+// A byte order mark in front stays: RFC 8259 section 8.1 lets a reader ignore one, and
+// many do. It refuses everything else that is not one JSON value with blanks around it: an empty body, anything after the value, escapes, numbers, control
 // characters and UTF-8 that the grammar does not have. Member names are compared
 // after unescaping, so that no spelling of a name gets around a rule. A member that comes twice
 // is two members, each with its value tagged. Half a surrogate pair (\ud800) is legal in RFC 8259 and
@@ -23,14 +23,19 @@ const keptFields = 4096
 type jsonWriter struct {
 	jsonScan
 	transform Transform
-	more      int // room that replacements have needed beyond the usual
+	more      int    // room that replacements have needed beyond the usual
+	mark      string // what may still come of a byte order mark
 }
+
+const byteOrderMark = "\xef\xbb\xbf"
 
 var jsonWriters = sync.Pool{New: func() any { return new(jsonWriter) }}
 
 // newJSON makes a Writer. Without a Selector it only validates.
 func newJSON(sel *Selector, transform Transform, limits Limits) Writer {
-	return getJSON(sel, transform, limits)
+	w := getJSON(sel, transform, limits)
+	w.mark = byteOrderMark
+	return w
 }
 
 func getJSON(sel *Selector, transform Transform, limits Limits) *jsonWriter {
@@ -42,6 +47,9 @@ func getJSON(sel *Selector, transform Transform, limits Limits) *jsonWriter {
 
 // Write implements [Writer].
 func (w *jsonWriter) Write(out *Output, p []byte) error {
+	if w.mark != "" && w.err == nil {
+		p = w.pastMark(out, p)
+	}
 	if w.err != nil {
 		return w.err
 	}
@@ -56,6 +64,23 @@ func (w *jsonWriter) Write(out *Output, p []byte) error {
 	}
 	w.err = w.splice(out, p)
 	return w.err
+}
+
+// pastMark lets a byte order mark leave, and returns what of p comes after it. The
+// mark counts as no byte of the body, in limits and in the offsets of errors.
+func (w *jsonWriter) pastMark(out *Output, p []byte) []byte {
+	n := 0
+	for n < len(p) && w.mark != "" && p[n] == w.mark[0] {
+		n, w.mark = n+1, w.mark[1:]
+	}
+	if n < len(p) {
+		if w.mark != "" && w.mark != byteOrderMark {
+			w.malformed(0, "expected a value")
+		}
+		w.mark = ""
+	}
+	out.add(p[:n])
+	return p[n:]
 }
 
 // Close implements [Writer].

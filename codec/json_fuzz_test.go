@@ -16,6 +16,7 @@ import (
 // valid is what jsontext says of body. It takes half a surrogate pair for invalid UTF-8,
 // which RFC 8259 does not, so that it is told to let that pass and UTF-8 is checked apart.
 func valid(body []byte) bool {
+	body = bytes.TrimPrefix(body, []byte(byteOrderMark))
 	return utf8.Valid(body) &&
 		jsontext.Value(body).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }

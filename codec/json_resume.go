@@ -106,13 +106,6 @@ func (s *jsonScan) fail(code Code, i int, detail string) int {
 	return -1
 }
 
-func (s *jsonScan) valueFault(c byte, i int) string {
-	if c == 0xEF && s.base == 0 && i == 0 {
-		return "a byte order mark is not allowed"
-	}
-	return "expected a value"
-}
-
 func stringFault(c byte) string {
 	switch {
 	case c < ' ':

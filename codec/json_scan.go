@@ -151,7 +151,7 @@ func (s *jsonScan) scanValue(p []byte, i int) int {
 	}
 	kind := valueClass[c]
 	if kind == noValue {
-		return s.malformed(i, s.valueFault(c, i))
+		return s.malformed(i, "expected a value")
 	}
 	if len(s.frames) == 0 && !s.guard.Root.takes(kind) {
 		return s.fail(WrongRoot, i, rootDetail)

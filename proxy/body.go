@@ -81,8 +81,8 @@ func (d *direction) duplex() bool { return d.mode == wire.ModeFullDuplex || d.mo
 // end_of_stream says nothing.
 func (x *exchange) replace(d *direction, j *job) error {
 	n := size(j.body)
-	if err := x.fits(n); err != nil {
-		return err
+	if err := x.fits(n); err != nil && !d.response {
+		return err // Envoy has a limit of its own for both
 	}
 	if err := d.hold(n, true); err != nil {
 		return err

@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"fmt"
+	"mime"
 	"strconv"
 	"time"
 
@@ -21,8 +22,9 @@ type direction struct {
 	state    state
 	body     rewriter
 
-	size int  // bytes that came, in the state keeping
-	kept *job // what came, nil for nothing
+	sent int64 // bytes that left, or are about to
+	size int   // bytes that came, in the state keeping
+	kept *job  // what came, nil for nothing
 
 	held    int       // bytes of the body that cannot leave yet, at most
 	since   time.Time // when held was 0 last
@@ -103,8 +105,10 @@ func (d *direction) format() (*codec.Format, error) {
 	case f != nil && d.head.identity():
 		return f, nil
 	case d.plan.passes(d.head.contentType):
-	case d.response && d.head.status >= 400 && !d.plan.seals && f == nil:
-		// An error page of the upstream, or a local reply of Envoy's: nothing in it is sealed.
+	case d.response && !d.plan.seals && f == nil && (d.head.status >= 400 || foreign(d.head.contentType)):
+		// The rules open what was sealed, and no codec can have sealed anything in this: a page, a
+		// file, an error of the upstream or of Envoy. The service has acted, and nothing leaves
+		// that it would not have shown.
 	case f == nil:
 		return nil, refuse(codeType, nil)
 	default:
@@ -113,6 +117,13 @@ func (d *direction) format() (*codec.Format, error) {
 	d.state = passing
 	d.x.counts.Passed[d.index()].Add(1)
 	return nil, nil
+}
+
+// foreign reports whether no codec reads bodies of that type, whatever its parameters say.
+// What is no type, or two, may be any.
+func foreign(contentType string) bool {
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && codec.ForContentType(media) == nil
 }
 
 // open readies the writer at the first byte of a body with rules.
@@ -134,16 +145,32 @@ func (d *direction) rewrite(j *job, end bool) error {
 		return err
 	}
 	if !end {
-		return d.body.session.Admit()
+		return errors.Join(d.opened(j), d.body.session.Admit())
 	}
 	whole, err := d.body.finish(&j.out)
 	if err != nil {
 		return err
 	}
+	if err := d.opened(j); err != nil {
+		return err
+	}
 	if whole {
 		d.x.counts.Bodies[d.index()].Add(1)
 	}
+	if d.body.fields > 0 && (d.head.signed || d.head.digest) {
+		d.x.counts.Signed[d.index()].Add(1)
+	}
 	d.state = over
+	return nil
+}
+
+// opened refuses a body that is opened, and is longer than limits.body_bytes then: what
+// was sealed at the limit is longer, and opens.
+func (d *direction) opened(j *job) error {
+	d.sent += int64(j.out.Len())
+	if most := d.plan.OpenedBytes; most > 0 && d.sent-d.body.grown > most {
+		return refuse(codeLarge, errors.New("the body is longer than limits.body_bytes once it is open"))
+	}
 	return nil
 }
 

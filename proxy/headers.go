@@ -25,6 +25,7 @@ type message struct {
 	upgrade            bool
 	overrides          headerSet
 	digest             bool // a header of bodyDigests
+	signed             bool // a header that usually signs the body
 	partial            bool // a header of fromUpstream
 	ranges             bool // accept-ranges
 	contentRange       bool // the body is a part of one
@@ -61,6 +62,9 @@ func readHeaders(req *wire.Request) (m message) {
 			m.upgrade = true
 		case "digest", "content-digest", "repr-digest", "content-md5":
 			m.digest = true
+		case "signature", "signature-input", "x-amz-content-sha256", "stripe-signature", "x-hub-signature", "x-hub-signature-256",
+			"x-slack-signature", "x-shopify-hmac-sha256", "x-twilio-signature", "webhook-signature", "svix-signature", "x-signature", "x-jws-signature":
+			m.signed = true
 		case "accept-encoding", "range", "if-range":
 			m.partial = true
 		case "accept-ranges":
@@ -89,6 +93,9 @@ func readHeaders(req *wire.Request) (m message) {
 		}
 		return true
 	})
+	if m.status != 0 {
+		m.upgrade = m.status == 101 // an ordinary response may name what else the server speaks (RFC 9110 section 7.8)
+	}
 	m.upgrade = m.upgrade || m.method == "CONNECT"
 	return m
 }

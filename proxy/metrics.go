@@ -49,6 +49,7 @@ type Counts struct {
 	Plaintext      atomic.Uint64    // values left in clear on open, in a migration window
 	Null           atomic.Uint64    // null left on open: there is nothing to open
 	Passed         [2]atomic.Uint64 // bodies passed unread by direction: pass types, error responses without codec
+	Signed         [2]atomic.Uint64 // bodies that were changed, by direction, and that a header signs
 	Flowed         atomic.Uint64    // responses that were streamed, since there was no room to keep them
 	refused        sync.Map         // refusal{direction, code} -> *atomic.Uint64
 }

@@ -22,6 +22,7 @@ type rewriter struct {
 	covered int           // fields of batch, from now on, whose keys are being fetched
 	reach   int           // how far to fetch ahead next time
 	fields  int           // replaced so far
+	grown   int64         // by how many bytes sealing has made the body longer
 	matched bool          // some rule has found a value
 	nulls   bool          // null stays where a value is to be sealed
 }
@@ -116,7 +117,12 @@ func (w *rewriter) seal(dst []byte, tag *keycache.Tag, f *codec.Field) ([]byte, 
 	if w.plan.Envelopes == policy.KeepEnvelopes && f.Kind == codec.Text && codec.HoldsEnvelope(f.Value, envelope.IsHead) {
 		return dst, codec.Keep, w.prove(dst, tag, f.Value)
 	}
+	n := len(dst)
 	dst, err := w.session.Seal(dst, tag, f.Kind, f.Value)
+	w.grown += int64(len(dst) - n - len(f.Value))
+	if f.Kind == codec.Literal {
+		w.grown += 2 // quotes
+	}
 	w.count(&w.counts.Sealed, err)
 	return dst, codec.Text, err
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
@@ -91,8 +90,8 @@ func newPlan(p *policy.Plan, tags []*keycache.Tag) *plan {
 // in one, which a client may send for two servers to read differently, are no type.
 func (p *plan) passes(contentType string) bool {
 	media, _, err := mime.ParseMediaType(contentType)
-	if err != nil || codec.ForContentType(media) != nil {
-		return false // a codec reads it, whatever its parameters say
+	if err != nil || !foreign(contentType) {
+		return false
 	}
 	for _, t := range p.PassTypes {
 		if t == media || strings.HasSuffix(t, "/*") && strings.HasPrefix(media, t[:len(t)-1]) {

@@ -10,8 +10,9 @@ import "time"
 // keep keeps j, a part of the body of d.
 func (x *exchange) keep(d *direction, j *job) error {
 	n := size(j.body)
-	if err := x.grow(d, j); err != nil || n == 0 {
-		return err
+	long := x.grow(d, j)
+	if long != nil && !d.response || n == 0 {
+		return long
 	}
 	if d.kept == nil {
 		d.kept, d.since = j, time.Now()
@@ -23,7 +24,7 @@ func (x *exchange) keep(d *direction, j *job) error {
 		return refuse(codeIdle, errHeld)
 	}
 	err := d.hold(n, false)
-	if err != nil && d.response {
+	if d.response && (err != nil || long != nil) {
 		return x.flow(d)
 	}
 	return err
@@ -35,8 +36,8 @@ func (x *exchange) grow(d *direction, j *job) error {
 	return x.fits(d.size)
 }
 
-// flow gives up keeping a response for which there is no room: it goes on as a streamed
-// one. The service has acted, so that to refuse it would be a lie, and to go on costs
+// flow gives up keeping a response for which there is no room, or that is longer than
+// limits.buffered_bytes, perhaps since it is sealed: it goes on as a streamed one. The service has acted, so that to refuse it would be a lie, and to go on costs
 // the length alone.
 func (x *exchange) flow(d *direction) error {
 	d.state = flowing
@@ -62,7 +63,7 @@ func (x *exchange) flow(d *direction) error {
 // deliver sends the headers and the body of d, of which j is the last part. end says that no
 // trailers follow.
 func (x *exchange) deliver(d *direction, j *job, end bool) error {
-	if err := x.grow(d, j); err != nil {
+	if err := x.grow(d, j); err != nil && !d.response {
 		return err
 	}
 	if err := d.hold(d.held+size(j.body), true); err != nil {

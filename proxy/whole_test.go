@@ -9,6 +9,9 @@ import (
 	pb "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/sealmesh/sealmesh/proxy/dataplane"
+	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
 // asItIs describes a reply on which Envoy sends the copy of the body that it has.
@@ -120,7 +123,7 @@ func TestWholeRefusals(t *testing.T) {
 		{"too long by a byte", []*msg{head("/seal/x"), reqBody(`"`+strings.Repeat("x", 256<<10-2), false), reqBody(`"`, false), reqBody(" ", false)}, n(0, 0, 0, 1), "refused 413"},
 		{"no type", []*msg{first(reqHead("/seal/x", false), duplex, none), reqBody(secretBody, true)}, n(0, 1), "refused 415"},
 		{"in clear", append(answered("content-type", jsonType), respBody(secretBody, false), respBody("", true)), n(1, 0, 0, 1), "headers|refused 502"},
-		{"a page", append(answered("content-type", "text/html"), respBody(secretBody, true)), n(1, 1), "headers|refused 502"},
+		{"a page, compressed JSON", append(answered("content-type", jsonType, "content-encoding", "gzip"), respBody(secretBody, true)), n(1, 1), "headers|refused 502"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			replies, err := r.play(t, c.msgs, c.replies, true)
@@ -161,6 +164,57 @@ func TestWholeOfManyChunks(t *testing.T) {
 	j.free()
 	if len(j.own) != 0 {
 		t.Error("buffers are kept")
+	}
+}
+
+// What a response that is only opened says with a type that no codec reads passes: no codec
+// sealed anything in it, and the service has acted.
+func TestPageWhereRulesOpen(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	for _, code := range []string{"200", "201", "302", "404"} {
+		got, err := r.play(t, []*msg{first(reqHead("/open/x", true), duplex, duplex), respHead(code, false, "content-type", "text/csv", "etag", `"1"`), respBody("a,b", true)}, n(1, 1, 1), true)
+		if err != io.EOF || describe(got[1]) != "headers" || describe(got[2]) != "body a,b." {
+			t.Errorf("%s: %v, %v", code, got, err)
+		}
+	}
+	if n := r.metrics.Route("open").Passed[1].Load(); n != 4 {
+		t.Errorf("%d bodies are counted", n)
+	}
+	got, err := r.play(t, []*msg{first(reqHead("/open/x", true), duplex, duplex), respHead("200", false, "content-type", jsonType, "upgrade", "h2c"), respBody("{}", true)}, n(1, 0, 2), true)
+	if err != io.EOF {
+		t.Errorf("a response that names an upgrade: %v, %v", got, err)
+	}
+}
+
+// What was sealed at a limit is longer, and opens: limits.body_bytes and limits.buffered_bytes bound
+// what is open.
+func TestSealedAtTheLimitOpens(t *testing.T) {
+	const most = 4 << 10
+	for name, p := range map[string]string{"kept": rigPolicy, "streamed": streamedPolicy} {
+		p = strings.Replace(p, "buffered_bytes: 256KiB", "body_bytes: 4KiB, buffered_bytes: 4KiB", 1)
+		r := newRig(t, rigOptions{policy: p})
+		front := r.front(dataplane.Config{Mode: bothWays(wire.ModeFullDuplex)}, nil)
+		list := strings.Repeat(`{"secret":"`+canary+`"},`, 80)
+		body := "[" + list + `"` + strings.Repeat("p", most-len(list)-4) + `"]`
+		if status, got, err := front.post("/both/x", "application/json", strings.NewReader(body)); err != nil || status != 200 || got != body || len(body) != most {
+			t.Errorf("%s: %d bytes: %v, status %d, %d bytes", name, len(body), err, status, len(got))
+		}
+		if status, got, err := front.post("/both/x", "application/json", strings.NewReader(body+" ")); err == nil && status == 200 {
+			t.Errorf("%s: a byte more passes: %d bytes", name, len(got))
+		}
+	}
+}
+
+// A body that was changed and that a header signs is counted; one that stays is not.
+func TestSignedBodiesAreCounted(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	for _, c := range []struct{ header, body string }{{"x-hub-signature-256", secretBody}, {"signature-input", secretBody}, {"content-digest", secretBody}, {"stripe-signature", "{}"}, {"x-other", secretBody}} {
+		if _, err := r.play(t, []*msg{first(reqHead("/seal/x", false, "content-type", jsonType, c.header, "x"), duplex, none), reqBody(c.body, true)}, n(0, 2), true); err != io.EOF {
+			t.Fatal(err)
+		}
+	}
+	if n := r.metrics.Route("seal").Signed[0].Load(); n != 3 {
+		t.Errorf("%d are counted", n)
 	}
 }
 

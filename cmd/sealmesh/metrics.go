@@ -29,7 +29,7 @@ type collector struct {
 	a *admin
 
 	exchanges, bodies, fields, plaintext, null, passed, refused metric
-	active, held, flowed                                        metric
+	active, held, flowed, signed                                metric
 	kmsRequests, kmsSeconds                                     metric
 	hits, stale, misses, evictions, rotations, degraded         metric
 	entries, doubted                                            metric
@@ -48,11 +48,12 @@ func newCollector(a *admin) *collector {
 		fields:        counter("fields_total", "Values sealed or opened.", "route", "operation"),
 		plaintext:     counter("plaintext_passed_total", "Values left in clear where an envelope was expected, in a migration window.", "route"),
 		null:          counter("null_passed_total", "Values that were null where an envelope was expected.", "route"),
-		passed:        counter("bodies_passed_total", "Bodies passed unread: a pass type, or an error response without a codec.", "route", "direction"),
+		passed:        counter("bodies_passed_total", "Bodies passed unread: a pass type, or a response that is only opened and that no codec reads.", "route", "direction"),
 		refused:       counter("refused_total", "Exchanges refused, by stable code.", "route", "direction", "code"),
 		active:        gauge("exchanges_active", "Exchanges in flight."),
 		held:          gauge("body_memory_bytes", "Memory that exchanges in flight are charged for the bodies that they hold."),
 		flowed:        counter("responses_flowed_total", "Responses that were streamed, without their length, since there was no memory to hold them.", "route"),
+		signed:        counter("signed_bodies_changed_total", "Bodies that were changed, and that a header of the message signs or digests.", "route", "direction"),
 		kmsRequests:   counter("kms_requests_total", "Calls of a KMS or HSM.", "key", "provider", "operation", "result"),
 		kmsSeconds:    counter("kms_request_seconds_total", "Time spent in calls of a KMS or HSM.", "key", "provider", "operation"),
 		hits:          counter("data_key_cache_hits_total", "Values whose data key was unwrapped already.", "key"),
@@ -116,6 +117,7 @@ func (c *collector) route(put putter, route string, n *proxy.Counts) {
 	for i, direction := range []string{"request", "response"} {
 		put(c.bodies, float64(n.Bodies[i].Load()), route, direction)
 		put(c.passed, float64(n.Passed[i].Load()), route, direction)
+		put(c.signed, float64(n.Signed[i].Load()), route, direction)
 	}
 	put(c.fields, float64(n.Sealed.Load()), route, "seal")
 	put(c.fields, float64(n.Opened.Load()), route, "open")

@@ -90,6 +90,9 @@ func (c *compiler) plan(d *directionConfig, r *routeConfig, request bool) *Plan 
 	if len(at) == 0 && !reads {
 		c.problem(d.At, "", "no values to seal or open")
 	}
+	if slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Open }) {
+		p.OpenedBytes, p.Limits.BodyBytes = p.Limits.BodyBytes, 0
+	}
 	c.migration(d, p)
 	c.guards(p, d, request)
 	if s := c.selector(p, at, d.IgnoreCase.Value); s != nil {

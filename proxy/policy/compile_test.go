@@ -73,7 +73,9 @@ func TestCompileEverything(t *testing.T) {
 	same(t, "request mode", r.Request.Mode, Streamed)
 	same(t, "response mode", r.Response.Mode, Buffered)
 	same(t, "pass", r.Request.PassTypes, []string{"image/*", "application/pdf"})
+	limits.BodyBytes = 0 // what is opened is bounded as it leaves
 	same(t, "body limits", r.Request.Limits, limits)
+	same(t, "opened bytes", r.Request.OpenedBytes, int64(1<<30))
 }
 
 func same(t *testing.T, what string, got, want any) {

@@ -91,9 +91,11 @@ type limitsConfig struct {
 	Fields number `yaml:"fields"`
 	// Longest member name. Default 64KiB.
 	NameBytes size `yaml:"name_bytes"`
-	// Longest body in any mode. Default none: streamed bodies need no bound.
+	// Longest body in any mode, of one with values to open once they are open. Default none: streamed
+	// bodies need no bound.
 	BodyBytes size `yaml:"body_bytes"`
-	// Longest buffered body. Envoy's own buffer limit must be at least as large. Default 4MiB.
+	// Longest buffered body; a longer response is streamed, without its length. Envoy's own buffer limit
+	// must be at least as large. Default 4MiB.
 	BufferedBytes size `yaml:"buffered_bytes"`
 	// Most exchanges at once. Default 10000.
 	Streams number `yaml:"streams"`

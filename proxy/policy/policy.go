@@ -185,13 +185,16 @@ type Route struct {
 
 // A Plan is the rules of one direction of a route.
 type Plan struct {
-	Selector  *codec.Selector
-	Rules     []Rule   // by Field.Rule; none where bodies are only read for envelopes
-	Mode      BodyMode // which Envoy body mode the generated configuration asks for
-	Limits    codec.Limits
-	Envelopes Envelopes
-	Root      codec.Root
-	Null      NullMode
+	Selector *codec.Selector
+	Rules    []Rule   // by Field.Rule; none where bodies are only read for envelopes
+	Mode     BodyMode // which Envoy body mode the generated configuration asks for
+	Limits   codec.Limits
+	// OpenedBytes bounds a body with values to open, in bytes once they are open, in place
+	// of Limits.BodyBytes; 0: no bound.
+	OpenedBytes int64
+	Envelopes   Envelopes
+	Root        codec.Root
+	Null        NullMode
 	// RequireMatch refuses a body in which no rule finds a value.
 	RequireMatch bool
 	Patches      bool // a body that is a patch by its shape is refused
