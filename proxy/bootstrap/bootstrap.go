@@ -9,6 +9,9 @@
 // route covers still sends its headers, so that sealmesh has the last word on what a path
 // matches: were the two ever to disagree, the request is refused.
 //
+// What safety needs is one list of settings ([Setting]); for the rest Envoy behaves as if it were not
+// there.
+//
 // Headers are not replaced by attributes: Envoy computes all attributes of a filter for every
 // exchange, whatever its route needs, which costs it more than the messages save.
 package bootstrap
