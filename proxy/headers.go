@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -24,6 +25,7 @@ type message struct {
 	empty              bool // content-length: 0
 	upgrade            bool
 	overrides          headerSet
+	disguised          []disguise
 	digest             bool // a header of bodyDigests
 	signed             bool // a header that usually signs the body
 	partial            bool // a header of fromUpstream
@@ -90,6 +92,11 @@ func readHeaders(req *wire.Request) (m message) {
 			m.etag = string(value)
 		default:
 			m.overrides |= overriding(name, value)
+			if bytes.IndexByte(name, '_') >= 0 {
+				if h, ok := disguised(name); ok {
+					m.disguised = append(m.disguised, h)
+				}
+			}
 		}
 		return true
 	})

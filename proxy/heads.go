@@ -51,8 +51,13 @@ func (x *exchange) leaves(d *direction) { x.left = x.left || d.response }
 // body: bare says that none follows.
 func (x *exchange) head(d *direction, bare bool) *wire.Reply {
 	reply := x.answer(d.headPhase())
-	if !d.response && d.head.overrides != 0 {
+	if !d.response {
 		reply.Remove = x.overridden(d.head.overrides).appendNames(reply.Remove)
+		for _, h := range d.head.disguised {
+			if x.route != nil || h.of&x.rt.decisive != 0 {
+				reply.Remove = append(reply.Remove, h.name)
+			}
+		}
 	}
 	if x.route == nil {
 		reply.Mode = &wire.Protocol{Request: wire.ModeNone, Response: wire.ModeNone}

@@ -69,6 +69,26 @@ func overriding(name, value []byte) headerSet {
 	return 0
 }
 
+// A disguise is a header that has an underscore where one that decides something has a hyphen:
+// another header to Envoy, and the same one to servers that make variables of names (CGI, WSGI,
+// PHP). Generated configuration has Envoy drop all of them.
+type disguise struct {
+	name string
+	of   headerSet // what it overrides; empty: it says how the body is read
+}
+
+// disguised looks at the name of a header that has an underscore.
+func disguised(name []byte) (d disguise, ok bool) {
+	d.name = string(name)
+	switch plain := strings.ReplaceAll(d.name, "_", "-"); plain {
+	case "content-type", "content-encoding", "content-range", "content-length", "transfer-encoding":
+		return d, true
+	default:
+		d.of = overriding([]byte(plain), nil)
+		return d, d.of != 0
+	}
+}
+
 // those returns the headers that override any of parts.
 func those(parts part) (set headerSet) {
 	for i := range overrides {

@@ -124,3 +124,38 @@ func TestMethodInQueryIsRefused(t *testing.T) {
 		t.Errorf("%v %d %s", err, status, got)
 	}
 }
+
+// A header that has underscores is another one to Envoy, and the same one to CGI: where
+// one would decide something, the other does not reach the upstream.
+func TestDisguisedHeaders(t *testing.T) {
+	r := newRig(t, rigOptions{policy: pathPolicy})
+	for _, mode := range []wire.BodyMode{wire.ModeFullDuplex, wire.ModeBuffered} {
+		var got http.Header
+		front := r.front(dataplane.Config{Mode: bothWays(mode), AllowContentLength: mode == wire.ModeFullDuplex},
+			func(_ http.ResponseWriter, req *http.Request) { got = req.Header.Clone() })
+		for path, want := range map[string]string{
+			"/rules": "X_request-Id",
+			"/skip":  "Content_type X_forwarded_host X_request-Id",
+		} {
+			req, err := http.NewRequest(http.MethodPost, front.URL+path, strings.NewReader("{}"))
+			must(t, err)
+			req.Header.Set("Content-Type", jsonType)
+			for _, name := range []string{"Content_Type", "X_Original_URL", "X-Original_URL", "X_Forwarded_Host", "X_Request-Id"} {
+				req.Header[name] = []string{"/skip"}
+			}
+			resp, err := front.Client().Do(req)
+			must(t, err)
+			_ = resp.Body.Close()
+			var left []string
+			for name := range got {
+				if strings.Contains(name, "_") {
+					left = append(left, name)
+				}
+			}
+			slices.Sort(left)
+			if resp.StatusCode != http.StatusOK || strings.Join(left, " ") != want {
+				t.Errorf("%d %s: %d, reached the upstream: %q", mode, path, resp.StatusCode, left)
+			}
+		}
+	}
+}
