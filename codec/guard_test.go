@@ -187,6 +187,8 @@ func TestPatchesAreRefused(t *testing.T) {
 		{`{"atomic:operations":[{"op":"update","data":{"type":"people","attributes":{"ssn":"1"}}}]}`, PatchFound},
 		{`{"a":1,"Operations":[[],{"op":"remove"},{"path":"x","op":"remove"}]}`, PatchFound},
 		{`{"Operations":1,"Operations":[{"op":"add","value":1}]}`, PatchFound},
+		{`{"OPERATIONS":[{"OP":"replace","PATH":"ssn","Value":"1"}]}`, PatchFound},
+		{`[{"Op":"replace","Path":"/ssn","Value":"1"}]`, PatchFound},
 
 		{`[{"op":"read","path":"/a"},{"op":"open","path":"/b"}]`, ""},
 		{`[{"op":"replaces","path":"/a"}]`, ""},

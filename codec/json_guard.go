@@ -45,10 +45,11 @@ var patchNames = [...][]string{
 }
 
 // isPatchName reports whether name counts among depth open containers, all of
-// which are watched.
-func isPatchName(name []byte, depth int, fold bool) bool {
+// which are watched. It counts in any case, since SCIM's names have none (RFC
+// 7643 §2.1), and .NET's readers of patches tell none apart.
+func isPatchName(name []byte, depth int) bool {
 	for _, n := range patchNames[depth] {
-		if n == string(name) || fold && strings.EqualFold(n, string(name)) {
+		if strings.EqualFold(n, string(name)) {
 			return true
 		}
 	}
@@ -88,7 +89,7 @@ func (s *jsonScan) notePatchName(name []byte, end int) bool {
 	depth := len(s.frames)
 	s.pending = noPending
 	switch {
-	case !isPatchName(name, depth, s.sel.names.fold):
+	case !isPatchName(name, depth):
 	case depth == 1:
 		s.pending = pendingOperations
 	case len(name) == len("op"):
@@ -200,7 +201,7 @@ func (s *jsonScan) takesEnvelope() bool {
 // to be looked at.
 func (s *jsonScan) notable(name []byte) bool {
 	return s.in&liveFrame != 0 && s.sel.names.find(name) != 0 ||
-		s.in&watchFrame != 0 && isPatchName(name, s.depth, s.sel.names.fold) ||
+		s.in&watchFrame != 0 && isPatchName(name, s.depth) ||
 		len(name) >= HeadLen && s.guard.holds(name)
 }
 

@@ -20,6 +20,7 @@ func newNameTables(s *Selector) (t nameTables) {
 		for _, names := range patchNames {
 			for _, n := range names {
 				t[2][n[0]] |= 1 << len(n)
+				t[2][n[0]&^0x20] |= 1 << len(n)
 			}
 		}
 	}
