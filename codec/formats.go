@@ -25,6 +25,16 @@ var namedByData = [...]string{
 // Formats returns the table of formats.
 func Formats() []Format { return append([]Format(nil), formats[:]...) }
 
+// Resembles reports whether a server that only looks for a part of a content type may
+// take value for one of a format: Laravel looks for /json and +json, anywhere.
+func Resembles(value string) bool {
+	return slices.ContainsFunc(formats[:], func(f Format) bool {
+		return slices.ContainsFunc(f.MediaTypes, func(m string) bool {
+			return containsFold(value, m[max(0, strings.IndexByte(m, '/')):])
+		})
+	})
+}
+
 // excepts reports whether t is not read, though MediaTypes cover it.
 func (f *Format) excepts(t *contentType) bool {
 	return slices.ContainsFunc(f.Except, func(e string) bool {

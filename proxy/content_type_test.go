@@ -100,3 +100,16 @@ func TestContentTypeByAttributeIsAsItMustBe(t *testing.T) {
 		t.Errorf("ended with %v after %v", err, got)
 	}
 }
+
+// A type of the policy's pass types does not pass where a server that looks for a part of
+// it, as Laravel does, would read the body as JSON.
+func TestPassedTypeThatResemblesJSON(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	front := r.front(dataplane.Config{Mode: bothWays(bodyModes["whole"].mode)}, nil)
+	for _, sent := range []string{"image/json", "image/JSON-x", "image/x+json-y", `image/png; a="application/json"`} {
+		status, got, err := front.post("/seal/x", sent, strings.NewReader(`{"secret":"`+canary+`"}`))
+		if err != nil || status != http.StatusUnsupportedMediaType || !strings.Contains(got, codeType) {
+			t.Errorf("%s: %v, status %d: %s", sent, err, status, got)
+		}
+	}
+}

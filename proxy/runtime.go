@@ -87,14 +87,17 @@ func newPlan(p *policy.Plan, tags []*keycache.Tag) *plan {
 }
 
 // passes reports whether the policy says that bodies of that type pass unread. Two types
-// in one, which a client may send for two servers to read differently, are no type.
+// in one, which a client may send for two servers to read differently, are no type. Nor does
+// one pass that a lax server may read by a codec's format, unless the policy has its name.
 func (p *plan) passes(contentType string) bool {
 	media, _, err := mime.ParseMediaType(contentType)
 	if err != nil || !foreign(contentType) {
 		return false
 	}
+	_, params, _ := strings.Cut(contentType, ";")
 	for _, t := range p.PassTypes {
-		if t == media || strings.HasSuffix(t, "/*") && strings.HasPrefix(media, t[:len(t)-1]) {
+		if t == media && !codec.Resembles(params) ||
+			strings.HasSuffix(t, "/*") && strings.HasPrefix(media, t[:len(t)-1]) && !codec.Resembles(contentType) {
 			return true
 		}
 	}
