@@ -62,6 +62,14 @@ func HoldsEnvelope(text []byte, is func(text []byte) bool) bool {
 	}
 }
 
+// HoldsEnvelope is the function of that name for f. Of a literal it looks through the escapes.
+func (f *Field) HoldsEnvelope(is func(text []byte) bool) bool {
+	if f.Kind == Literal {
+		return (&Guard{Envelope: is}).holds(f.Value)
+	}
+	return HoldsEnvelope(f.Value, is)
+}
+
 // holds is HoldsEnvelope for s, the inside of a valid JSON string, once it is
 // unescaped.
 func (g *Guard) holds(s []byte) bool {

@@ -34,6 +34,9 @@ const guardRoutes = `
   - name: merged
     match: {path: /merged/**}
     request: {seal: {$.secret: pii}, patch: data}
+  - name: moving
+    match: {path: /moving/**}
+    request: {open: {$.secret: pii}, migration: {accept_plaintext_until: 2999-01-01}}
   - name: literal
     match: {path: /literal/**}
     request: {seal: {$.secret: pii}, null: seal}
@@ -68,6 +71,12 @@ func TestStolenEnvelopes(t *testing.T) {
 			{"where a request opens another place", "/open-request/9", `{"note":"` + stolen + `"}`, 422, codeEnvelope},
 			{"in a response", "/both/9", `{}`, 502, codeEnvelope},
 			{"where the tag is another", "/open-two/9", `{"secret":"` + stolen + `"}`, 422, codeOpenFailed},
+			{"in the query", "/narrow/9?a=1&secret=" + stolen, `{}`, 422, codeEnvelope},
+			{"in the query, encoded", "/narrow/9?secret=%73m1%2e" + stolen[4:] + "%zz", `{}`, 422, codeEnvelope},
+			{"in the query, encoded twice", "/narrow/9?secret=sm1%252E" + stolen[4:], `{}`, 422, codeEnvelope},
+			{"in the query, encoded as IIS has it", "/narrow/9?secret=sm1%u002e" + stolen[4:], `{}`, 422, codeEnvelope},
+			{"in the path", "/open/" + stolen, `{}`, 422, codeEnvelope},
+			{"in the path, encoded", "/both/x" + "%73m1." + stolen[4:], `{}`, 422, codeEnvelope},
 			{"where the request opens it", "/open-request/9", r.seal(`{"secret":"harmless"}`), 200, "note"},
 		} {
 			t.Run(mode+"/"+c.name, func(t *testing.T) {
@@ -99,6 +108,10 @@ func TestGuards(t *testing.T) {
 		{"kept, where nothing is sealed", "/kept/x", jsonType, `{"note":"` + good + `"}`, 422, codeEnvelope},
 		{"kept, escaped", "/kept/x", jsonType, `{"secret":"\u0073m1.` + good[4:] + `"}`, 422, codeEnvelope},
 		{"data", "/data/x", jsonType, `{"note":"` + good + `","secret":"` + good + `"}`, 200, `{"note":"` + good + `","secret":"sm1.`},
+		{"data, in the query", "/data/x?secret=" + good, jsonType, `{}`, 200, "{}"},
+		{"in clear where it will be sealed", "/moving/x", jsonType, `{"secret":"v"}`, 200, `{"secret":"v"}`},
+		{"in clear, with an envelope in it", "/moving/x", jsonType, `{"secret":" ` + good + `"}`, 422, codeEnvelope},
+		{"in clear, with an envelope in it, escaped", "/moving/x", jsonType, `{"secret":"\u0020sm1\u002e` + good[4:] + `"}`, 422, codeEnvelope},
 		{"data, where responses alone have rules", "/unread/x", jsonType, `{"secret":"` + good + `"}`, 200, canary},
 		{"strict", "/strict/x", jsonType, `{"secret":1}`, 200, `{"secret":"sm1.`},
 		{"strict, an array", "/strict/x", jsonType, `[{"secret":1}]`, 422, "root_unexpected"},
@@ -108,6 +121,7 @@ func TestGuards(t *testing.T) {
 		{"null in a merge patch", "/narrow/x", "application/merge-patch+json; charset=UTF8", `{"secret":null}`, 200, `{"secret":null}`},
 		{"null in a merge patch, sealed", "/literal/x", "application/merge-patch+json", `{"secret":null}`, 200, `{"secret":"sm1.`},
 		{"a patch by its shape", "/narrow/x", jsonType, patch, 415, "patch_unsupported"},
+		{"a patch in capitals", "/narrow/x", jsonType, `{"OPERATIONS":[{"op":"add","PATH":"secret","value":"x"}]}`, 415, "patch_unsupported"},
 		{"a patch where the policy says data", "/merged/x", jsonType, patch, 200, patch},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -192,6 +192,9 @@ func (x *exchange) match() error {
 		return x.covered(nil, nil)
 	}
 	x.route = ready
+	if err := ready.mayCarry(head.path); err != nil {
+		return err
+	}
 	request, response, err := ready.bind(func(name string) (string, error) { return r.Param(head.path, name) })
 	if err != nil {
 		return err

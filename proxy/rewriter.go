@@ -181,6 +181,9 @@ func (w *rewriter) unsealed(dst []byte, f *codec.Field, err error) ([]byte, code
 		return dst, codec.Keep, nil
 	}
 	if until := w.plan.Rules[f.Rule].PlaintextUntil; !until.IsZero() && time.Now().Before(until) {
+		if w.plan.Envelopes != policy.EnvelopesAreData && f.HoldsEnvelope(envelope.IsHead) {
+			return dst, codec.Keep, refuse(codeEnvelope, err) // cut out, it would open elsewhere
+		}
 		w.counts.Plaintext.Add(1)
 		return dst, codec.Keep, nil
 	}
