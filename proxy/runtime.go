@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
