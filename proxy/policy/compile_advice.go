@@ -12,6 +12,7 @@ func (c *compiler) advise(routes []*Route) {
 	if len(c.problems) > 0 {
 		return
 	}
+	c.boundElsewhere(routes)
 	for i, r := range routes {
 		conf := &c.conf.Routes[i]
 		if r.Response != nil && conf.Response != nil {
@@ -103,20 +104,37 @@ func hostsMeet(a, b string) bool {
 	return a == b || aWild && strings.HasSuffix(bSuffix, aSuffix) || bWild && strings.HasSuffix(aSuffix, bSuffix)
 }
 
-// writers notes requests that are not read and may store what r opens.
+// writers notes requests that are not read, or not for envelopes, and may store what r opens.
 func (c *compiler) writers(routes []*Route, r *Route, conf *routeConfig) {
 	if len(conf.Response.Open) == 0 {
 		return
 	}
 	for i, other := range routes {
-		if other.Skip && sameService(other, r) && mayWrite(other) {
-			c.note(c.conf.Routes[i].At, "write its methods if it only reads: methods: [GET, HEAD]",
+		if !sameService(other, r) || !mayWrite(other) {
+			continue
+		}
+		by := &c.conf.Routes[i]
+		switch {
+		case other.Skip:
+			c.note(by.At, "write its methods if it only reads: methods: [GET, HEAD]",
 				"route %q is skipped, and may store an envelope that route %q opens", other.Name, r.Name)
+		case other.Request == nil || other.Request.Envelopes == EnvelopesAreData:
+			c.note(by.At, "write envelopes: refuse for its requests",
+				"requests of route %q may hold envelopes, and store one that route %q opens", other.Name, r.Name)
+		case slices.ContainsFunc(other.Request.PassTypes, hasFields):
+			c.note(by.Request.Pass[0].place, "pass no type that has fields",
+				"route %q lets bodies pass unread, which may store an envelope that route %q opens", other.Name, r.Name)
 		}
 	}
 	if c.conf.Unmatched.Value == "pass" {
 		c.note(c.conf.Unmatched.place, "write unmatched: refuse", "a request without a route may store an envelope that route %q opens", r.Name)
 	}
+}
+
+// hasFields reports whether a service may take fields of a record from a body of a type.
+func hasFields(media string) bool {
+	major, _, _ := strings.Cut(media, "/")
+	return major == "application" && media != "application/octet-stream" || major == "multipart" || major == "text"
 }
 
 func mayWrite(r *Route) bool {

@@ -57,3 +57,49 @@ func (c *compiler) bound(route *Route, d *directionConfig) {
 		}
 	}
 }
+
+// boundElsewhere notes a tag that is bound to a parameter which follows another name in the
+// path of another route: customer 7 and order 7 are one record to it.
+func (c *compiler) boundElsewhere(routes []*Route) {
+	for _, t := range c.conf.Tags {
+		for _, from := range t.Value.ContextFrom {
+			param, _ := paramOf(from.Value)
+			var first *Route
+			for i, r := range routes {
+				at, used := c.conf.Routes[i].use(t.Name)
+				switch {
+				case !used:
+				case first == nil:
+					first = r
+				case !strings.EqualFold(first.template.before(param), r.template.before(param)):
+					c.note(at, "write a tag for each, unless both paths name the same record",
+						"tag %q is bound to {%s} of %s and of %s: an envelope of one opens at the other where the two are alike", t.Name, param, first.Path, r.Path)
+				}
+			}
+		}
+	}
+}
+
+// use returns where r first uses a tag.
+func (r *routeConfig) use(tag string) (place, bool) {
+	for _, d := range []*directionConfig{r.Request, r.Response} {
+		if d == nil {
+			continue
+		}
+		for _, e := range slices.Concat(d.Seal, d.Open) {
+			if e.Value.Value == tag {
+				return e.Value.place, true
+			}
+		}
+	}
+	return place{}, false
+}
+
+// before returns the literal that the parameter follows, "" for none.
+func (t *template) before(param string) string {
+	i := slices.IndexFunc(t.steps, func(s step) bool { return s.name == param })
+	if i < 1 {
+		return ""
+	}
+	return t.steps[i-1].literal
+}
