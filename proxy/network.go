@@ -7,12 +7,15 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
 
 	"github.com/sealmesh/sealmesh/proxy/policy"
 	"github.com/sealmesh/sealmesh/proxy/transport"
+	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
 // A GRPCServer serves the listener of a policy: *transport.Server on a unix
@@ -63,20 +66,61 @@ const (
 )
 
 // NetworkOptions returns what google.golang.org/grpc's server needs to serve as
-// o says: the same codec, the buffers that are cleared when they are freed, and
+// o says: the same messages, the buffers that are cleared when they are freed, and
 // the same bounds. Unlike proxy/transport, grpc-go leaves messages that no handler
-// has read to the garbage collector, which does not clear them.
+// has read, and those queued for a connection that breaks, to the garbage
+// collector, which does not clear them.
 func NetworkOptions(o transport.Options) []grpc.ServerOption {
 	return []grpc.ServerOption{
-		grpc.ForceServerCodecV2(o.Codec), experimental.BufferPool(o.Pool),
+		grpc.ForceServerCodecV2(wire.NetworkCodec()), experimental.BufferPool(o.Pool),
 		grpc.MaxRecvMsgSize(o.MaxMessage), grpc.MaxSendMsgSize(sendFactor * o.MaxMessage),
 		grpc.MaxConcurrentStreams(o.Streams), grpc.MaxHeaderListSize(maxHeaderList),
 		grpc.StaticStreamWindowSize(o.Window), grpc.StaticConnWindowSize(o.ConnWindow),
 		grpc.ConnectionTimeout(o.Handshake), grpc.WaitForHandlers(true), grpc.NumStreamWorkers(streamWorkers),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: maxConnectionAge, Time: pingEvery, Timeout: pingTimeout}),
+		grpc.ChainStreamInterceptor(boundSends(o.Send)),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: leastPing, PermitWithoutStream: true}),
 	}
 }
 
 // sendFactor is by how much a sealed body may be longer than the body that came.
 const sendFactor = 4
+
+var errSlow = status.Error(codes.DeadlineExceeded, "the peer takes no more of the message")
+
+// boundSends has the sends of a stream fail that take longer than bound, as those
+// of proxy/transport do. 0 is no bound.
+func boundSends(bound time.Duration) grpc.StreamServerInterceptor {
+	return func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+		if bound > 0 {
+			s = &boundedSends{ServerStream: s, bound: bound}
+		}
+		return handle(srv, s)
+	}
+}
+
+type boundedSends struct {
+	grpc.ServerStream
+	bound time.Duration
+	slow  bool
+}
+
+// SendMsg sends m from a goroutine, since grpc-go's waits without a bound. After one
+// that was too slow the stream takes nothing more: its handler ends, and with it
+// the send. m has been encoded long before, and is not used any more.
+func (s *boundedSends) SendMsg(m any) error {
+	if s.slow {
+		return errSlow
+	}
+	sent := make(chan error, 1)
+	go func() { sent <- s.ServerStream.SendMsg(m) }()
+	late := time.NewTimer(s.bound)
+	defer late.Stop()
+	select {
+	case err := <-sent:
+		return err
+	case <-late.C:
+		s.slow = true
+		return errSlow
+	}
+}

@@ -10,6 +10,27 @@ import (
 // generated code.
 func Codec() encoding.CodecV2 { return messageCodec{encoding.GetCodecV2(proto.Name)} }
 
+// NetworkCodec returns Codec for a google.golang.org/grpc server, which does not
+// free what is queued for a connection that breaks: it copies replies, so that
+// their segments are released when Send returns, and never later.
+func NetworkCodec() encoding.CodecV2 {
+	return copyingCodec{messageCodec{encoding.GetCodecV2(proto.Name)}}
+}
+
+type copyingCodec struct{ messageCodec }
+
+// Marshal encodes v, and copies a *Reply.
+func (c copyingCodec) Marshal(v any) (mem.BufferSlice, error) {
+	data, err := c.messageCodec.Marshal(v)
+	if _, ok := v.(*Reply); !ok || err != nil {
+		return data, err
+	}
+	defer data.Free()
+	b := bufferPool.Get(data.Len())
+	data.CopyTo(*b)
+	return mem.BufferSlice{mem.NewBuffer(b, bufferPool)}, nil
+}
+
 // messageCodec is an encoding.CodecV2 for *Request, *Reply and, through the embedded one, any
 // protobuf message. It is stateless.
 type messageCodec struct{ encoding.CodecV2 }

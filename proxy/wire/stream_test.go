@@ -39,7 +39,7 @@ func ownServer(pool mem.BufferPool) server {
 }
 
 func grpcServer(pool mem.BufferPool) server {
-	return grpc.NewServer(grpc.ForceServerCodecV2(Codec()), experimental.BufferPool(pool),
+	return grpc.NewServer(grpc.ForceServerCodecV2(NetworkCodec()), experimental.BufferPool(pool),
 		grpc.MaxRecvMsgSize(64<<20), grpc.MaxSendMsgSize(64<<20), grpc.WaitForHandlers(true))
 }
 
