@@ -153,7 +153,7 @@ func size(segs [][]byte) (n int) {
 
 // trailers ends a direction whose peer sent trailers: no body message said that it was
 // the last.
-func (x *exchange) trailers(d *direction, phase wire.Phase) error {
+func (x *exchange) trailers(d *direction, req *wire.Request) error {
 	j := newJob(nil)
 	defer j.free()
 	var err error
@@ -170,7 +170,7 @@ func (x *exchange) trailers(d *direction, phase wire.Phase) error {
 	if err != nil {
 		return err
 	}
-	return x.send(x.answer(phase))
+	return x.send(x.tail(d, req))
 }
 
 // finish sends what the writer still held when the trailers came.

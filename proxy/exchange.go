@@ -75,7 +75,7 @@ func (x *exchange) take(d *direction, req *wire.Request) error {
 		return x.message(d, req)
 	case wire.RequestTrailers, wire.ResponseTrailers:
 		defer req.Free()
-		return x.trailers(d, req.Phase)
+		return x.trailers(d, req)
 	default:
 		req.Free() // no `request`: flow control, or something newer
 		return nil

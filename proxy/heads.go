@@ -52,12 +52,7 @@ func (x *exchange) leaves(d *direction) { x.left = x.left || d.response }
 func (x *exchange) head(d *direction, bare bool) *wire.Reply {
 	reply := x.answer(d.headPhase())
 	if !d.response {
-		reply.Remove = x.overridden(d.head.overrides).appendNames(reply.Remove)
-		for _, h := range d.head.disguised {
-			if x.route != nil || h.of&x.rt.decisive != 0 {
-				reply.Remove = append(reply.Remove, h.name)
-			}
-		}
+		x.conceal(&d.head, reply)
 	}
 	if x.route == nil {
 		reply.Mode = &wire.Protocol{Request: wire.ModeNone, Response: wire.ModeNone}
@@ -79,6 +74,16 @@ func (x *exchange) head(d *direction, bare bool) *wire.Reply {
 		d.edit(bare, reply)
 	}
 	return reply
+}
+
+// conceal removes from the headers or the trailers of a request what overrides them.
+func (x *exchange) conceal(m *message, reply *wire.Reply) {
+	reply.Remove = x.overridden(m.overrides).appendNames(reply.Remove)
+	for _, h := range m.disguised {
+		if x.route != nil || h.of&x.rt.decisive != 0 {
+			reply.Remove = append(reply.Remove, h.name)
+		}
+	}
 }
 
 // overridden returns those headers of a request that may not override what the policy

@@ -159,3 +159,31 @@ func TestDisguisedHeaders(t *testing.T) {
 		}
 	}
 }
+
+// What may not stand in a header does not stand in a trailer either: some servers merge the two.
+func TestTrailersOverrideNothing(t *testing.T) {
+	r := newRig(t, rigOptions{policy: pathPolicy})
+	var got http.Header
+	front := r.front(dataplane.Config{Mode: bothWays(wire.ModeFullDuplex), AllowContentLength: true}, func(_ http.ResponseWriter, req *http.Request) {
+		_, _ = io.Copy(io.Discard, req.Body)
+		got = req.Trailer.Clone()
+	})
+	req, err := http.NewRequest(http.MethodPost, front.URL+"/rules", io.NopCloser(strings.NewReader("{}")))
+	must(t, err)
+	req.Header.Set("Content-Type", jsonType)
+	req.Trailer = http.Header{}
+	for _, name := range []string{"X-Original-Url", "X_Rewrite_url", "Content-Digest", "Content-Encoding", "X-Sum"} {
+		req.Trailer[name] = []string{"/skip"}
+	}
+	resp, err := front.Client().Do(req)
+	must(t, err)
+	_ = resp.Body.Close()
+	for name, values := range got {
+		if len(values) > 0 != (name == "X-Sum") {
+			t.Errorf("the trailer %s reached the upstream: %q", name, values)
+		}
+	}
+	if resp.StatusCode != http.StatusOK {
+		t.Error(resp.StatusCode)
+	}
+}

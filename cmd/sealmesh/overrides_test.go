@@ -33,3 +33,23 @@ func TestEnvoyOverrides(t *testing.T) {
 		}
 	}
 }
+
+// Nor does a trailer, where Envoy shows them.
+func TestEnvoyTrailersOverrideNothing(t *testing.T) {
+	service := startPlain(t)
+	s := newStack(t, stackOptions{mutate: service.toService})
+	got, client := service.ask(t, strings.TrimPrefix(s.envoy.URL, "http://"), "POST /seal/x HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"+
+		"2\r\n{}\r\n0\r\nX-Sum: 1\r\nX-Original-URL: /y\r\nContent-Type: text/plain\r\nContent-Digest: a\r\n\r\n", plainOK)
+	if len(got) == 0 {
+		t.Fatalf("%q", client)
+	}
+	var trailers []string
+	for _, line := range got {
+		if name, ok := strings.CutPrefix(line, "trailer "); ok {
+			trailers = append(trailers, name)
+		}
+	}
+	if strings.Join(trailers, " ") != "x-sum: 1" {
+		t.Errorf("trailers that reached the upstream: %q", trailers)
+	}
+}
