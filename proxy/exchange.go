@@ -200,7 +200,7 @@ func (x *exchange) match() error {
 		return err
 	}
 	err = x.covered(request, response)
-	if err != nil && !r.Spelled(head.method, head.path) {
+	if err != nil && !r.Spelled(head.method, head.host, head.path) {
 		return refuse(codePath, err) // the client's spelling, and no fault of Envoy's configuration
 	}
 	return err

@@ -4,28 +4,32 @@ import "testing"
 
 func TestSpelled(t *testing.T) {
 	p, err := load(t, "version: 1\nkeys: {k: {kek: \"local:kek\"}}\ntags: {pii: {key: k}}\nroutes:\n"+
-		"  - {name: a, match: {path: \"/customers/{id}/**\", methods: [POST]}, request: {seal: {$.a: pii}}}\n")
+		"  - {name: a, match: {path: \"/customers/{id}/**\", methods: [POST], hosts: [h]}, request: {seal: {$.a: pii}}}\n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		method, path string
-		want         bool
+		method, host, path string
+		want               bool
 	}{
-		{"POST", "/customers/1", true},
-		{"POST", "/customers/1/a/B?x=%2F;", true},
-		{"post", "/customers/1", false},
-		{"POST", "/Customers/1", false},
-		{"POST", "/customers/1/", false},
-		{"POST", "/customers/%31", false},
-		{"POST", "/customers/1;a=b", false},
+		{"POST", "h", "/customers/1", true},
+		{"POST", "h", "/customers/1/a/B?x=%2F;", true},
+		{"post", "h", "/customers/1", false},
+		{"POST", "h", "/Customers/1", false},
+		{"POST", "h", "/customers/1/", false},
+		{"POST", "h", "/customers/%31", false},
+		{"POST", "h", "/customers/1;a=b", false},
+		{"POST", "H:8080", "/customers/1", true},
+		{"POST", "h.", "/customers/1", false},
+		{"POST", "h.:8080", "/customers/1", false},
+		{"POST", "h:", "/customers/1", false},
 	} {
-		r, err := p.Match(c.method, "h", c.path)
+		r, err := p.Match(c.method, c.host, c.path)
 		if err != nil || r == nil {
-			t.Fatalf("%s %s: %v", c.method, c.path, err)
+			t.Fatalf("%s %s%s: %v", c.method, c.host, c.path, err)
 		}
-		if got := r.Spelled(c.method, c.path); got != c.want {
-			t.Errorf("%s %s: %v", c.method, c.path, got)
+		if got := r.Spelled(c.method, c.host, c.path); got != c.want {
+			t.Errorf("%s %s%s: %v", c.method, c.host, c.path, got)
 		}
 	}
 }
