@@ -33,12 +33,15 @@ var overrides = [...]struct {
 	{"x-matched-path", ofPath},       // applications behind Vercel; Next.js
 	{"x-invoke-path", ofPath},        // Next.js before 15
 	{"x-script-name", ofPath},        // WSGI middleware that cuts the path by it
+	{"x-waws-unencoded-url", ofPath}, // IIS with iisnode, as Azure's App Service sets it
 	{"x-override-url", ofPath},       // lists of bypasses
 	{"x-http-path-override", ofPath}, // lists of bypasses
 
 	{"x-http-method-override", ofMethod}, // Rack, Symfony, Laravel, Express, ASP.NET Core, Google APIs
 	{"x-http-method", ofMethod},          // OData, SharePoint; Express
 	{"x-method-override", ofMethod},      // Express, Jersey
+	{"x-original-method", ofMethod},      // applications behind ingress-nginx (auth_request)
+	{"x-forwarded-method", ofMethod},     // applications behind Traefik and Caddy (forward auth)
 
 	{"x-forwarded-host", ofHost},     // Rails; where trusted: Django, Symfony, Spring, Express, ASP.NET Core, Werkzeug
 	{"forwarded", ofHost},            // host= of RFC 7239: Rack, Spring, Jetty, Quarkus

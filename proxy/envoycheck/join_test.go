@@ -13,7 +13,7 @@ const dump = `{"configs": [
     "@type": "x.HttpConnectionManager", "rds": {"routeConfigName": "table"}, "normalizePath": true, "mergeSlashes": true, "pathWithEscapedSlashesAction": "REJECT_REQUEST",
     "commonHttpProtocolOptions": {"headersWithUnderscoresAction": "REJECT_REQUEST"},
     "earlyHeaderMutationExtensions": [{"name": "e", "typedConfig": {"@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-      "mutations": [{"remove": "x-original-url"}, {"remove": "x-rewrite-url"}, {"remove": "x-original-uri"}, {"remove": "x-forwarded-uri"}, {"remove": "x-forwarded-path"}, {"remove": "x-matched-path"}, {"remove": "x-invoke-path"}, {"remove": "x-script-name"}, {"remove": "x-override-url"}, {"remove": "x-http-path-override"}]}}],
+      "mutations": [{"remove": "x-original-url"}, {"remove": "x-rewrite-url"}, {"remove": "x-original-uri"}, {"remove": "x-forwarded-uri"}, {"remove": "x-forwarded-path"}, {"remove": "x-matched-path"}, {"remove": "x-invoke-path"}, {"remove": "x-waws-unencoded-url"}, {"remove": "x-script-name"}, {"remove": "x-override-url"}, {"remove": "x-http-path-override"}]}}],
     "httpFilters": [FILTER, {"name": "r", "typedConfig": {"@type": "x.Router"}}]}}]}]}},
    "drainingState": {"listener": {"@type": "x.Listener", "name": "web", "filterChains": [{"filters": [{"name": "http", "typedConfig": {"@type": "x.HttpConnectionManager", "httpFilters": []}}]}]}}}]},
  {"@type": "type.googleapis.com/envoy.admin.v3.EcdsConfigDump", "ecdsFilters": [{"ecdsFilter": {"@type": "x.TypedExtensionConfig", "name": "anything/0", "typedConfig": PROCESSOR}}]},
