@@ -51,6 +51,7 @@ func (c *compiler) bound(route *Route, d *directionConfig) {
 		for _, from := range c.conf.Tags[tag].Value.ContextFrom {
 			param, ok := paramOf(from.Value)
 			if n := route.template.named(param); ok && n != 1 {
+				param := strings.TrimPrefix(from.Value.Shown, "path.")
 				c.problem(e.Value.place, "write {"+param+"} into the path, once, or use a tag without context_from",
 					"tag %q is bound to {%s} of the path, which stands %d times in that of route %q", e.Value.Shown, param, n, route.Name)
 			}

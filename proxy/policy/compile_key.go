@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -46,8 +47,8 @@ func (c *compiler) keks(uris texts) {
 		if !isKEK(t.Value) {
 			c.problem(t.place, "write awskms:///arn:…, pkcs11:token=…;object=…, gcpkms:///projects/…, azurekv://vault/keys/name, transit://host/mount/key or local:path", "not the URI of a KEK")
 		}
-		if inlinePIN.MatchString(t.Shown) {
-			c.problem(t.place, "write pin-value=${ENV} or pin-value=${file:path}", "a PIN does not belong in this file")
+		if secretInURI.MatchString(t.Value) {
+			c.problem(t.place, "name where the secret is: pin-source=file:/path or pin-source=env:NAME for a PIN", "the URI of a KEK is shown in logs and by GET /keys, and holds a secret")
 		}
 		for _, earlier := range uris[:i] {
 			if earlier.Value == t.Value {
@@ -56,6 +57,9 @@ func (c *compiler) keks(uris texts) {
 		}
 	}
 }
+
+// secretInURI finds what no expansion may put into the URI of a KEK either.
+var secretInURI = regexp.MustCompile(`^[a-z0-9]+://[^/?]*@|[?&](?:pin-value|client-secret|secret|secret[_-]id|token|password)=`)
 
 // isKEK reports whether uri has a kind, a colon, and what that kind makes of
 // the rest. Which kinds there are is hsm/builtin's to say.

@@ -41,7 +41,7 @@ func TestCompileEverything(t *testing.T) {
 	same(t, "limits", p.Limits, Limits{BufferedBytes: 1 << 20, Streams: 12, Exchange: 30 * time.Second, Memory: 256 << 20, CallerShare: 30, Held: 2 * time.Minute, Rate: 1 << 10})
 	same(t, "keys", p.Keys, []Key{{
 		Name:    "customer",
-		KEKs:    []string{"awskms:///arn:aws:kms:eu-west-1:111122223333:key/mrk-1", "pkcs11:token=t;object=o?pin-value=do-not-show-me", "local:kek.key"},
+		KEKs:    []string{"awskms:///arn:aws:kms:eu-west-1:111122223333:key/mrk-1", "pkcs11:token=t;object=o?pin-source=env:PIN", "local:kek.key"},
 		Quorum:  2,
 		Context: map[string]string{"service": "customers", "quoted name": "8"},
 		Rotate:  Rotate{Age: 30 * 24 * time.Hour, Uses: 1_000_000, Bytes: 1 << 40},
@@ -52,7 +52,7 @@ func TestCompileEverything(t *testing.T) {
 			Regions: []string{"eu-west-1", "us-east-1"}, Rotation: "enabled", MinDaysToExpiry: 30,
 		},
 	}, {
-		Name: "lookup", KEKs: []string{"pkcs11:token=t;object=o?pin-value=do-not-show-me"}, Quorum: 1, Record: "smk1.AAAA",
+		Name: "lookup", KEKs: []string{"pkcs11:token=t;object=o?pin-source=file:/etc/sealmesh/pin"}, Quorum: 1, Record: "smk1.AAAA",
 	}})
 	same(t, "tags", p.Tags, []Tag{
 		{Name: "pii", Key: "customer", Suite: suite.HKDFAES256GCM, Context: map[string]string{"region": "eu"}},
