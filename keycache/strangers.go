@@ -47,7 +47,7 @@ func newCallers(room int) (*callers, error) {
 
 // of returns the allowance of a caller at now.
 func (c *callers) of(caller string, now time.Duration) *allowance {
-	name := household(caller)
+	name := Household(caller)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if a, ok := c.known.Get(name); ok {
@@ -63,9 +63,9 @@ func (c *callers) of(caller string, now time.Duration) *allowance {
 	return &a
 }
 
-// household is what of a caller's name one who wants more allowances cannot change at
+// Household is what of a caller's name one who wants more allowances cannot change at
 // will: an address without its port, of an IPv6 address the network.
-func household(caller string) string {
+func Household(caller string) string {
 	ip, err := netip.ParseAddr(caller)
 	if at, bad := netip.ParseAddrPort(caller); bad == nil {
 		ip, err = at.Addr(), nil

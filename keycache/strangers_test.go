@@ -213,7 +213,7 @@ func TestHousehold(t *testing.T) {
 		"shop.example":              "shop.example",
 		"":                          "",
 	} {
-		if got := household(caller); got != want {
+		if got := Household(caller); got != want {
 			t.Errorf("%q: %q, want %q", caller, got, want)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
@@ -42,6 +43,17 @@ type account struct {
 	caller  string
 	used    int64
 	streams int
+	// network, not nil for an IPv6 address, has the share: who has one address of a
+	// network has them all, and could take a share with each.
+	network *account
+}
+
+// share returns whose share a takes from.
+func (a *account) share() *account {
+	if a.network != nil {
+		return a.network
+	}
+	return a
 }
 
 func newBudget() *budget {
@@ -54,20 +66,34 @@ func (b *budget) enter(caller []byte, l *policy.Limits) (*account, error) {
 	defer b.mu.Unlock()
 	a := b.callers[string(caller)]
 	if a == nil {
-		if len(b.callers) >= idleCallers {
-			b.sweep()
-		}
-		a = &account{caller: string(caller)}
-		b.callers[a.caller] = a
+		a = b.open(string(caller))
 	}
-	a.streams++
-	if a.caller != "" && a.streams > max(1, int(percent(int64(l.Streams), l.CallerShare))) {
+	if a.streams++; a.network != nil {
+		a.network.streams++
+	}
+	if a.caller != "" && a.share().streams > max(1, int(percent(int64(l.Streams), l.CallerShare))) {
 		b.take(a, footing)
 		return a, errStreams
 	}
 	err := b.room(a, footing, l)
 	b.take(a, footing)
 	return a, err
+}
+
+// open makes the account of a caller, and that of its network.
+func (b *budget) open(caller string) *account {
+	if len(b.callers) >= idleCallers {
+		b.sweep()
+	}
+	a := &account{caller: caller}
+	if all := keycache.Household(caller); all != caller {
+		if a.network = b.callers[all]; a.network == nil {
+			a.network = &account{caller: all}
+			b.callers[all] = a.network
+		}
+	}
+	b.callers[caller] = a
+	return a
 }
 
 // sweep forgets the callers that have no exchange.
@@ -96,12 +122,14 @@ func (b *budget) grow(a *account, n int64, l *policy.Limits, force bool) error {
 func (b *budget) leave(a *account, n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	a.streams--
+	if a.streams--; a.network != nil {
+		a.network.streams--
+	}
 	b.take(a, -n)
 }
 
 func (b *budget) take(a *account, n int64) {
-	a.used += n
+	a.share().used += n
 	b.used += n
 }
 
@@ -115,7 +143,7 @@ func (b *budget) room(a *account, n int64, l *policy.Limits) error {
 	switch {
 	case b.used+n > most:
 		return errMemory
-	case a.caller != "" && a.used+n > percent(most, l.CallerShare):
+	case a.caller != "" && a.share().used+n > percent(most, l.CallerShare):
 		return errShare
 	}
 	return nil

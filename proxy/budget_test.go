@@ -52,6 +52,29 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// All addresses of one IPv6 network have one share: one client can have them all.
+func TestNetworkHasOneShare(t *testing.T) {
+	b := newBudget()
+	l := &policy.Limits{Memory: 20 * footing, Streams: 10, CallerShare: 50}
+	var last *account
+	for i := range 5 {
+		a, err := b.enter(fmt.Appendf(nil, "2001:db8::%x", i), l)
+		if err != nil || a.caller != fmt.Sprintf("2001:db8::%x", i) {
+			t.Fatal(a, err)
+		}
+		last = a
+	}
+	if err := b.grow(last, 6*footing, l, false); !errors.Is(err, errShare) {
+		t.Errorf("more than the share: %v", err)
+	}
+	if _, err := b.enter([]byte("2001:db8::ffff"), l); !errors.Is(err, errStreams) {
+		t.Errorf("a sixth exchange: %v", err)
+	}
+	if _, err := b.enter([]byte("2001:db8:0:1::1"), l); err != nil {
+		t.Errorf("another network: %v", err)
+	}
+}
+
 // Callers that are gone are forgotten.
 func TestBudgetForgets(t *testing.T) {
 	b := newBudget()
