@@ -3,12 +3,12 @@ package keycache
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
 // Anybody who can have a value opened can make up the id of a data key, or a wrapped
@@ -47,7 +47,7 @@ func newCallers(room int) (*callers, error) {
 
 // of returns the allowance of a caller at now.
 func (c *callers) of(caller string, now time.Duration) *allowance {
-	name := Household(caller)
+	name := keyuse.Household(caller)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if a, ok := c.known.Get(name); ok {
@@ -61,23 +61,6 @@ func (c *callers) of(caller string, now time.Duration) *allowance {
 	a := newAllowance(strangersBurst, strangersRate)
 	c.known.Add(name, &a)
 	return &a
-}
-
-// Household is what of a caller's name one who wants more allowances cannot change at
-// will: an address without its port, of an IPv6 address the network.
-func Household(caller string) string {
-	ip, err := netip.ParseAddr(caller)
-	if at, bad := netip.ParseAddrPort(caller); bad == nil {
-		ip, err = at.Addr(), nil
-	}
-	if err != nil {
-		return caller
-	}
-	if ip = ip.Unmap().WithZone(""); ip.Is4() {
-		return ip.String()
-	}
-	network, _ := ip.Prefix(64)
-	return network.String()
 }
 
 // isStranger reports whether a data key was not found, or did not unwrap, because of who

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
@@ -86,7 +86,7 @@ func (b *budget) open(caller string) *account {
 		b.sweep()
 	}
 	a := &account{caller: caller}
-	if all := keycache.Household(caller); all != caller {
+	if all := keyuse.Household(caller); all != caller {
 		if a.network = b.callers[all]; a.network == nil {
 			a.network = &account{caller: all}
 			b.callers[all] = a.network

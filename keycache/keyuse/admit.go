@@ -46,6 +46,7 @@ func (q *queue) share(caller string, n int64) bool {
 		}
 		return true
 	}
+	caller = Household(caller)
 	have, known := q.shares[caller]
 	if have+n > q.limit/4 {
 		return false
