@@ -31,7 +31,7 @@ func TestIsHead(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"no suite":     "sm1." + (enc(make([]byte, 18))),
-		"later suite":  "sm1." + (enc(append([]byte{9, 0}, make([]byte, 16)...))),
+		"an odd suite": "sm1." + (enc(append([]byte{16, 0}, make([]byte, 16)...))),
 		"odd shape":    "sm1." + (enc(append([]byte{1, 0xe0}, make([]byte, 16)...))),
 		"no reference": "sm1." + (enc(append([]byte{1, 2}, make([]byte, 16)...))),
 		"a file name":  "sm1.configuration-of-the-router.json",
@@ -41,9 +41,11 @@ func TestIsHead(t *testing.T) {
 			t.Errorf("%s: %s is taken for an envelope", name, text)
 		}
 	}
-	// A kind that a later version adds is one to refuse all the same.
-	if later := append([]byte("sm1."), enc(append([]byte{1, 7 << 2}, bytes.Repeat([]byte{5}, 16)...))...); !envelope.IsHead(later) {
-		t.Error("a later kind is let pass")
+	// A kind or a suite that a later version adds is one to refuse all the same.
+	for name, head := range map[string][]byte{"kind": {1, 7 << 2}, "suite": {9, 0}} {
+		if later := append([]byte("sm1."), enc(append(head, bytes.Repeat([]byte{5}, 16)...))...); !envelope.IsHead(later) {
+			t.Errorf("a later %s is let pass", name)
+		}
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/sealmesh/sealmesh/codec"
-	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
 // encoding is strict: it refuses bits behind the last byte that are not zero.
@@ -78,7 +77,11 @@ func cutString(p []byte) (s, rest []byte, ok bool) {
 	return p[:n:n], p[n:], true
 }
 
-// IsHead reports whether text begins an envelope of a known suite and shape, as
+// laterSuites is the highest number of a suite that IsHead expects: while a fleet is
+// upgraded, what one version lets in another opens.
+const laterSuites = 15
+
+// IsHead reports whether text begins an envelope, of this version or a later one, as
 // [codec.Guard] asks. A value that is cut off behind its head is one too: whoever
 // stores the rest elsewhere could put both together.
 func IsHead(text []byte) bool {
@@ -88,6 +91,6 @@ func IsHead(text []byte) bool {
 	}
 	var bin [headLen]byte
 	n, err := encoding.Decode(bin[:], body[:codec.HeadLen-len(Prefix)])
-	return err == nil && n == headLen && suite.ByID(suite.ID(bin[0])) != nil &&
+	return err == nil && n == headLen && bin[0] > 0 && bin[0] <= laterSuites &&
 		bin[1]>>(kindShift+kindBits) == 0 && bin[1]&(1<<kindShift-1) <= inline
 }
