@@ -3,7 +3,7 @@ package policy
 import "slices"
 
 // elsewhere is where servers read what tells requests apart.
-var elsewhere = map[string]string{"method": "_method of a form or a query, or a header", "host": "a header"}
+var elsewhere = map[string]string{"method": "_method of a form, of JSON or of a query, or a header", "host": "a header"}
 
 // passable warns of a skip behind rules that it takes requests from by method or host
 // alone: what tells them apart, a server may read elsewhere than sealmesh does.
