@@ -92,11 +92,8 @@ func (u *uploads) stall(i int, piece string) {
 	refused := make(chan struct{})
 	go func() {
 		defer close(refused)
-		reply, err := s.Recv()
-		if err == nil && reply.GetImmediateResponse() != nil {
+		if reply, err := s.Recv(); err == nil && reply.GetImmediateResponse() != nil {
 			u.refused.Add(1)
-			_ = s.CloseSend()
-			_, _ = s.Recv()
 		}
 	}()
 	_ = s.Send(headOf("/buffered/x", fmt.Sprintf("10.0.%d.1:99", i%10)))
@@ -104,6 +101,7 @@ func (u *uploads) stall(i int, piece string) {
 	for range 1 + i%15 {
 		select {
 		case <-refused:
+			_ = s.CloseSend()
 			return
 		default:
 			_ = s.Send(bodyOf(body, false))
@@ -115,6 +113,7 @@ func (u *uploads) stall(i int, piece string) {
 		<-refused
 		if u.ctx.Err() == nil {
 			u.held.Add(-1)
+			_ = s.CloseSend()
 		}
 	}()
 }
