@@ -62,24 +62,32 @@ func paramFlag(c *cobra.Command, params *map[string]string) {
 }
 
 func apply(ctx context.Context, config string, body proxy.Body, in io.Reader, out, errOut io.Writer) (err error) {
-	p, recorder, done, err := commandSetup(ctx, config, errOut)
+	server, done, err := commandServer(ctx, config, errOut)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	log := slog.New(slog.DiscardHandler)
-	r := &reloader{config: config, log: log, recorder: recorder, metrics: new(proxy.Metrics), unproven: true}
-	rt, err := r.build(ctx, p)
-	if err != nil {
-		return err
-	}
-	server := proxy.NewServer(rt, r.metrics, log, nil)
-	defer server.Close()
 	w := bufio.NewWriter(out)
 	if err := server.Apply(ctx, body, in, w); err != nil {
 		return err
 	}
 	return w.Flush()
+}
+
+// commandServer readies the policy of a command that seals or opens as a sidecar does,
+// with keys that are proven when they are used. done closes it, and the record of key uses.
+func commandServer(ctx context.Context, config string, w io.Writer) (server *proxy.Server, done func() error, err error) {
+	p, recorder, end, err := commandSetup(ctx, config, w)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &reloader{config: config, log: slog.New(slog.DiscardHandler), recorder: recorder, metrics: new(proxy.Metrics), unproven: true}
+	rt, err := r.build(ctx, p)
+	if err != nil {
+		return nil, nil, errors.Join(err, end())
+	}
+	server = proxy.NewServer(rt, r.metrics, r.log, nil)
+	return server, func() error { server.Close(); return end() }, nil
 }
 
 // commandSetup reads the policy of a command that uses keys, and opens the record of

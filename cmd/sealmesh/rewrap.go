@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealmesh/sealmesh/keycache"
-	"github.com/sealmesh/sealmesh/proxy"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
@@ -112,23 +110,17 @@ func (o *rewrapOptions) check() error {
 }
 
 func rewrap(ctx context.Context, opt rewrapOptions, stdin io.Reader, stdout, stderr io.Writer) (err error) {
-	p, recorder, done, err := commandSetup(ctx, opt.config, stderr)
+	server, done, err := commandServer(ctx, opt.config, stderr)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	r := &reloader{config: opt.config, log: slog.New(slog.DiscardHandler), recorder: recorder, metrics: new(proxy.Metrics), unproven: true}
-	rt, err := r.build(ctx, p)
-	if err != nil {
-		return err
-	}
-	server := proxy.NewServer(rt, r.metrics, r.log, nil)
-	defer server.Close()
+	p, cache := server.Runtime().Policy(), server.Runtime().Cache()
 	tally := newCensus()
 	if opt.stores {
-		return rewrapStores(ctx, opt, rt.Cache(), tally, stderr)
+		return rewrapStores(ctx, opt, cache, tally, stderr)
 	}
-	change, err := changer(opt, p, rt.Cache(), tally)
+	change, err := changer(opt, p, cache, tally)
 	if err != nil {
 		return err
 	}
