@@ -41,10 +41,16 @@ type Rewrapper struct {
 	peers   []*Rewrapper // of the keys that may own the same records; itself among them
 	to      Form
 	renewal bool
-	done    *lru2.Cache[[32]byte, envelope.Record]        // new record by commitment
+	done    *lru2.Cache[[32]byte, renewed]                // by commitment
 	fetched *lru2.Cache[envelope.KeyID, *envelope.Record] // what the store has; nil where it has none
 	counted *lru2.Cache[[32]byte, struct{}]               // whose calls Survey has counted
 	buf     []byte
+}
+
+// A renewed is the new record of a data key.
+type renewed struct {
+	wraps  []envelope.Wrap
+	record []byte // binary, all of it
 }
 
 // Rewrapper returns one for the key of that name, whose envelopes take the form to.
@@ -95,7 +101,7 @@ func (k *key) rewrapper(drop []*kek, to Form, renewal bool) (*Rewrapper, error) 
 		return nil, fmt.Errorf("rewrap: key %q would have no KEK left", k.name)
 	}
 	var errs [3]error
-	r.done, errs[0] = lru2.New[[32]byte, envelope.Record](rewrappedRecords)
+	r.done, errs[0] = lru2.New[[32]byte, renewed](rewrappedRecords)
 	r.fetched, errs[1] = lru2.New[envelope.KeyID, *envelope.Record](rewrappedRecords)
 	r.counted, errs[2] = lru2.New[[32]byte, struct{}](rewrappedRecords)
 	return r, errors.Join(errs[:]...)
@@ -193,14 +199,16 @@ func (r *Rewrapper) Rewrap(ctx context.Context, dst, text []byte) ([]byte, Wrapp
 		return append(dst, text...), p.what, nil
 	}
 	fresh, ok := r.done.Get(p.record.Commitment)
-	if !ok || len(kept(p.record.Wraps, fresh.Wraps, r.dropped)) > 0 {
-		if fresh, err = r.use(ctx, p.record, r.place); err != nil {
+	if !ok || len(kept(p.record.Wraps, fresh.wraps, r.dropped)) > 0 {
+		record, err := r.use(ctx, p.record, r.place)
+		if err != nil {
 			return dst, p.what, err
 		}
+		fresh = renewed{record.Wraps, envelope.AppendRecord(nil, record)}
 		r.done.Add(p.record.Commitment, fresh)
 	}
-	if p.Record = nil; r.to != ByID {
-		p.Record = envelope.AppendRecord(nil, fresh)
+	if p.Record = fresh.record; r.to == ByID {
+		p.Record = nil
 	}
 	return envelope.Append(dst, p.Header, p.payload), p.what, nil
 }

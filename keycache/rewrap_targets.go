@@ -12,8 +12,11 @@ import (
 // and each key that may own a record has all its KEKs wrap the record.
 
 // wants returns the KEKs that are to wrap a record which has wraps now, and the
-// KEKs whose wraps are to go. Both are empty when no key owns the record.
+// KEKs whose wraps are to go. One of the key's KEKs has wrapped the record.
 func (r *Rewrapper) wants(wraps []envelope.Wrap) (targets, dropped []*kek) {
+	if len(r.peers) == 1 {
+		return r.targets, r.dropped
+	}
 	rest := slices.Clone(r.peers)
 	for i := 0; i < len(rest); i++ {
 		if p := rest[i]; p.mayOwn(wraps, targets) {

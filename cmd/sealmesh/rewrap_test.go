@@ -263,11 +263,12 @@ func killRewrapping(t *testing.T, dir string, args ...string) (kills int) {
 	return kills
 }
 
-// killLater kills p: the first time as soon as it has saved its state, then at random.
+// killLater kills p: the first time as soon as it has saved its state, then at random,
+// later and later, so that on however slow a machine some run gets further.
 func killLater(p *os.Process, state string, kills int, ended <-chan struct{}) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	at := time.Now().Add(time.Duration(20+rand.IntN(300)) * time.Millisecond)
+	at := time.Now().Add(time.Duration(20+rand.IntN(300+25*kills)) * time.Millisecond)
 	for {
 		select {
 		case <-ended:
