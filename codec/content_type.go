@@ -23,6 +23,9 @@ type contentType struct {
 // read as UTF-8, and bytes that mean something else to the application would get
 // around the rules. Forward what [CanonicalContentType] returns.
 func ForContentType(value string) *Format {
+	if f := plainType(value); f != nil {
+		return f
+	}
 	t, ok := parseContentType(value)
 	if !ok {
 		return nil
@@ -35,11 +38,25 @@ func ForContentType(value string) *Format {
 // with one blank before it. An application that is sent this has nothing left to
 // read differently. A value that has no format is returned as it is.
 func CanonicalContentType(value string) string {
+	if plainType(value) != nil {
+		return value
+	}
 	t, ok := parseContentType(value)
 	if !ok || t.format() == nil || t.isCanonical(value) {
 		return value
 	}
 	return string(t.append(nil))
+}
+
+// plainType returns the format of a media type that stands alone and is written as
+// the table of formats has it, as most are; else nil.
+func plainType(value string) *Format {
+	for i := range formats {
+		if slices.Contains(formats[i].MediaTypes, value) && value[0] != '+' {
+			return &formats[i]
+		}
+	}
+	return nil
 }
 
 // parseContentType reads a media type and its parameters (RFC 9110 §8.3.1). It
@@ -88,17 +105,21 @@ func (t *contentType) param(name string) int {
 
 func (t *contentType) format() *Format {
 	for i := range formats {
-		if !formats[i].excepts(t) && formats[i].covers(t) {
-			return &formats[i]
+		if f := &formats[i]; f.names(t) || f.suffixes(t) && !f.excepts(t) {
+			return f
 		}
 	}
 	return nil
 }
 
-func (f *Format) covers(t *contentType) bool {
-	return slices.ContainsFunc(f.MediaTypes, func(m string) bool {
-		return t.is(m) || m[0] == '+' && hasSuffixFold(t.minor, m)
-	})
+// names reports whether t is one of the media types of f by its own name. Except is
+// of the others, those that a suffix covers.
+func (f *Format) names(t *contentType) bool {
+	return slices.ContainsFunc(f.MediaTypes, t.is)
+}
+
+func (f *Format) suffixes(t *contentType) bool {
+	return slices.ContainsFunc(f.MediaTypes, func(m string) bool { return m[0] == '+' && hasSuffixFold(t.minor, m) })
 }
 
 // is reports whether the media type is m, in any case.

@@ -1,6 +1,9 @@
 package codec
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestForContentType(t *testing.T) {
 	for _, tc := range []struct{ value, want string }{
@@ -136,5 +139,16 @@ func TestFormatsAreOurs(t *testing.T) {
 	Formats()[0].Name = "changed"
 	if Formats()[0].Name == "changed" || ForContentType("application/json").Name == "changed" {
 		t.Error("the table can be changed from outside")
+	}
+}
+
+// No exception is of a type that a format has by name: those are not looked for there.
+func TestExceptionsAreOfSuffixes(t *testing.T) {
+	for _, f := range formats {
+		for _, m := range f.MediaTypes {
+			if major, minor, ok := strings.Cut(m, "/"); ok && f.excepts(&contentType{major: major, minor: minor}) {
+				t.Errorf("%s is a type of %s and excepted", m, f.Name)
+			}
+		}
 	}
 }
