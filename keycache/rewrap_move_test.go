@@ -2,6 +2,7 @@ package keycache
 
 import (
 	"testing"
+	"testing/synctest"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 )
@@ -33,164 +34,176 @@ func (r *rig) rewrapper(to Form, drop ...string) (*Rewrapper, func(text []byte, 
 // Envelopes go into the store and out again, each data key at the cost of one call,
 // and open in every form.
 func TestMoveToStoreAndBack(t *testing.T) {
-	m, s := newKMS("a"), newShop()
-	texts := foreign(t, 3, "v", m)
-	r := newRig(t, keyOf(m), storing(s, false))
-	_, shorten := r.rewrapper(ByID)
-	_, fill := r.rewrapper(Inline)
-	var back [][]byte
-	for range 2 {
-		for _, text := range texts {
-			short := shorten(text, Outdated)
-			wantShape(t, short, false)
-			if len(short) >= len(text) {
-				t.Error("no shorter by id")
+	synctest.Test(t, func(t *testing.T) {
+		m, s := newKMS("a"), newShop()
+		texts := foreign(t, 3, "v", m)
+		r := newRig(t, keyOf(m), storing(s, false))
+		_, shorten := r.rewrapper(ByID)
+		_, fill := r.rewrapper(Inline)
+		var back [][]byte
+		for range 2 {
+			for _, text := range texts {
+				short := shorten(text, Outdated)
+				wantShape(t, short, false)
+				if len(short) >= len(text) {
+					t.Error("no shorter by id")
+				}
+				shorten(short, Elsewhere)
+				after := newRig(t, keyOf(m), storing(s, true))
+				after.mustOpen(short, "v")
+				after.end()
+				long := fill(short, Outdated)
+				if string(long) != string(text) {
+					t.Error("there and back: another envelope")
+				}
+				fill(long, Current)
+				back = append(back, long)
 			}
-			shorten(short, Elsewhere)
-			after := newRig(t, keyOf(m), storing(s, true))
-			after.mustOpen(short, "v")
-			after.end()
-			long := fill(short, Outdated)
-			if string(long) != string(text) {
-				t.Error("there and back: another envelope")
-			}
-			fill(long, Current)
-			back = append(back, long)
 		}
-	}
-	if s.size() != 3 {
-		t.Errorf("%d records in the store, want 3", s.size())
-	}
-	wantCount(t, "puts", s.puts.Load(), 3)
-	uses := r.end()
-	if len(uses) != 6 {
-		t.Errorf("%d key uses, want one for each data key and way", len(uses))
-	}
-	without := newRig(t, keyOf(m), Options{}) // the store is gone
-	for _, text := range back {
-		without.mustOpen(text, "v")
-	}
-	without.end()
+		if s.size() != 3 {
+			t.Errorf("%d records in the store, want 3", s.size())
+		}
+		wantCount(t, "puts", s.puts.Load(), 3)
+		uses := r.end()
+		if len(uses) != 6 {
+			t.Errorf("%d key uses, want one for each data key and way", len(uses))
+		}
+		without := newRig(t, keyOf(m), Options{}) // the store is gone
+		for _, text := range back {
+			without.mustOpen(text, "v")
+		}
+		without.end()
+	})
 }
 
 // A move and a change of KEKs are one step.
 func TestMoveUnderAnotherKEK(t *testing.T) {
-	old, fresh, s := newKMS("old"), newKMS("new"), newShop()
-	text := foreign(t, 1, "v", old)[0]
-	r := newRig(t, keyOf(fresh, old), storing(s, false))
-	_, shorten := r.rewrapper(ByID, "mem:old")
-	short := shorten(text, Outdated)
-	r.end()
-	after := newRig(t, keyOf(fresh), storing(s, true))
-	after.mustOpen(short, "v")
-	_, fill := after.rewrapper(Inline)
-	after.mustOpen(fill(short, Outdated), "v")
-	after.end()
+	synctest.Test(t, func(t *testing.T) {
+		old, fresh, s := newKMS("old"), newKMS("new"), newShop()
+		text := foreign(t, 1, "v", old)[0]
+		r := newRig(t, keyOf(fresh, old), storing(s, false))
+		_, shorten := r.rewrapper(ByID, "mem:old")
+		short := shorten(text, Outdated)
+		r.end()
+		after := newRig(t, keyOf(fresh), storing(s, true))
+		after.mustOpen(short, "v")
+		_, fill := after.rewrapper(Inline)
+		after.mustOpen(fill(short, Outdated), "v")
+		after.end()
+	})
 }
 
 // A record that is in the store already, under the KEK that is to go, does not keep
 // the envelope dependent on that.
 func TestMoveToAnOutdatedRecord(t *testing.T) {
-	old, fresh, s := newKMS("old"), newKMS("new"), newShop()
-	text := foreign(t, 1, "v", old)[0]
-	r := newRig(t, keyOf(old), storing(s, false))
-	_, shorten := r.rewrapper(ByID)
-	shorten(text, Outdated)
-	r.end()
-	r = newRig(t, keyOf(fresh, old), storing(s, false))
-	_, shorten = r.rewrapper(ByID, "mem:old")
-	short := shorten(text, Outdated)
-	r.end()
-	after := newRig(t, keyOf(fresh), storing(s, true))
-	after.mustOpen(short, "v")
-	after.end()
+	synctest.Test(t, func(t *testing.T) {
+		old, fresh, s := newKMS("old"), newKMS("new"), newShop()
+		text := foreign(t, 1, "v", old)[0]
+		r := newRig(t, keyOf(old), storing(s, false))
+		_, shorten := r.rewrapper(ByID)
+		shorten(text, Outdated)
+		r.end()
+		r = newRig(t, keyOf(fresh, old), storing(s, false))
+		_, shorten = r.rewrapper(ByID, "mem:old")
+		short := shorten(text, Outdated)
+		r.end()
+		after := newRig(t, keyOf(fresh), storing(s, true))
+		after.mustOpen(short, "v")
+		after.end()
+	})
 }
 
 // What the store does not have, or has of another key, stays by id.
 func TestInlineOfWhatIsNotThere(t *testing.T) {
-	m, stranger, s := newKMS("a"), newKMS("b"), newShop()
-	other := newShop()
-	w := newRig(t, keyOf(m), storing(other, false))
-	missing := w.mustSeal("v")
-	w.end()
-	w = newRig(t, keyOf(stranger), storing(s, false))
-	theirs := w.mustSeal("v")
-	w.end()
-	r := newRig(t, keyOf(m), storing(s, false))
-	defer r.end()
-	_, fill := r.rewrapper(Inline)
-	fill(missing, Elsewhere)
-	gets := s.gets.Load()
-	for range 2 * strangersBurst {
+	synctest.Test(t, func(t *testing.T) {
+		m, stranger, s := newKMS("a"), newKMS("b"), newShop()
+		other := newShop()
+		w := newRig(t, keyOf(m), storing(other, false))
+		missing := w.mustSeal("v")
+		w.end()
+		w = newRig(t, keyOf(stranger), storing(s, false))
+		theirs := w.mustSeal("v")
+		w.end()
+		r := newRig(t, keyOf(m), storing(s, false))
+		defer r.end()
+		_, fill := r.rewrapper(Inline)
 		fill(missing, Elsewhere)
-	}
-	wantCount(t, "gets of what was looked for before", s.gets.Load()-gets, 0)
-	fill(theirs, Unrelated)
+		gets := s.gets.Load()
+		for range 2 * strangersBurst {
+			fill(missing, Elsewhere)
+		}
+		wantCount(t, "gets of what was looked for before", s.gets.Load()-gets, 0)
+		fill(theirs, Unrelated)
+	})
 }
 
 // An envelope is shortened only if its record, or one as good, is in the store.
 func TestMoveLosesNothing(t *testing.T) {
-	m, old := newKMS("a"), newKMS("old")
-	text := foreign(t, 1, "v", m)[0]
-	h := headerOf(t, text)
-	mine, err := envelope.ParseRecord(h.Record)
-	if err != nil {
-		t.Fatal(err)
-	}
-	theirs := headerOf(t, foreign(t, 1, "v", m)[0]).Record
-	another, err := envelope.ParseRecord(theirs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	half, garbage := mine, mine
-	half.Commitment[31] ^= 1
-	garbage.Wraps = another.Wraps
-	for name, there := range map[string]envelope.Record{
-		"another commitment": half, "wraps of another data key": garbage, "wraps of a KEK that is not ours": {Commitment: mine.Commitment, Wraps: []envelope.Wrap{{Kind: 200, KEK: old.kek().Ref(), Wrapped: []byte("x")}}},
-	} {
-		s := newShop()
-		s.keys[h.KeyID] = there
-		r := newRig(t, keyOf(m), storing(s, false))
-		w, _ := r.rewrapper(ByID)
-		got, _, err := w.Rewrap(t.Context(), nil, text)
-		if r.wantReason(err, OpenFailed); len(got) != 0 {
-			t.Errorf("%s: something came of it", name)
+	synctest.Test(t, func(t *testing.T) {
+		m, old := newKMS("a"), newKMS("old")
+		text := foreign(t, 1, "v", m)[0]
+		h := headerOf(t, text)
+		mine, err := envelope.ParseRecord(h.Record)
+		if err != nil {
+			t.Fatal(err)
 		}
-		r.mustOpen(text, "v")
-		r.end()
-	}
-	s := newShop()
-	s.answer(0, errShop)
-	r := newRig(t, keyOf(m), storing(s, false))
-	defer r.end()
-	w, _ := r.rewrapper(ByID)
-	_, _, err = w.Rewrap(t.Context(), nil, text)
-	r.wantReason(err, KeyUnavailable)
+		theirs := headerOf(t, foreign(t, 1, "v", m)[0]).Record
+		another, err := envelope.ParseRecord(theirs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		half, garbage := mine, mine
+		half.Commitment[31] ^= 1
+		garbage.Wraps = another.Wraps
+		for name, there := range map[string]envelope.Record{
+			"another commitment": half, "wraps of another data key": garbage, "wraps of a KEK that is not ours": {Commitment: mine.Commitment, Wraps: []envelope.Wrap{{Kind: 200, KEK: old.kek().Ref(), Wrapped: []byte("x")}}},
+		} {
+			s := newShop()
+			s.keys[h.KeyID] = there
+			r := newRig(t, keyOf(m), storing(s, false))
+			w, _ := r.rewrapper(ByID)
+			got, _, err := w.Rewrap(t.Context(), nil, text)
+			if r.wantReason(err, OpenFailed); len(got) != 0 {
+				t.Errorf("%s: something came of it", name)
+			}
+			r.mustOpen(text, "v")
+			r.end()
+		}
+		s := newShop()
+		s.answer(0, errShop)
+		r := newRig(t, keyOf(m), storing(s, false))
+		defer r.end()
+		w, _ := r.rewrapper(ByID)
+		_, _, err = w.Rewrap(t.Context(), nil, text)
+		r.wantReason(err, KeyUnavailable)
+	})
 }
 
 // A record that does not unwrap gets into no store: it would stand in the way of the true one.
 func TestForgedRecordIsNotStored(t *testing.T) {
-	m, s := newKMS("a"), newShop()
-	text := foreign(t, 1, "v", m)[0]
-	h, payload, _, err := envelope.Parse(nil, text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	record, err := envelope.ParseRecord(h.Record)
-	if err != nil {
-		t.Fatal(err)
-	}
-	record.Commitment[31] ^= 1 // the same id
-	h.Record = envelope.AppendRecord(nil, record)
-	r := newRig(t, keyOf(m), storing(s, false))
-	defer r.end()
-	w, shorten := r.rewrapper(ByID)
-	_, _, err = w.Rewrap(t.Context(), nil, envelope.Append(nil, h, payload))
-	r.wantReason(err, OpenFailed)
-	if s.size() != 0 {
-		t.Error("it is in the store")
-	}
-	r.mustOpen(shorten(text, Outdated), "v")
+	synctest.Test(t, func(t *testing.T) {
+		m, s := newKMS("a"), newShop()
+		text := foreign(t, 1, "v", m)[0]
+		h, payload, _, err := envelope.Parse(nil, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		record, err := envelope.ParseRecord(h.Record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		record.Commitment[31] ^= 1 // the same id
+		h.Record = envelope.AppendRecord(nil, record)
+		r := newRig(t, keyOf(m), storing(s, false))
+		defer r.end()
+		w, shorten := r.rewrapper(ByID)
+		_, _, err = w.Rewrap(t.Context(), nil, envelope.Append(nil, h, payload))
+		r.wantReason(err, OpenFailed)
+		if s.size() != 0 {
+			t.Error("it is in the store")
+		}
+		r.mustOpen(shorten(text, Outdated), "v")
+	})
 }
 
 // A wrap that is kept is proven first: one that is damaged is made anew before the

@@ -3,6 +3,7 @@ package keycache
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
@@ -48,23 +49,25 @@ func TestRenew(t *testing.T) {
 }
 
 func TestRenewStore(t *testing.T) {
-	x, s := newKMS("x"), newShop()
-	text := filled(t, s, 1, x)[0]
-	id := headerOf(t, text).KeyID
-	before := s.keys[id]
-	r := newRig(t, keyOf(x), storing(s, true))
-	all, err := r.StoreRewrappers(RewrapOptions{Renew: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if what, err := all[0].Rewrap(t.Context(), before); what != Outdated || err != nil {
-		t.Fatalf("%v, %v", what, err)
-	}
-	if equal(s.keys[id], before) {
-		t.Error("the record is as it was")
-	}
-	r.mustOpen(text, "v")
-	r.end()
+	synctest.Test(t, func(t *testing.T) {
+		x, s := newKMS("x"), newShop()
+		text := filled(t, s, 1, x)[0]
+		id := headerOf(t, text).KeyID
+		before := s.keys[id]
+		r := newRig(t, keyOf(x), storing(s, true))
+		all, err := r.StoreRewrappers(RewrapOptions{Renew: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if what, err := all[0].Rewrap(t.Context(), before); what != Outdated || err != nil {
+			t.Fatalf("%v, %v", what, err)
+		}
+		if equal(s.keys[id], before) {
+			t.Error("the record is as it was")
+		}
+		r.mustOpen(text, "v")
+		r.end()
+	})
 }
 
 // forgetful wraps to what it cannot unwrap.
@@ -76,24 +79,26 @@ func (forgetful) WrapDataKey(context.Context, *hsm.Secret, hsm.EncryptionContext
 
 // A new wrap that does not open takes no other's place.
 func TestRenewProves(t *testing.T) {
-	x, s := newKMS("x"), newShop()
-	text := filled(t, s, 1, x)[0]
-	id := headerOf(t, text).KeyID
-	before := s.keys[id]
-	key := keyOf(x)
-	key.KEKs[0].Provider = forgetful{x}
-	r := newRig(t, key, storing(s, true))
-	defer r.end()
-	all, err := r.StoreRewrappers(RewrapOptions{Renew: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := all[0].Rewrap(t.Context(), before); err == nil {
-		t.Error("a wrap that does not open is taken")
-	}
-	if !equal(s.keys[id], before) {
-		t.Error("the record has changed")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		x, s := newKMS("x"), newShop()
+		text := filled(t, s, 1, x)[0]
+		id := headerOf(t, text).KeyID
+		before := s.keys[id]
+		key := keyOf(x)
+		key.KEKs[0].Provider = forgetful{x}
+		r := newRig(t, key, storing(s, true))
+		defer r.end()
+		all, err := r.StoreRewrappers(RewrapOptions{Renew: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := all[0].Rewrap(t.Context(), before); err == nil {
+			t.Error("a wrap that does not open is taken")
+		}
+		if !equal(s.keys[id], before) {
+			t.Error("the record has changed")
+		}
+	})
 }
 
 func recordIn(t *testing.T, text []byte) envelope.Record {

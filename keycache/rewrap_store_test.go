@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
@@ -50,237 +51,249 @@ func filled(t *testing.T, s *shop, n int, kmss ...*kms) (texts [][]byte) {
 // A KEK is retired: records in the store move to the other, each at the cost of its calls once,
 // and what was sealed before opens without the old one.
 func TestRewrapStore(t *testing.T) {
-	old, fresh, s := newKMS("old"), newKMS("new"), newShop()
-	texts := filled(t, s, 5, old)
-	w := newRig(t, keyOf(old), storing(s, true))
-	texts = append(texts, w.mustSeal("v")) // in a slot
-	w.end()
-	unwraps := old.unwraps.Load()
-	r := newRig(t, keyOf(fresh, old), storing(s, true))
-	if n := r.rewrapStore("mem:old"); n[Outdated] != 6 || len(n) != 1 {
-		t.Errorf("first: %v", n)
-	}
-	wantCount(t, "unwraps by the old KEK", old.unwraps.Load()-unwraps, 6)
-	wantCount(t, "wraps by the new KEK", fresh.wraps.Load(), 6)
-	if n := r.rewrapStore("mem:old"); n[Current] != 6 || len(n) != 1 {
-		t.Errorf("again: %v", n)
-	}
-	wantCount(t, "calls for what is as it should be", old.unwraps.Load()-unwraps+fresh.wraps.Load(), 12)
-	if uses := r.end(); len(uses) != 6 {
-		t.Errorf("%d key uses, want one for each data key", len(uses))
-	}
-	old.answer(0, hsm.Denied)
-	after := newRig(t, keyOf(fresh), storing(s, true))
-	for _, text := range texts {
-		after.mustOpen(text, "v")
-	}
-	after.end()
+	synctest.Test(t, func(t *testing.T) {
+		old, fresh, s := newKMS("old"), newKMS("new"), newShop()
+		texts := filled(t, s, 5, old)
+		w := newRig(t, keyOf(old), storing(s, true))
+		texts = append(texts, w.mustSeal("v")) // in a slot
+		w.end()
+		unwraps := old.unwraps.Load()
+		r := newRig(t, keyOf(fresh, old), storing(s, true))
+		if n := r.rewrapStore("mem:old"); n[Outdated] != 6 || len(n) != 1 {
+			t.Errorf("first: %v", n)
+		}
+		wantCount(t, "unwraps by the old KEK", old.unwraps.Load()-unwraps, 6)
+		wantCount(t, "wraps by the new KEK", fresh.wraps.Load(), 6)
+		if n := r.rewrapStore("mem:old"); n[Current] != 6 || len(n) != 1 {
+			t.Errorf("again: %v", n)
+		}
+		wantCount(t, "calls for what is as it should be", old.unwraps.Load()-unwraps+fresh.wraps.Load(), 12)
+		if uses := r.end(); len(uses) != 6 {
+			t.Errorf("%d key uses, want one for each data key", len(uses))
+		}
+		old.answer(0, hsm.Denied)
+		after := newRig(t, keyOf(fresh), storing(s, true))
+		for _, text := range texts {
+			after.mustOpen(text, "v")
+		}
+		after.end()
+	})
 }
 
 // Keys that share a store and a KEK are told apart by what their context unwraps.
 func TestRewrapStoreOfTwoKeys(t *testing.T) {
-	old, fresh, s := newKMS("old"), newKMS("new"), newShop()
-	keys := func(kmss ...*kms) []*hsm.Key {
-		a, b := keyOf(kmss...), keyOf(kmss...)
-		b.Name = "l"
-		var err error
-		if b.Context, err = hsm.NewEncryptionContext(map[string]string{"service": "other"}); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		old, fresh, s := newKMS("old"), newKMS("new"), newShop()
+		keys := func(kmss ...*kms) []*hsm.Key {
+			a, b := keyOf(kmss...), keyOf(kmss...)
+			b.Name = "l"
+			var err error
+			if b.Context, err = hsm.NewEncryptionContext(map[string]string{"service": "other"}); err != nil {
+				t.Fatal(err)
+			}
+			return []*hsm.Key{a, b}
 		}
-		return []*hsm.Key{a, b}
-	}
-	rec, err := keyuse.Open(keyuse.Options{Getenv: console, Console: new(buffer)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	with := func(use func(*Cache), kmss ...*kms) {
-		ring, err := hsm.NewKeyring(keys(kmss...)...)
+		rec, err := keyuse.Open(keyuse.Options{Getenv: console, Console: new(buffer)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := New(ring, Options{Recorder: rec, Stores: map[string]Storing{"k": {Store: s, Refuse: true}, "l": {Store: s, Refuse: true}}})
-		if err != nil {
-			t.Fatal(err)
+		with := func(use func(*Cache), kmss ...*kms) {
+			ring, err := hsm.NewKeyring(keys(kmss...)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := New(ring, Options{Recorder: rec, Stores: map[string]Storing{"k": {Store: s, Refuse: true}, "l": {Store: s, Refuse: true}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			use(c)
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
 		}
-		use(c)
-		if err := c.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	sealed := map[string][]byte{}
-	each := func(do func(*Session, *Tag, string) error) func(*Cache) {
-		return func(c *Cache) {
-			for _, name := range []string{"k", "l"} {
-				tag, err := c.Tag("pii", name, suite.XAES256GCM, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				session := c.Session(t.Context(), keyuse.Exchange{})
-				if err := errors.Join(do(session, tag, name), session.Close(nil)); err != nil {
-					t.Errorf("key %s: %v", name, err)
+		sealed := map[string][]byte{}
+		each := func(do func(*Session, *Tag, string) error) func(*Cache) {
+			return func(c *Cache) {
+				for _, name := range []string{"k", "l"} {
+					tag, err := c.Tag("pii", name, suite.XAES256GCM, nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					session := c.Session(t.Context(), keyuse.Exchange{})
+					if err := errors.Join(do(session, tag, name), session.Close(nil)); err != nil {
+						t.Errorf("key %s: %v", name, err)
+					}
 				}
 			}
 		}
-	}
-	with(each(func(s *Session, tag *Tag, name string) (err error) {
-		sealed[name], err = s.Seal(nil, tag, codec.Text, []byte("v"))
-		return err
-	}), old)
-	with(func(c *Cache) {
-		r := &rig{Cache: c, t: t}
-		if n := r.rewrapStore("mem:old"); n[Outdated] != 2 || len(n) != 1 {
-			t.Errorf("first: %v", n)
+		with(each(func(s *Session, tag *Tag, name string) (err error) {
+			sealed[name], err = s.Seal(nil, tag, codec.Text, []byte("v"))
+			return err
+		}), old)
+		with(func(c *Cache) {
+			r := &rig{Cache: c, t: t}
+			if n := r.rewrapStore("mem:old"); n[Outdated] != 2 || len(n) != 1 {
+				t.Errorf("first: %v", n)
+			}
+			if n := r.rewrapStore("mem:old"); n[Current] != 2 || len(n) != 1 {
+				t.Errorf("again: %v", n)
+			}
+		}, fresh, old)
+		with(each(func(s *Session, tag *Tag, name string) error {
+			_, _, err := s.Open(nil, tag, sealed[name])
+			return err
+		}), fresh)
+		if err := rec.Close(t.Context()); err != nil {
+			t.Fatal(err)
 		}
-		if n := r.rewrapStore("mem:old"); n[Current] != 2 || len(n) != 1 {
-			t.Errorf("again: %v", n)
-		}
-	}, fresh, old)
-	with(each(func(s *Session, tag *Tag, name string) error {
-		_, _, err := s.Open(nil, tag, sealed[name])
-		return err
-	}), fresh)
-	if err := rec.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	})
 }
 
 // Two runs and a fleet that seals and opens at one store do each other no harm.
 func TestRewrapStoreInUse(t *testing.T) {
-	old, fresh, s := newKMS("old"), newKMS("new"), newShop()
-	texts := filled(t, s, 20, old)
-	var wg sync.WaitGroup
-	var sealed [4][][]byte
-	for i := range sealed {
-		r := newRig(t, keyOf(fresh, old), storing(s, true))
-		wg.Go(func() {
-			defer r.end()
-			for _, text := range texts {
-				r.mustOpen(text, "v")
-				r.Flush("")
-				sealed[i] = append(sealed[i], r.mustSeal("v"))
-			}
-		})
-	}
-	for range 2 {
-		r := newRig(t, keyOf(fresh, old), storing(s, true))
-		wg.Go(func() {
-			defer r.end()
-			for range 3 {
-				r.rewrapStore("mem:old")
-			}
-		})
-	}
-	wg.Wait()
-	last := newRig(t, keyOf(fresh, old), storing(s, true))
-	last.rewrapStore("mem:old")
-	last.end()
-	after := newRig(t, keyOf(fresh), storing(s, true))
-	for _, texts := range append(sealed[:], texts) {
-		for _, text := range texts {
-			after.mustOpen(text, "v")
+	synctest.Test(t, func(t *testing.T) {
+		old, fresh, s := newKMS("old"), newKMS("new"), newShop()
+		texts := filled(t, s, 20, old)
+		var wg sync.WaitGroup
+		var sealed [4][][]byte
+		for i := range sealed {
+			r := newRig(t, keyOf(fresh, old), storing(s, true))
+			wg.Go(func() {
+				defer r.end()
+				for _, text := range texts {
+					r.mustOpen(text, "v")
+					r.Flush("")
+					sealed[i] = append(sealed[i], r.mustSeal("v"))
+				}
+			})
 		}
-	}
-	after.end()
+		for range 2 {
+			r := newRig(t, keyOf(fresh, old), storing(s, true))
+			wg.Go(func() {
+				defer r.end()
+				for range 3 {
+					r.rewrapStore("mem:old")
+				}
+			})
+		}
+		wg.Wait()
+		last := newRig(t, keyOf(fresh, old), storing(s, true))
+		last.rewrapStore("mem:old")
+		last.end()
+		after := newRig(t, keyOf(fresh), storing(s, true))
+		for _, texts := range append(sealed[:], texts) {
+			for _, text := range texts {
+				after.mustOpen(text, "v")
+			}
+		}
+		after.end()
+	})
 }
 
 // A record that another run changed meanwhile is looked at again, not overwritten.
 func TestRewrapStoreMeetsAnother(t *testing.T) {
-	old, fresh, third, s := newKMS("old"), newKMS("new"), newKMS("third"), newShop()
-	text := filled(t, s, 1, old)[0]
-	id := headerOf(t, text).KeyID
-	before := s.keys[id]
-	r := newRig(t, keyOf(third, old), storing(s, true))
-	r.rewrapStore() // third joins
-	r.end()
-	r = newRig(t, keyOf(fresh, old), storing(s, true))
-	all, err := r.StoreRewrappers(RewrapOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if what, err := all[0].Rewrap(t.Context(), before); err != nil || what != Outdated {
-		t.Errorf("%v, %v", what, err)
-	}
-	wantCount(t, "replaces", s.replaces.Load(), 3) // third's, one that found another record, one that took
-	r.end()
-	after := newRig(t, keyOf(fresh), storing(s, true))
-	after.mustOpen(text, "v")
-	after.end()
+	synctest.Test(t, func(t *testing.T) {
+		old, fresh, third, s := newKMS("old"), newKMS("new"), newKMS("third"), newShop()
+		text := filled(t, s, 1, old)[0]
+		id := headerOf(t, text).KeyID
+		before := s.keys[id]
+		r := newRig(t, keyOf(third, old), storing(s, true))
+		r.rewrapStore() // third joins
+		r.end()
+		r = newRig(t, keyOf(fresh, old), storing(s, true))
+		all, err := r.StoreRewrappers(RewrapOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if what, err := all[0].Rewrap(t.Context(), before); err != nil || what != Outdated {
+			t.Errorf("%v, %v", what, err)
+		}
+		wantCount(t, "replaces", s.replaces.Load(), 3) // third's, one that found another record, one that took
+		r.end()
+		after := newRig(t, keyOf(fresh), storing(s, true))
+		after.mustOpen(text, "v")
+		after.end()
+	})
 }
 
 // What cannot be renewed stays as it is.
 func TestRewrapStoreFails(t *testing.T) {
-	old, fresh, s := newKMS("old"), newKMS("new"), newShop()
-	text := filled(t, s, 1, old)[0]
-	id := headerOf(t, text).KeyID
-	before := s.keys[id]
-	r := newRig(t, keyOf(fresh, old), storing(s, true))
-	defer r.end()
-	all, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:old"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		fail func(hsm.Class)
-		want Reason
-	}{
-		"old KEK": {func(c hsm.Class) { old.answer(0, c) }, KeyUnavailable},
-		"new KEK": {func(c hsm.Class) { fresh.answer(0, c) }, KeyUnavailable},
-		"store": {func(c hsm.Class) {
-			if s.answer(0, nil); c != 0 {
-				s.answer(0, errShop)
-			}
-		}, KeyUnavailable},
-	} {
-		c.fail(hsm.Unavailable)
-		_, err := all[0].Rewrap(t.Context(), before)
-		r.wantReason(err, c.want)
-		c.fail(0)
-		if !equal(s.keys[id], before) {
-			t.Errorf("%s: the record changed", name)
+	synctest.Test(t, func(t *testing.T) {
+		old, fresh, s := newKMS("old"), newKMS("new"), newShop()
+		text := filled(t, s, 1, old)[0]
+		id := headerOf(t, text).KeyID
+		before := s.keys[id]
+		r := newRig(t, keyOf(fresh, old), storing(s, true))
+		defer r.end()
+		all, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:old"}})
+		if err != nil {
+			t.Fatal(err)
 		}
-		r.Flush("") // opens the gates
-	}
-	forged := envelope.Record{Commitment: before.Commitment, Wraps: []envelope.Wrap{{Kind: 200, KEK: old.kek().Ref(), Wrapped: []byte("x")}}}
-	_, err = all[0].Rewrap(t.Context(), forged)
-	r.wantReason(err, OpenFailed)
-	if _, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:other"}}); err == nil {
-		t.Error("a KEK that no key has: no error")
-	}
-	if _, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:old", "mem:new"}}); err == nil {
-		t.Error("no KEK left: no error")
-	}
-	without := newRig(t, keyOf(old), Options{})
-	defer without.end()
-	if _, err := without.StoreRewrappers(RewrapOptions{}); err == nil {
-		t.Error("no key with a store: no error")
-	}
+		for name, c := range map[string]struct {
+			fail func(hsm.Class)
+			want Reason
+		}{
+			"old KEK": {func(c hsm.Class) { old.answer(0, c) }, KeyUnavailable},
+			"new KEK": {func(c hsm.Class) { fresh.answer(0, c) }, KeyUnavailable},
+			"store": {func(c hsm.Class) {
+				if s.answer(0, nil); c != 0 {
+					s.answer(0, errShop)
+				}
+			}, KeyUnavailable},
+		} {
+			c.fail(hsm.Unavailable)
+			_, err := all[0].Rewrap(t.Context(), before)
+			r.wantReason(err, c.want)
+			c.fail(0)
+			if !equal(s.keys[id], before) {
+				t.Errorf("%s: the record changed", name)
+			}
+			r.Flush("") // opens the gates
+		}
+		forged := envelope.Record{Commitment: before.Commitment, Wraps: []envelope.Wrap{{Kind: 200, KEK: old.kek().Ref(), Wrapped: []byte("x")}}}
+		_, err = all[0].Rewrap(t.Context(), forged)
+		r.wantReason(err, OpenFailed)
+		if _, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:other"}}); err == nil {
+			t.Error("a KEK that no key has: no error")
+		}
+		if _, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:old", "mem:new"}}); err == nil {
+			t.Error("no KEK left: no error")
+		}
+		without := newRig(t, keyOf(old), Options{})
+		defer without.end()
+		if _, err := without.StoreRewrappers(RewrapOptions{}); err == nil {
+			t.Error("no key with a store: no error")
+		}
+	})
 }
 
 // A survey counts what a run would do, and asks no KEK and changes nothing.
 func TestRewrapStoreSurvey(t *testing.T) {
-	old, fresh, stranger, s := newKMS("old"), newKMS("new"), newKMS("stranger"), newShop()
-	filled(t, s, 2, old)
-	filled(t, s, 1, stranger)
-	asked := old.unwraps.Load()
-	r := newRig(t, keyOf(fresh, old), storing(s, true))
-	defer r.end()
-	all, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:old"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	calls, n := 0, map[Wrapping]int{}
-	for range 2 {
-		for record, err := range all[0].Records(context.Background()) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			survey := all[0].Survey(record)
-			calls += survey.Calls
-			n[survey.What]++
+	synctest.Test(t, func(t *testing.T) {
+		old, fresh, stranger, s := newKMS("old"), newKMS("new"), newKMS("stranger"), newShop()
+		filled(t, s, 2, old)
+		filled(t, s, 1, stranger)
+		asked := old.unwraps.Load()
+		r := newRig(t, keyOf(fresh, old), storing(s, true))
+		defer r.end()
+		all, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:old"}})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if calls != 4 || n[Outdated] != 4 || n[Unrelated] != 2 {
-		t.Errorf("%d calls, %v", calls, n)
-	}
-	wantCount(t, "calls made", old.unwraps.Load()-asked+fresh.wraps.Load()+s.replaces.Load(), 0)
+		calls, n := 0, map[Wrapping]int{}
+		for range 2 {
+			for record, err := range all[0].Records(context.Background()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				survey := all[0].Survey(record)
+				calls += survey.Calls
+				n[survey.What]++
+			}
+		}
+		if calls != 4 || n[Outdated] != 4 || n[Unrelated] != 2 {
+			t.Errorf("%d calls, %v", calls, n)
+		}
+		wantCount(t, "calls made", old.unwraps.Load()-asked+fresh.wraps.Load()+s.replaces.Load(), 0)
+	})
 }

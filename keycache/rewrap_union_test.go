@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
@@ -66,102 +67,109 @@ func (r *rig) under(key string, text []byte) []byte {
 // Key a has KEK x, key b has x and y, of one context and in one store: a run must
 // not take y from b's record because a, which has no y, unwraps it too.
 func TestRewrapKeepsTheKEKsOfEveryOwner(t *testing.T) {
-	x, y, s := newKMS("x"), newKMS("y"), newShop()
-	var text []byte
-	withKeys(t, s, func(r *rig) {
-		text = r.under("b", nil)
-		for range 2 {
-			if n := r.rewrapStore(); n[Current] != 1 || len(n) != 1 {
-				t.Errorf("%v", n)
+	synctest.Test(t, func(t *testing.T) {
+		x, y, s := newKMS("x"), newKMS("y"), newShop()
+		var text []byte
+		withKeys(t, s, func(r *rig) {
+			text = r.under("b", nil)
+			for range 2 {
+				if n := r.rewrapStore(); n[Current] != 1 || len(n) != 1 {
+					t.Errorf("%v", n)
+				}
 			}
-		}
-		if n := len(s.keys[headerOf(t, text).KeyID].Wraps); n != 2 {
-			t.Errorf("%d wraps are left of 2", n)
-		}
-	}, keyNamed("a", x), keyNamed("b", x, y))
-	x.answer(0, hsm.Unavailable)
-	withKeys(t, s, func(r *rig) { r.under("b", text) }, keyNamed("b", x, y))
+			if n := len(s.keys[headerOf(t, text).KeyID].Wraps); n != 2 {
+				t.Errorf("%d wraps are left of 2", n)
+			}
+		}, keyNamed("a", x), keyNamed("b", x, y))
+		x.answer(0, hsm.Unavailable)
+		withKeys(t, s, func(r *rig) { r.under("b", text) }, keyNamed("b", x, y))
+	})
 }
 
 // A record of either key gets the KEKs of both, since nobody knows whose it is,
 // and of a third that shares a KEK with the second. A key of another context, or
 // without a KEK in common, owns no such record.
 func TestRewrapUnitesOwners(t *testing.T) {
-	x, y, z, far, s := newKMS("x"), newKMS("y"), newKMS("z"), newKMS("far"), newShop()
-	other := keyNamed("other", x, far)
-	var err error
-	if other.Context, err = hsm.NewEncryptionContext(map[string]string{"service": "other"}); err != nil {
-		t.Fatal(err)
-	}
-	var text []byte
-	withKeys(t, s, func(r *rig) { text = r.under("a", nil) }, keyNamed("a", x))
-	withKeys(t, s, func(r *rig) {
-		if n := r.rewrapStore(); n[Outdated] != 1 || len(n) != 1 {
-			t.Errorf("first: %v", n)
+	synctest.Test(t, func(t *testing.T) {
+		x, y, z, far, s := newKMS("x"), newKMS("y"), newKMS("z"), newKMS("far"), newShop()
+		other := keyNamed("other", x, far)
+		var err error
+		if other.Context, err = hsm.NewEncryptionContext(map[string]string{"service": "other"}); err != nil {
+			t.Fatal(err)
 		}
-		if n := r.rewrapStore(); n[Current] != 1 || len(n) != 1 {
-			t.Errorf("again: %v", n)
+		var text []byte
+		withKeys(t, s, func(r *rig) { text = r.under("a", nil) }, keyNamed("a", x))
+		withKeys(t, s, func(r *rig) {
+			if n := r.rewrapStore(); n[Outdated] != 1 || len(n) != 1 {
+				t.Errorf("first: %v", n)
+			}
+			if n := r.rewrapStore(); n[Current] != 1 || len(n) != 1 {
+				t.Errorf("again: %v", n)
+			}
+		}, keyNamed("a", x), keyNamed("b", x, y), keyNamed("c", y, z), keyNamed("d", far), other)
+		if n := len(s.keys[headerOf(t, text).KeyID].Wraps); n != 3 {
+			t.Errorf("%d wraps, not those by x, y and z", n)
 		}
-	}, keyNamed("a", x), keyNamed("b", x, y), keyNamed("c", y, z), keyNamed("d", far), other)
-	if n := len(s.keys[headerOf(t, text).KeyID].Wraps); n != 3 {
-		t.Errorf("%d wraps, not those by x, y and z", n)
-	}
-	x.answer(0, hsm.Unavailable)
-	y.answer(0, hsm.Unavailable)
-	withKeys(t, s, func(r *rig) { r.under("c", text) }, keyNamed("c", y, z))
+		x.answer(0, hsm.Unavailable)
+		y.answer(0, hsm.Unavailable)
+		withKeys(t, s, func(r *rig) { r.under("c", text) }, keyNamed("c", y, z))
+	})
 }
 
 // Only --drop takes a wrap away, and from every owner's record.
 func TestRewrapDropsFromEveryOwner(t *testing.T) {
-	x, y, s := newKMS("x"), newKMS("y"), newShop()
-	keys := func() []*hsm.Key { return []*hsm.Key{keyNamed("a", x, y), keyNamed("b", x, y)} }
-	var text []byte
-	withKeys(t, s, func(r *rig) {
-		text = r.under("b", nil)
-		if n := r.rewrapStore("mem:x"); n[Outdated] != 1 || len(n) != 1 {
-			t.Errorf("%v", n)
+	synctest.Test(t, func(t *testing.T) {
+		x, y, s := newKMS("x"), newKMS("y"), newShop()
+		keys := func() []*hsm.Key { return []*hsm.Key{keyNamed("a", x, y), keyNamed("b", x, y)} }
+		var text []byte
+		withKeys(t, s, func(r *rig) {
+			text = r.under("b", nil)
+			if n := r.rewrapStore("mem:x"); n[Outdated] != 1 || len(n) != 1 {
+				t.Errorf("%v", n)
+			}
+		}, keys()...)
+		x.answer(0, hsm.Denied)
+		withKeys(t, s, func(r *rig) { r.under("b", text) }, keys()[1])
+		if n := len(s.keys[headerOf(t, text).KeyID].Wraps); n != 1 {
+			t.Errorf("%d wraps, not y's alone", n)
 		}
-	}, keys()...)
-	x.answer(0, hsm.Denied)
-	withKeys(t, s, func(r *rig) { r.under("b", text) }, keys()[1])
-	if n := len(s.keys[headerOf(t, text).KeyID].Wraps); n != 1 {
-		t.Errorf("%d wraps, not y's alone", n)
-	}
+	})
 }
 
 // A wrap by a KEK that the policy does not name stays, in envelopes, in stores, and
 // when an envelope's record meets the store's.
 func TestRewrapKeepsOtherWraps(t *testing.T) {
-	x, y, fresh, s := newKMS("x"), newKMS("y"), newKMS("fresh"), newShop()
-	text := foreign(t, 1, "v", x, y)[0]
-	inline := newRig(t, keyOf(fresh, x), Options{})
-	w, err := inline.Rewrapper("k", AnyForm, RewrapOptions{Drop: []string{"mem:x"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	moved, what, err := w.Rewrap(t.Context(), nil, text)
-	if err != nil || what != Outdated {
-		t.Fatalf("%v, %v", what, err)
-	}
-	inline.end()
+	synctest.Test(t, func(t *testing.T) {
+		x, y, fresh, s := newKMS("x"), newKMS("y"), newKMS("fresh"), newShop()
+		text := foreign(t, 1, "v", x, y)[0]
+		inline := newRig(t, keyOf(fresh, x), Options{})
+		w, err := inline.Rewrapper("k", AnyForm, RewrapOptions{Drop: []string{"mem:x"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		moved, what, err := w.Rewrap(t.Context(), nil, text)
+		if err != nil || what != Outdated {
+			t.Fatalf("%v, %v", what, err)
+		}
+		inline.end()
 
-	stored := newRig(t, keyOf(x), storing(s, true))
-	_, shorten := stored.rewrapper(ByID)
-	shorten(text, Outdated) // the store has the wraps of x and y
-	stored.end()
-	joined := newRig(t, keyOf(fresh, x), storing(s, true))
-	_, shorten = joined.rewrapper(ByID, "mem:x")
-	byID := shorten(withoutWrap(t, moved, y), Outdated)
-	joined.end()
+		stored := newRig(t, keyOf(x), storing(s, true))
+		_, shorten := stored.rewrapper(ByID)
+		shorten(text, Outdated) // the store has the wraps of x and y
+		stored.end()
+		joined := newRig(t, keyOf(fresh, x), storing(s, true))
+		_, shorten = joined.rewrapper(ByID, "mem:x")
+		byID := shorten(withoutWrap(t, moved, y), Outdated)
+		joined.end()
 
-	for name, m := range map[string]*kms{"fresh": fresh, "y": y} {
-		after := newRig(t, keyOf(m), storing(s, true))
-		t.Run(name, func(*testing.T) {
+		for name, m := range map[string]*kms{"fresh": fresh, "y": y} {
+			after := newRig(t, keyOf(m), storing(s, true))
+			t.Logf("with the KEK %s alone", name)
 			after.mustOpen(moved, "v")
 			after.mustOpen(byID, "v")
-		})
-		after.end()
-	}
+			after.end()
+		}
+	})
 }
 
 // withoutWrap returns text without the wrap of m in its record.

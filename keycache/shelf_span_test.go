@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sealmesh/sealmesh/codec"
@@ -47,127 +48,133 @@ func spansOf(t *testing.T, use func(trace.Tracer)) []sdk.ReadOnlySpan {
 // Every request to the store's back end is a client span by the conventions for
 // databases, and says what went wrong by a code.
 func TestStoreCallsAreSpans(t *testing.T) {
-	secret := errors.New("the secret story")
-	for want, call := range map[string]store.Call{
-		"42P01":         {Code: "42P01", Err: secret},
-		"corrupt":       {Err: store.ErrCorrupt},
-		"misconfigured": {Err: store.ErrMisconfigured},
-		"timeout":       {Err: context.DeadlineExceeded},
-		"unavailable":   {Err: secret},
-		"":              {},
-	} {
-		call.System, call.Operation, call.Collection = "postgresql", "SELECT", "sealmesh_data_keys"
-		call.Namespace, call.Server, call.Port = "keys", "db.internal", 5432
-		ended := spansOf(t, func(tracer trace.Tracer) {
-			opt := storing(talker{newShop(), call}, true)
-			opt.Tracer = tracer
-			r := newRig(t, keyOf(newKMS("a")), opt)
-			r.mustSeal("v")
-			r.end()
-		})
-		i := 0
-		for i < len(ended) && ended[i].Name() != "SELECT sealmesh_data_keys" {
-			i++
-		}
-		if i == len(ended) {
-			t.Fatalf("%s: no span of the store among %d", want, len(ended))
-		}
-		got := attributes(ended[i])
-		for name, value := range map[attribute.Key]string{
-			"db.system.name": "postgresql", "db.operation.name": "SELECT", "db.collection.name": "sealmesh_data_keys", "db.namespace": "keys",
-			"server.address": "db.internal", "server.port": "5432", "sealmesh.key.name": "k", "error.type": want, "db.response.status_code": call.Code,
+	synctest.Test(t, func(t *testing.T) {
+		secret := errors.New("the secret story")
+		for want, call := range map[string]store.Call{
+			"42P01":         {Code: "42P01", Err: secret},
+			"corrupt":       {Err: store.ErrCorrupt},
+			"misconfigured": {Err: store.ErrMisconfigured},
+			"timeout":       {Err: context.DeadlineExceeded},
+			"unavailable":   {Err: secret},
+			"":              {},
 		} {
-			if got[name] != value {
-				t.Errorf("%s: %s is %q, want %q", want, name, got[name], value)
+			call.System, call.Operation, call.Collection = "postgresql", "SELECT", "sealmesh_data_keys"
+			call.Namespace, call.Server, call.Port = "keys", "db.internal", 5432
+			ended := spansOf(t, func(tracer trace.Tracer) {
+				opt := storing(talker{newShop(), call}, true)
+				opt.Tracer = tracer
+				r := newRig(t, keyOf(newKMS("a")), opt)
+				r.mustSeal("v")
+				r.end()
+			})
+			i := 0
+			for i < len(ended) && ended[i].Name() != "SELECT sealmesh_data_keys" {
+				i++
+			}
+			if i == len(ended) {
+				t.Fatalf("%s: no span of the store among %d", want, len(ended))
+			}
+			got := attributes(ended[i])
+			for name, value := range map[attribute.Key]string{
+				"db.system.name": "postgresql", "db.operation.name": "SELECT", "db.collection.name": "sealmesh_data_keys", "db.namespace": "keys",
+				"server.address": "db.internal", "server.port": "5432", "sealmesh.key.name": "k", "error.type": want, "db.response.status_code": call.Code,
+			} {
+				if got[name] != value {
+					t.Errorf("%s: %s is %q, want %q", want, name, got[name], value)
+				}
+			}
+			if ended[i].SpanKind() != trace.SpanKindClient || (ended[i].Status().Code == codes.Error) != (want != "") || ended[i].Status().Description != want {
+				t.Errorf("%s: kind %v, status %v", want, ended[i].SpanKind(), ended[i].Status())
+			}
+			for _, v := range got {
+				if strings.Contains(v, "secret story") {
+					t.Errorf("%s: %q tells too much", want, v)
+				}
 			}
 		}
-		if ended[i].SpanKind() != trace.SpanKindClient || (ended[i].Status().Code == codes.Error) != (want != "") || ended[i].Status().Description != want {
-			t.Errorf("%s: kind %v, status %v", want, ended[i].SpanKind(), ended[i].Status())
-		}
-		for _, v := range got {
-			if strings.Contains(v, "secret story") {
-				t.Errorf("%s: %q tells too much", want, v)
-			}
-		}
-	}
+	})
 }
 
 // A real store's spans name no data key.
 func TestStoreSpansNameNoDataKey(t *testing.T) {
-	var text []byte
-	ended := spansOf(t, func(tracer trace.Tracer) {
-		for i := range 2 {
-			d, err := dir.Open(filepath.Join(t.TempDir(), "store"))
-			if err != nil {
-				t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		var text []byte
+		ended := spansOf(t, func(tracer trace.Tracer) {
+			for i := range 2 {
+				d, err := dir.Open(filepath.Join(t.TempDir(), "store"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				opt := storing(d, true)
+				opt.Tracer = tracer
+				r := newRig(t, keyOf(newKMS("a")), opt)
+				if i == 0 {
+					text = r.mustSeal("v")
+				} else {
+					_, err = r.open(text) // of another store
+					r.wantReason(err, OpenFailed)
+				}
+				r.end()
 			}
-			opt := storing(d, true)
-			opt.Tracer = tracer
-			r := newRig(t, keyOf(newKMS("a")), opt)
-			if i == 0 {
-				text = r.mustSeal("v")
-			} else {
-				_, err = r.open(text) // of another store
-				r.wantReason(err, OpenFailed)
+		})
+		names := map[string]int{}
+		id := headerOf(t, text).KeyID
+		for _, s := range ended {
+			names[s.Name()]++
+			if s.Name() == "get store" && s.Status().Code == codes.Error {
+				t.Error("no such record is an answer")
 			}
-			r.end()
+			for _, v := range attributes(s) {
+				if strings.Contains(v, hex.EncodeToString(id[:4])) || strings.Contains(v, string(id[:])) {
+					t.Errorf("%s: %q names a data key", s.Name(), v)
+				}
+			}
+		}
+		for _, name := range []string{"find store", "claim store", "get store"} {
+			if names[name] != 1 {
+				t.Errorf("%d spans %q, want 1: %v", names[name], name, names)
+			}
 		}
 	})
-	names := map[string]int{}
-	id := headerOf(t, text).KeyID
-	for _, s := range ended {
-		names[s.Name()]++
-		if s.Name() == "get store" && s.Status().Code == codes.Error {
-			t.Error("no such record is an answer")
-		}
-		for _, v := range attributes(s) {
-			if strings.Contains(v, hex.EncodeToString(id[:4])) || strings.Contains(v, string(id[:])) {
-				t.Errorf("%s: %q names a data key", s.Name(), v)
-			}
-		}
-	}
-	for _, name := range []string{"find store", "claim store", "get store"} {
-		if names[name] != 1 {
-			t.Errorf("%d spans %q, want 1: %v", names[name], name, names)
-		}
-	}
 }
 
 // They are below the exchange that was the first to need them, since a sidecar begins no trace.
 func TestStoreSpansHaveAParent(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "store")
-	m := newKMS("a")
-	x := keyuse.Exchange{TraceID: [16]byte{1}, ParentID: [8]byte{2}}
-	var text []byte
-	ended := spansOf(t, func(tracer trace.Tracer) {
-		for i := range 2 {
-			d, err := dir.Open(path)
-			if err != nil {
-				t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "store")
+		m := newKMS("a")
+		x := keyuse.Exchange{TraceID: [16]byte{1}, ParentID: [8]byte{2}}
+		var text []byte
+		ended := spansOf(t, func(tracer trace.Tracer) {
+			for i := range 2 {
+				d, err := dir.Open(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				opt := storing(d, true)
+				opt.Tracer = tracer
+				r := newRig(t, keyOf(m), opt)
+				s := r.Session(t.Context(), x)
+				if i == 0 {
+					text, err = s.Seal(nil, r.tag, codec.Text, []byte("v"))
+				} else {
+					_, _, err = s.Open(nil, r.tag, text)
+				}
+				if err := errors.Join(err, s.Close(err)); err != nil {
+					t.Fatal(err)
+				}
+				r.end()
 			}
-			opt := storing(d, true)
-			opt.Tracer = tracer
-			r := newRig(t, keyOf(m), opt)
-			s := r.Session(t.Context(), x)
-			if i == 0 {
-				text, err = s.Seal(nil, r.tag, codec.Text, []byte("v"))
-			} else {
-				_, _, err = s.Open(nil, r.tag, text)
+		})
+		names := map[string]bool{}
+		for _, s := range ended {
+			names[s.Name()] = true
+			if s.Parent().SpanID() != x.ParentID || s.SpanContext().TraceID() != x.TraceID {
+				t.Errorf("%s: parent %v", s.Name(), s.Parent())
 			}
-			if err := errors.Join(err, s.Close(err)); err != nil {
-				t.Fatal(err)
-			}
-			r.end()
+		}
+		if !names["find store"] || !names["claim store"] || !names["get store"] {
+			t.Errorf("spans %v", names)
 		}
 	})
-	names := map[string]bool{}
-	for _, s := range ended {
-		names[s.Name()] = true
-		if s.Parent().SpanID() != x.ParentID || s.SpanContext().TraceID() != x.TraceID {
-			t.Errorf("%s: parent %v", s.Name(), s.Parent())
-		}
-	}
-	if !names["find store"] || !names["claim store"] || !names["get store"] {
-		t.Errorf("spans %v", names)
-	}
 }

@@ -190,12 +190,14 @@ func TestFleetSharesADataKey(t *testing.T) {
 
 // An envelope by id is 58 bytes longer than its value.
 func TestStoredOverhead(t *testing.T) {
-	r := newRig(t, keyOf(newKMS("a")), storing(newShop(), false))
-	defer r.end()
-	text := r.mustSeal("sixteen letters!")
-	if len(text) != 103 {
-		t.Errorf("%d characters, want 103", len(text))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, keyOf(newKMS("a")), storing(newShop(), false))
+		defer r.end()
+		text := r.mustSeal("sixteen letters!")
+		if len(text) != 103 {
+			t.Errorf("%d characters, want 103", len(text))
+		}
+	})
 }
 
 // The fleet goes from one data key to the next without a wait, none seals beyond its age,
@@ -405,70 +407,77 @@ func TestStoredGetIsShared(t *testing.T) {
 
 // A store that lies is found out: what it holds can keep a value shut, and no more.
 func TestStoreLies(t *testing.T) {
-	m := newKMS("a")
-	honest := newShop()
-	w := newRig(t, keyOf(m), storing(honest, false))
-	text := w.mustSeal("v")
-	w.end()
-	other := newShop()
-	w = newRig(t, keyOf(m), storing(other, false))
-	foreign := wantShape(t, w.mustSeal("v"), false)
-	w.end()
-	theirs := other.keys[foreign.KeyID]
-	for name, lie := range map[string]func(envelope.Record) envelope.Record{
-		"another record": func(envelope.Record) envelope.Record { return theirs },
-		"another data key's wraps": func(r envelope.Record) envelope.Record {
-			return envelope.Record{Commitment: r.Commitment, Wraps: theirs.Wraps}
-		},
-		"half a commitment": func(r envelope.Record) envelope.Record {
-			r.Commitment[31] ^= 1
-			return r
-		},
-		"a changed wrap": func(r envelope.Record) envelope.Record {
-			b := bytes.Clone(r.Wraps[0].Wrapped)
-			b[0] ^= 1
-			return envelope.Record{Commitment: r.Commitment, Wraps: []envelope.Wrap{{Kind: 200, KEK: r.Wraps[0].KEK, Wrapped: b}}}
-		},
-		"no KEK of ours": func(r envelope.Record) envelope.Record {
-			return envelope.Record{Commitment: r.Commitment, Wraps: []envelope.Wrap{{Kind: 200, Wrapped: []byte("x")}}}
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			honest.lie = lie
-			defer func() { honest.lie = nil }()
-			r := newRig(t, keyOf(m), storing(honest, false))
-			defer r.end()
-			_, err := r.open(text)
-			r.wantReason(err, OpenFailed)
-			r.mustOpen(r.mustSeal("v"), "v") // under a data key that is what it says, inline if need be
-		})
-	}
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		honest := newShop()
+		w := newRig(t, keyOf(m), storing(honest, false))
+		text := w.mustSeal("v")
+		w.end()
+		other := newShop()
+		w = newRig(t, keyOf(m), storing(other, false))
+		foreign := wantShape(t, w.mustSeal("v"), false)
+		w.end()
+		theirs := other.keys[foreign.KeyID]
+		for name, lie := range map[string]func(envelope.Record) envelope.Record{
+			"another record": func(envelope.Record) envelope.Record { return theirs },
+			"another data key's wraps": func(r envelope.Record) envelope.Record {
+				return envelope.Record{Commitment: r.Commitment, Wraps: theirs.Wraps}
+			},
+			"half a commitment": func(r envelope.Record) envelope.Record {
+				r.Commitment[31] ^= 1
+				return r
+			},
+			"a changed wrap": func(r envelope.Record) envelope.Record {
+				b := bytes.Clone(r.Wraps[0].Wrapped)
+				b[0] ^= 1
+				return envelope.Record{Commitment: r.Commitment, Wraps: []envelope.Wrap{{Kind: 200, KEK: r.Wraps[0].KEK, Wrapped: b}}}
+			},
+			"no KEK of ours": func(r envelope.Record) envelope.Record {
+				return envelope.Record{Commitment: r.Commitment, Wraps: []envelope.Wrap{{Kind: 200, Wrapped: []byte("x")}}}
+			},
+		} {
+			func() {
+				t.Logf("the store answers with %s", name)
+				honest.lie = lie
+				defer func() { honest.lie = nil }()
+				r := newRig(t, keyOf(m), storing(honest, false))
+				defer r.end()
+				_, err := r.open(text)
+				r.wantReason(err, OpenFailed)
+				r.mustOpen(r.mustSeal("v"), "v") // under a data key that is what it says, inline if need be
+			}()
+		}
+	})
 }
 
 // Envelopes of before the store, and with their records in them, open as ever.
 func TestInlineOpensBesideAStore(t *testing.T) {
-	m := newKMS("a")
-	text := foreign(t, 1, "v", m)[0]
-	r := newRig(t, keyOf(m), storing(newShop(), false))
-	defer r.end()
-	r.mustOpen(text, "v")
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		text := foreign(t, 1, "v", m)[0]
+		r := newRig(t, keyOf(m), storing(newShop(), false))
+		defer r.end()
+		r.mustOpen(text, "v")
+	})
 }
 
 // A process that only seals, or only opens, works by way of a store too.
 func TestStoreAndUse(t *testing.T) {
-	m, s := newKMS("a"), newShop()
-	sealer := keyOf(m)
-	sealer.Use = hsm.SealOnly
-	w := newRig(t, sealer, storing(s, false))
-	text := w.mustSeal("v")
-	wantShape(t, text, false)
-	w.end()
-	wantCount(t, "unwraps by who only seals", m.unwraps.Load(), 0)
-	opener := keyOf(m)
-	opener.Use = hsm.OpenOnly
-	r := newRig(t, opener, storing(s, false))
-	r.mustOpen(text, "v")
-	r.end()
+	synctest.Test(t, func(t *testing.T) {
+		m, s := newKMS("a"), newShop()
+		sealer := keyOf(m)
+		sealer.Use = hsm.SealOnly
+		w := newRig(t, sealer, storing(s, false))
+		text := w.mustSeal("v")
+		wantShape(t, text, false)
+		w.end()
+		wantCount(t, "unwraps by who only seals", m.unwraps.Load(), 0)
+		opener := keyOf(m)
+		opener.Use = hsm.OpenOnly
+		r := newRig(t, opener, storing(s, false))
+		r.mustOpen(text, "v")
+		r.end()
+	})
 }
 
 // A record short of a KEK gives way, for the fleet, to one that is not.
@@ -496,27 +505,29 @@ func TestStoredDegraded(t *testing.T) {
 // By a real store and a real provider: what one process stores, another opens,
 // after both have gone.
 func TestStoredInADir(t *testing.T) {
-	m := newKMS("a")
-	path := filepath.Join(t.TempDir(), "store")
-	with := func() Options {
-		d, err := dir.Open(path)
-		if err != nil {
+	synctest.Test(t, func(t *testing.T) {
+		m := newKMS("a")
+		path := filepath.Join(t.TempDir(), "store")
+		with := func() Options {
+			d, err := dir.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return storing(d, true)
+		}
+		w := newRig(t, keyOf(m), with())
+		if err := w.Verify(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		return storing(d, true)
-	}
-	w := newRig(t, keyOf(m), with())
-	if err := w.Verify(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	text := w.mustSeal("v")
-	wantShape(t, text, false)
-	w.end()
-	r := newRig(t, keyOf(m), with())
-	r.mustOpen(text, "v")
-	r.end()
-	without := newRig(t, keyOf(m), Options{})
-	_, err := without.open(text)
-	without.wantReason(err, OpenFailed)
-	without.end()
+		text := w.mustSeal("v")
+		wantShape(t, text, false)
+		w.end()
+		r := newRig(t, keyOf(m), with())
+		r.mustOpen(text, "v")
+		r.end()
+		without := newRig(t, keyOf(m), Options{})
+		_, err := without.open(text)
+		without.wantReason(err, OpenFailed)
+		without.end()
+	})
 }
