@@ -35,7 +35,7 @@ func TestChangedEnvelope(t *testing.T) {
 				t.Errorf("byte %d ^ %#x: opens to %q while cached", i, bit, got)
 			}
 			if err != nil && i >= from && i < to {
-				t.Errorf("byte %d ^ %#x of the wrap: %v; README says that it opens", i, bit, err)
+				t.Errorf("byte %d ^ %#x of the wrap: %v; docs/threat-model.md says that it opens", i, bit, err)
 			}
 			if got, err := cold.open(changed); err == nil {
 				t.Errorf("byte %d ^ %#x: opens to %q, uncached", i, bit, got)

@@ -89,7 +89,7 @@ func (m *masked) at(b []byte) bool {
 	return true
 }
 
-// No more of a data key remains than the threat model in README says. While the data
+// No more of a data key remains than docs/threat-model.md says. While the data
 // key is in use, key schedules hold it, and suite 2 does too. Once it is flushed, what
 // remains is memory that nobody refers to and that Go has not used again; a build
 // that clears such memory leaves nothing.

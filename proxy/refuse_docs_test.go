@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// The README's table of refusals has every code, each with its status, and no other.
-func TestReadmeHasEveryRefusal(t *testing.T) {
-	b, err := os.ReadFile("../README.md")
+// The table of refusals in docs/refusals.md has every code, each with its status, and no other.
+func TestDocsHaveEveryRefusal(t *testing.T) {
+	b, err := os.ReadFile("../docs/refusals.md")
 	must(t, err)
-	_, section, _ := strings.Cut(string(b), "\n## Refusals\n")
+	_, section, _ := strings.Cut(string(b), "# Refusals\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	row := regexp.MustCompile(`(?m)^\| (` + "`[a-z_`, ]+`" + `) \| (\d{3}) \|`)
 	status := map[string]int{}
@@ -29,7 +29,7 @@ func TestReadmeHasEveryRefusal(t *testing.T) {
 	}
 	for code, a := range answers {
 		if status[code] != a.request {
-			t.Errorf("%s is answered with %d; the README says %d (0: nothing)", code, a.request, status[code])
+			t.Errorf("%s is answered with %d; docs/refusals.md says %d (0: nothing)", code, a.request, status[code])
 		}
 		delete(status, code)
 	}
