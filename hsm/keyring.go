@@ -11,12 +11,12 @@ import (
 
 // A KEK is one configured key-encryption key.
 type KEK struct {
-	URI      string // as configured: "awskms:///arn:…", "local:path", "pkcs11:…"
-	Kind     string // provider kind, the part of URI before the first colon
-	KindID   uint8  // permanent number of Kind in wrapped-key records; see hsm/builtin
-	Identity string // what stays the same when URI changes: a resolved ARN (for mrk- keys without its Region), a key's fingerprint
-	Provider Provider
-	Former   []KEK // keys that URI stood for before: they unwrap and wrap nothing; see [Succeeding]
+	URI        string // as configured: "awskms:///arn:…", "local:path", "pkcs11:…"
+	Kind       string // provider kind, the part of URI before the first colon
+	ProviderID uint8  // permanent number of Kind in wrapped-key records; see hsm/builtin
+	Identity   string // what stays the same when URI changes: a resolved ARN (for mrk- keys without its Region), a key's fingerprint
+	Provider   Provider
+	Former     []KEK // keys that URI stood for before: they unwrap and wrap nothing; see [Succeeding]
 }
 
 // A provider whose URI is a name that may be given to another key, an alias, may know

@@ -95,7 +95,7 @@ func bare(b *testing.B) (suite.Cipher, envelope.Header) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	record := envelope.AppendRecord(nil, envelope.Record{Wraps: []envelope.Wrap{{Kind: 200, Wrapped: make([]byte, 60)}}})
+	record := envelope.AppendRecord(nil, envelope.Record{Wraps: []envelope.Wrap{{ProviderID: 200, Wrapped: make([]byte, 60)}}})
 	b.ReportAllocs()
 	return c, envelope.Header{Suite: suite.XAES256GCM, Record: record}
 }

@@ -28,7 +28,7 @@ func localKey(t *testing.T, folder string) *hsm.Key {
 		t.Fatal(err)
 	}
 	cfg := keyOf()
-	cfg.KEKs = []hsm.KEK{{URI: "local:kek", Kind: local.Kind, KindID: 1, Identity: p.Identity(), Provider: p}}
+	cfg.KEKs = []hsm.KEK{{URI: "local:kek", Kind: local.Kind, ProviderID: 1, Identity: p.Identity(), Provider: p}}
 	return cfg
 }
 

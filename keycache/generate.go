@@ -56,7 +56,7 @@ func (k *key) recordOf(secret *hsm.Secret, wraps [][]byte) (r envelope.Record) {
 	secret.Expose(func(b []byte) { r.Commitment = envelope.Commitment(b) })
 	for i, kk := range k.keks {
 		if wraps[i] != nil {
-			r.Wraps = append(r.Wraps, envelope.Wrap{Kind: kk.KindID, KEK: kk.ref, Wrapped: wraps[i]})
+			r.Wraps = append(r.Wraps, envelope.Wrap{ProviderID: kk.ProviderID, KEK: kk.ref, Wrapped: wraps[i]})
 		}
 	}
 	return r

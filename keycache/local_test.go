@@ -25,7 +25,7 @@ func TestLocalProvider(t *testing.T) {
 			t.Fatal(err)
 		}
 		return &hsm.Key{Name: "k", Context: ec, Quorum: 1, KEKs: []hsm.KEK{
-			{URI: "local:" + path, Kind: local.Kind, KindID: 1, Identity: p.Identity(), Provider: p},
+			{URI: "local:" + path, Kind: local.Kind, ProviderID: 1, Identity: p.Identity(), Provider: p},
 		}}
 	}
 	writer := newRig(t, key("customers"), Options{})

@@ -274,7 +274,7 @@ func TestNewWrapOfAKnownDataKey(t *testing.T) {
 	text := foreign(t, 1, "v", m)[0]
 	h, payload, _, _ := envelope.Parse(nil, text)
 	rec := mustRecord(t, h.Record)
-	rec.Wraps = append(rec.Wraps, envelope.Wrap{Kind: 9, Wrapped: []byte("by somebody else")})
+	rec.Wraps = append(rec.Wraps, envelope.Wrap{ProviderID: 9, Wrapped: []byte("by somebody else")})
 	h.Record = envelope.AppendRecord(nil, rec)
 	wrappedAnew := envelope.Append(nil, h, payload)
 	r := newRig(t, keyOf(m), Options{})

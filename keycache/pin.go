@@ -28,7 +28,7 @@ func NewRecord(ctx context.Context, ec hsm.EncryptionContext, keks ...hsm.KEK) (
 				return nil, err
 			}
 		}
-		r.Wraps = append(r.Wraps, envelope.Wrap{Kind: kk.KindID, KEK: kk.Ref(), Wrapped: wrapped})
+		r.Wraps = append(r.Wraps, envelope.Wrap{ProviderID: kk.ProviderID, KEK: kk.Ref(), Wrapped: wrapped})
 	}
 	if err := checkNew(secret, r); err != nil {
 		return nil, err

@@ -27,7 +27,7 @@ func localKeys(t *testing.T, folder string) *hsm.Key {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg.KEKs = append(cfg.KEKs, hsm.KEK{URI: "local:" + name, Kind: local.Kind, KindID: 1, Identity: p.Identity(), Provider: p})
+		cfg.KEKs = append(cfg.KEKs, hsm.KEK{URI: "local:" + name, Kind: local.Kind, ProviderID: 1, Identity: p.Identity(), Provider: p})
 	}
 	return cfg
 }

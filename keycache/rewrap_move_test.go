@@ -156,7 +156,7 @@ func TestMoveLosesNothing(t *testing.T) {
 		half.Commitment[31] ^= 1
 		garbage.Wraps = another.Wraps
 		for name, there := range map[string]envelope.Record{
-			"another commitment": half, "wraps of another data key": garbage, "wraps of a KEK that is not ours": {Commitment: mine.Commitment, Wraps: []envelope.Wrap{{Kind: 200, KEK: old.kek().Ref(), Wrapped: []byte("x")}}},
+			"another commitment": half, "wraps of another data key": garbage, "wraps of a KEK that is not ours": {Commitment: mine.Commitment, Wraps: []envelope.Wrap{{ProviderID: 200, KEK: old.kek().Ref(), Wrapped: []byte("x")}}},
 		} {
 			s := newShop()
 			s.keys[h.KeyID] = there

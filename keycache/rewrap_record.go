@@ -111,7 +111,7 @@ func (r *Rewrapper) wrapAgain(ctx context.Context, kk *kek, secret *hsm.Secret, 
 }
 
 func (r *Rewrapper) wrapNew(ctx context.Context, kk *kek, secret *hsm.Secret) (*envelope.Wrap, error) {
-	c, w := r.key.cache, &envelope.Wrap{Kind: kk.KindID, KEK: kk.ref}
+	c, w := r.key.cache, &envelope.Wrap{ProviderID: kk.ProviderID, KEK: kk.ref}
 	err := c.call(ctx, kk, wrapping, c.timeout, trace.SpanContext{}, func(ctx context.Context) (err error) {
 		w.Wrapped, err = kk.Provider.WrapDataKey(ctx, secret, r.key.context)
 		return err

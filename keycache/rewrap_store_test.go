@@ -250,7 +250,7 @@ func TestRewrapStoreFails(t *testing.T) {
 			}
 			r.Flush("") // opens the gates
 		}
-		forged := envelope.Record{Commitment: before.Commitment, Wraps: []envelope.Wrap{{Kind: 200, KEK: old.kek().Ref(), Wrapped: []byte("x")}}}
+		forged := envelope.Record{Commitment: before.Commitment, Wraps: []envelope.Wrap{{ProviderID: 200, KEK: old.kek().Ref(), Wrapped: []byte("x")}}}
 		_, err = all[0].Rewrap(t.Context(), forged)
 		r.wantReason(err, OpenFailed)
 		if _, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:other"}}); err == nil {

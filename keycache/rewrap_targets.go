@@ -41,7 +41,7 @@ func (r *Rewrapper) mayOwn(wraps []envelope.Wrap, targets []*kek) bool {
 func kept(old []envelope.Wrap, fresh []envelope.Wrap, dropped []*kek) []envelope.Wrap {
 	var others []envelope.Wrap
 	for _, w := range old {
-		same := func(f envelope.Wrap) bool { return f.Kind == w.Kind && f.KEK == w.KEK }
+		same := func(f envelope.Wrap) bool { return f.ProviderID == w.ProviderID && f.KEK == w.KEK }
 		if !slices.ContainsFunc(fresh, same) && !slices.ContainsFunc(dropped, func(kk *kek) bool { return made(w, kk) }) {
 			others = append(others, w)
 		}
@@ -60,10 +60,10 @@ func wrapBy(wraps []envelope.Wrap, kk *kek) *envelope.Wrap {
 }
 
 // made reports whether kk made w.
-func made(w envelope.Wrap, kk *kek) bool { return w.Kind == kk.KindID && w.KEK == kk.ref }
+func made(w envelope.Wrap, kk *kek) bool { return w.ProviderID == kk.ProviderID && w.KEK == kk.ref }
 
 // sameKEK reports whether two keys name one KEK, by whichever URI.
-func sameKEK(a, b *kek) bool { return a.KindID == b.KindID && a.ref == b.ref }
+func sameKEK(a, b *kek) bool { return a.ProviderID == b.ProviderID && a.ref == b.ref }
 
 func hasKEK(keks []*kek, kk *kek) bool {
 	return slices.ContainsFunc(keks, func(k *kek) bool { return sameKEK(k, kk) })

@@ -140,7 +140,7 @@ func (k *kms) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Encrypti
 }
 
 func (k *kms) kek() hsm.KEK {
-	return hsm.KEK{URI: "mem:" + k.name, Kind: "mem", KindID: 200, Identity: k.name, Provider: k}
+	return hsm.KEK{URI: "mem:" + k.name, Kind: "mem", ProviderID: 200, Identity: k.name, Provider: k}
 }
 
 // A rig is a cache over one key "k", with a recorder that writes to a buffer.

@@ -68,7 +68,7 @@ func (k *key) newShelf(s Storing) (*shelf, error) {
 	h := &shelf{Storing: s, cache: k.cache, slots: newSlots(storeParallel)}
 	h.scope = store.Scope{Key: k.name, Context: k.context.Encoded()}
 	for _, kk := range k.keks {
-		h.scope.KEKs = append(append(h.scope.KEKs, kk.KindID), kk.ref[:]...)
+		h.scope.KEKs = append(append(h.scope.KEKs, kk.ProviderID), kk.ref[:]...)
 	}
 	var err error
 	h.records, err = lru2.New[envelope.KeyID, envelope.Record](rememberedRecords)

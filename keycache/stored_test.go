@@ -430,10 +430,10 @@ func TestStoreLies(t *testing.T) {
 			"a changed wrap": func(r envelope.Record) envelope.Record {
 				b := bytes.Clone(r.Wraps[0].Wrapped)
 				b[0] ^= 1
-				return envelope.Record{Commitment: r.Commitment, Wraps: []envelope.Wrap{{Kind: 200, KEK: r.Wraps[0].KEK, Wrapped: b}}}
+				return envelope.Record{Commitment: r.Commitment, Wraps: []envelope.Wrap{{ProviderID: 200, KEK: r.Wraps[0].KEK, Wrapped: b}}}
 			},
 			"no KEK of ours": func(r envelope.Record) envelope.Record {
-				return envelope.Record{Commitment: r.Commitment, Wraps: []envelope.Wrap{{Kind: 200, Wrapped: []byte("x")}}}
+				return envelope.Record{Commitment: r.Commitment, Wraps: []envelope.Wrap{{ProviderID: 200, Wrapped: []byte("x")}}}
 			},
 		} {
 			func() {

@@ -29,7 +29,7 @@ func (k *key) candidates(wraps []envelope.Wrap) []candidate {
 	var cs []candidate
 	for _, kk := range k.unwrapping() {
 		for _, w := range wraps {
-			if w.Kind == kk.KindID && w.KEK == kk.ref {
+			if w.ProviderID == kk.ProviderID && w.KEK == kk.ref {
 				cs = append(cs, candidate{kk, w.Wrapped})
 			}
 		}

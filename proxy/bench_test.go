@@ -122,7 +122,7 @@ func serveBenchmark(b testing.TB) *grpc.ClientConn {
 	for _, k := range p.Keys {
 		provider, err := local.Open(filepath.Join(dir, "kek"))
 		must(b, err)
-		keys = append(keys, &hsm.Key{Name: k.Name, KEKs: []hsm.KEK{{URI: k.KEKs[0], Kind: "local", KindID: 1, Identity: provider.Identity(), Provider: provider}}, Quorum: 1})
+		keys = append(keys, &hsm.Key{Name: k.Name, KEKs: []hsm.KEK{{URI: k.KEKs[0], Kind: "local", ProviderID: 1, Identity: provider.Identity(), Provider: provider}}, Quorum: 1})
 	}
 	ring, err := hsm.NewKeyring(keys...)
 	must(b, err)

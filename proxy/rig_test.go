@@ -176,7 +176,7 @@ func ringOf(t *testing.T, p *policy.Policy, w *witness, wrap func(hsm.Provider) 
 		must(t, err)
 		ec, err := hsm.NewEncryptionContext(k.Context)
 		must(t, err)
-		kek := hsm.KEK{URI: k.KEKs[0], Kind: "local", KindID: 1, Identity: provider.Identity(), Provider: witnessed{provider, w}}
+		kek := hsm.KEK{URI: k.KEKs[0], Kind: "local", ProviderID: 1, Identity: provider.Identity(), Provider: witnessed{provider, w}}
 		if wrap != nil {
 			kek.Provider = wrap(kek.Provider)
 		}

@@ -135,9 +135,9 @@ func inspect(text []byte, known []wrapper) (*inspected, error) {
 		return nil, err
 	}
 	for _, w := range record.Wraps {
-		one := wrapped{Provider: providerName(w.Kind), KEK: hex.EncodeToString(w.KEK[:]), Bytes: len(w.Wrapped)}
+		one := wrapped{Provider: providerName(w.ProviderID), KEK: hex.EncodeToString(w.KEK[:]), Bytes: len(w.Wrapped)}
 		for _, k := range known {
-			if k.KindID == w.Kind && k.Ref() == w.KEK {
+			if k.ProviderID == w.ProviderID && k.Ref() == w.KEK {
 				one.URI, one.Alias = k.URI, k.alias
 			}
 		}
@@ -159,7 +159,7 @@ func kindName(k codec.Kind) string {
 
 func providerName(id uint8) string {
 	for _, kind := range builtin.Kinds() {
-		if n, _ := builtin.KindID(kind); n == id {
+		if n, _ := builtin.ProviderID(kind); n == id {
 			return kind
 		}
 	}

@@ -16,9 +16,9 @@
 //	record     = %d1 commitment count 1*8wrap   ; count wraps, to the end
 //	commitment = 32OCTET                        ; HMAC-SHA256(data key, "sealmesh/v1/data-key-id")
 //	count      = %d1-8
-//	wrap       = kind kek length wrapped
-//	kind       = OCTET                          ; of provider, permanent number
-//	kek        = 4OCTET                         ; short reference; (kind, kek) is there once
+//	wrap       = provider kek length wrapped
+//	provider   = OCTET                          ; permanent number of the KMS or HSM back end
+//	kek        = 4OCTET                         ; short reference; (provider, kek) is there once
 //	wrapped    = 1*6144OCTET                    ; length of them
 //	length     = 2OCTET                         ; big endian, of what follows; never 0
 //

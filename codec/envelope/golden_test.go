@@ -192,8 +192,8 @@ func TestFieldContextVectors(t *testing.T) {
 
 func goldenRecord(key []byte) envelope.Record {
 	return envelope.Record{Commitment: envelope.Commitment(key), Wraps: []envelope.Wrap{
-		{Kind: 1, KEK: [4]byte{1, 2, 3, 4}, Wrapped: bytes.Repeat([]byte{0xaa}, 184)},
-		{Kind: 2, KEK: [4]byte{0xff, 0, 0, 1}, Wrapped: bytes.Repeat([]byte{0xbb}, 60)},
+		{ProviderID: 1, KEK: [4]byte{1, 2, 3, 4}, Wrapped: bytes.Repeat([]byte{0xaa}, 184)},
+		{ProviderID: 2, KEK: [4]byte{0xff, 0, 0, 1}, Wrapped: bytes.Repeat([]byte{0xbb}, 60)},
 	}}
 }
 

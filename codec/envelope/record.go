@@ -28,9 +28,9 @@ type Record struct {
 
 // A Wrap is one data key wrapped by one KEK.
 type Wrap struct {
-	Kind    uint8   // permanent number of the provider kind
-	KEK     [4]byte // short reference of the KEK
-	Wrapped []byte
+	ProviderID uint8   // permanent number of the provider; see hsm/builtin
+	KEK        [4]byte // short reference of the KEK
+	Wrapped    []byte
 }
 
 // KeyID returns the id of the data key: the first half of its commitment.
@@ -47,7 +47,7 @@ func (r Record) Check() error {
 			return fmt.Errorf("a wrapped data key has 1 to %d bytes, not %d", MaxWrapped, len(w.Wrapped))
 		}
 		for _, v := range r.Wraps[:i] {
-			if v.Kind == w.Kind && v.KEK == w.KEK {
+			if v.ProviderID == w.ProviderID && v.KEK == w.KEK {
 				return errors.New("two wraps of a wrapped-key record are by one KEK")
 			}
 		}
@@ -65,7 +65,7 @@ func AppendRecord(dst []byte, r Record) []byte {
 	dst = append(dst, r.Commitment[:]...)
 	dst = append(dst, byte(len(r.Wraps)))
 	for _, w := range r.Wraps {
-		dst = append(dst, w.Kind)
+		dst = append(dst, w.ProviderID)
 		dst = append(dst, w.KEK[:]...)
 		dst = appendString(dst, w.Wrapped)
 	}
@@ -86,7 +86,7 @@ func ParseRecord(b []byte) (Record, error) {
 		if len(b) < wrapHeadLen {
 			return Record{}, ErrMalformed
 		}
-		w := Wrap{Kind: b[0], KEK: [4]byte(b[1:])}
+		w := Wrap{ProviderID: b[0], KEK: [4]byte(b[1:])}
 		var ok bool
 		if w.Wrapped, b, ok = cutString(b[wrapHeadLen:]); !ok {
 			return Record{}, ErrMalformed

@@ -12,7 +12,7 @@ import (
 func wraps(n, size int) []envelope.Wrap {
 	var all []envelope.Wrap
 	for i := range n {
-		all = append(all, envelope.Wrap{Kind: 1, KEK: [4]byte{byte(i)}, Wrapped: bytes.Repeat([]byte{byte(i)}, size)})
+		all = append(all, envelope.Wrap{ProviderID: 1, KEK: [4]byte{byte(i)}, Wrapped: bytes.Repeat([]byte{byte(i)}, size)})
 	}
 	return all
 }
@@ -56,7 +56,7 @@ func TestRecordCheck(t *testing.T) {
 		"empty":           wraps(1, 0),
 		"too long":        wraps(1, envelope.MaxWrapped+1),
 		"one KEK twice":   twice,
-		"second is empty": append(wraps(1, 1), envelope.Wrap{Kind: 9}),
+		"second is empty": append(wraps(1, 1), envelope.Wrap{ProviderID: 9}),
 	} {
 		r := envelope.Record{Wraps: all}
 		if r.Check() == nil {
@@ -71,7 +71,7 @@ func TestRecordCheck(t *testing.T) {
 			envelope.AppendRecord(nil, r)
 		}()
 	}
-	twice[1].Kind = 2 // short references of two kinds of provider are not compared
+	twice[1].ProviderID = 2 // short references of two kinds of provider are not compared
 	if err := (envelope.Record{Wraps: twice}).Check(); err != nil {
 		t.Error(err)
 	}
@@ -175,7 +175,7 @@ func makeStored() []goldenStored {
 func stored(r envelope.Record) goldenStored {
 	g := goldenStored{Commitment: r.Commitment[:], Text: string(envelope.AppendRecordText(nil, r))}
 	for _, w := range r.Wraps {
-		g.Wraps = append(g.Wraps, goldenWrap{w.Kind, w.KEK[:], w.Wrapped})
+		g.Wraps = append(g.Wraps, goldenWrap{w.ProviderID, w.KEK[:], w.Wrapped})
 	}
 	return g
 }

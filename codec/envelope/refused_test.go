@@ -62,7 +62,7 @@ func makeRefused(t *testing.T) []refusal {
 }
 
 func shortRecord(key []byte) envelope.Record {
-	return envelope.Record{Commitment: envelope.Commitment(key), Wraps: []envelope.Wrap{{Kind: 1, Wrapped: []byte("wrapped")}}}
+	return envelope.Record{Commitment: envelope.Commitment(key), Wraps: []envelope.Wrap{{ProviderID: 1, Wrapped: []byte("wrapped")}}}
 }
 
 // rekey gives g another data key, and its text that key's id and record, as who

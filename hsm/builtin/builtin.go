@@ -54,9 +54,9 @@ func Kinds() []string {
 	return kinds
 }
 
-// KindID returns the permanent number of kind in wrapped-key records, and
+// ProviderID returns the permanent number of kind in wrapped-key records, and
 // whether this binary knows it.
-func KindID(kind string) (uint8, bool) {
+func ProviderID(kind string) (uint8, bool) {
 	for _, b := range backends() {
 		if b.kind == kind {
 			return b.id, true
@@ -77,7 +77,7 @@ func Open(ctx context.Context, uri string, opt Options) (hsm.KEK, error) {
 		if err != nil {
 			return hsm.KEK{}, err
 		}
-		kek := hsm.KEK{URI: uri, Kind: kind, KindID: b.id, Identity: identity, Provider: p}
+		kek := hsm.KEK{URI: uri, Kind: kind, ProviderID: b.id, Identity: identity, Provider: p}
 		if s, ok := p.(hsm.Succeeding); ok {
 			kek.Former = numbered(s.Former(), b.id)
 		}
@@ -97,13 +97,13 @@ func Targets(uri string) ([]hsm.KEK, error) {
 		return nil, nil
 	}
 	keks, err := awskms.Targets(uri)
-	id, _ := KindID(awskms.Kind)
+	id, _ := ProviderID(awskms.Kind)
 	return numbered(keks, id), err
 }
 
 func numbered(keks []hsm.KEK, id uint8) []hsm.KEK {
 	for i := range keks {
-		keks[i].KindID = id
+		keks[i].ProviderID = id
 	}
 	return keks
 }

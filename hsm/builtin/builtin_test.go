@@ -25,7 +25,7 @@ func TestOpenLocal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if kek.URI != "local:kek" || kek.Kind != "local" || kek.KindID != 1 || len(kek.Identity) != 32 {
+	if kek.URI != "local:kek" || kek.Kind != "local" || kek.ProviderID != 1 || len(kek.Identity) != 32 {
 		t.Errorf("opened %+v", kek)
 	}
 	secret, wrapped, err := kek.Provider.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
@@ -52,17 +52,17 @@ func TestOpenUnknown(t *testing.T) {
 	}
 }
 
-// TestKindIDs: the numbers are in records that exist. A change here makes them
+// TestProviderIDs: the numbers are in records that exist. A change here makes them
 // unreadable.
-func TestKindIDs(t *testing.T) {
+func TestProviderIDs(t *testing.T) {
 	permanent := map[string]uint8{"local": 1, "awskms": 2, "pkcs11": 3, "transit": 4, "gcpkms": 5, "azurekv": 6}
 	for _, kind := range builtin.Kinds() {
-		if id, ok := builtin.KindID(kind); !ok || id != permanent[kind] || id == 0 {
-			t.Errorf("KindID(%q) = %d, %v; want %d", kind, id, ok, permanent[kind])
+		if id, ok := builtin.ProviderID(kind); !ok || id != permanent[kind] || id == 0 {
+			t.Errorf("ProviderID(%q) = %d, %v; want %d", kind, id, ok, permanent[kind])
 		}
 	}
-	if id, ok := builtin.KindID("none"); ok || id != 0 {
-		t.Errorf("KindID of an unknown kind: %d, %v", id, ok)
+	if id, ok := builtin.ProviderID("none"); ok || id != 0 {
+		t.Errorf("ProviderID of an unknown kind: %d, %v", id, ok)
 	}
 }
 
@@ -83,7 +83,7 @@ func TestOpenAWSKMS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if kek.Kind != "awskms" || kek.KindID != 2 || kek.Identity != arn {
+	if kek.Kind != "awskms" || kek.ProviderID != 2 || kek.Identity != arn {
 		t.Errorf("opened %+v", kek)
 	}
 }
@@ -95,7 +95,7 @@ func opens(t *testing.T, uri, kind string, id uint8, identity string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if kek.URI != uri || kek.Kind != kind || kek.KindID != id || kek.Identity != identity {
+	if kek.URI != uri || kek.Kind != kind || kek.ProviderID != id || kek.Identity != identity {
 		t.Errorf("opened %+v", kek)
 	}
 	secret, wrapped, err := kek.Provider.GenerateDataKey(t.Context(), hsm.EncryptionContext{})

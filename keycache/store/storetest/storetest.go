@@ -57,7 +57,7 @@ func NewRecord(t testing.TB, wraps, size int) envelope.Record {
 	for i := range wraps {
 		b := make([]byte, size)
 		rand.Read(b)
-		r.Wraps = append(r.Wraps, envelope.Wrap{Kind: 200, KEK: [4]byte{0, 0, 0, byte(i)}, Wrapped: b})
+		r.Wraps = append(r.Wraps, envelope.Wrap{ProviderID: 200, KEK: [4]byte{0, 0, 0, byte(i)}, Wrapped: b})
 	}
 	return r
 }
@@ -81,7 +81,7 @@ func open(t *testing.T, rig Rig) store.Store {
 
 func same(a, b envelope.Record) bool {
 	return a.Commitment == b.Commitment && slices.EqualFunc(a.Wraps, b.Wraps, func(x, y envelope.Wrap) bool {
-		return x.Kind == y.Kind && x.KEK == y.KEK && slices.Equal(x.Wrapped, y.Wrapped)
+		return x.ProviderID == y.ProviderID && x.KEK == y.KEK && slices.Equal(x.Wrapped, y.Wrapped)
 	})
 }
 
