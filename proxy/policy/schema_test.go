@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "rewrite schema.json and the golden files")
+var update = flag.Bool("update", false, "rewrite schema.json, docs/policy.md and the golden files")
 
 // TestSchemaIsCurrent holds schema.json equal to what config.go says.
 func TestSchemaIsCurrent(t *testing.T) {
