@@ -110,6 +110,12 @@ type Bounds struct {
 	Hard time.Duration
 }
 
+// Defaults of [Bounds].
+const (
+	DefaultSoft = 5 * time.Minute
+	DefaultHard = time.Hour // at least Soft
+)
+
 // A Keyring is the set of keys that this process may use. Only what the
 // configuration lists unwraps anything: nothing is discovered from an
 // envelope. Immutable, safe for concurrent use.

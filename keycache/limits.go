@@ -18,8 +18,8 @@ const (
 	// DefaultTimeout bounds the provider calls that one data key may take.
 	DefaultTimeout = 5 * time.Second
 
-	DefaultSoft = 5 * time.Minute
-	DefaultHard = time.Hour
+	DefaultSoft = hsm.DefaultSoft
+	DefaultHard = hsm.DefaultHard
 
 	DefaultRotateAge   = 24 * time.Hour
 	DefaultRotateUses  = 1 << 31

@@ -174,13 +174,11 @@ func ringOf(t *testing.T, p *policy.Policy, w *witness, wrap func(hsm.Provider) 
 	for _, k := range p.Keys {
 		provider, err := local.Open(path)
 		must(t, err)
-		ec, err := hsm.NewEncryptionContext(k.Context)
-		must(t, err)
 		kek := hsm.KEK{URI: k.KEKs[0], Kind: "local", ProviderID: 1, Identity: provider.Identity(), Provider: witnessed{provider, w}}
 		if wrap != nil {
 			kek.Provider = wrap(kek.Provider)
 		}
-		keys = append(keys, &hsm.Key{Name: k.Name, Context: ec, KEKs: []hsm.KEK{kek}, Quorum: 1})
+		keys = append(keys, &hsm.Key{Name: k.Name, Context: k.Context, KEKs: []hsm.KEK{kek}, Quorum: 1})
 	}
 	ring, err := hsm.NewKeyring(keys...)
 	must(t, err)

@@ -120,11 +120,7 @@ func ServeSealmesh(path, admin string, l Levers) error {
 func newServer(ctx context.Context, p *policy.Policy, dir string, recorder *keyuse.Recorder) (*proxy.Server, error) {
 	var keys []*hsm.Key
 	for _, k := range p.Keys {
-		ec, err := hsm.NewEncryptionContext(k.Context)
-		if err != nil {
-			return nil, err
-		}
-		key := &hsm.Key{Name: k.Name, Context: ec, Quorum: k.Quorum, Rotate: hsm.Rotate(k.Rotate), Cache: hsm.Bounds(k.Cache)}
+		key := k.Unopened()
 		for _, uri := range k.KEKs {
 			kek, err := builtin.Open(ctx, uri, builtin.Options{Dir: dir})
 			if err != nil {

@@ -38,7 +38,7 @@ var importRules = []struct {
 	{"keycache", anyOf(std, ours("hsm", "codec", "keycache"), external("go.opentelemetry.io/otel", "github.com/hashicorp/golang-lru/v2"))},
 	{"keycache/keyuse", anyOf(std, ours("keycache/keyuse"), external("google.golang.org/", "golang.org/x/net/http/httpguts", "golang.org/x/sys/", "go.opentelemetry.io/proto/"))},
 	{"keycache/store", anyOf(std, ours("keycache/store", "codec", "hsm"), external("github.com/aws/", "github.com/jackc/pgx/v5", "golang.org/x/sys/"))},
-	{"proxy/policy", anyOf(std, ours("codec"), external("github.com/goccy/go-yaml"))},
+	{"proxy/policy", anyOf(std, ours("codec", "hsm"), external("github.com/goccy/go-yaml"))},
 	{"proxy/wire", anyOf(std, ours("codec"), external("google.golang.org/", "github.com/envoyproxy/go-control-plane/envoy"))},
 	{"proxy/transport", anyOf(std, external("google.golang.org/grpc", "google.golang.org/protobuf/proto", "golang.org/x/net/http2"))},
 	{"proxy/dataplane", anyOf(std, ours("proxy/wire"), external("google.golang.org/", "github.com/envoyproxy/go-control-plane/envoy", "golang.org/x/net/"))},

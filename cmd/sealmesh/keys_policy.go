@@ -112,7 +112,7 @@ func usesOf(k policy.Key, first bool) uses {
 			seal: []string{"kms:GetPublicKey"}, open: []string{"kms:GetPublicKey", "kms:Decrypt"},
 		}
 	}
-	u := uses{[]string{"kms:GenerateDataKey"}, []string{"kms:Decrypt"}, contextCondition(k.Context), k.Context}
+	u := uses{[]string{"kms:GenerateDataKey"}, []string{"kms:Decrypt"}, contextCondition(k.Context.Map()), k.Context.Map()}
 	switch several := len(k.KEKs) > 1; {
 	case several && first:
 		u.seal = []string{"kms:GenerateDataKey", "kms:Encrypt"}

@@ -50,10 +50,7 @@ func verifyKeys(ctx context.Context, config, output string, w, errOut io.Writer)
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	dir := filepath.Dir(config)
-	opened, err := openEach(ctx, p.Keys, builtin.Options{Dir: dir, Logins: new(transit.Logins)})
-	if err != nil {
-		return err
-	}
+	opened := openEach(ctx, p.Keys, builtin.Options{Dir: dir, Logins: new(transit.Logins)})
 	defer func() { err = errors.Join(err, closeKeys(opened)) }()
 	stores, err := openStores(ctx, p, dir)
 	if err != nil {

@@ -25,10 +25,7 @@ const (
 // KEK that gives no clear answer is left away, where its key has others enough. The caller
 // closes the keys.
 func openKeys(ctx context.Context, keys []policy.Key, opt builtin.Options) ([]*hsm.Key, error) {
-	opened, err := openEach(ctx, keys, opt)
-	if err != nil {
-		return nil, err
-	}
+	opened := openEach(ctx, keys, opt)
 	differing, away := require(ctx, keys, opened)
 	for _, key := range opened {
 		setAside(key, away[key.Name])
@@ -45,20 +42,10 @@ func openKeys(ctx context.Context, keys []policy.Key, opt builtin.Options) ([]*h
 
 // openEach opens the KEKs of keys, all at the same time, and leaves each away that cannot
 // be opened, whatever the reason.
-func openEach(ctx context.Context, keys []policy.Key, opt builtin.Options) ([]*hsm.Key, error) {
+func openEach(ctx context.Context, keys []policy.Key, opt builtin.Options) []*hsm.Key {
 	opened := make([]*hsm.Key, len(keys))
 	for i, k := range keys {
-		ec, err := hsm.NewEncryptionContext(k.Context)
-		if err != nil {
-			return nil, fmt.Errorf("key %s: %w", k.Name, err)
-		}
-		opened[i] = &hsm.Key{
-			Name: k.Name, Context: ec, Quorum: k.Quorum, Use: hsm.Use(k.Use),
-			Rotate: hsm.Rotate(k.Rotate), Cache: hsm.Bounds(k.Cache),
-		}
-		if k.Record != "" {
-			opened[i].Record = []byte(k.Record)
-		}
+		opened[i] = k.Unopened()
 	}
 	slots := make(chan struct{}, openParallel)
 	var wg sync.WaitGroup
@@ -66,7 +53,7 @@ func openEach(ctx context.Context, keys []policy.Key, opt builtin.Options) ([]*h
 		wg.Go(func() { openKEKs(ctx, opened[i], k.KEKs, opt, slots) })
 	}
 	wg.Wait()
-	return opened, nil
+	return opened
 }
 
 func openKEKs(ctx context.Context, key *hsm.Key, uris []string, opt builtin.Options, slots chan struct{}) {

@@ -47,7 +47,7 @@ func require(ctx context.Context, keys []policy.Key, opened []*hsm.Key) (differi
 			continue
 		}
 		for _, kek := range opened[i].KEKs {
-			switch err := kek.Require(ctx, hsm.Requirement(*k.Require)); {
+			switch err := kek.Require(ctx, *k.Require); {
 			case err == nil:
 			case hsm.ClassOf(err).Passing():
 				away.add(k.Name, kek.URI, err)

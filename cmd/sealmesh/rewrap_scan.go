@@ -8,13 +8,13 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
 // tokenLimit returns the length in bytes of the longest envelope that a policy
 // lets be sealed.
 func tokenLimit(p *policy.Policy) int {
-	const overhead = 64 // of every suite
 	value := codec.DefaultValueBytes
 	for _, r := range p.Routes {
 		for _, plan := range []*policy.Plan{r.Request, r.Response} {
@@ -23,7 +23,7 @@ func tokenLimit(p *policy.Policy) int {
 			}
 		}
 	}
-	return envelope.EncodedLen(envelope.MaxInline, value+overhead)
+	return envelope.EncodedLen(envelope.MaxInline, value+suite.MaxOverhead)
 }
 
 // A tokenScanner reads any text and finds the envelopes in it: their text needs no

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -160,10 +160,10 @@ func (r *reloader) keeps(k policy.Key) bool {
 }
 
 func sameKey(x, y policy.Key) bool {
-	return x.Name == y.Name && x.Quorum == y.Quorum && x.Use == y.Use && x.Record == y.Record &&
+	return x.Name == y.Name && x.Quorum == y.Quorum && x.Use == y.Use && bytes.Equal(x.Record, y.Record) &&
 		x.Store == y.Store && x.StoreRefuse == y.StoreRefuse &&
 		x.Rotate == y.Rotate && x.Cache == y.Cache && reflect.DeepEqual(x.Require, y.Require) &&
-		slices.Equal(x.KEKs, y.KEKs) && maps.Equal(x.Context, y.Context)
+		slices.Equal(x.KEKs, y.KEKs) && x.Context.Equal(y.Context)
 }
 
 // hold returns the keys in place, and keeps them open until drop is called.

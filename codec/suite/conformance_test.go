@@ -92,6 +92,9 @@ func testLengths(t *testing.T, s *suite.Suite) {
 			if len(payload) != n+s.Overhead {
 				t.Fatalf("%d bytes became %d, overhead is %d", n, len(payload), s.Overhead)
 			}
+			if s.Overhead > suite.MaxOverhead {
+				t.Fatalf("overhead %d is past MaxOverhead, %d", s.Overhead, suite.MaxOverhead)
+			}
 			for _, c := range []suite.Cipher{c, other} {
 				if out, err := c.Open(nil, payload, aad); err != nil || !bytes.Equal(out, plaintext) {
 					t.Fatalf("%d bytes with %d of context: %v", n, m, err)

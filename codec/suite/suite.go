@@ -77,6 +77,9 @@ type Suite struct {
 // changed, another key's or another context's. It tells nothing more on purpose.
 var ErrOpen = errors.New("open: the value is not authentic")
 
+// MaxOverhead is the largest Overhead of all suites, in bytes.
+const MaxOverhead = prefixedOverhead
+
 // maxPlaintext is where AES-SIV's 31-bit block counter would wrap, and half of
 // what AES-GCM could take: 32 GiB.
 const maxPlaintext = 1 << 35

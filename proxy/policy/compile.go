@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/suite"
+	"github.com/sealmesh/sealmesh/hsm"
 )
 
 // A compiler makes a Policy of a config. Like the decoder it never stops, and
@@ -156,11 +157,15 @@ func (c *compiler) suite(t text, tag string, key int) suite.ID {
 	return s.ID
 }
 
-// Bounds of an encryption context, as hsm has them.
-const (
-	maxContextPairs = 32
-	maxContextBytes = 8192
-)
+// keyContext returns the context bound to a key's data keys.
+func (c *compiler) keyContext(t table[text]) hsm.EncryptionContext {
+	known := len(c.problems)
+	ec, err := hsm.NewEncryptionContext(c.context(t))
+	if err != nil && len(c.problems) == known { // context found nothing wrong
+		c.problem(t[0].At, "", "%v", err)
+	}
+	return ec
+}
 
 // context checks the pairs of an encryption context.
 func (c *compiler) context(t table[text]) map[string]string {
@@ -175,8 +180,8 @@ func (c *compiler) context(t table[text]) map[string]string {
 		pairs[e.Name] = e.Value.Value
 		total += 4 + len(e.Name) + len(e.Value.Value)
 	}
-	if len(pairs) > maxContextPairs || total > maxContextBytes {
-		c.problem(t[0].At, "", "an encryption context has at most %d pairs and %d bytes", maxContextPairs, maxContextBytes)
+	if len(pairs) > hsm.MaxContextPairs || total > hsm.MaxContextBytes {
+		c.problem(t[0].At, "", "an encryption context has at most %d pairs and %d bytes", hsm.MaxContextPairs, hsm.MaxContextBytes)
 	}
 	return pairs
 }

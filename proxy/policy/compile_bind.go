@@ -3,6 +3,8 @@ package policy
 import (
 	"slices"
 	"strings"
+
+	"github.com/sealmesh/sealmesh/hsm"
 )
 
 // contextFrom compiles the pairs of a tag that take their values from paths.
@@ -21,8 +23,8 @@ func (c *compiler) contextFrom(t tagConfig) []Bound {
 		}
 		from = append(from, Bound{e.Name, param})
 	}
-	if len(t.Context)+len(from) > maxContextPairs {
-		c.problem(t.ContextFrom[0].At, "", "an encryption context has at most %d pairs", maxContextPairs)
+	if len(t.Context)+len(from) > hsm.MaxContextPairs {
+		c.problem(t.ContextFrom[0].At, "", "an encryption context has at most %d pairs", hsm.MaxContextPairs)
 	}
 	if s := t.Suite; isDeterministic(s) {
 		c.warn(s.place, "", "with context_from, equal values of different records do not look equal")

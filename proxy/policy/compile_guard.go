@@ -3,6 +3,7 @@ package policy
 import (
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/hsm"
 )
 
 // reads reports whether the requests of r are to be read for envelopes, though
@@ -71,7 +72,7 @@ func (c *compiler) keep(d *directionConfig) {
 			continue
 		}
 		key := c.conf.Keys.index(c.conf.Tags[tag].Value.Key.Value)
-		if key >= 0 && useOf(c.conf.Keys[key].Value.Use) == SealOnly {
+		if key >= 0 && useOf(c.conf.Keys[key].Value.Use) == hsm.SealOnly {
 			c.problem(e.At, "write envelopes: refuse", "envelopes are to be kept where they open, but the use of key %q is seal", c.conf.Keys[key].Name)
 		}
 		if len(c.conf.Tags[tag].Value.ContextFrom) > 0 {

@@ -5,11 +5,9 @@ import (
 	"math"
 	"regexp"
 	"strings"
-	"time"
-)
 
-// defaultSoft is what keycache takes when the file leaves cache.soft out.
-const defaultSoft = 5 * time.Minute
+	"github.com/sealmesh/sealmesh/hsm"
+)
 
 func (c *compiler) keys() []Key {
 	var keys []Key
@@ -17,7 +15,7 @@ func (c *compiler) keys() []Key {
 		k := e.Value
 		c.keks(k.KEK)
 		keys = append(keys, Key{
-			Name: e.Name, KEKs: k.KEK.values(), Context: c.context(k.Context), Record: c.record(k.Record),
+			Name: e.Name, KEKs: k.KEK.values(), Context: c.keyContext(k.Context), Record: c.record(k.Record),
 			Quorum:  int(c.within(k.Quorum.place, k.Quorum.Value, 1, uint64(max(1, len(k.KEK))), 1, fmt.Sprintf("quorum of key %q", e.Name))),
 			Use:     useOf(k.Use),
 			Rotate:  c.rotate(k.Rotate),
@@ -31,14 +29,14 @@ func (c *compiler) keys() []Key {
 }
 
 // useOf reads a word that the decoder has checked.
-func useOf(t text) Use {
+func useOf(t text) hsm.Use {
 	switch t.Value {
 	case "seal":
-		return SealOnly
+		return hsm.SealOnly
 	case "open":
-		return OpenOnly
+		return hsm.OpenOnly
 	default:
-		return SealAndOpen
+		return hsm.SealAndOpen
 	}
 }
 
@@ -102,26 +100,29 @@ func hasPassword(url string) bool {
 }
 
 // record is not parsed here: keycache knows its form.
-func (c *compiler) record(t text) string {
-	if t.present() && t.Value == "" {
+func (c *compiler) record(t text) []byte {
+	if !t.present() {
+		return nil
+	}
+	if t.Value == "" {
 		c.problem(t.place, "", "the record is empty")
 	}
-	return t.Value
+	return []byte(t.Value)
 }
 
-func (c *compiler) rotate(r rotateConfig) Rotate {
-	return Rotate{
+func (c *compiler) rotate(r rotateConfig) hsm.Rotate {
+	return hsm.Rotate{
 		Age:   r.Age.Value,
 		Uses:  c.within(r.Uses.place, r.Uses.Value, 1, math.MaxInt64, 0, "rotate.uses"),
 		Bytes: c.within(r.Bytes.place, r.Bytes.Value, 1, math.MaxInt64, 0, "rotate.bytes"),
 	}
 }
 
-func (c *compiler) cache(k keyConfig) CacheBounds {
+func (c *compiler) cache(k keyConfig) hsm.Bounds {
 	soft, hard, age := k.Cache.Soft, k.Cache.Hard, k.Rotate.Age
 	bound := soft.Value
 	if !soft.present() {
-		bound = defaultSoft
+		bound = hsm.DefaultSoft
 	}
 	if hard.present() && hard.Value <= bound {
 		c.problem(hard.place, "", "cache.hard must be longer than cache.soft, %v", bound)
@@ -129,17 +130,17 @@ func (c *compiler) cache(k keyConfig) CacheBounds {
 	if age.present() && age.Value < bound {
 		c.problem(age.place, "", "rotate.age must not be shorter than cache.soft, %v", bound)
 	}
-	return CacheBounds{Soft: soft.Value, Hard: hard.Value}
+	return hsm.Bounds{Soft: soft.Value, Hard: hard.Value}
 }
 
-func (c *compiler) require(r *requireConfig, fips bool) *Require {
+func (c *compiler) require(r *requireConfig, fips bool) *hsm.Requirement {
 	if r == nil && !fips {
 		return nil
 	}
 	if r == nil {
-		return &Require{FIPS: true}
+		return &hsm.Requirement{FIPS: true}
 	}
-	q := &Require{
+	q := &hsm.Requirement{
 		Manager: r.Manager.Value, Origin: r.Origin.Value, Spec: r.Spec.Value,
 		Regions: r.Regions.values(), Rotation: r.Rotation.Value, FIPS: fips,
 		MinDaysToExpiry: int(c.within(r.MinDaysToExpiry.place, r.MinDaysToExpiry.Value, 1, 36500, 0, "require.min_days_to_expiry")),

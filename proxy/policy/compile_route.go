@@ -3,13 +3,13 @@ package policy
 import (
 	"cmp"
 	"errors"
-	"math"
 	"slices"
 	"strings"
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
+	"github.com/sealmesh/sealmesh/hsm"
 )
 
 func (c *compiler) routes() []*Route {
@@ -151,9 +151,9 @@ func (c *compiler) mayUse(e named[text], key text, open bool) {
 		return
 	}
 	switch use := useOf(c.conf.Keys[i].Value.Use); {
-	case open && use == SealOnly:
+	case open && use == hsm.SealOnly:
 		c.problem(e.At, "", "path %q is to be opened, but the use of key %q is seal", e.Name, key.Shown)
-	case !open && use == OpenOnly:
+	case !open && use == hsm.OpenOnly:
 		c.problem(e.At, "", "path %q is to be sealed, but the use of key %q is open", e.Name, key.Shown)
 	}
 }
@@ -213,8 +213,8 @@ func (c *compiler) selector(p *Plan, at []named[text], fold bool) *codec.Selecto
 // longestSealed returns how long a value of n bytes may be once it is sealed and in
 // quotes: what may be sealed must open again.
 func longestSealed(n int) int {
-	const overhead, quotes = 64, 2 // of every suite; in JSON
-	return envelope.EncodedLen(math.MaxUint16, cmp.Or(n, codec.DefaultValueBytes)+overhead) + quotes
+	const quotes = 2 // of a JSON string
+	return envelope.EncodedLen(envelope.MaxInline, cmp.Or(n, codec.DefaultValueBytes)+suite.MaxOverhead) + quotes
 }
 
 func lastPath(rules []codec.Rule, path string) int {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/suite"
+	"github.com/sealmesh/sealmesh/hsm"
 )
 
 // goldenSource returns a file of testdata/valid.txtar.
@@ -22,6 +23,15 @@ func goldenSource(t *testing.T, name string) string {
 	}
 	t.Fatalf("no %s in valid.txtar", name)
 	return ""
+}
+
+func keyContext(t *testing.T, pairs map[string]string) hsm.EncryptionContext {
+	t.Helper()
+	ec, err := hsm.NewEncryptionContext(pairs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ec
 }
 
 // TestCompileEverything holds every key of the file to its place in the Policy.
@@ -43,16 +53,16 @@ func TestCompileEverything(t *testing.T) {
 		Name:    "customer",
 		KEKs:    []string{"awskms:///arn:aws:kms:eu-west-1:111122223333:key/mrk-1", "pkcs11:token=t;object=o?pin-source=env:PIN", "local:kek.key"},
 		Quorum:  2,
-		Context: map[string]string{"service": "customers", "quoted name": "8"},
-		Rotate:  Rotate{Age: 30 * 24 * time.Hour, Uses: 1_000_000, Bytes: 1 << 40},
-		Cache:   CacheBounds{Soft: time.Minute, Hard: 36 * time.Hour},
+		Context: keyContext(t, map[string]string{"service": "customers", "quoted name": "8"}),
+		Rotate:  hsm.Rotate{Age: 30 * 24 * time.Hour, Uses: 1_000_000, Bytes: 1 << 40},
+		Cache:   hsm.Bounds{Soft: time.Minute, Hard: 36 * time.Hour},
 		Store:   "postgres://sealmesh:do-not-show-me@db.example/keys?sslmode=verify-full", StoreRefuse: true,
-		Require: &Require{
+		Require: &hsm.Requirement{
 			Manager: "customer", Origin: "AWS_CLOUDHSM", Spec: "SYMMETRIC_DEFAULT", MultiRegion: &yes,
 			Regions: []string{"eu-west-1", "us-east-1"}, Rotation: "enabled", MinDaysToExpiry: 30,
 		},
 	}, {
-		Name: "lookup", KEKs: []string{"pkcs11:token=t;object=o?pin-source=file:/etc/sealmesh/pin"}, Quorum: 1, Record: "smk1.AAAA",
+		Name: "lookup", KEKs: []string{"pkcs11:token=t;object=o?pin-source=file:/etc/sealmesh/pin"}, Quorum: 1, Record: []byte("smk1.AAAA"),
 	}})
 	same(t, "tags", p.Tags, []Tag{
 		{Name: "pii", Key: "customer", Suite: suite.HKDFAES256GCM, Context: map[string]string{"region": "eu"}},

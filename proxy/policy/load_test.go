@@ -54,7 +54,7 @@ func TestDesignExample(t *testing.T) {
 	if got := r.Request.Rules[1]; p.Tags[got.Tag].Name != "pii.email" || got.Open || !r.Response.Rules[0].Open {
 		t.Errorf("rules %+v %+v", r.Request.Rules, r.Response.Rules)
 	}
-	if p.Keys[1].Record != "smk1.x" || p.Keys[0].Context["service"] != "customers" || p.Keys[0].Quorum != 1 {
+	if string(p.Keys[1].Record) != "smk1.x" || p.Keys[0].Context.Map()["service"] != "customers" || p.Keys[0].Quorum != 1 {
 		t.Errorf("keys %+v", p.Keys)
 	}
 }

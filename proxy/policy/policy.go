@@ -50,6 +50,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/suite"
+	"github.com/sealmesh/sealmesh/hsm"
 )
 
 // A Policy is a compiled policy file. Immutable, safe for concurrent use.
@@ -99,52 +100,30 @@ const (
 	PassUnmatched
 )
 
-// A Key is a key as the file describes it; hsm.Keyring is made from it.
+// A Key is a key as the file describes it. Its KEKs are not open.
 type Key struct {
 	Name    string
-	KEKs    []string // URIs
-	Quorum  int
-	Context map[string]string
-	Record  string // pinned wrapped-key record in text form, or ""
-	Use     Use
-	Rotate  Rotate
-	Cache   CacheBounds
+	KEKs    []string // URIs, in order of preference
+	Quorum  int      // how many of KEKs must wrap a new data key before it seals
+	Context hsm.EncryptionContext
+	Record  []byte // pinned wrapped-key record in text form; nil for none
+	Use     hsm.Use
+	Rotate  hsm.Rotate
+	Cache   hsm.Bounds
 
 	Store       string // URL of the store of its records; "" for inline
-	StoreRefuse bool   // while the store is away no new data key seals; else it goes inline
+	StoreRefuse bool   // while the store is unavailable no new data key seals; else its record goes inline
 
-	Require *Require // nil for nothing
+	Require *hsm.Requirement // what every KEK must be; nil for nothing
 }
 
-// Use says what this process may do under a key.
-type Use uint8
-
-// The uses.
-const (
-	SealAndOpen Use = iota
-	SealOnly
-	OpenOnly
-)
-
-// A Require states what every KEK of a key must be, in the words of its back
-// end. A zero field states nothing.
-type Require struct {
-	Manager, Origin, Spec string
-	MultiRegion           *bool
-	Regions               []string
-	Rotation              string // "enabled" or "disabled"
-	MinDaysToExpiry       int
-	FIPS                  bool // it wraps by an approved algorithm
+// Unopened returns k without KEKs; the caller opens k.KEKs and adds them.
+func (k *Key) Unopened() *hsm.Key {
+	return &hsm.Key{
+		Name: k.Name, Context: k.Context, Quorum: k.Quorum, Use: k.Use,
+		Rotate: k.Rotate, Cache: k.Cache, Record: k.Record,
+	}
 }
-
-// Rotate bounds the use of one data key for sealing. A zero field means keycache's default.
-type Rotate struct {
-	Age         time.Duration
-	Uses, Bytes uint64
-}
-
-// CacheBounds are the revocation and the outage bound. A zero field means keycache's default.
-type CacheBounds struct{ Soft, Hard time.Duration }
 
 // A Tag is a data class.
 type Tag struct {

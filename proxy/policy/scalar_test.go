@@ -70,7 +70,7 @@ func TestExpand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, "context", p.Keys[0].Context, map[string]string{"a": "${PIN}", "b": "$5", "c": "a$"})
+	same(t, "context", p.Keys[0].Context.Map(), map[string]string{"a": "${PIN}", "b": "$5", "c": "a$"})
 	p, err = load(t, goldenSource(t, "default-of-empty"))
 	if err != nil {
 		t.Fatal(err)
