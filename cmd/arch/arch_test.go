@@ -1,10 +1,11 @@
-package main
+// Package arch holds tests of the source tree: which package imports which, how
+// large files, functions and types may be, and what is documented. It has no
+// code of its own.
+package arch
 
 import (
+	"bytes"
 	"encoding/json"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io"
 	"io/fs"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -87,18 +89,32 @@ type goPackage struct {
 
 func packages(t *testing.T) []goPackage {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,GoFiles,CgoFiles", module+"...").Output()
+	all, err := listed()
 	must(t, err)
+	return all
+}
+
+// listed asks the go command once.
+var listed = sync.OnceValues(func() ([]goPackage, error) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,GoFiles,CgoFiles", module+"...").Output()
+	if err != nil {
+		return nil, err
+	}
 	var all []goPackage
-	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p goPackage
 		if err := d.Decode(&p); err == io.EOF {
-			return all
+			return all, nil
 		} else if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		all = append(all, p)
 	}
+})
+
+// isSupport reports whether the package at path only helps tests.
+func isSupport(path string) bool {
+	return strings.HasSuffix(path, "test") || strings.HasSuffix(path, "fake") || path == "proxy/dataplane"
 }
 
 func TestImportsGoDown(t *testing.T) {
@@ -114,9 +130,8 @@ func TestImportsGoDown(t *testing.T) {
 			t.Errorf("%s: no rule says what it may import", path)
 			continue
 		}
-		support := strings.HasSuffix(path, "test") || strings.HasSuffix(path, "fake")
 		for _, imp := range p.Imports {
-			if support && !strings.HasPrefix(imp, module+"cmd/") || imp == "C" && path == "hsm/pkcs11" {
+			if isSupport(path) && path != "proxy/dataplane" && !strings.HasPrefix(imp, module+"cmd/") || imp == "C" && path == "hsm/pkcs11" {
 				continue // test support meets what it tests with
 			}
 			if path == "hsm/builtin" && strings.HasPrefix(imp, module+"hsm/") {
@@ -130,49 +145,6 @@ func TestImportsGoDown(t *testing.T) {
 			t.Errorf("%s uses cgo; only hsm/pkcs11 does", path)
 		}
 	}
-}
-
-// House budgets: what does not fit a screen is hard to be sure of.
-const (
-	maxFileLines     = 450
-	maxFunctionLines = 70
-)
-
-func TestBudgets(t *testing.T) {
-	for _, p := range packages(t) {
-		for _, name := range append(p.GoFiles, p.CgoFiles...) {
-			checkFile(t, filepath.Join(p.Dir, name))
-		}
-	}
-}
-
-func checkFile(t *testing.T, path string) {
-	t.Helper()
-	set := token.NewFileSet()
-	f, err := parser.ParseFile(set, path, nil, parser.ParseComments)
-	must(t, err)
-	if n := set.File(f.Pos()).LineCount(); n > maxFileLines {
-		t.Errorf("%s: %d lines, one idea takes at most %d", path, n, maxFileLines)
-	}
-	for _, decl := range f.Decls {
-		fn, ok := decl.(*ast.FuncDecl)
-		if !ok {
-			continue
-		}
-		if n := set.Position(fn.End()).Line - set.Position(fn.Pos()).Line + 1; n > maxFunctionLines {
-			t.Errorf("%s: %s has %d lines, at most %d", path, fn.Name.Name, n, maxFunctionLines)
-		}
-		if fn.Name.Name == "init" && fn.Recv == nil {
-			t.Errorf("%s: init(): say it where it is used", path)
-		}
-	}
-}
-
-// inGroup reports whether fn stands directly below a documented function, on the
-// next line, and so shares its comment.
-func inGroup(f *ast.File, fn *ast.FuncDecl) bool {
-	i := slices.Index(f.Decls, ast.Decl(fn))
-	return i > 0 && f.Decls[i-1].End()+1 == fn.Pos()
 }
 
 // Nothing in the tree is left to be done later, and no test is skipped without saying why.
@@ -209,4 +181,11 @@ func read(t *testing.T, path string) string {
 	b, err := os.ReadFile(path)
 	must(t, err)
 	return string(b)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

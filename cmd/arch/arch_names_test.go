@@ -1,10 +1,11 @@
-package main
+package arch
 
 import (
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -66,6 +67,13 @@ func undocumented(f *ast.File, decl ast.Decl) []*ast.Ident {
 		}
 	}
 	return bare
+}
+
+// inGroup reports whether fn stands directly below a documented function, on the
+// next line, and so shares its comment.
+func inGroup(f *ast.File, fn *ast.FuncDecl) bool {
+	i := slices.Index(f.Decls, ast.Decl(fn))
+	return i > 0 && f.Decls[i-1].End()+1 == fn.Pos()
 }
 
 // implied are methods whose interface says what they do.
