@@ -104,7 +104,7 @@ func (s *Session) tryAcquire(g *grant, n uint64) (done bool, err error) {
 		_, err = s.wait(k.succeed(d, s.st.parent))
 		return false, err
 	}
-	state, err := s.settle(d)
+	state, err := s.settle(k, d)
 	if err != nil {
 		return false, err
 	}

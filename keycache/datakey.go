@@ -20,7 +20,7 @@ const suiteSlots = int(suite.AES256SIV) + 1
 // A dataKey is one unwrapped data key: ciphers, never bytes. What may be done
 // with it is a matter of atomics alone, so that a hit takes no lock.
 type dataKey struct {
-	key        *key
+	terms      *terms
 	id         envelope.KeyID
 	commitment [32]byte
 	record     []byte // binary
@@ -75,7 +75,7 @@ func (c *cipher) sealer(d *dataKey) (*envelope.Sealer, error) {
 // newDataKey makes the ciphers of a data key whose commitment has been checked,
 // and for which the KMS was asked at that moment.
 func (k *key) newDataKey(secret *hsm.Secret, r envelope.Record, asked time.Duration) (*dataKey, error) {
-	d := &dataKey{key: k, id: r.KeyID(), commitment: r.Commitment, wraps: r.Wraps}
+	d := &dataKey{terms: &k.terms, id: r.KeyID(), commitment: r.Commitment, wraps: r.Wraps}
 	d.record = envelope.AppendRecord(nil, r)
 	d.sum = sha256.Sum256(d.record)
 	now := k.cache.now()
@@ -85,7 +85,7 @@ func (k *key) newDataKey(secret *hsm.Secret, r envelope.Record, asked time.Durat
 	}
 	d.uses.limit, d.bytes.limit = k.rotate.Uses, k.rotate.Bytes
 	d.reference = d.record
-	if k.pinned != nil {
+	if d.terms.pinned {
 		d.reference = nil
 		d.retireAt, d.uses.limit, d.bytes.limit = math.MaxInt64, math.MaxUint64, math.MaxUint64
 	}
@@ -104,7 +104,7 @@ func (k *key) newDataKey(secret *hsm.Secret, r envelope.Record, asked time.Durat
 func (d *dataKey) makeCiphers(secret *hsm.Secret, now time.Duration) (err error) {
 	secret.Expose(func(b []byte) {
 		for s := range suite.All() {
-			if s.Deterministic && d.key.pinned == nil || d.key.cache.approved && !s.Approved || !d.ciphers[s.ID].Load().due(now, d.key.bounds.Soft) {
+			if s.Deterministic && !d.terms.pinned || d.terms.approved && !s.Approved || !d.ciphers[s.ID].Load().due(now, d.terms.soft) {
 				continue
 			}
 			c := &cipher{born: now, messages: budget{limit: s.MaxMessages}}

@@ -65,7 +65,7 @@ func (e *engine) admits(id suite.ID) error {
 // admit makes room for d among the data keys that open.
 func (e *engine) admit(d *dataKey) {
 	for _, leaving := range e.lru.add(d) {
-		leaving.key.evict(leaving, evicted)
+		leaving.terms.evict(leaving, evicted)
 	}
 }
 

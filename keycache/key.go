@@ -30,6 +30,7 @@ type key struct {
 	quorum  int
 	rotate  hsm.Rotate
 	bounds  hsm.Bounds
+	terms   terms
 	pinned  *envelope.Record // the one data key of a key that is never rotated, or nil
 
 	shelf *shelf // where records are kept; nil when they are inline
@@ -78,6 +79,7 @@ func (c *Cache) newKey(cfg *hsm.Key, stores map[string]Storing) (*key, error) {
 		}
 	}
 	k.caches.Store(1)
+	k.terms = k.newTerms()
 	k.flights.m = map[[32]byte]*flight{}
 	if k.failed, err = lru2.New[[32]byte, failure](rememberedRecords); err != nil {
 		return nil, err

@@ -37,16 +37,16 @@ func (d *dataKey) verified(asked time.Duration) bool {
 	if d.dead {
 		return false
 	}
-	soft := d.key.bounds.Soft
-	now := d.key.cache.now()
+	soft := d.terms.soft
+	now := d.terms.now()
 	d.attempted, d.failures = asked, 0
 	d.standing.set(vouched)
 	if now >= asked+soft {
 		d.standing.set(unanswered)
 	}
-	d.deadAt.Store(int64(asked + d.key.bounds.Hard))
+	d.deadAt.Store(int64(asked + d.terms.hard))
 	d.freshUntil.Store(int64(asked + soft))
-	d.schedule(now, asked+verifyAt(soft, d.key.cache.timeout, rand.Float64()))
+	d.schedule(now, asked+verifyAt(soft, d.terms.timeout, rand.Float64()))
 	return true
 }
 
@@ -54,7 +54,7 @@ func (d *dataKey) verified(asked time.Duration) bool {
 func (d *dataKey) schedule(now, at time.Duration) {
 	wait := min(at, time.Duration(d.deadAt.Load())) - now
 	if d.timer == nil {
-		d.timer = time.AfterFunc(wait, func() { d.key.work.spawn(d.tick) })
+		d.timer = time.AfterFunc(wait, func() { d.terms.spawn(d.tick) })
 		return
 	}
 	d.timer.Reset(wait)
@@ -71,18 +71,18 @@ func (d *dataKey) scheduleAt(now, at time.Duration) {
 
 // tick does what is due: it has d verified, lets it lie dormant, or evicts it.
 func (d *dataKey) tick() {
-	now := d.key.cache.now()
+	now := d.terms.now()
 	switch {
 	case !d.usable(now):
-		d.key.evict(d, expired)
-	case d.key.flights.has(d.sum):
+		d.terms.evict(d, expired)
+	case d.terms.inFlight(d.sum):
 		// A call that took long may have set the timer in the moment before it ends, and
 		// to join it would be to ask nobody.
 		d.scheduleAt(now, now+landing)
 	case d.due(now):
-		d.key.refresh(d, trace.SpanContext{})
-	case d.unusedFor(now) >= d.key.bounds.Hard:
-		d.key.evict(d, idle)
+		d.terms.verify(d)
+	case d.unusedFor(now) >= d.terms.hard:
+		d.terms.evict(d, idle)
 	}
 }
 
@@ -103,9 +103,9 @@ func (d *dataKey) due(now time.Duration) bool {
 }
 
 // mayIdle reports whether d, which nobody used since it was verified, is verified all
-// the same. A key that only seals is not: that would make a data key which nobody wants.
+// the same.
 func (d *dataKey) mayIdle(now time.Duration) bool {
-	return d.key.use != hsm.SealOnly && d.unusedFor(now) < d.key.bounds.Hard && d.key.cache.idling.take(now)
+	return d.terms.keepIdle && d.unusedFor(now) < d.terms.hard && d.terms.idling.take(now)
 }
 
 func (d *dataKey) unusedFor(now time.Duration) time.Duration {
@@ -209,7 +209,7 @@ func (d *dataKey) postpone(now time.Duration, b backoff) {
 	if d.dead {
 		return
 	}
-	wait := verifyPause(d.key.bounds.Soft) + b.delay(d.failures, rand.Float64())
+	wait := verifyPause(d.terms.soft) + b.delay(d.failures, rand.Float64())
 	d.failures++
 	d.schedule(now, now+wait)
 }

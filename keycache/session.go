@@ -220,7 +220,7 @@ func (s *Session) findSlowly(k *key, h *envelope.Header, d *dataKey) (*dataKey, 
 		var err error
 		state := miss
 		if d != nil && d.usable(s.st.now) {
-			state, err = s.settle(d)
+			state, err = s.settle(k, d)
 		} else {
 			d, err = s.fetch(k, h)
 		}

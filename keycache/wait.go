@@ -42,7 +42,7 @@ func (s *Session) allowance() *allowance {
 // it asks the KMS first, and takes a KMS that does not answer soon for one that is
 // unavailable: for a while no other use waits for it, either. That excuses no data key
 // that is in doubt.
-func (s *Session) settle(d *dataKey) (cacheState, error) {
+func (s *Session) settle(k *key, d *dataKey) (cacheState, error) {
 	if d.fresh(s.st.now) {
 		return hit, nil
 	}
@@ -53,11 +53,11 @@ func (s *Session) settle(d *dataKey) (cacheState, error) {
 	if d.standing.load() == doubted {
 		why = unclear
 	}
-	d.key.stats.misses[why].Add(1)
+	k.stats.misses[why].Add(1)
 	ctx, cancel := context.WithTimeout(s.st.ctx, staleWait)
 	defer cancel()
-	flight := d.key.freshen(d, s.st.parent)
-	if s.st.now < time.Duration(d.key.slowUntil.Load()) && d.standing.excuse() {
+	flight := k.freshen(d, s.st.parent)
+	if s.st.now < time.Duration(k.slowUntil.Load()) && d.standing.excuse() {
 		return stale, nil
 	}
 	_, err := flight.wait(ctx)
@@ -71,7 +71,7 @@ func (s *Session) settle(d *dataKey) (cacheState, error) {
 		return miss, err
 	}
 	if ctx.Err() != nil {
-		d.key.slowUntil.Store(int64(s.st.now + min(slowFor, d.key.bounds.Soft)))
+		k.slowUntil.Store(int64(s.st.now + min(slowFor, k.bounds.Soft)))
 	}
 	if !d.standing.excuse() {
 		return miss, errDoubted
