@@ -7,12 +7,13 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/flight"
 	"go.opentelemetry.io/otel/trace"
 )
 
 // makingFlight is the id under which a key's next data key is made. No SHA-256
 // of a record is known to be zero.
-var makingFlight [32]byte
+var makingFlight flight.ID
 
 // Blocks in which sessions claim uses and bytes. The first is small because most
 // sessions seal a few values; each further one is twice the last.
@@ -134,8 +135,8 @@ func (k *key) ahead(d *dataKey, now time.Duration, parent trace.SpanContext) {
 }
 
 // succeed makes the data key that seals after d, which is nil at first.
-func (k *key) succeed(d *dataKey, parent trace.SpanContext) *flight {
-	return k.join(makingFlight, func(ctx context.Context) (*dataKey, error) {
+func (k *key) succeed(d *dataKey, parent trace.SpanContext) *flight.Flight[*dataKey] {
+	return k.flights.Join(makingFlight, parent, func(ctx context.Context) (*dataKey, error) {
 		if c := k.current.Load(); c != nil && c != d && c.maySeal(k.cache.now()) {
 			return c, nil // the flight before this one made it
 		}

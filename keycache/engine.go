@@ -1,7 +1,6 @@
 package keycache
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -67,39 +66,4 @@ func (e *engine) admit(d *dataKey) {
 	for _, leaving := range e.lru.add(d) {
 		leaving.terms.evict(leaving, evicted)
 	}
-}
-
-// A work is what a key does in the background, until it is stopped.
-type work struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-
-	mu      sync.Mutex
-	stopped bool
-	running sync.WaitGroup
-}
-
-func newWork() *work {
-	w := new(work)
-	w.ctx, w.cancel = context.WithCancel(context.Background())
-	return w
-}
-
-// spawn runs f in the background, unless w was stopped.
-func (w *work) spawn(f func()) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.stopped {
-		return false
-	}
-	w.running.Go(f)
-	return true
-}
-
-// stop has what runs end soon, and nothing begin any more.
-func (w *work) stop() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.stopped = true
-	w.cancel()
 }

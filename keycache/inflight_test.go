@@ -75,7 +75,7 @@ func TestStreamGivesUpADataKeyThatLeft(t *testing.T) {
 		}
 		k := r.keys["k"]
 		held := k.current.Load()
-		if _, err := k.succeed(held, s.st.parent).wait(t.Context()); err != nil { // before it is too old
+		if _, err := k.succeed(held, s.st.parent).Wait(t.Context()); err != nil { // before it is too old
 			t.Fatal(err)
 		}
 		if id, err := r.sealIn(s); err != nil || id != first {

@@ -12,6 +12,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/flight"
 	"github.com/sealmesh/sealmesh/keycache/store"
 )
 
@@ -20,7 +21,6 @@ import (
 type key struct {
 	cache   *engine
 	caches  atomic.Int64 // that have it
-	work    *work
 	name    string
 	context hsm.EncryptionContext
 	use     hsm.Use
@@ -40,7 +40,7 @@ type key struct {
 
 	making  gate // of the making of data keys as a whole
 	table   table
-	flights flights
+	flights *flight.Group[*dataKey]
 	epoch   atomic.Uint64 // flushes so far: what was begun before one is not kept after it
 
 	failed *lru2.Cache[[32]byte, failure]              // records that did not unwrap, by hash
@@ -59,7 +59,7 @@ type failure struct {
 }
 
 func (c *Cache) newKey(cfg *hsm.Key, stores map[string]Storing) (*key, error) {
-	k := &key{cache: c.engine, work: newWork(), name: cfg.Name, context: cfg.Context, use: cfg.Use, away: cfg.Away, quorum: cfg.Quorum}
+	k := &key{cache: c.engine, flights: flight.NewGroup[*dataKey](), name: cfg.Name, context: cfg.Context, use: cfg.Use, away: cfg.Away, quorum: cfg.Quorum}
 	var err error
 	if k.rotate, k.bounds, err = resolve(cfg); err != nil {
 		return nil, err
@@ -80,7 +80,6 @@ func (c *Cache) newKey(cfg *hsm.Key, stores map[string]Storing) (*key, error) {
 	}
 	k.caches.Store(1)
 	k.terms = k.newTerms()
-	k.flights.m = map[[32]byte]*flight{}
 	if k.failed, err = lru2.New[[32]byte, failure](rememberedRecords); err != nil {
 		return nil, err
 	}

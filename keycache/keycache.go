@@ -110,12 +110,12 @@ func (c *Cache) Close() error {
 		var ended []*key
 		for _, k := range c.keys {
 			if k.caches.Add(-1) == 0 {
-				k.work.stop()
+				k.flights.Stop()
 				ended = append(ended, k)
 			}
 		}
 		for _, k := range ended {
-			k.work.running.Wait()
+			k.flights.Wait()
 			k.flush()
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/flight"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -113,18 +114,18 @@ func (d *dataKey) unusedFor(now time.Duration) time.Duration {
 }
 
 // refresh has the KMS vouch for d again.
-func (k *key) refresh(d *dataKey, parent trace.SpanContext) *flight {
+func (k *key) refresh(d *dataKey, parent trace.SpanContext) *flight.Flight[*dataKey] {
 	return k.ask(d, parent, func() bool { return false })
 }
 
 // freshen is refresh for a d past its soft TTL. Between the look that found it
 // so and here, another flight may have landed: it is not asked for twice.
-func (k *key) freshen(d *dataKey, parent trace.SpanContext) *flight {
+func (k *key) freshen(d *dataKey, parent trace.SpanContext) *flight.Flight[*dataKey] {
 	return k.ask(d, parent, func() bool { return d.fresh(k.cache.now()) })
 }
 
-func (k *key) ask(d *dataKey, parent trace.SpanContext, enough func() bool) *flight {
-	return k.join(d.sum, func(ctx context.Context) (*dataKey, error) {
+func (k *key) ask(d *dataKey, parent trace.SpanContext, enough func() bool) *flight.Flight[*dataKey] {
+	return k.flights.Join(d.sum, parent, func(ctx context.Context) (*dataKey, error) {
 		if enough() {
 			return d, nil
 		}
@@ -184,7 +185,7 @@ func (k *key) notVerified(d *dataKey, err error) error {
 // supersede stands in for verifying d where this process may not unwrap: a KMS that
 // makes a new data key vouches for the KEK as well. The new one seals from then on.
 func (k *key) supersede(ctx context.Context, d *dataKey, parent trace.SpanContext) error {
-	if _, err := k.succeed(d, parent).wait(ctx); err != nil {
+	if _, err := k.succeed(d, parent).Wait(ctx); err != nil {
 		return k.notVerified(d, err)
 	}
 	k.evict(d, superseded)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/flight"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -35,7 +36,7 @@ func (k *key) cached(h *envelope.Header) (*dataKey, error) {
 
 // fetch begins to unwrap the data key of h, or joins whoever has begun. by is charged
 // if it comes to nothing.
-func (k *key) fetch(h *envelope.Header, by *allowance, parent trace.SpanContext) (*flight, error) {
+func (k *key) fetch(h *envelope.Header, by *allowance, parent trace.SpanContext) (*flight.Flight[*dataKey], error) {
 	if k.use == hsm.SealOnly {
 		return nil, errSealOnly
 	}
@@ -60,18 +61,18 @@ func (k *key) fetch(h *envelope.Header, by *allowance, parent trace.SpanContext)
 	if err := k.remembered(sum); err != nil {
 		return nil, err
 	}
-	return k.seek(sum, by, func(ctx context.Context) (*dataKey, error) {
+	return k.seek(sum, by, parent, func(ctx context.Context) (*dataKey, error) {
 		return k.load(ctx, r, sum, parent)
 	})
 }
 
 // seek joins the flight of that id, or begins it where by allows that: it may be for a
 // data key that is not there.
-func (k *key) seek(id [32]byte, by *allowance, run func(context.Context) (*dataKey, error)) (*flight, error) {
-	if by.spent(k.cache.now()) && !k.flights.has(id) {
+func (k *key) seek(id flight.ID, by *allowance, parent trace.SpanContext, run func(context.Context) (*dataKey, error)) (*flight.Flight[*dataKey], error) {
+	if by.spent(k.cache.now()) && !k.flights.Has(id) {
 		return nil, errStrangers
 	}
-	return k.join(id, func(ctx context.Context) (*dataKey, error) {
+	return k.flights.Join(id, parent, func(ctx context.Context) (*dataKey, error) {
 		d, err := run(spending(ctx, by))
 		if isStranger(err) {
 			by.charge(k.cache.now())

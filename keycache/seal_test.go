@@ -129,7 +129,7 @@ func TestLateComerMakesNoDataKey(t *testing.T) {
 	k := r.keys["k"]
 	old := k.current.Load()
 	for range 2 {
-		d, err := k.succeed(old, trace.SpanContext{}).wait(context.Background())
+		d, err := k.succeed(old, trace.SpanContext{}).Wait(context.Background())
 		if err != nil || d == old || d != k.current.Load() {
 			t.Errorf("successor %p of %p, %v", d, old, err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/flight"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -94,19 +95,19 @@ func (k *key) confirmThose(ctx context.Context, parent trace.SpanContext, with f
 	if len(k.keks) == 1 {
 		return nil // it is asked with each data key's own wrap
 	}
-	var flights []*flight
+	var flights []*flight.Flight[*dataKey]
 	for i, kk := range k.keks {
 		if kk.vouchedLately(k) {
 			continue
 		}
 		if p := with(kk); p != nil {
-			flights = append(flights, k.join(confirmingFlight(i), func(ctx context.Context) (*dataKey, error) {
+			flights = append(flights, k.flights.Join(confirmingFlight(i), parent, func(ctx context.Context) (*dataKey, error) {
 				return nil, k.confirmOne(ctx, kk, *p, parent)
 			}))
 		}
 	}
 	for _, f := range flights {
-		if _, err := f.wait(ctx); err != nil && hsm.ClassOf(err) == hsm.Denied {
+		if _, err := f.Wait(ctx); err != nil && hsm.ClassOf(err) == hsm.Denied {
 			return err
 		}
 	}
@@ -114,7 +115,7 @@ func (k *key) confirmThose(ctx context.Context, parent trace.SpanContext, with f
 }
 
 // confirmingFlight is the id under which a KEK is asked. It is no SHA-256 that anybody can make.
-func confirmingFlight(i int) (f [32]byte) {
+func confirmingFlight(i int) (f flight.ID) {
 	f[0], f[31] = byte(i), 2
 	return f
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/flight"
 	"github.com/sealmesh/sealmesh/keycache/store"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -228,29 +229,29 @@ func (k *key) settleIn(d *dataKey, p place) *dataKey {
 
 // storedFlight is the id under which the data key of an envelope without a record
 // is fetched. It is no SHA-256 that anybody can make.
-func storedFlight(id envelope.KeyID) (f [32]byte) {
+func storedFlight(id envelope.KeyID) (f flight.ID) {
 	copy(f[:], id[:])
 	f[31] = 1
 	return f
 }
 
 // fetchStored begins to get and unwrap the data key of that id.
-func (k *key) fetchStored(id envelope.KeyID, by *allowance, parent trace.SpanContext) (*flight, error) {
-	flight := storedFlight(id)
-	if err := k.remembered(flight); err != nil {
+func (k *key) fetchStored(of envelope.KeyID, by *allowance, parent trace.SpanContext) (*flight.Flight[*dataKey], error) {
+	id := storedFlight(of)
+	if err := k.remembered(id); err != nil {
 		return nil, err
 	}
 	load := func(ctx context.Context) (*dataKey, error) {
-		d, err := k.loadStored(ctx, id, parent)
+		d, err := k.loadStored(ctx, of, parent)
 		if err != nil {
-			k.remember(flight, err)
+			k.remember(id, err)
 		}
 		return d, err
 	}
-	if k.shelf.records.Contains(id) { // no stranger's: it was proven before
-		return k.join(flight, load), nil
+	if k.shelf.records.Contains(of) { // no stranger's: it was proven before
+		return k.flights.Join(id, parent, load), nil
 	}
-	return k.seek(flight, by, load)
+	return k.seek(id, by, parent, load)
 }
 
 func (k *key) loadStored(ctx context.Context, id envelope.KeyID, parent trace.SpanContext) (*dataKey, error) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/flight"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -19,7 +20,7 @@ type terms struct {
 	now        func() time.Duration
 
 	verify   func(*dataKey)                 // begins to verify it
-	inFlight func(sum [32]byte) bool        // reports whether it is being verified
+	inFlight func(sum flight.ID) bool       // reports whether it is being verified
 	evict    func(*dataKey, evictionReason) // forgets it and ends it
 	spawn    func(func()) bool              // runs a function in the background
 }
@@ -35,8 +36,8 @@ func (k *key) newTerms() terms {
 		idling:   &k.cache.idling,
 		now:      k.cache.now,
 		verify:   func(d *dataKey) { k.refresh(d, trace.SpanContext{}) },
-		inFlight: k.flights.has,
+		inFlight: k.flights.Has,
 		evict:    k.evict,
-		spawn:    k.work.spawn,
+		spawn:    k.flights.Spawn,
 	}
 }

@@ -47,7 +47,7 @@ func (c *Cache) verify(ctx context.Context, k *key) error {
 	if k.use == hsm.OpenOnly && k.pinned == nil {
 		return k.verifyByDescription(ctx)
 	}
-	d, err := k.succeed(nil, trace.SpanContext{}).wait(ctx)
+	d, err := k.succeed(nil, trace.SpanContext{}).Wait(ctx)
 	if err != nil {
 		return &Error{Reason: reasonToSeal(err), Key: k.name, Err: err}
 	}

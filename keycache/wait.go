@@ -6,11 +6,12 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/flight"
 )
 
 // wait returns the outcome of f, or gives up when the session's context ends.
-func (s *Session) wait(f *flight) (*dataKey, error) {
-	d, err := f.wait(s.st.ctx)
+func (s *Session) wait(f *flight.Flight[*dataKey]) (*dataKey, error) {
+	d, err := f.Wait(s.st.ctx)
 	s.tick()
 	return d, err
 }
@@ -56,18 +57,18 @@ func (s *Session) settle(k *key, d *dataKey) (cacheState, error) {
 	k.stats.misses[why].Add(1)
 	ctx, cancel := context.WithTimeout(s.st.ctx, staleWait)
 	defer cancel()
-	flight := k.freshen(d, s.st.parent)
+	verifying := k.freshen(d, s.st.parent)
 	if s.st.now < time.Duration(k.slowUntil.Load()) && d.standing.excuse() {
 		return stale, nil
 	}
-	_, err := flight.wait(ctx)
+	_, err := verifying.Wait(ctx)
 	s.tick()
 	switch {
 	case err == nil:
 		return miss, nil
 	case s.st.ctx.Err() != nil:
 		return miss, s.st.ctx.Err()
-	case err == errEvicted || err == errClosed || hsm.ClassOf(err) != hsm.Unavailable || !d.usable(s.st.now):
+	case err == errEvicted || err == flight.ErrStopped || hsm.ClassOf(err) != hsm.Unavailable || !d.usable(s.st.now):
 		return miss, err
 	}
 	if ctx.Err() != nil {
