@@ -7,25 +7,23 @@ import (
 )
 
 const (
-	// copied is the length up to which a run is copied: one more element of a vectored write costs more.
-	copied = 4 << 10
-	// firstBatch is what a batch has room for at first, in bytes.
-	firstBatch = 2 << 10
-	// keptBatch is how much memory a batch that was written keeps, in bytes.
-	keptBatch = 64 << 10
+	maxCopied  = 4 << 10  // longest run that is copied; an element of a vectored write costs more
+	firstBatch = 2 << 10  // capacity of a new batch, in bytes
+	keptBatch  = 64 << 10 // most memory that a batch keeps after its write, in bytes
 )
 
-// A batch is what one write writes: runs that were copied, and runs that others own.
+// A batch is what one system call writes: copied runs in small, and runs of
+// other owners in parts.
 type batch struct {
 	small []byte
 	parts []part
-	refs  []mem.Buffer // owners of the runs that were not copied
-	size  int          // of all, in bytes
+	refs  []mem.Buffer // owners of parts
+	size  int          // of all runs, in bytes
 	vec   [][]byte
-	bufs  net.Buffers // vec, being written
+	bufs  net.Buffers // vec while it is written
 }
 
-// A part is a run that is not in small, and comes after small[:at].
+// A part is a run that is not copied. It follows small[:at].
 type part struct {
 	at  int
 	run []byte
@@ -35,15 +33,15 @@ func (b *batch) copy(p []byte) {
 	if n := len(b.small) + len(p); n > cap(b.small) {
 		old := b.small
 		b.small = append(make([]byte, 0, max(n, 2*cap(old), firstBatch)), old...)
-		clear(old) // as reset does, and append would not
+		clear(old) // append would leave plaintext behind
 	}
 	b.small = append(b.small, p...)
 	b.size += len(p)
 }
 
-// add puts run, which owner holds, into the batch.
+// add adds run. If run is not copied, it keeps a reference of owner until reset.
 func (b *batch) add(run []byte, owner mem.Buffer) {
-	if len(run) <= copied {
+	if len(run) <= maxCopied {
 		b.copy(run)
 		return
 	}
@@ -76,7 +74,7 @@ func (b *batch) write(w net.Conn) error {
 	return err
 }
 
-// reset empties the batch. What was copied held plaintext.
+// reset empties the batch and clears it: it held plaintext.
 func (b *batch) reset() {
 	for _, r := range b.refs {
 		r.Free()

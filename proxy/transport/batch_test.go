@@ -14,7 +14,7 @@ func TestBatchClears(t *testing.T) {
 			b.copy([]byte("plaintext that must not stay"))
 			arrays = append(arrays, b.small[:cap(b.small)])
 		}
-		b.add(make([]byte, copied), nil)
+		b.add(make([]byte, maxCopied), nil)
 		b.reset()
 		for _, a := range arrays {
 			if bytes.Contains(a, []byte("plain")) {

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"log/slog"
@@ -10,70 +9,65 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 )
 
 const (
-	readBuffer     = 32 << 10 // of a connection; longer DATA payloads are read past it
 	maxFrame       = 16 << 10 // SETTINGS_MAX_FRAME_SIZE, the protocol's default
 	maxHeaders     = 16 << 10 // SETTINGS_MAX_HEADER_LIST_SIZE
-	initialWindow  = 65535    // of both directions, until told otherwise (RFC 9113 6.9.2)
+	initialWindow  = 65535    // both directions, before SETTINGS (RFC 9113 section 6.9.2)
+	maxStreamID    = 1<<31 - 1
 	defaultStreams = 1 << 31
-	lastWord       = time.Second // how long a peer may take to read why its connection ends
+	closeTimeout   = time.Second // for a peer to read why its connection ends
 )
 
-// A conn is one HTTP/2 connection. What is not under mu belongs to the goroutine that reads.
+// A conn is one HTTP/2 connection: what its reader, its writer and its handlers
+// share.
 type conn struct {
-	srv    *Server
-	nc     net.Conn // to close, at any time
-	rw     net.Conn // the same socket, to read and to write: see quiet
-	br     *bufio.Reader
-	framer *http2.Framer // reads
-	repeat repeater
-	credit int    // what the peer may still send on the connection, in bytes
-	lastID uint32 // the highest stream that the peer has opened
+	srv *Server
+	nc  net.Conn // may be closed at any time
+	rw  net.Conn // the same socket, for reads and writes: see rawConn
 
 	mu       sync.Mutex
-	room     sync.Cond          // a window has grown, what was queued is written, or a handler has ended
+	progress sync.Cond          // a window or the outbox has room, or a handler has ended
 	streams  map[uint32]*stream // open: neither reset nor answered to the end
-	handlers int                // running; those of streams that were reset among them
+	handlers int                // running, those of reset streams included
 	out      outbox
-	ready    bool   // the peer speaks HTTP/2
+	ready    bool   // the peer has sent the HTTP/2 preface
 	broken   bool   // nc has been closed
-	closed   bool   // nothing more is taken
+	closed   bool   // no frame is accepted any more
 	draining bool   // GOAWAY has been sent
-	accepted uint32 // and its last stream, from the second GOAWAY on; see drain
+	lastOpen uint32 // last stream ID in the final GOAWAY; maxStreamID until the drain ping is acknowledged
 
-	kick chan struct{} // there is something to write
-	done chan struct{} // nothing will be written any more
+	writeReady chan struct{} // the outbox holds something
+	done       chan struct{} // closed when nothing more will be queued
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{
-		srv:      s,
-		nc:       nc,
-		rw:       quieten(nc),
-		credit:   int(max(s.opts.ConnWindow, initialWindow)),
-		streams:  make(map[uint32]*stream),
-		accepted: 1<<31 - 1,
-		kick:     make(chan struct{}, 1),
-		done:     make(chan struct{}),
+		srv:        s,
+		nc:         nc,
+		rw:         newRawConn(nc),
+		streams:    make(map[uint32]*stream),
+		lastOpen:   maxStreamID,
+		writeReady: make(chan struct{}, 1),
+		done:       make(chan struct{}),
 	}
-	c.room.L = &c.mu
+	c.progress.L = &c.mu
 	c.out.init()
-	c.out.settings(&s.opts) // the first that the peer is to hear
+	c.out.settings(&s.opts) // must be our first frame (RFC 9113 section 3.4)
 	_ = nc.SetDeadline(time.Now().Add(s.opts.Handshake))
 	return c
 }
 
 // serve runs the connection until it ends.
 func (c *conn) serve() {
-	err := c.shake()
+	r := newReader(c)
+	err := r.handshake()
 	if err == nil {
 		var writer sync.WaitGroup
 		writer.Go(c.write)
-		err = c.read()
-		c.end(err)
+		err = r.read()
+		r.end(err)
 		writer.Wait()
 		c.linger()
 	}
@@ -83,73 +77,31 @@ func (c *conn) serve() {
 	}
 }
 
-// abort breaks the connection. The caller does not hold mu.
+// abort closes the socket. The caller does not hold mu.
 func (c *conn) abort() {
 	_ = c.nc.Close()
 	c.mu.Lock()
 	c.broken = true
 	c.mu.Unlock()
-	c.room.Broadcast()
+	c.progress.Broadcast()
 }
 
-// shake reads the client's preface, before the deadline that newConn has set and
-// greeting lifts.
-func (c *conn) shake() error {
-	c.br = bufio.NewReaderSize(c.rw, readBuffer)
-	var preface [len(http2.ClientPreface)]byte
-	if _, err := io.ReadFull(c.br, preface[:]); err != nil {
-		return err
-	}
-	if string(preface[:]) != http2.ClientPreface {
-		return errors.New("the client does not speak HTTP/2")
-	}
-	c.framer = http2.NewFramer(nil, c.br)
-	c.framer.SetReuseFrames()
-	c.framer.SetMaxReadFrameSize(maxFrame)
-	c.framer.MaxHeaderListSize = maxHeaders
-	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ready = true
-	c.wakeWriter()
-	return nil
-}
-
-// end fails all streams and has the writer write what is left: the reason, if it is the
-// peer's fault.
-func (c *conn) end(err error) {
-	c.mu.Lock()
-	if code, ok := errors.AsType[http2.ConnectionError](err); ok {
-		c.out.goAway(min(c.lastID, c.accepted), http2.ErrCode(code))
-	} else if errors.Is(err, http2.ErrFrameTooLarge) {
-		c.out.goAway(min(c.lastID, c.accepted), http2.ErrCodeFrameSize)
-	}
-	c.closed = true
-	streams := c.streams
-	c.streams = nil
-	c.mu.Unlock()
-	for _, st := range streams {
-		st.fail(errBroken)
-	}
-	c.room.Broadcast()
-	_ = c.nc.SetWriteDeadline(time.Now().Add(lastWord))
-	close(c.done)
-}
-
-// linger says that nothing follows, and passes over what the peer still sends. To close a
-// connection on unread bytes resets it, and what the peer has not read of ours is lost.
+// linger closes our side and discards what the peer still sends (nginx calls
+// this a lingering close). Closing a socket with unread bytes resets it, and the
+// peer would lose what it has not read yet.
 func (c *conn) linger() {
 	half, ok := c.nc.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	_ = c.nc.SetReadDeadline(time.Now().Add(lastWord))
+	_ = c.nc.SetReadDeadline(time.Now().Add(closeTimeout))
 	_, _ = io.Copy(io.Discard, c.nc)
 }
 
-// drain asks the peer to open no more streams, and ends the connection once those that
-// there are have ended. Streams that it opens before it has heard are served: which those
-// are is known when it answers the ping (RFC 9113 6.8).
+// drain asks the peer to open no more streams, and ends the connection when all
+// open streams have ended. Streams that the peer opens before it has read the
+// GOAWAY are served. The peer's answer to the ping marks where those end (RFC
+// 9113 section 6.8).
 func (c *conn) drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -157,30 +109,54 @@ func (c *conn) drain() {
 		return
 	}
 	c.draining = true
-	if !c.ready { // it may still say what it came for, if it does so now
-		_ = c.nc.SetReadDeadline(time.Now().Add(lastWord))
+	if !c.ready { // a client that connected just now may still send its preface
+		_ = c.nc.SetReadDeadline(time.Now().Add(closeTimeout))
 	}
-	c.out.goAway(1<<31-1, http2.ErrCodeNo)
+	c.out.goAway(maxStreamID, http2.ErrCodeNo)
 	c.out.ping(false, drainPing)
-	c.wakeWriter()
+	c.signalWriter()
 }
 
-// drainPing is the ping by whose answer the peer says that it has read GOAWAY.
+// drainPing is the payload of the ping that follows GOAWAY.
 var drainPing = [8]byte{'s', 'e', 'a', 'l', 'm', 'e', 's', 'h'}
 
-// heard is called when the peer has read GOAWAY: any stream from now on came after it.
-func (c *conn) heard() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.draining || c.accepted != 1<<31-1 {
-		return
-	}
-	c.accepted = c.lastID
-	c.out.goAway(c.lastID, http2.ErrCodeNo)
-	c.wakeWriter()
+// drained reports whether a draining connection has no stream left. The caller
+// holds mu.
+func (c *conn) drained() bool {
+	return c.draining && c.lastOpen != maxStreamID && len(c.streams) == 0
 }
 
-// finished reports whether a draining connection has no more to do.
-func (c *conn) finished() bool {
-	return c.draining && c.accepted != 1<<31-1 && len(c.streams) == 0
+// checkDrained returns io.EOF when the connection is drained.
+func (c *conn) checkDrained() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.drained() {
+		return io.EOF
+	}
+	return nil
+}
+
+// startStream runs the handler of st. While a peer opens and resets streams
+// faster than their handlers end (CVE-2023-44487), or does not read its replies,
+// startStream blocks, and with it the reader.
+func (c *conn) startStream(st *stream) {
+	st.begin()
+	c.mu.Lock()
+	for !c.broken && (uint64(c.handlers) >= 2*c.srv.opts.maxStreams() || c.out.batch.size > 2*maxQueued) {
+		c.progress.Wait()
+	}
+	st.window = c.out.initial
+	c.streams[st.id] = st
+	c.handlers++
+	c.mu.Unlock()
+	c.srv.handlers.Add(1)
+	c.srv.workers.run(st)
+}
+
+// maxStreams returns the limit of open streams on a connection.
+func (o *Options) maxStreams() uint64 {
+	if o.Streams == 0 {
+		return defaultStreams
+	}
+	return uint64(o.Streams)
 }

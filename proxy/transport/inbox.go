@@ -1,237 +1,211 @@
 package transport
 
 import (
-	"encoding/binary"
 	"io"
+	"os"
+	"sync"
+	"time"
 
-	"golang.org/x/net/http2"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/mem"
-	"google.golang.org/grpc/status"
 )
 
-// Messages are received in pieces of these lengths, in bytes, so that memory follows what
-// came and not what a prefix announced.
-const (
-	firstPiece = 16 << 10
-	nextPiece  = 64 << 10
-)
-
-// prefixLen is the length of what precedes a message: a flag, and its length.
-const prefixLen = 5
-
-// An inbox puts the messages of a stream together from DATA frames.
+// An inbox is the receiving half of a stream: the message that is being put
+// together, and messages that wait for the handler.
 type inbox struct {
-	prefix [prefixLen]byte
-	filled int // of prefix
-	left   int // of the message, to come, in bytes
-	whole  mem.BufferSlice
-	piece  *[]byte // what follows whole; nil until there is something to put in
-	at     int     // how much of piece has come
+	pool mem.BufferPool
+
+	// The reader owns next while filling is set, or while the handler runs. When
+	// the handler has returned, whichever of the two sees it last frees next.
+	next        assembly
+	halfClosed  bool  // reader's: the peer has closed its side
+	contentLeft int64 // reader's: bytes left of content-length; -1: none was given
+
+	mu          sync.Mutex
+	arrival     sync.Cond         // messages, ended or failed has changed
+	messages    []mem.BufferSlice // complete; the first `taken` have been taken
+	taken       int
+	small       smallBuffers    // hold short messages
+	spare       mem.BufferSlice // empty, for the next message to be put together in
+	unreturned  int             // bytes of credit kept back until no message waits
+	ended       bool            // the peer has closed its side: no message follows
+	failed      error           // the stream has ended; waiting messages are dropped
+	filling     bool            // the reader fills next
+	handlerDone bool
 }
 
-// partial reports whether a message has begun and not ended.
-func (in *inbox) partial() bool { return in.filled > 0 }
-
-// free gives up what there is of a message.
-func (in *inbox) free(pool mem.BufferPool) {
-	in.whole.Free()
-	if in.piece != nil {
-		pool.Put(in.piece)
+// startFill reports whether the stream still wants messages, and if so gives next
+// to the reader until endFill.
+func (in *inbox) startFill() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.filling = in.failed == nil; in.filling && in.next.pieces == nil {
+		in.next.pieces, in.spare = in.spare, nil
 	}
-	*in = inbox{}
+	return in.filling
 }
 
-// take reads up to n bytes from r into the inbox, and returns how many. It stops at the end
-// of a message, which is then in whole.
-func (in *inbox) take(r io.Reader, n, most int, pool mem.BufferPool) (taken int, complete bool, err error) {
-	if in.filled < prefixLen {
-		taken = min(n, prefixLen-in.filled)
-		if _, err := io.ReadFull(r, in.prefix[in.filled:in.filled+taken]); err != nil {
-			return 0, false, err
-		}
-		if in.filled += taken; in.filled < prefixLen {
-			return taken, false, nil
-		}
-		if err := in.begin(most); err != nil {
-			return taken, false, err
-		}
-		if n -= taken; n == 0 || in.left == 0 {
-			return taken, in.left == 0, nil
-		}
+// endFill ends what startFill began, after the peer has used n bytes of credit.
+// It returns how much credit the peer gets back: all, unless messages wait.
+func (in *inbox) endFill(n int) (credit int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.filling = false
+	if in.handlerDone {
+		in.next.free(in.pool)
+		return 0
 	}
-	if in.piece == nil {
-		most := firstPiece
-		if len(in.whole) > 0 {
-			most = nextPiece
-		}
-		in.piece, in.at = pool.Get(min(in.left, most)), 0
+	in.unreturned += n
+	if in.waiting() == 0 {
+		credit, in.unreturned = in.unreturned, 0
 	}
-	k := min(n, len(*in.piece)-in.at)
-	if _, err := io.ReadFull(r, (*in.piece)[in.at:in.at+k]); err != nil {
-		return 0, false, err
-	}
-	in.at += k
-	in.left -= k
-	if in.at == len(*in.piece) {
-		in.whole = append(in.whole, mem.NewBuffer(in.piece, pool))
-		in.piece = nil
-	}
-	return taken + k, in.left == 0, nil
+	return credit
 }
 
-// begin reads the prefix.
-func (in *inbox) begin(most int) error {
-	if in.prefix[0] != 0 {
-		return status.Error(codes.Unimplemented, "compressed messages are not supported")
+// put hands a message to the handler.
+func (in *inbox) put(m mem.BufferSlice) {
+	in.mu.Lock()
+	if in.failed != nil {
+		in.mu.Unlock()
+		m.Free()
+		return
 	}
-	n := binary.BigEndian.Uint32(in.prefix[1:])
-	if uint64(n) > uint64(most) {
-		return status.Errorf(codes.ResourceExhausted, "a message of %d bytes is longer than %d", n, most)
+	if in.waiting() >= coalesceAfter && len(m) == 1 && m[0].Len() <= maxSmall {
+		in.small.put(m, in.pool)
 	}
-	in.left = int(n)
-	return nil
+	in.messages = append(in.messages, m)
+	in.mu.Unlock()
+	in.arrival.Signal()
 }
 
-// complete returns the message that take completed.
-func (in *inbox) complete() mem.BufferSlice {
-	m := in.whole
-	in.whole, in.filled = nil, 0
-	return m
+// setContentLength notes the peer's content-length, which the lengths of all DATA
+// must add up to (RFC 9113 section 8.1.1).
+func (in *inbox) setContentLength(n int64) (ok bool) {
+	if in.contentLeft >= 0 && in.contentLeft != n {
+		return false
+	}
+	in.contentLeft = n
+	return true
 }
 
-// data takes a DATA frame.
-func (c *conn) data(fh http2.FrameHeader) error {
-	n := int(fh.Length)
-	if c.credit -= n; c.credit < 0 {
-		return http2.ConnectionError(http2.ErrCodeFlowControl)
+// countContent counts n bytes of DATA. It is false past the content-length.
+func (in *inbox) countContent(n int) (ok bool) {
+	if in.contentLeft < 0 {
+		return true
 	}
-	c.replenish()
-	payload, pad, err := c.padding(fh)
-	if err != nil {
-		return err
+	in.contentLeft = max(in.contentLeft-int64(n), -1)
+	return in.contentLeft >= 0
+}
+
+// halfClose closes the peer's side. It is false when the peer has closed it too
+// early.
+func (in *inbox) halfClose() (ok bool) {
+	in.halfClosed = true
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.failed != nil {
+		return true
 	}
-	c.mu.Lock()
-	st, after, excess := c.streams[fh.StreamID], fh.StreamID > c.accepted, false
-	if st != nil {
-		st.credit -= n
-		excess = st.credit < 0
+	if in.next.partial() || in.contentLeft > 0 {
+		return false
 	}
-	c.mu.Unlock()
+	in.ended = true
+	in.arrival.Signal()
+	return true
+}
+
+// take waits for a message, for at most bound when bound is more than 0. credit
+// is what the peer may send for it. The error is os.ErrDeadlineExceeded after
+// bound, and io.EOF when the peer has closed its side.
+func (in *inbox) take(bound time.Duration) (m mem.BufferSlice, credit int, err error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	var deadline time.Time
+	if bound > 0 && in.empty() {
+		deadline = time.Now().Add(bound)
+		defer time.AfterFunc(bound, in.wake).Stop()
+	}
+	for in.empty() {
+		if bound > 0 && !time.Now().Before(deadline) {
+			return nil, 0, os.ErrDeadlineExceeded
+		}
+		in.arrival.Wait()
+	}
 	switch {
-	case st == nil && after:
-		return c.discard(payload+pad, nil)
-	case st == nil && c.known(fh.StreamID) != nil:
-		return c.known(fh.StreamID)
-	case st == nil || st.silent:
-		return c.discard(payload+pad, http2.StreamError{StreamID: fh.StreamID, Code: http2.ErrCodeStreamClosed})
-	case excess:
-		return c.discard(payload+pad, http2.StreamError{StreamID: fh.StreamID, Code: http2.ErrCodeFlowControl})
+	case in.failed != nil:
+		return nil, 0, in.failed
+	case in.waiting() == 0:
+		return nil, 0, io.EOF
 	}
-	if st.due >= 0 {
-		if st.due -= int64(payload); st.due < 0 {
-			return c.discard(payload+pad, http2.StreamError{StreamID: fh.StreamID, Code: http2.ErrCodeProtocol})
-		}
+	m, in.messages[in.taken] = in.messages[in.taken], nil
+	in.taken++
+	if in.waiting() == 0 {
+		in.messages, in.taken = in.messages[:0], 0
+		in.small.free()
+		credit, in.unreturned = in.unreturned, 0
 	}
-	if err := c.fill(st, n, payload); err != nil {
-		return err
-	}
-	if err := c.discard(pad, nil); err != nil {
-		return err
-	}
-	if fh.Flags.Has(http2.FlagDataEndStream) {
-		return st.halfClose()
-	}
-	return nil
+	return m, credit, nil
 }
 
-// padding reads how the frame is divided.
-func (c *conn) padding(fh http2.FrameHeader) (payload, pad int, err error) {
-	n := int(fh.Length)
-	if fh.StreamID == 0 {
-		return 0, 0, http2.ConnectionError(http2.ErrCodeProtocol)
-	}
-	if !fh.Flags.Has(http2.FlagDataPadded) {
-		return n, 0, nil
-	}
-	if n == 0 {
-		return 0, 0, http2.ConnectionError(http2.ErrCodeFrameSize)
-	}
-	b, err := c.br.ReadByte()
-	if err != nil {
-		return 0, 0, err
-	}
-	if pad = int(b); pad > n-1 {
-		return 0, 0, http2.ConnectionError(http2.ErrCodeProtocol)
-	}
-	return n - 1 - pad, pad, nil
+// recycle keeps the slice of a message whose buffers have been freed.
+func (in *inbox) recycle(m mem.BufferSlice) {
+	clear(m)
+	in.mu.Lock()
+	in.spare = m[:0]
+	in.mu.Unlock()
 }
 
-// discard passes over n bytes, and returns err.
-func (c *conn) discard(n int, err error) error {
-	if _, short := c.br.Discard(n); short != nil {
-		return short
-	}
-	return err
+// waiting returns how many messages wait. The caller holds mu.
+func (in *inbox) waiting() int { return len(in.messages) - in.taken }
+
+// empty reports whether a receiver has to wait. The caller holds mu.
+func (in *inbox) empty() bool { return in.waiting() == 0 && !in.ended && in.failed == nil }
+
+// wake makes a waiting receiver look again. It takes mu: a receiver that is about
+// to wait would miss the signal.
+func (in *inbox) wake() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.arrival.Signal()
 }
 
-// fill reads n bytes of messages for st, which count as flow bytes against its window.
-func (c *conn) fill(st *stream, flow, n int) error {
-	if !st.fillable() {
-		return c.discard(n, nil)
-	}
-	err := c.messages(st, n)
-	if credit := st.filled(flow); credit > 0 {
-		c.restore(st, credit)
-	}
-	return err
+// fail ends the stream with err and frees the waiting messages. It may be called
+// with conn.mu held.
+func (in *inbox) fail(err error) {
+	in.mu.Lock()
+	in.drop(err)
+	in.mu.Unlock()
+	in.arrival.Signal()
 }
 
-// messages reads n bytes of messages for st. What a peer does wrong within a stream ends that only.
-func (c *conn) messages(st *stream, n int) error {
-	for n > 0 {
-		taken, complete, err := st.in.take(c.br, n, c.srv.opts.MaxMessage, c.srv.opts.Pool)
-		if _, ok := status.FromError(err); err != nil && !ok {
-			return err
-		}
-		n -= taken
-		if err != nil {
-			st.fail(err)
-			return c.discard(n, nil)
-		}
-		if complete {
-			st.deliver(st.in.complete())
-		}
+// close is fail for a handler that has returned. A goroutine that the handler
+// left behind may still be in take.
+func (in *inbox) close() {
+	in.mu.Lock()
+	in.handlerDone = true
+	filling := in.filling
+	in.drop(errReset)
+	in.mu.Unlock()
+	in.arrival.Signal()
+	if !filling {
+		in.next.free(in.pool)
 	}
-	return nil
 }
 
-// replenish opens the connection's window again. It never limits a stream: each has a
-// window of its own.
-func (c *conn) replenish() {
-	whole := int(max(c.srv.opts.ConnWindow, initialWindow))
-	if c.credit > whole/2 {
-		return
+// drop frees the waiting messages. The caller holds mu.
+func (in *inbox) drop(err error) {
+	if in.failed == nil {
+		in.failed = err
 	}
-	c.mu.Lock()
-	for !c.broken && c.out.batch.size > 2*maxQueued { // or updates would pile up before a peer that only sends
-		c.room.Wait()
+	for _, m := range in.messages[in.taken:] {
+		m.Free()
 	}
-	c.out.windowUpdate(0, whole-c.credit)
-	c.wakeWriter()
-	c.mu.Unlock()
-	c.credit = whole
+	in.messages, in.taken = nil, 0
+	in.small.free()
 }
 
-// restore gives n bytes back to the window of st, as soon as it is worth a frame.
-func (c *conn) restore(st *stream, n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if st.owed += n; st.owed < int(c.srv.opts.Window)/4 || c.streams[st.id] != st {
-		return
-	}
-	c.out.windowUpdate(st.id, st.owed)
-	st.credit += st.owed
-	st.owed = 0
-	c.wakeWriter()
+// failure returns why the stream has ended; nil while it has not.
+func (in *inbox) failure() error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.failed
 }

@@ -9,15 +9,15 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// An outbox holds what a connection is about to write. It is guarded by the connection's mu.
+// An outbox queues what a connection is about to write. conn.mu guards it.
 type outbox struct {
 	window   int64 // what may be sent on the connection, in bytes
-	initial  int64 // the window of a new stream
-	maxFrame int   // the longest payload that the peer takes
-	control  int   // queued frames that only answer the peer's
+	initial  int64 // window of a new stream, in bytes
+	maxFrame int   // longest payload that the peer accepts, in bytes
+	control  int   // queued frames that only answer the peer's: see maxControl
 	batch    *batch
-	last     frame         // the last DATA frame of batch; id 0: none
-	spare    *batch        // for the time that batch is being written
+	last     frame         // last DATA frame of batch; id 0: none
+	spare    *batch        // takes the place of batch while that is written; nil meanwhile
 	framer   *http2.Framer // writes to batch
 	hpack    *hpack.Encoder
 	block    bytes.Buffer // what hpack writes to
@@ -30,14 +30,14 @@ func (o *outbox) init() {
 	o.hpack = hpack.NewEncoder(&o.block)
 }
 
-// Write is how framer queues.
+// Write queues what framer writes.
 func (o *outbox) Write(p []byte) (int, error) {
 	o.batch.copy(p)
 	return len(p), nil
 }
 
-// What the framer writes goes to memory, so that its errors could only be ours; those of
-// arguments are impossible here.
+// The framer writes to memory and gets valid arguments, so that the errors that
+// are ignored below cannot happen.
 
 func (o *outbox) settings(opts *Options) {
 	list := [...]http2.Setting{
@@ -47,7 +47,7 @@ func (o *outbox) settings(opts *Options) {
 	}
 	n := len(list)
 	if opts.Streams == 0 {
-		n-- // to say 0 would mean none
+		n-- // 0 would forbid all streams
 	}
 	_ = o.framer.WriteSettings(list[:n]...)
 	if more := opts.ConnWindow - initialWindow; more > 0 {
@@ -71,8 +71,7 @@ func (o *outbox) goAway(last uint32, code http2.ErrCode) { _ = o.framer.WriteGoA
 
 func (o *outbox) windowUpdate(id uint32, n int) { _ = o.framer.WriteWindowUpdate(id, uint32(n)) }
 
-// headers queues a header block, in one frame: ours are short, but for the message of a
-// status, which is cut.
+// headers queues a header block in one frame. Ours always fit: see maxText.
 func (o *outbox) headers(id uint32, end bool, fields ...hpack.HeaderField) {
 	o.block.Reset()
 	for _, f := range fields {
@@ -83,8 +82,8 @@ func (o *outbox) headers(id uint32, end bool, fields ...hpack.HeaderField) {
 	})
 }
 
-// data queues the next n bytes of m: in the last DATA frame, when that is of the same stream
-// and nothing came after it, since each frame costs the peer more than its bytes.
+// data queues the next n bytes of m. It extends the last DATA frame if that is of
+// the same stream and still last: a frame costs the peer more than its bytes.
 func (o *outbox) data(id uint32, n int, m *outgoing) {
 	if f := &o.last; f.id != id || f.end != o.batch.size || f.n+n > o.maxFrame {
 		var head [9]byte
@@ -100,25 +99,26 @@ func (o *outbox) data(id uint32, n int, m *outgoing) {
 	o.window -= int64(n)
 }
 
-// A frame is a DATA frame that is queued.
+// A frame is a queued DATA frame.
 type frame struct {
 	id   uint32
-	head int // where it begins in batch.small
-	n    int // its payload, in bytes
-	end  int // of batch.size, with it
+	head int // where the frame begins in batch.small
+	n    int // length of the payload
+	end  int // batch.size at its end
 }
 
-// putLength writes the length of a payload to a frame's header.
+// putLength writes the payload's length into a frame header.
 func putLength(head []byte, n int) { head[0], head[1], head[2] = byte(n>>16), byte(n>>8), byte(n) }
 
-// An outgoing is a message on its way out.
+// An outgoing is a message that is being queued.
 type outgoing struct {
 	prefix [prefixLen]byte
-	rest   []byte // of prefix
+	rest   []byte // part of prefix that is not queued
 	data   mem.BufferSlice
-	at     int // in data[0]
+	at     int // bytes of data[0] that are queued
 }
 
+// init begins a message, and returns its length with the prefix.
 func (m *outgoing) init(data mem.BufferSlice) (length int) {
 	n := data.Len()
 	binary.BigEndian.PutUint32(m.prefix[1:], uint32(n))
@@ -126,7 +126,7 @@ func (m *outgoing) init(data mem.BufferSlice) (length int) {
 	return prefixLen + n
 }
 
-// move puts the next n bytes into b, long runs by reference.
+// move moves the next n bytes to b, long runs by reference.
 func (m *outgoing) move(b *batch, n int) {
 	k := min(n, len(m.rest))
 	b.copy(m.rest[:k])

@@ -17,11 +17,12 @@ var (
 	fieldGRPC = hpack.HeaderField{Name: "content-type", Value: "application/grpc"}
 )
 
-// conclude queues the trailers that say how st ended, and, where the peer may still be
-// sending, that it need not (RFC 9113 8.1). The caller holds mu.
-func (c *conn) conclude(st *stream, httpStatus int, err error) {
+// queueStatus queues the trailers that end st. If the peer has not closed its
+// side, it also queues a reset that asks the peer to stop sending (RFC 9113
+// section 8.1). The caller holds mu.
+func (c *conn) queueStatus(st *stream, httpStatus int, err error) {
 	fields := make([]hpack.HeaderField, 0, 5)
-	if !st.headed {
+	if !st.headersSent {
 		fields = append(fields, hpack.HeaderField{Name: ":status", Value: strconv.Itoa(httpStatus)}, fieldGRPC)
 	}
 	c.out.headers(st.id, true, append(fields, trailers(err)...)...)
@@ -33,14 +34,14 @@ func (c *conn) conclude(st *stream, httpStatus int, err error) {
 	}
 }
 
-// trailers returns err as gRPC has it in trailers: what a handler returns that is no
-// status is Unknown, or what the context says.
+// trailers returns err as gRPC trailers. An error without a status is Unknown,
+// Canceled or DeadlineExceeded.
 func trailers(err error) []hpack.HeaderField {
 	s, ok := status.FromError(err)
 	if !ok {
 		s = status.FromContextError(err)
 	} else if err != nil && s.Code() == codes.OK {
-		s = status.New(codes.Unknown, err.Error()) // a wrapped "all is well" is none
+		s = status.New(codes.Unknown, err.Error()) // an error must not become OK
 	}
 	fields := []hpack.HeaderField{{Name: "grpc-status", Value: strconv.Itoa(int(s.Code()))}}
 	if m := s.Message(); m != "" {
@@ -54,10 +55,12 @@ func trailers(err error) []hpack.HeaderField {
 	return fields
 }
 
-// maxText bounds what is said of a status, so that trailers fit a frame.
+// maxText limits the message and the details of a status, in bytes, so that
+// trailers fit a frame.
 const maxText = 2 << 10
 
-// percent encodes a status message as PROTOCOL-HTTP2.md says, and cuts it between characters.
+// percent encodes a status message as PROTOCOL-HTTP2.md says. It cuts a message
+// that is too long between characters.
 func percent(s string) string {
 	b := make([]byte, 0, len(s))
 	for _, r := range s {

@@ -3,11 +3,9 @@ package transport
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
@@ -15,10 +13,10 @@ import (
 var (
 	errReset     = status.Error(codes.Canceled, "the peer reset the stream")
 	errBroken    = status.Error(codes.Canceled, "the connection broke")
-	errSlow      = status.Error(codes.DeadlineExceeded, "the peer takes no more of the message")
+	errSlow      = status.Error(codes.DeadlineExceeded, "the peer did not take the message in time")
 	errLate      = status.Error(codes.DeadlineExceeded, "the peer's deadline has passed")
-	errMetadata  = status.Error(codes.Unimplemented, "transport: handlers send no metadata")
-	errMalformed = errors.New("malformed request") // RFC 9113 8.1.1
+	errMetadata  = status.Error(codes.Unimplemented, "transport: handlers cannot send metadata")
+	errMalformed = errors.New("malformed request") // RFC 9113 section 8.1.1
 )
 
 // A stream is one RPC, and the grpc.ServerStream of its handler.
@@ -31,39 +29,26 @@ type stream struct {
 	timeout   time.Duration
 	ctx       context.Context
 	cancel    context.CancelFunc
-	unwatch   func() bool // of timeout; nil without one
+	unwatch   func() bool // stops the watch of timeout; nil without one
 
-	in     inbox // of the goroutine that reads the connection, while reading; then of the handler, once over
-	silent bool  // of the goroutine that reads: the peer has closed its side
-	due    int64 // of the goroutine that reads: what is left of content-length; -1: none was given
+	inbox
 
-	// Under conn.mu, which is taken before mu.
-	window int64 // what may be sent, in bytes
-	credit int   // what the peer may still send
-	owed   int   // what it may send again, and has not been told
-	headed bool  // response headers have been queued
-	out    outgoing
-
-	mu      sync.Mutex
-	arrival sync.Cond         // one of the following has changed
-	queue   []mem.BufferSlice // whole messages; those before taken have been taken
-	taken   int
-	shelf   shelf           // of messages in queue
-	spare   mem.BufferSlice // empty, for the next message to be put together in
-	ended   bool            // no more will come: the peer has closed its side
-	failed  error           // the stream is over; what was queued is dropped
-	held    int             // bytes that count against the peer's window until the queue is empty
-	reading bool            // in is being filled
-	over    bool            // the handler has returned
+	// Guarded by conn.mu, which is taken before inbox.mu.
+	window      int64 // what may be sent to the peer, in bytes
+	credit      int   // what the peer may still send, in bytes
+	unannounced int   // credit that the peer has not been told of yet
+	headersSent bool  // response headers have been queued
+	out         outgoing
 }
 
 func newStream(c *conn, id uint32) *stream {
-	st := &stream{conn: c, id: id, credit: int(max(c.srv.opts.Window, initialWindow)), due: -1}
+	st := &stream{conn: c, id: id, credit: int(max(c.srv.opts.Window, initialWindow))}
+	st.pool, st.contentLeft = c.srv.opts.Pool, -1
 	st.arrival.L = &st.mu
 	return st
 }
 
-// begin makes the context.
+// begin makes the context of the handler.
 func (st *stream) begin() {
 	ctx := context.Background()
 	if st.metadata != nil {
@@ -75,74 +60,70 @@ func (st *stream) begin() {
 	}
 	st.ctx, st.cancel = context.WithTimeout(ctx, st.timeout)
 	if st.ctx.Err() != nil {
-		st.lose(errLate)
+		st.inbox.fail(errLate)
 	}
 	st.unwatch = context.AfterFunc(st.ctx, func() { st.fail(errLate) })
 }
 
-// handle runs the method, and ends the stream with the status that it returns.
+// handle runs the method, and ends the stream with the status that the method
+// returns.
 func (st *stream) handle() {
 	err := st.method(st)
 	if st.unwatch != nil {
 		st.unwatch()
 	}
 	st.cancel()
-	st.mu.Lock()
-	st.over = true
-	reading := st.reading
-	st.drop(errReset)
-	st.mu.Unlock()
-	st.arrival.Signal() // a goroutine that the handler left may be in RecvMsg
-	if !reading {
-		st.in.free(st.conn.srv.opts.Pool)
-	}
-	st.conn.finish(st, err)
+	st.inbox.close()
+	st.conn.finishStream(st, err)
 	st.conn.srv.handlers.Done()
 }
 
-// fail ends the stream under its handler: what it waits for will not come.
+// fail ends the stream with err while its handler runs. Whatever the handler
+// waits for returns err.
 func (st *stream) fail(err error) {
-	st.lose(err)
-	st.arrival.Signal()
+	st.inbox.fail(err)
 	st.cancel()
-	st.conn.mu.Lock() // or a sender that is about to wait would not hear
-	st.conn.room.Broadcast()
+	st.conn.mu.Lock() // a sender that is about to wait would miss the broadcast
+	st.conn.progress.Broadcast()
 	st.conn.mu.Unlock()
 }
 
-// lose is the part of fail that may be done under conn.mu.
-func (st *stream) lose(err error) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.drop(err)
-}
-
-// drop frees what was queued. The caller holds mu.
-func (st *stream) drop(err error) {
-	if st.failed == nil {
-		st.failed = err
-	}
-	for _, m := range st.queue[st.taken:] {
-		m.Free()
-	}
-	st.queue, st.taken = nil, 0
-	st.shelf.free()
-}
-
-func (st *stream) failure() error {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	return st.failed
-}
-
-// Authority is the :authority of the call, "" for none. It is the peer's word: gRPC has no use for it here.
+// Authority returns the :authority of the call, "" for none. It is the peer's own
+// word; gRPC gives it no meaning here.
 func (st *stream) Authority() string { return st.authority }
 
-// Context ends with the handler, the stream, the connection or the peer's deadline.
+// Context returns a context that ends with the handler, the stream, the
+// connection or the peer's deadline.
 func (st *stream) Context() context.Context { return st.ctx }
 
-// SendMsg queues m, encoded by Codec, for the peer. It waits while the peer's window is
-// closed, or while the connection has much to write already; after Options.Send the
+// RecvMsg waits for the next message, which Codec decodes into m. The error is
+// io.EOF when the peer has closed its side.
+func (st *stream) RecvMsg(m any) error { return st.receive(m, 0) }
+
+// RecvMsgWithin is RecvMsg that waits for at most bound, when bound is more than
+// 0. After bound the error is os.ErrDeadlineExceeded, and the stream may still be
+// used.
+func (st *stream) RecvMsgWithin(m any, bound time.Duration) error { return st.receive(m, bound) }
+
+func (st *stream) receive(m any, bound time.Duration) error {
+	data, credit, err := st.take(bound)
+	if err != nil {
+		return err
+	}
+	if credit > 0 {
+		st.conn.returnCredit(st, credit)
+	}
+	err = st.conn.srv.opts.Codec.Unmarshal(data, m)
+	data.Free()
+	st.recycle(data)
+	if err != nil {
+		return status.Errorf(codes.Internal, "decode message: %v", err)
+	}
+	return nil
+}
+
+// SendMsg encodes m with Codec and queues it for the peer. It waits while the
+// peer's window is closed, and while the outbox is full. After Options.Send the
 // stream fails.
 func (st *stream) SendMsg(m any) error {
 	data, err := st.conn.srv.opts.Codec.Marshal(m)
@@ -153,10 +134,10 @@ func (st *stream) SendMsg(m any) error {
 	return st.conn.send(st, data)
 }
 
-// SetHeader fails: see the package comment.
+// SetHeader always fails: see the package comment.
 func (st *stream) SetHeader(metadata.MD) error { return errMetadata }
 
-// SendHeader fails: see the package comment.
+// SendHeader always fails: see the package comment.
 func (st *stream) SendHeader(metadata.MD) error { return errMetadata }
 
 // SetTrailer does nothing: see the package comment.

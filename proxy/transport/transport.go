@@ -1,19 +1,3 @@
-// Package transport serves gRPC over HTTP/2 to the Envoy on the same host, over a
-// unix socket. It is what google.golang.org/grpc's server would be if it served ext_proc
-// alone: short streams of a few small messages, from few connections, where the cost of a
-// message is that of handing it from goroutine to goroutine and of each system call. One
-// goroutine reads a connection and one writes it; a handler takes a message from the first
-// and leaves its reply to the second, and replies that are there together leave in one write.
-//
-// It must not serve a network. Its peer is one trusted Envoy; an HTTP/2 stack that
-// strangers reach has to withstand more than RFC 9113 says, and google.golang.org/grpc
-// carries that duty better. Package proxy chooses between the two.
-//
-// It takes services as a *grpc.Server does, so that generated code registers with it, and
-// either can serve them. It implements RFC 9113 and the gRPC protocol over HTTP/2
-// (PROTOCOL-HTTP2.md of grpc/grpc), but for what Envoy does not ask of an ext_proc
-// service: compression, headers and trailers of handlers, and server reflection. Frames
-// and HPACK are those of golang.org/x/net/http2.
 package transport
 
 import (
@@ -24,29 +8,31 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 )
 
-// Options say how a Server serves. The zero value of a field is not a default unless it says so.
+// Options configure a Server. A field has no default unless its comment names
+// one.
 type Options struct {
-	Codec      encoding.CodecV2 // of all messages
-	Pool       mem.BufferPool   // what messages are received in
-	Metadata   []string         // the names, in lower case, of request headers that a handler may read
-	MaxMessage int              // the longest message that may be received, in bytes
-	Streams    uint32           // open at once on a connection; 0: no bound
+	Codec      encoding.CodecV2 // encodes and decodes all messages
+	Pool       mem.BufferPool   // holds received messages
+	Metadata   []string         // request headers that handlers may read, in lower case
+	MaxMessage int              // longest message that is accepted, in bytes
+	Streams    uint32           // open streams per connection; 0: no limit
 	Window     int32            // flow-control window of a stream, in bytes
-	ConnWindow int32            // and of a connection
-	Log        *slog.Logger     // what ended connections; nil: nobody wants to know
-	Handshake  time.Duration    // how long the client's preface may take
-	Send       time.Duration    // how long SendMsg may wait for the peer to take a message; 0: for ever
+	ConnWindow int32            // flow-control window of a connection, in bytes
+	Log        *slog.Logger     // logs why connections ended; nil: no log
+	Handshake  time.Duration    // limit for the client's preface and first SETTINGS
+	Send       time.Duration    // limit for SendMsg to wait for the peer; 0: none
 }
 
-// ErrStopped is what Serve returns after Stop or GracefulStop was called before it.
+// ErrStopped is what Serve returns when the server was stopped before.
 var ErrStopped = errors.New("transport: the server has been stopped")
 
-// A Server serves gRPC services. Register all of them before Serve; all other methods are
-// safe for concurrent use.
+// A Server serves gRPC services. Register all services before the first call
+// of Serve. All other methods are safe for concurrent use.
 type Server struct {
 	opts     Options
 	methods  map[string]method
@@ -54,7 +40,7 @@ type Server struct {
 	handlers sync.WaitGroup
 
 	mu        sync.Mutex
-	gone      sync.Cond // a connection has ended
+	connEnded sync.Cond
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{}
 	draining  bool
@@ -68,12 +54,38 @@ func New(o Options) *Server {
 		listeners: make(map[net.Listener]struct{}),
 		conns:     make(map[*conn]struct{}),
 	}
-	s.gone.L = &s.mu
+	s.connEnded.L = &s.mu
 	return s
 }
 
-// Serve takes connections from l until l fails or the server is stopped, and then returns
-// nil, once every connection and every handler has ended.
+// RegisterService adds a service, as the method of *grpc.Server does
+// (grpc.ServiceRegistrar). It must not be called after Serve.
+func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
+	for _, m := range desc.Methods {
+		s.methods["/"+desc.ServiceName+"/"+m.MethodName] = unary(m, impl)
+	}
+	for _, m := range desc.Streams {
+		s.methods["/"+desc.ServiceName+"/"+m.StreamName] = func(st *stream) error { return m.Handler(impl, st) }
+	}
+}
+
+// A method runs one RPC.
+type method func(*stream) error
+
+// unary makes a method of a handler that takes one message and returns one.
+func unary(m grpc.MethodDesc, impl any) method {
+	return func(st *stream) error {
+		reply, err := m.Handler(impl, st.Context(), st.RecvMsg, nil)
+		if err != nil {
+			return err
+		}
+		return st.SendMsg(reply)
+	}
+}
+
+// Serve serves connections of l. It returns the error of l.Accept, or nil when
+// the server is stopped and every connection and handler has ended. It closes l
+// when the server is stopped.
 func (s *Server) Serve(l net.Listener) error {
 	if !s.add(l) {
 		return errors.Join(ErrStopped, l.Close())
@@ -99,8 +111,8 @@ func (s *Server) add(l net.Listener) bool {
 	return !s.draining
 }
 
-// accept takes connections. That a process has no more file descriptors passes, so that it
-// is waited for.
+// accept accepts connections. It retries temporary errors: a process that is out
+// of file descriptors recovers.
 func (s *Server) accept(l net.Listener) error {
 	pause := time.Millisecond
 	for {
@@ -134,16 +146,16 @@ func (s *Server) start(nc net.Conn) {
 		s.mu.Lock()
 		delete(s.conns, c)
 		s.mu.Unlock()
-		s.gone.Broadcast()
+		s.connEnded.Broadcast()
 	}()
 }
 
-// GracefulStop takes no more connections and streams, and returns once all streams and
-// their handlers have ended.
+// GracefulStop refuses new connections and streams, and returns when all streams
+// and their handlers have ended.
 func (s *Server) GracefulStop() { s.stop((*conn).drain) }
 
-// Stop ends all connections, and with them the contexts of all handlers, and returns once
-// all handlers have.
+// Stop closes all connections, which ends the contexts of all handlers, and
+// returns when all handlers have returned.
 func (s *Server) Stop() { s.stop((*conn).abort) }
 
 func (s *Server) stop(end func(*conn)) {
@@ -162,7 +174,7 @@ func (s *Server) stop(end func(*conn)) {
 func (s *Server) wait() {
 	s.mu.Lock()
 	for len(s.conns) > 0 {
-		s.gone.Wait()
+		s.connEnded.Wait()
 	}
 	s.mu.Unlock()
 	s.handlers.Wait()

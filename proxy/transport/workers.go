@@ -2,18 +2,19 @@ package transport
 
 import "sync"
 
-// idleWorkers is how many goroutines wait for the next stream once theirs has ended. Their
-// stacks have grown to what a handler needs, which a new goroutine's would have to again.
+// idleWorkers limits the goroutines that wait for a stream. Their stacks have
+// grown to what a handler needs; the stack of a new goroutine would have to grow
+// again.
 const idleWorkers = 64
 
-// workers runs the handlers of streams.
+// workers runs the handlers of streams in reused goroutines.
 type workers struct {
 	mu      sync.Mutex
 	idle    []chan *stream
 	stopped bool
 }
 
-// run has st handled by an idle goroutine, or by a new one.
+// run handles st in an idle goroutine, or in a new one.
 func (w *workers) run(st *stream) {
 	w.mu.Lock()
 	var next chan *stream
@@ -38,7 +39,7 @@ func (w *workers) work(next chan *stream) {
 	}
 }
 
-// wait puts next among the idle, if there are not enough.
+// wait adds next to the idle goroutines. It is false when there are enough.
 func (w *workers) wait(next chan *stream) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -49,7 +50,7 @@ func (w *workers) wait(next chan *stream) bool {
 	return true
 }
 
-// stop ends the idle goroutines. No stream may be run any more.
+// stop ends the idle goroutines. run must not be called afterwards.
 func (w *workers) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -7,8 +7,9 @@ import (
 	"unsafe"
 )
 
-// call makes a system call that reads into p or writes it, and does not block.
-func call(trap, fd uintptr, p []byte) (int, syscall.Errno) {
+// rawSyscall reads into p or writes p with the system call trap, which must not
+// block.
+func rawSyscall(trap, fd uintptr, p []byte) (int, syscall.Errno) {
 	n, _, err := syscall.RawSyscall(trap, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
 	return int(n), err
 }

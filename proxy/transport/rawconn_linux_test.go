@@ -11,14 +11,13 @@ import (
 	"time"
 )
 
-// sockets returns both ends of a connection, of which the first is quiet.
-// sockets returns both ends of a unix socket, of which the first is a quiet.
+// sockets returns both ends of a unix socket, of which the first is a rawConn.
 func sockets(t *testing.T) (net.Conn, net.Conn) {
 	t.Helper()
 	ours, theirs := pair(t, "unix", t.TempDir()+"/s")
-	q := quieten(ours)
-	if _, ok := q.(*quiet); !ok {
-		t.Fatalf("%T is no quiet", q)
+	q := newRawConn(ours)
+	if _, ok := q.(*rawConn); !ok {
+		t.Fatalf("%T is no rawConn", q)
 	}
 	return q, theirs
 }
@@ -40,8 +39,8 @@ func pair(t *testing.T, network, addr string) (ours, theirs net.Conn) {
 	return ours, theirs
 }
 
-// TestQuietLong: more than a socket holds goes both ways at once, so that each side waits for the other.
-func TestQuietLong(t *testing.T) {
+// TestRawConnLong: more than a socket holds goes both ways at once, so that each side waits for the other.
+func TestRawConnLong(t *testing.T) {
 	q, peer := sockets(t)
 	want := bytes.Repeat([]byte("0123456789abcdef"), 1<<18) // 4 MiB
 	go func() {
@@ -52,7 +51,7 @@ func TestQuietLong(t *testing.T) {
 		if n, err := q.Write(want); n != len(want) || err != nil {
 			t.Errorf("Write = %d, %v", n, err)
 		}
-		_ = q.(*quiet).Conn.(interface{ CloseWrite() error }).CloseWrite()
+		_ = q.(*rawConn).Conn.(interface{ CloseWrite() error }).CloseWrite()
 	}()
 	got, err := io.ReadAll(q)
 	if err != nil || !bytes.Equal(got, want) {
@@ -60,7 +59,7 @@ func TestQuietLong(t *testing.T) {
 	}
 }
 
-func TestQuietEnds(t *testing.T) {
+func TestRawConnEnds(t *testing.T) {
 	p := make([]byte, 10)
 	for name, c := range map[string]struct {
 		prepare func(q, peer net.Conn)
@@ -85,8 +84,8 @@ func TestQuietEnds(t *testing.T) {
 	}
 }
 
-// TestQuietErrno: an error of the system call is told as net tells it.
-func TestQuietErrno(t *testing.T) {
+// TestRawConnErrno: an error of the system call is told as net tells it.
+func TestRawConnErrno(t *testing.T) {
 	q, peer := sockets(t)
 	if _, err := q.Write([]byte("left unread, which makes the close a reset")); err != nil {
 		t.Fatal(err)
@@ -104,7 +103,7 @@ func TestQuietErrno(t *testing.T) {
 	}
 }
 
-func TestQuietEmpty(t *testing.T) {
+func TestRawConnEmpty(t *testing.T) {
 	q, peer := sockets(t)
 	if _, err := peer.Write([]byte("x")); err != nil {
 		t.Fatal(err)
@@ -117,7 +116,7 @@ func TestQuietEmpty(t *testing.T) {
 	}
 }
 
-func TestQuietAllocates(t *testing.T) {
+func TestRawConnAllocates(t *testing.T) {
 	q, peer := sockets(t)
 	p, b := make([]byte, 10), make([]byte, 10)
 	n := testing.AllocsPerRun(100, func() {
@@ -131,15 +130,15 @@ func TestQuietAllocates(t *testing.T) {
 	}
 }
 
-// TestQuietOthers: a pipe and a TCP connection stay as they are.
-func TestQuietOthers(t *testing.T) {
-	if tcp, _ := pair(t, "tcp", "127.0.0.1:0"); quieten(tcp) != tcp {
+// TestRawConnOthers: a pipe and a TCP connection stay as they are.
+func TestRawConnOthers(t *testing.T) {
+	if tcp, _ := pair(t, "tcp", "127.0.0.1:0"); newRawConn(tcp) != tcp {
 		t.Error("a TCP connection is read past Go's scheduler")
 	}
 	ours, theirs := net.Pipe()
 	defer ours.Close()
 	defer theirs.Close()
-	if quieten(ours) != ours {
+	if newRawConn(ours) != ours {
 		t.Error("a pipe has no file descriptor")
 	}
 }

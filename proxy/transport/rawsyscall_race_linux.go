@@ -4,9 +4,9 @@ package transport
 
 import "syscall"
 
-// call tells the race detector that what a process hears from itself comes after what it
-// said, as package syscall does: tests talk to a server in their own process.
-func call(trap, fd uintptr, p []byte) (n int, errno syscall.Errno) {
+// rawSyscall uses package syscall, which tells the race detector that a read
+// happens after the write of the same bytes: tests and server share a process.
+func rawSyscall(trap, fd uintptr, p []byte) (n int, errno syscall.Errno) {
 	var err error
 	if trap == syscall.SYS_READ {
 		n, err = syscall.Read(int(fd), p)

@@ -1,0 +1,58 @@
+// Package transport serves gRPC over HTTP/2 on a unix socket to the Envoy on
+// the same host. It does what google.golang.org/grpc's server would do if that
+// server served ext_proc alone: many short streams of a few small messages on
+// few connections. There the cost is handing a message from goroutine to
+// goroutine, and each system call.
+//
+// Do not serve a network with it. Its peer is one trusted Envoy. An HTTP/2
+// stack that strangers reach must withstand more than RFC 9113 describes, and
+// google.golang.org/grpc does that better. Package proxy chooses between the
+// two.
+//
+// # Terms
+//
+// A connection is one HTTP/2 connection; a stream is one RPC on a connection,
+// and its handler is the goroutine that runs the RPC's method. The peer is the
+// other end of the connection (RFC 9113 section 2.2). Credit is what the peer
+// may still send to us, window what we may still send to the peer, both in
+// bytes (RFC 9113 section 5.2).
+//
+// # Goroutines
+//
+// One goroutine reads a connection and one writes it. A handler takes messages
+// from the reader and queues its replies for the writer. Replies that are
+// queued together leave in one write.
+//
+//	         reader                   handler                  writer
+//	socket ─► frames ─► assembly ─► inbox ─► RecvMsg
+//	                                         SendMsg ─► outbox ─► batch ─► socket
+//	          conn.mu     –        stream.mu           conn.mu
+//
+// Both mutexes are held for moments only. Where both are needed, conn.mu is
+// taken first. conn.progress wakes whoever waits for a window, for room in the
+// outbox or for the end of a handler.
+//
+// # Life of a connection
+//
+// The reader reads the client's preface and first SETTINGS under
+// Options.Handshake, then frames until the peer leaves or breaks the protocol.
+// It then fails all streams, the writer writes what is queued (for a protocol
+// error, a GOAWAY), and the socket is closed once the peer has had time to read
+// it. GracefulStop sends GOAWAY with a ping. Streams opened before the peer
+// acknowledges the ping are served, and the connection ends with the last of
+// them (RFC 9113 section 6.8).
+//
+// # Plaintext
+//
+// Message bodies are plaintext. They live in buffers of Options.Pool, whose Put
+// clears them, and in batches, which are cleared once written. A message that
+// no handler takes is freed when its stream ends.
+//
+// # Scope
+//
+// Services register as they do with a *grpc.Server, so that generated code
+// works with both. The package implements RFC 9113 and gRPC over HTTP/2
+// (PROTOCOL-HTTP2.md of grpc/grpc) without what Envoy does not ask of an
+// ext_proc service: compression, headers and trailers sent by handlers, and
+// server reflection. Frames and HPACK come from golang.org/x/net/http2.
+package transport
