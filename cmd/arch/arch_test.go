@@ -49,6 +49,7 @@ var importRules = []struct {
 	{"proxy/envoytest", anyOf(std, ours("proxy/bootstrap"), external("github.com/envoyproxy/go-control-plane/envoy"))},
 	{"proxy", anyOf(std, ours("codec", "keycache", "proxy/policy", "proxy/transport", "proxy/wire"), external("google.golang.org/grpc", "go.opentelemetry.io/otel"))},
 	{"deploy", nothing},
+	{"docs", nothing},
 	{"bench", anything},
 	{"cmd", anything},
 }

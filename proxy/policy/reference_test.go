@@ -43,7 +43,7 @@ policy file with "# yaml-language-server: $schema=sealmesh.schema.json". sealmes
 keys, duplicate keys and values of a wrong type, and reports all problems at once, with line, column
 and a caret.
 
-A scalar value may hold "${ENV}", "${ENV:-default}" and "${file:path}", where the path is relative to
+A scalar value may hold "${ENV}", "${ENV:-default}" and "${file:path}". The path is relative to
 the policy file. "$${" stands for a literal "${". Keys of mappings are never expanded. A list of one
 may be written as its value alone. A size is a number of bytes, or has "KiB", "MiB", "GiB" or "TiB".
 A duration is as in Go, with days: "30s", "5m", "1h30m", "30d". A date is "2027-03-01". A key in
