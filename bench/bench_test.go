@@ -12,8 +12,9 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/bench/load"
-	"github.com/sealmesh/sealmesh/bench/rig"
+	"github.com/sealmesh/sealmesh/bench/report"
 	"github.com/sealmesh/sealmesh/bench/stats"
+	"github.com/sealmesh/sealmesh/bench/testbed"
 	"github.com/sealmesh/sealmesh/proxy/envoytest"
 )
 
@@ -29,23 +30,23 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func newBench(t *testing.T) *bench {
-	r, err := rig.New(envoytest.Path(t), "", t.TempDir())
+func testBench(t *testing.T) *bench {
+	tb, err := testbed.New(envoytest.Path(t), "", t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(r.Close)
-	b := &bench{rig: r, quick: true, rounds: 1, seed: 1, progress: &progress{w: io.Discard, began: time.Now()}}
-	b.start()
+	t.Cleanup(tb.Close)
+	b := newBench(tb, &progress{w: io.Discard, began: time.Now()})
+	b.quick = true
 	return b
 }
 
 // One small round through a real Envoy, with everything that a run does: what
 // the contestants do is checked, measured and written.
 func TestRound(t *testing.T) {
-	b := newBench(t)
+	b := testBench(t)
 	list := []contestant{
-		{nameNone, bare, "/both/1"}, {nameNoop, noop, "/both/1"}, {nameStraight, straight, "/both/1"},
+		{nameNone, bare, "/both/1"}, {nameNoop, noop, "/both/1"}, {nameNaive, naive, "/both/1"},
 		{nameOurs, wired, "/both/1"}, {"open", wired, "/open/1"}, {"streamed", wired, "/stream/1"}, {nameSkip, wired, "/skip/1"},
 	}
 	for _, rate := range []float64{0, 200} {
@@ -53,7 +54,7 @@ func TestRound(t *testing.T) {
 		if err := b.run(t.Context(), tr); err != nil {
 			t.Fatal(err)
 		}
-		b.section(sectionOf(b.table("smoke", tr.id, list)))
+		b.section(report.Section{Title: "smoke", Tables: []report.Table{b.table("smoke", tr.id, list)}})
 	}
 	if len(b.samples) != 2*len(list) {
 		t.Fatalf("%d samples, want %d", len(b.samples), 2*len(list))
@@ -93,15 +94,15 @@ func written(t *testing.T, b *bench) {
 
 // A contestant that does not do the work is found out before the clock runs.
 func TestCheckFindsIdlers(t *testing.T) {
-	b := newBench(t)
+	b := testBench(t)
 	s, err := b.stack(t.Context(), noop)
 	if err != nil {
 		t.Fatal(err)
 	}
 	idle := *s
-	idle.Kind = rig.Sealmesh // claims to be
+	idle.Kind = testbed.Sealmesh // claims to be
 	spec := noop
-	spec.Kind = rig.Sealmesh
+	spec.Kind = testbed.Sealmesh
 	body := load.NewDocument(2*kib, 5)
 	tr := trial{body: body}
 	k := turn{trial: &tr, contestant: contestant{"idler", spec, "/both/1"}, stack: &idle, request: request("/both/1", body)}

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/sealmesh/sealmesh/bench/load"
-	"github.com/sealmesh/sealmesh/bench/rig"
+	"github.com/sealmesh/sealmesh/bench/testbed"
 )
 
 // request is a POST of body to path, or a GET where path is one whose responses are opened.
@@ -30,23 +30,23 @@ func (b *bench) check(k *turn) error {
 			return err
 		}
 	}
-	b.rig.Upstream.Watch(true)
-	defer b.rig.Upstream.Watch(false)
+	b.testbed.Upstream.Watch(true)
+	defer b.testbed.Upstream.Watch(false)
 	got, err := k.stack.Client.Do(k.request)
 	if err != nil {
 		return err
 	}
 	name := strings.Split(k.path, "/")[1]
-	works := (k.spec.Kind == rig.Straight || k.spec.Kind == rig.Sealmesh || k.spec.Kind == rig.Levers) && bytes.Contains(k.body, inClear)
+	works := (k.spec.Kind == testbed.Naive || k.spec.Kind == testbed.Sealmesh || k.spec.Kind == testbed.Embedded) && bytes.Contains(k.body, inClear)
 	if works && (name == "both" || name == "seal" || name == "stream") {
-		if stored := b.rig.Upstream.Last(); len(stored) == 0 || bytes.Contains(stored, inClear) {
+		if stored := b.testbed.Upstream.Last(); len(stored) == 0 || bytes.Contains(stored, inClear) {
 			return errors.New("the upstream got a value in clear")
 		}
 	}
 	if works && name == "seal" || name == "sink" {
 		return nil
 	}
-	return same(got, k.body, k.spec.Kind == rig.Straight)
+	return same(got, k.body, k.spec.Kind == testbed.Naive)
 }
 
 // same reports how got differs from want. The order of members does not count when loose is set.
@@ -64,11 +64,11 @@ func same(got, want []byte, loose bool) error {
 // prepare makes the upstream answer k.path with what the contestant's own
 // sealing route stored of the body.
 func (b *bench) prepare(k *turn) error {
-	b.rig.Upstream.Watch(true)
-	defer b.rig.Upstream.Watch(false)
+	b.testbed.Upstream.Watch(true)
+	defer b.testbed.Upstream.Watch(false)
 	if _, err := k.stack.Client.Do(load.NewRequest("POST", "/seal/once", k.body)); err != nil {
 		return err
 	}
-	b.rig.Upstream.Serve(k.path, b.rig.Upstream.Last())
+	b.testbed.Upstream.Serve(k.path, b.testbed.Upstream.Last())
 	return nil
 }

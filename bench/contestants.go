@@ -1,41 +1,41 @@
 package main
 
-import "github.com/sealmesh/sealmesh/bench/rig"
+import "github.com/sealmesh/sealmesh/bench/testbed"
 
 // The stacks that most experiments share. All Envoys are configured by sealmesh's own
 // generator from one policy file. The peers are asked in the four BUFFERED pairs of messages
 // that they are written for, sealmesh in the form that the generator chooses for it.
 var (
-	bare     = rig.Spec{Name: "bare", Kind: rig.None}
-	noop     = rig.Spec{Name: "noop", Kind: rig.Noop, Buffered: true}
-	straight = rig.Spec{Name: "straight", Kind: rig.Straight, Buffered: true}
-	ours     = rig.Spec{Name: "sealmesh", Kind: rig.Sealmesh}
-	traced   = rig.Spec{Name: "sealmesh-traced", Kind: rig.Sealmesh, Spans: true}
-	kept     = rig.Spec{Name: "sealmesh-buffered", Kind: rig.Sealmesh, Buffered: true}
-	single   = rig.Spec{Name: "sealmesh-single", Kind: rig.Sealmesh, Env: []string{"GOMAXPROCS=1"}}
+	bare   = testbed.Spec{Name: "bare", Kind: testbed.None}
+	noop   = testbed.Spec{Name: "noop", Kind: testbed.Noop, Buffered: true}
+	naive  = testbed.Spec{Name: "naive", Kind: testbed.Naive, Buffered: true}
+	ours   = testbed.Spec{Name: "sealmesh", Kind: testbed.Sealmesh}
+	traced = testbed.Spec{Name: "sealmesh-traced", Kind: testbed.Sealmesh, Spans: true}
+	kept   = testbed.Spec{Name: "sealmesh-buffered", Kind: testbed.Sealmesh, Buffered: true}
+	single = testbed.Spec{Name: "sealmesh-single", Kind: testbed.Sealmesh, Env: []string{"GOMAXPROCS=1"}}
 	// wired is sealmesh in a process of the bench's, which can tell its allocations.
-	wired = rig.Spec{Name: "sealmesh-wired", Kind: rig.Levers}
+	wired = testbed.Spec{Name: "sealmesh-wired", Kind: testbed.Embedded}
 )
 
 // Names of contestants that figures refer to.
 const (
-	nameNone     = "no ext_proc"
-	nameSkip     = "sealmesh, route without rules"
-	nameNoop     = "stock no-op"
-	nameStraight = "straightforward server"
-	nameOurs     = "sealmesh"
-	nameRequest  = "sealmesh, request rules only"
+	nameNone    = "no ext_proc"
+	nameSkip    = "sealmesh, route without rules"
+	nameNoop    = "stock no-op"
+	nameNaive   = "naive server"
+	nameOurs    = "sealmesh"
+	nameRequest = "sealmesh, request rules only"
 )
 
 // four are the contestants of every comparison of bodies.
 func four(path string) []contestant {
 	return []contestant{
-		{nameNone, bare, path}, {nameNoop, noop, path}, {nameStraight, straight, path}, {nameOurs, ours, path},
+		{nameNone, bare, path}, {nameNoop, noop, path}, {nameNaive, naive, path}, {nameOurs, ours, path},
 	}
 }
 
-// forms are all the ways of having 2 KiB sealed, opened, or neither.
-func forms(quick bool) []contestant {
+// allForms are the ways to seal and open 2 KiB, or to leave it alone.
+func allForms(quick bool) []contestant {
 	list := append(four("/both/1"),
 		contestant{nameSkip, ours, "/skip/1"},
 		contestant{nameRequest, ours, "/seal/1"},
@@ -46,7 +46,7 @@ func forms(quick bool) []contestant {
 	}
 	return append(list,
 		contestant{"stock no-op, request phases only", noop, "/seal/1"},
-		contestant{"straightforward server, request rules only", straight, "/seal/1"},
+		contestant{"naive server, request rules only", naive, "/seal/1"},
 		contestant{"sealmesh, request rules only, two BUFFERED pairs", kept, "/seal/1"},
 		contestant{"sealmesh, GOMAXPROCS=1", single, "/both/1"},
 		contestant{"sealmesh, body: streamed", ours, "/stream/1"},

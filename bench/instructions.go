@@ -12,17 +12,18 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/bench/load"
+	"github.com/sealmesh/sealmesh/bench/testbed"
 )
 
-// instructions prints how many instructions Envoy's own code takes for an exchange, under
+// countInstructions prints how many instructions Envoy's own code takes for an exchange, under
 // valgrind. Whatever else the machine does, they are the same to a percent: it tells
 // forms of configuration apart where the time that they take does not. The kernel's share and caches are not in
 // them. It is not part of a run: -instructions asks for it.
-func (b *bench) instructions(ctx context.Context) error {
-	if err := b.countEnvoy(); err != nil {
+func countInstructions(ctx context.Context, b *bench) error {
+	if err := countEnvoy(b.testbed); err != nil {
 		return err
 	}
-	t := trial{id: "instructions", contestants: forms(true), body: load.NewDocument(2*kib, 5), conns: 16, turn: 3 * time.Second}
+	t := trial{id: "instructions", contestants: allForms(true), body: load.NewDocument(2*kib, 5), conns: 16, turn: 3 * time.Second}
 	turns, err := b.ready(ctx, &t)
 	if err != nil {
 		return err
@@ -40,7 +41,7 @@ func (b *bench) instructions(ctx context.Context) error {
 		if err := errors.Join(callgrind(pid, "-i", "off"), callgrind(pid, "-d")); err != nil {
 			return err
 		}
-		n, err := b.counted(pid)
+		n, err := counted(b.testbed.Dir, pid)
 		if err != nil {
 			return err
 		}
@@ -50,19 +51,19 @@ func (b *bench) instructions(ctx context.Context) error {
 }
 
 // countEnvoy has Envoys run under valgrind from now on.
-func (b *bench) countEnvoy() error {
+func countEnvoy(tb *testbed.Testbed) error {
 	for _, tool := range []string{"valgrind", "callgrind_control"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return fmt.Errorf("-instructions needs valgrind: %w", err)
 		}
 	}
-	envoy, err := filepath.Abs(b.rig.Envoy)
+	envoy, err := filepath.Abs(tb.Envoy)
 	if err != nil {
 		return err
 	}
-	b.rig.Envoy = filepath.Join(b.rig.Dir, "envoy-counted")
-	script := fmt.Sprintf("#!/bin/sh\nexec valgrind --tool=callgrind --trace-children=yes --instr-atstart=no --callgrind-out-file='%s/callgrind.%%p' '%s' \"$@\"\n", b.rig.Dir, envoy)
-	return os.WriteFile(b.rig.Envoy, []byte(script), 0o700)
+	tb.Envoy = filepath.Join(tb.Dir, "envoy-counted")
+	script := fmt.Sprintf("#!/bin/sh\nexec valgrind --tool=callgrind --trace-children=yes --instr-atstart=no --callgrind-out-file='%s/callgrind.%%p' '%s' \"$@\"\n", tb.Dir, envoy)
+	return os.WriteFile(tb.Envoy, []byte(script), 0o700)
 }
 
 // callgrind tells valgrind something, of which one thing may be told at once.
@@ -77,8 +78,8 @@ func callgrind(pid int, args ...string) error {
 var totals = regexp.MustCompile(`(?m)^totals: (\d+)$`)
 
 // counted reads the dump that the process has written, and takes it away: each is a file of its own.
-func (b *bench) counted(pid int) (float64, error) {
-	files, err := filepath.Glob(filepath.Join(b.rig.Dir, fmt.Sprintf("callgrind.%d.*", pid)))
+func counted(dir string, pid int) (float64, error) {
+	files, err := filepath.Glob(filepath.Join(dir, fmt.Sprintf("callgrind.%d.*", pid)))
 	if err != nil || len(files) != 1 {
 		return 0, fmt.Errorf("callgrind left %d dumps of process %d", len(files), pid)
 	}

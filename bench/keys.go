@@ -20,7 +20,7 @@ import (
 )
 
 // keys opens documents whose values are under one to 10,000 data keys, all of them cached.
-func (b *bench) keys(ctx context.Context) error {
+func keys(ctx context.Context, b *bench) error {
 	s := report.Section{Title: "Distinct data keys on open", Text: "2 KiB, 5 fields, each value under another data key, its record inline; 2,000 documents in turn. All keys are unwrapped before the clock runs. Closed loop, concurrency 16."}
 	stack, err := b.stack(ctx, ours)
 	if err != nil {
@@ -29,11 +29,11 @@ func (b *bench) keys(ctx context.Context) error {
 	t := trial{id: "keys", body: load.NewDocument(2*kib, 5), conns: 16, turn: turnTime, rounds: pick(b, 3, 9)}
 	for _, n := range pick(b, []int{1, 10_000}, []int{1, 10, 100, 1000, 10_000}) {
 		c := contestant{fmt.Sprintf("%d data keys", n), ours, fmt.Sprintf("/open/keys-%d", n)}
-		docs, err := b.sealedUnder(ctx, filepath.Join(stack.Dir, "kek"), t.body, n, 2000)
+		docs, err := sealedUnder(ctx, b, filepath.Join(stack.Dir, "kek"), t.body, n, 2000)
 		if err != nil {
 			return err
 		}
-		b.rig.Upstream.Serve(c.path, docs...)
+		b.testbed.Upstream.Serve(c.path, docs...)
 		for range len(docs) {
 			if _, err := stack.Client.Do(request(c.path, nil)); err != nil {
 				return err
@@ -59,8 +59,8 @@ func (b *bench) keys(ctx context.Context) error {
 
 // sealedUnder makes n documents of doc whose values are sealed, in turn, under
 // that many data keys of the KEK at file.
-func (b *bench) sealedUnder(ctx context.Context, file string, doc []byte, keys, n int) ([][]byte, error) {
-	ring, recorder, err := b.openKEK(ctx, file)
+func sealedUnder(ctx context.Context, b *bench, file string, doc []byte, keys, n int) ([][]byte, error) {
+	ring, recorder, err := openKEK(ctx, b, file)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func replaceValues(doc []byte, f func(string) ([]byte, error)) ([]byte, error) {
 
 // openKEK opens the KEK at file as the bench's policy does, with a record of key
 // uses that a collector takes.
-func (b *bench) openKEK(ctx context.Context, file string) (*hsm.Keyring, *keyuse.Recorder, error) {
+func openKEK(ctx context.Context, b *bench, file string) (*hsm.Keyring, *keyuse.Recorder, error) {
 	kek, err := builtin.Open(ctx, "local:"+file, builtin.Options{})
 	if err != nil {
 		return nil, nil, err
@@ -138,7 +138,7 @@ func (b *bench) openKEK(ctx context.Context, file string) (*hsm.Keyring, *keyuse
 	if err != nil {
 		return nil, nil, err
 	}
-	url, err := b.rig.Collector()
+	url, err := b.testbed.Collector()
 	if err != nil {
 		return nil, nil, err
 	}

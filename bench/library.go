@@ -13,13 +13,13 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/local"
 )
 
-// library compares the work on a body alone, in this process, with what libraries do.
-func (b *bench) library(ctx context.Context) error {
-	file := filepath.Join(b.rig.Dir, "library-kek")
+// libraries compares the work on a body alone, in this process, with what libraries do.
+func libraries(ctx context.Context, b *bench) error {
+	file := filepath.Join(b.testbed.Dir, "library-kek")
 	if err := local.Create(file); err != nil {
 		return err
 	}
-	ring, recorder, err := b.openKEK(ctx, file)
+	ring, recorder, err := openKEK(ctx, b, file)
 	if err != nil {
 		return err
 	}

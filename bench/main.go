@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/sealmesh/sealmesh/bench/rig"
+	"github.com/sealmesh/sealmesh/bench/testbed"
 )
 
 func main() {
@@ -40,16 +40,20 @@ func measure(ctx context.Context, args []string) error {
 	rounds := flags.Float64("rounds", 1, "multiply the number of rounds by this")
 	profile := flags.String("profile", "", "write CPU profiles of sealmesh to this folder, and do nothing else")
 	instructions := flags.Bool("instructions", false, "count Envoy's instructions for an exchange, under valgrind, and do nothing else")
+	drawn := flags.String("redraw", "", "write the report in this folder again from its raw.json, and do nothing else")
 	seed := flags.Uint64("seed", 1, "of the arrival times of open loops")
 	_ = flags.Parse(args)
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
+	if *drawn != "" {
+		return redraw(*drawn)
+	}
 	match, err := regexp.Compile(*only)
 	if err != nil {
 		return err
 	}
-	envoy, err := rig.FindEnvoy()
+	envoy, err := testbed.FindEnvoy()
 	if err != nil {
 		return err
 	}
@@ -61,21 +65,21 @@ func measure(ctx context.Context, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	r, err := rig.New(envoy, *binary, dir)
+	tb, err := testbed.New(envoy, *binary, dir)
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer tb.Close()
 	if *out == "" {
 		*out = filepath.Join("bench", "results", time.Now().Format("2006-01-02"))
 	}
-	b := &bench{rig: r, quick: *quick, rounds: *rounds, seed: *seed, progress: newProgress(os.Stderr)}
-	b.start()
+	b := newBench(tb, newProgress(os.Stderr))
+	b.quick, b.rounds, b.seed = *quick, *rounds, *seed
 	if *profile != "" {
-		return b.profile(ctx, *profile)
+		return writeProfiles(ctx, b, *profile)
 	}
 	if *instructions {
-		return b.instructions(ctx)
+		return countInstructions(ctx, b)
 	}
 	if err := b.all(ctx, match); err != nil {
 		return err

@@ -7,77 +7,84 @@ import (
 	"github.com/sealmesh/sealmesh/bench/stats"
 )
 
-// A point is one trial of a series.
+// maxLines is the largest number of lines that one plot can keep apart.
+const maxLines = 8
+
+// A point is one trial of a series of trials.
 type point struct {
-	x      float64
+	report.Tick
 	id     string
 	memory map[string]float64 // MiB, by contestant
 }
 
 // throughput plots requests/s against concurrency.
-func (b *bench) throughput(list []contestant) report.Plot {
-	p := report.Plot{Name: "throughput", Title: "2 KiB, 5 fields: requests/s by concurrency", X: "concurrency", Y: "requests/s", LogX: true,
-		XTick: func(v float64) string { return fmt.Sprint(v) }}
-	for _, c := range list {
-		l := report.Line{Name: c.name}
-		for _, n := range []float64{1, 4, 16} {
-			s := b.samples.Spread(fmt.Sprintf("forms/c%.0f", n), c.name, stats.PerSecond)
-			l.Points = append(l.Points, report.Point{X: n, Y: s.Median, Low: s.Low, High: s.High})
-		}
-		if len(p.Lines) < 8 { // more could not be told apart
-			p.Lines = append(p.Lines, l)
-		}
+func (r *results) throughput(list []contestant) report.Plot {
+	var points []point
+	for _, n := range []int{1, 4, 16} {
+		points = append(points, point{Tick: report.Tick{Value: float64(n), Label: fmt.Sprint(n)}, id: fmt.Sprintf("forms/c%d", n)})
 	}
-	return p
+	var names []string
+	for _, c := range list[:min(len(list), maxLines)] {
+		names = append(names, c.name)
+	}
+	return report.Plot{Name: "throughput", Title: "2 KiB, 5 fields: requests/s by concurrency",
+		X: report.Axis{Label: "concurrency", Log: true, Ticks: ticks(points)}, Y: report.Axis{Label: "requests/s"},
+		Lines: lines(names, points, func(p point, name string) stats.Spread { return r.samples.Spread(p.id, name, stats.PerSecond) })}
 }
 
-// stacked plots where the CPU time of a request goes.
-func (b *bench) stacked(id string, list []contestant) report.Plot {
-	p := report.Plot{Name: "cpu", Title: "2 KiB, 5 fields, concurrency 16: CPU per request", Y: "µs of CPU per request, median",
-		Parts: []string{"processor", "Envoy", "load generator, upstream, collector"}}
+// cpuPlot plots where the CPU time of a request is spent.
+func (r *results) cpuPlot(id string, list []contestant) report.Plot {
+	p := report.Plot{Name: "cpu", Title: "2 KiB, 5 fields, concurrency 16: CPU per request",
+		X: report.Axis{Label: "µs of CPU per request"}, Parts: []string{"processor", "Envoy", "load generator, upstream, collector"}}
 	for _, c := range list {
 		bar := report.Bar{Name: c.name}
 		for _, m := range []stats.Metric{stats.ProcessorCPU, stats.EnvoyCPU, stats.SelfCPU} {
-			bar.Parts = append(bar.Parts, b.samples.Spread(id, c.name, m).Median)
+			bar.Parts = append(bar.Parts, r.samples.Spread(id, c.name, m).Median)
 		}
+		all := r.samples.Spread(id, c.name, stats.AllCPU)
+		bar.Low, bar.High = all.Low, all.High
 		p.Bars = append(p.Bars, bar)
 	}
 	return p
 }
 
-// addedPlot plots what contestants add to the median latency without ext_proc.
-func (b *bench) addedPlot(name, title, x string, points []point, tick func(float64) string) report.Plot {
-	p := report.Plot{Name: name, Title: title, X: x, Y: "ms added to p50", LogX: true, LogY: true, XTick: tick}
-	for _, c := range []string{nameNoop, nameStraight, nameOurs} {
-		l := report.Line{Name: c}
-		for _, at := range points {
-			h, floor := b.latency[[2]string{at.id, c}], b.latency[[2]string{at.id, nameNone}]
-			y := max(float64(h.ValueAtQuantile(50)-floor.ValueAtQuantile(50))/1000, 0.01)
-			l.Points = append(l.Points, report.Point{X: at.x, Y: y, Low: y, High: y})
-		}
-		p.Lines = append(p.Lines, l)
-	}
-	return p
+// addedPlot plots what contestants add to the median latency of an Envoy
+// without ext_proc.
+func (r *results) addedPlot(name, title, x string, points []point) report.Plot {
+	return report.Plot{Name: name, Title: title,
+		X: report.Axis{Label: x, Log: true, Ticks: ticks(points)}, Y: report.Axis{Label: "ms added to p50", Log: true},
+		Lines: lines(processors(), points, func(p point, name string) stats.Spread {
+			return r.samples.Difference(p.id, name, nameNone, stats.P50).Times(1. / 1000)
+		})}
 }
 
 func memoryPlot(points []point) report.Plot {
-	p := report.Plot{Name: "memory-by-size", Title: "Peak memory of the processor by body size, concurrency 4", X: "body", Y: "MiB", LogX: true, LogY: true, XTick: sizeTick}
-	for _, c := range []string{nameNoop, nameStraight, nameOurs} {
-		l := report.Line{Name: c}
-		for _, at := range points {
-			l.Points = append(l.Points, report.Point{X: at.x, Y: at.memory[c]})
-		}
-		p.Lines = append(p.Lines, l)
-	}
-	return p
+	return report.Plot{Name: "memory-by-size", Title: "Peak memory of the processor by body size, concurrency 4",
+		X: report.Axis{Label: "body", Log: true, Ticks: ticks(points)}, Y: report.Axis{Label: "MiB", Log: true},
+		Lines: lines(processors(), points, func(p point, name string) stats.Spread { return stats.Of([]float64{p.memory[name]}) })}
 }
 
-func sizeTick(v float64) string {
-	switch {
-	case v >= mib:
-		return fmt.Sprintf("%g MiB", v/mib)
-	case v >= kib:
-		return fmt.Sprintf("%g KiB", v/kib)
+// processors names the contestants that have an ext_proc server.
+func processors() []string { return []string{nameNoop, nameNaive, nameOurs} }
+
+// lines makes one line per contestant of what was measured at points.
+func lines(names []string, points []point, measured func(point, string) stats.Spread) []report.Line {
+	out := make([]report.Line, len(names))
+	for i, name := range names {
+		out[i].Name = name
+		for _, p := range points {
+			if s := measured(p, name); s.Valid() {
+				out[i].Points = append(out[i].Points, report.Point{X: p.Value, Y: s.Median, Low: s.Low, High: s.High})
+			}
+		}
 	}
-	return fmt.Sprintf("%g B", v)
+	return out
+}
+
+func ticks(points []point) []report.Tick {
+	out := make([]report.Tick, len(points))
+	for i, p := range points {
+		out[i] = p.Tick
+	}
+	return out
 }

@@ -6,15 +6,15 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/bench/load"
-	"github.com/sealmesh/sealmesh/bench/rig"
+	"github.com/sealmesh/sealmesh/bench/testbed"
 )
 
-// profile writes CPU profiles of sealmesh under load, to be read with go tool pprof.
+// writeProfiles writes CPU profiles of sealmesh under load, to be read with go tool pprof.
 // It is not part of a run: -profile asks for it.
-func (b *bench) profile(ctx context.Context, dir string) error {
+func writeProfiles(ctx context.Context, b *bench, dir string) error {
 	for _, conns := range []int{1, 16} {
 		file := fmt.Sprintf("%s/sealmesh-c%d.prof", dir, conns)
-		spec := rig.Spec{Name: fmt.Sprintf("profiled-%d", conns), Kind: rig.Levers, Args: []string{"-procs", "1", "-cpuprofile", file}}
+		spec := testbed.Spec{Name: fmt.Sprintf("profiled-%d", conns), Kind: testbed.Embedded, Args: []string{"-procs", "1", "-cpuprofile", file}}
 		t := trial{id: fmt.Sprintf("profile/c%d", conns), contestants: []contestant{{nameOurs, spec, "/both/1"}},
 			body: load.NewDocument(2*kib, 5), conns: conns, turn: 8 * time.Second, rounds: 1}
 		if err := b.run(ctx, t); err != nil {

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sealmesh/sealmesh/bench/baseline"
 	"github.com/sealmesh/sealmesh/bench/load"
-	"github.com/sealmesh/sealmesh/bench/peer"
-	"github.com/sealmesh/sealmesh/bench/rig"
+	"github.com/sealmesh/sealmesh/bench/testbed"
 )
 
 // serve runs one peer: what the bench starts itself with, in a process of its own.
@@ -16,24 +16,24 @@ func serve(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return fmt.Errorf("serve: which peer?")
 	}
-	var opt peer.Options
-	l := peer.Shipped
+	var opt baseline.Options
+	settings := baseline.Shipped
 	flags := flag.NewFlagSet("bench serve", flag.ExitOnError)
 	flags.StringVar(&opt.Listen, "listen", "", "unix:///path of the ext_proc service")
 	flags.StringVar(&opt.Admin, "admin", "", "unix:///path of /stats")
 	config := flags.String("config", "", "policy file")
-	flags.BoolVar(&l.GRPC, "grpc", false, "serve by grpc-go")
-	flags.IntVar(&l.Window, "window", l.Window, "window of a stream, bytes")
-	flags.IntVar(&l.GOGC, "gogc", l.GOGC, "percent")
-	flags.Int64Var(&l.MemoryLimit, "memory-limit", 0, "bytes")
-	flags.IntVar(&l.Procs, "procs", 0, "GOMAXPROCS")
-	flags.StringVar(&l.CPUProfile, "cpuprofile", "", "file")
+	flags.BoolVar(&settings.GRPC, "grpc", false, "serve by grpc-go")
+	flags.IntVar(&settings.Window, "window", settings.Window, "window of a stream, bytes")
+	flags.IntVar(&settings.GOGC, "gogc", settings.GOGC, "percent")
+	flags.Int64Var(&settings.MemoryLimit, "memory-limit", 0, "bytes")
+	flags.IntVar(&settings.Procs, "procs", 0, "GOMAXPROCS")
+	flags.StringVar(&settings.CPUProfile, "cpuprofile", "", "file")
 	_ = flags.Parse(args[1:])
-	switch rig.Kind(args[0]) {
-	case rig.Noop:
-		return peer.Serve(opt, peer.Noop{}, func() uint64 { return 0 })
-	case rig.Straight:
-		s, err := peer.NewStraight(ctx, load.Member)
+	switch testbed.Kind(args[0]) {
+	case testbed.Noop:
+		return baseline.Serve(opt, baseline.Noop{}, func() uint64 { return 0 })
+	case testbed.Naive:
+		s, err := baseline.NewNaive(ctx, load.Member)
 		if err != nil {
 			return err
 		}
@@ -42,9 +42,9 @@ func serve(ctx context.Context, args []string) error {
 			defer cancel()
 			_ = s.Close(end)
 		}()
-		return peer.Serve(opt, s, s.Spans)
-	case rig.Levers:
-		return peer.ServeSealmesh(*config, opt.Admin, l)
+		return baseline.Serve(opt, s, s.Spans)
+	case testbed.Embedded:
+		return baseline.ServeSealmesh(*config, opt.Admin, settings)
 	}
 	return fmt.Errorf("serve: no peer is called %q", args[0])
 }

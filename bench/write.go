@@ -6,48 +6,47 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
-	"strings"
-	"time"
 
 	"github.com/sealmesh/sealmesh/bench/report"
-	"github.com/sealmesh/sealmesh/bench/rig"
 )
 
-// write puts the results into dir.
+// rawName is the file that has everything that was measured.
+const rawName = "raw.json"
+
+// write writes the results to dir.
 func (b *bench) write(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	r := &report.Report{Title: "sealmesh: measured", Facts: b.facts(), Figures: b.figures, Sections: b.sections}
-	var md, page bytes.Buffer
-	raw, err := b.raw(r.Facts)
-	err = errors.Join(err, r.Markdown(&md), r.HTML(&page))
-	files := map[string][]byte{"table.md": md.Bytes(), "index.html": page.Bytes(), "raw.json": raw}
-	for _, s := range b.sections {
-		for _, p := range s.Plots {
-			files[p.Name+".svg"] = []byte(p.SVG())
-		}
+	raw, err := b.raw(r)
+	if err != nil {
+		return err
 	}
-	for name, data := range files {
-		err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), data, 0o644))
+	if err := os.WriteFile(filepath.Join(dir, rawName), raw, 0o644); err != nil {
+		return err
+	}
+	if err := writeReport(dir, r); err != nil {
+		return err
 	}
 	b.say("results in %s", dir)
-	return err
+	return nil
 }
 
-// raw is every turn of every round, one a line.
-func (b *bench) raw(facts []report.Fact) ([]byte, error) {
-	var out bytes.Buffer
-	head, err := json.Marshal(map[string]any{"facts": facts, "notes": b.notes, "figures": b.figures})
+// raw is the report, followed by one line for every turn of every round.
+func (r *results) raw(rep *report.Report) ([]byte, error) {
+	head, err := json.Marshal(rep)
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(&out, "{\"run\": %s,\n\"samples\": [\n", head)
-	for i, s := range b.samples {
+	notes, err := json.Marshal(r.notes)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "{\"report\": %s,\n\"notes\": %s,\n\"samples\": [\n", head, notes)
+	for i, s := range r.samples {
 		line, err := json.Marshal(s)
 		if err != nil {
 			return nil, err
@@ -61,80 +60,38 @@ func (b *bench) raw(facts []report.Fact) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// facts say what ran, where.
-func (b *bench) facts() []report.Fact {
-	kind := "full"
-	if b.quick {
-		kind = "quick: few rounds, so wide spreads"
-	}
-	if b.rounds != 1 {
-		kind += fmt.Sprintf(", with %g times the rounds", b.rounds)
-	}
-	return []report.Fact{
-		{Name: "run", Value: fmt.Sprintf("%s, %s, took %v, seed %d", b.began.UTC().Format(time.RFC3339), kind, time.Since(b.began).Round(time.Second), b.seed)},
-		{Name: "machine", Value: machine()},
-		{Name: "load average before the run", Value: b.load + " (what others did at the time: near 0 on a machine of its own)"},
-		{Name: "Envoy", Value: rig.EnvoyVersion(b.rig.Envoy) + ", --concurrency 1"},
-		{Name: "sealmesh", Value: firstLine(b.rig.Sealmesh, "version")},
-		{Name: "Go", Value: runtime.Version()},
-		{Name: "modules", Value: modules("google.golang.org/grpc", "google.golang.org/protobuf", "github.com/tink-crypto/tink-go/v2", "go.opentelemetry.io/otel/sdk", "github.com/envoyproxy/go-control-plane/envoy")},
-	}
-}
-
-func machine() string {
-	model, memory, kernel := "unknown processor", "", ""
-	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(b)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				model = strings.TrimSpace(value)
-			}
-		}
-	}
-	if b, err := os.ReadFile("/proc/meminfo"); err == nil {
-		var n int
-		if _, err := fmt.Sscanf(string(b), "MemTotal: %d kB", &n); err == nil {
-			memory = fmt.Sprintf(", %d GiB", n>>20)
-		}
-	}
-	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		version, _, _ := strings.Cut(strings.TrimSpace(string(b)), "-")
-		kernel = ", Linux " + version
-	}
-	return fmt.Sprintf("%d × %s%s%s, shared by load generator, upstream, Envoy and processor", runtime.NumCPU(), model, memory, kernel)
-}
-
-// loadAverage is how many threads wanted to run in the last minute.
-func loadAverage() string {
-	b, err := os.ReadFile("/proc/loadavg")
+// redraw writes the report in dir again from the raw results there.
+func redraw(dir string) error {
+	raw, err := os.ReadFile(filepath.Join(dir, rawName))
 	if err != nil {
-		return "unknown"
+		return err
 	}
-	minute, _, _ := strings.Cut(string(b), " ")
-	return minute
+	var in struct{ Report *report.Report }
+	if err := json.Unmarshal(raw, &in); err != nil {
+		return fmt.Errorf("%s: %w", rawName, err)
+	}
+	if in.Report == nil {
+		return fmt.Errorf("%s has no report: it was written by an older bench", rawName)
+	}
+	return writeReport(dir, in.Report)
 }
 
-func firstLine(path string, args ...string) string {
-	out, err := exec.Command(path, args...).Output()
-	if err != nil {
-		return "unknown version"
-	}
-	line, _, _ := strings.Cut(string(out), "\n")
-	return line
-}
-
-// modules gives the versions that this binary was built with.
-func modules(paths ...string) string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	var out []string
-	for _, want := range paths {
-		for _, d := range info.Deps {
-			if d.Path == want {
-				out = append(out, strings.TrimPrefix(want, "google.golang.org/")+" "+d.Version)
-			}
+// writeReport writes the page, the tables and the plots of r.
+func writeReport(dir string, r *report.Report) error {
+	var md, page bytes.Buffer
+	err := errors.Join(r.Markdown(&md), r.HTML(&page))
+	files := map[string][]byte{"table.md": md.Bytes(), "index.html": page.Bytes()}
+	for _, s := range r.Sections {
+		for _, p := range s.Plots {
+			svg, failed := p.SVG()
+			files[p.Name+".svg"], err = []byte(svg), errors.Join(err, failed)
 		}
 	}
-	return strings.Join(out, ", ")
+	if err != nil {
+		return err
+	}
+	for name, data := range files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), data, 0o644))
+	}
+	return err
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	_ "embed"
+	"fmt"
 	"html/template"
 	"io"
 )
@@ -25,7 +26,11 @@ func (r *Report) HTML(w io.Writer) error {
 	for _, s := range r.Sections {
 		part := section{Section: s}
 		for _, p := range s.Plots {
-			part.SVG = append(part.SVG, template.HTML(p.SVG())) // SVG escapes what it is given
+			svg, err := p.SVG()
+			if err != nil {
+				return fmt.Errorf("plot %s: %w", p.Name, err)
+			}
+			part.SVG = append(part.SVG, template.HTML(svg)) // SVG escapes its texts
 		}
 		data.Parts = append(data.Parts, part)
 	}

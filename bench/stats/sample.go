@@ -29,6 +29,7 @@ var (
 	PerSecond    Metric = func(s Sample) float64 { return float64(s.Requests) / s.Seconds }
 	ProcessorCPU Metric = func(s Sample) float64 { return s.Processor / float64(s.Requests) }
 	EnvoyCPU     Metric = func(s Sample) float64 { return s.Envoy / float64(s.Requests) }
+	AllCPU       Metric = func(s Sample) float64 { return (s.Processor + s.Envoy + s.Self) / float64(s.Requests) }
 	SelfCPU      Metric = func(s Sample) float64 { return s.Self / float64(s.Requests) }
 	Allocations  Metric = func(s Sample) float64 { return float64(s.Mallocs) / float64(s.Requests) }
 	P50          Metric = func(s Sample) float64 { return float64(s.P50) }
@@ -57,6 +58,16 @@ func (all Samples) Spread(id, contestant string, m Metric) Spread {
 // Ratio compares a contestant with base, round by round.
 func (all Samples) Ratio(id, contestant, base string, m Metric) Spread {
 	return Ratios(all.Of(id, contestant, m), all.Of(id, base, m))
+}
+
+// Difference is what a contestant has more than base, round by round.
+func (all Samples) Difference(id, contestant, base string, m Metric) Spread {
+	a, b := all.Of(id, contestant, m), all.Of(id, base, m)
+	out := make([]float64, min(len(a), len(b)))
+	for i := range out {
+		out[i] = a[i] - b[i]
+	}
+	return Of(out)
 }
 
 // Added compares what a contestant adds to floor with what base adds, round by round.

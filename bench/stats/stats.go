@@ -52,6 +52,9 @@ func quantile(sorted []float64, q float64) float64 {
 // Valid reports whether anything was measured.
 func (s Spread) Valid() bool { return s.N > 0 && !math.IsNaN(s.Median) && !math.IsInf(s.Median, 0) }
 
+// Times returns s in another unit, of which f make one of s.
+func (s Spread) Times(f float64) Spread { return Spread{s.Low * f, s.Median * f, s.High * f, s.N} }
+
 // String shows the median, then the quartiles.
 func (s Spread) String() string {
 	if !s.Valid() {
@@ -66,7 +69,7 @@ func Number(v float64) string {
 	case math.IsNaN(v):
 		return "–"
 	case a >= 1000:
-		return thousands(int64(math.Round(v)))
+		return Thousands(int64(math.Round(v)))
 	case a >= 100:
 		return fmt.Sprintf("%.0f", v)
 	case a >= 10:
@@ -76,7 +79,8 @@ func Number(v float64) string {
 	}
 }
 
-func thousands(n int64) string {
+// Thousands writes n with a comma between thousands.
+func Thousands(n int64) string {
 	s := fmt.Sprint(n)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]

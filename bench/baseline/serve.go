@@ -1,6 +1,6 @@
 // Package peer is what sealmesh is compared with: ext_proc servers as people
 // write them today, on grpc-go as it comes.
-package peer
+package baseline
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package peer
+package baseline
 
 import (
 	"context"
@@ -26,8 +26,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/transport"
 )
 
-// Levers are what may be turned about sealmesh to see what it is worth.
-type Levers struct {
+// Settings are what may be turned about sealmesh to see what it is worth.
+type Settings struct {
 	GRPC        bool  // serve by grpc-go
 	Window      int   // of a stream, bytes; of a connection 16 times that
 	GOGC        int   // percent
@@ -38,29 +38,29 @@ type Levers struct {
 
 // Shipped is how `sealmesh serve` runs on a machine of more than two cores: what
 // cmd/sealmesh sets.
-var Shipped = Levers{Window: 256 << 10, GOGC: 150}
+var Shipped = Settings{Window: 256 << 10, GOGC: 150}
 
-func (l Levers) server(p *policy.Policy) proxy.GRPCServer {
+func (s Settings) server(p *policy.Policy) proxy.GRPCServer {
 	o := proxy.Transport(p)
-	o.Window, o.ConnWindow = int32(l.Window), int32(16*l.Window)
-	if !l.GRPC {
+	o.Window, o.ConnWindow = int32(s.Window), int32(16*s.Window)
+	if !s.GRPC {
 		return transport.New(o)
 	}
 	return grpc.NewServer(proxy.NetworkOptions(o)...)
 }
 
-func (l Levers) apply() (stop func(), err error) {
-	debug.SetGCPercent(l.GOGC)
-	if l.MemoryLimit != 0 {
-		debug.SetMemoryLimit(l.MemoryLimit)
+func (s Settings) apply() (stop func(), err error) {
+	debug.SetGCPercent(s.GOGC)
+	if s.MemoryLimit != 0 {
+		debug.SetMemoryLimit(s.MemoryLimit)
 	}
-	if l.Procs != 0 {
-		runtime.GOMAXPROCS(l.Procs)
+	if s.Procs != 0 {
+		runtime.GOMAXPROCS(s.Procs)
 	}
-	if l.CPUProfile == "" {
+	if s.CPUProfile == "" {
 		return func() {}, nil
 	}
-	f, err := os.Create(l.CPUProfile)
+	f, err := os.Create(s.CPUProfile)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (l Levers) apply() (stop func(), err error) {
 
 // ServeSealmesh runs sealmesh itself on the policy at path, as `sealmesh serve` does, but
 // with levers, and with /stats on admin.
-func ServeSealmesh(path, admin string, l Levers) error {
+func ServeSealmesh(path, admin string, l Settings) error {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer cancel()
 	stop, err := l.apply()

@@ -1,4 +1,4 @@
-package rig
+package testbed
 
 import (
 	"context"
@@ -44,7 +44,7 @@ func EnvoyVersion(path string) string {
 
 // startEnvoy runs an Envoy for p in dir. Its configuration is the generator's; without
 // a processor the filter is taken out of it, and nothing else is.
-func (r *Rig) startEnvoy(ctx context.Context, dir string, p *policy.Policy, opt bootstrap.Options, processor bool) (*Process, string, error) {
+func (t *Testbed) startEnvoy(ctx context.Context, dir string, p *policy.Policy, opt bootstrap.Options, processor bool) (*Process, string, error) {
 	var err error
 	if opt.Listen, err = freeAddress(); err != nil {
 		return nil, "", err
@@ -52,7 +52,7 @@ func (r *Rig) startEnvoy(ctx context.Context, dir string, p *policy.Policy, opt 
 	if opt.Admin, err = freeAddress(); err != nil {
 		return nil, "", err
 	}
-	opt.Upstream = r.Upstream.Addr()
+	opt.Upstream = t.Upstream.Addr()
 	b, err := bootstrap.New(p, opt)
 	if err != nil {
 		return nil, "", err
@@ -70,7 +70,7 @@ func (r *Rig) startEnvoy(ctx context.Context, dir string, p *policy.Policy, opt 
 	if err := os.WriteFile(config, text, 0o600); err != nil {
 		return nil, "", err
 	}
-	e, err := start(dir, "envoy", nil, r.Envoy, "-c", config, "--concurrency", "1", "--disable-hot-restart", "--log-level", "error")
+	e, err := start(dir, "envoy", nil, t.Envoy, "-c", config, "--concurrency", "1", "--disable-hot-restart", "--log-level", "error")
 	if err != nil {
 		return nil, "", err
 	}

@@ -1,6 +1,6 @@
 // Package rig starts what the bench measures: a real Envoy for each contestant,
 // the contestant's processor in a process of its own, one upstream and one collector for all.
-package rig
+package testbed
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/sealmesh/sealmesh/bench/baseline"
 	"github.com/sealmesh/sealmesh/bench/load"
-	"github.com/sealmesh/sealmesh/bench/peer"
 	"github.com/sealmesh/sealmesh/hsm/local"
 	"github.com/sealmesh/sealmesh/proxy/bootstrap"
 	"github.com/sealmesh/sealmesh/proxy/policy"
@@ -23,8 +23,8 @@ import (
 //go:embed policy.yaml
 var policySource []byte
 
-// A Rig is what all contestants share.
-type Rig struct {
+// A Testbed is what all contestants share.
+type Testbed struct {
 	Envoy    string // binary
 	Sealmesh string // binary
 	Self     string // this binary, which runs the peers
@@ -36,7 +36,7 @@ type Rig struct {
 }
 
 // New starts the upstream, and keeps its files in dir.
-func New(envoy, sealmesh, dir string) (*Rig, error) {
+func New(envoy, sealmesh, dir string) (*Testbed, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -45,27 +45,27 @@ func New(envoy, sealmesh, dir string) (*Rig, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Rig{Envoy: envoy, Sealmesh: sealmesh, Self: self, Dir: dir, Upstream: up}, nil
+	return &Testbed{Envoy: envoy, Sealmesh: sealmesh, Self: self, Dir: dir, Upstream: up}, nil
 }
 
 // Close ends everything that the rig started.
-func (r *Rig) Close() {
-	for _, s := range r.stacks {
+func (t *Testbed) Close() {
+	for _, s := range t.stacks {
 		s.Stop()
 	}
-	for _, s := range r.sinks {
+	for _, s := range t.sinks {
 		s.server.Stop()
 	}
-	_ = r.Upstream.Close()
+	_ = t.Upstream.Close()
 }
 
 // Collector starts another OTLP collector, and returns its URL.
-func (r *Rig) Collector() (string, error) {
+func (t *Testbed) Collector() (string, error) {
 	s, err := startSink()
 	if err != nil {
 		return "", err
 	}
-	r.sinks = append(r.sinks, s)
+	t.sinks = append(t.sinks, s)
 	return s.url, nil
 }
 
@@ -76,9 +76,9 @@ type Kind string
 const (
 	None     Kind = "none"     // no ext_proc filter
 	Noop     Kind = "noop"     // stock grpc-go, answers "continue"
-	Straight Kind = "straight" // encoding/json, Tink, OTel SDK, stock grpc-go
+	Naive    Kind = "naive"    // encoding/json, Tink, OTel SDK, stock grpc-go
 	Sealmesh Kind = "sealmesh" // the binary
-	Levers   Kind = "levers"   // sealmesh, wired by the bench
+	Embedded Kind = "embedded" // sealmesh, wired by the bench
 )
 
 // Spec is a stack to start.
@@ -105,12 +105,12 @@ type Stack struct {
 }
 
 // Start starts a stack and waits until it serves.
-func (r *Rig) Start(ctx context.Context, spec Spec) (*Stack, error) {
-	s := &Stack{Spec: spec, Dir: filepath.Join(r.Dir, spec.Name)}
+func (t *Testbed) Start(ctx context.Context, spec Spec) (*Stack, error) {
+	s := &Stack{Spec: spec, Dir: filepath.Join(t.Dir, spec.Name)}
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	r.stacks = append(r.stacks, s)
+	t.stacks = append(t.stacks, s)
 	if err := local.Create(filepath.Join(s.Dir, "kek")); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err
 	}
@@ -124,11 +124,11 @@ func (r *Rig) Start(ctx context.Context, spec Spec) (*Stack, error) {
 		return nil, err
 	}
 	if spec.Kind != None {
-		if err := r.startProcessor(ctx, s, file, env); err != nil {
+		if err := t.startProcessor(ctx, s, file, env); err != nil {
 			return nil, err
 		}
 	}
-	s.Envoy, s.Addr, err = r.startEnvoy(ctx, s.Dir, p, bootstrap.Options{Buffered: spec.Buffered}, spec.Kind != None)
+	s.Envoy, s.Addr, err = t.startEnvoy(ctx, s.Dir, p, bootstrap.Options{Buffered: spec.Buffered}, spec.Kind != None)
 	if err != nil {
 		return nil, err
 	}
@@ -148,16 +148,16 @@ func lookup(env []string) func(string) (string, bool) {
 	}
 }
 
-func (r *Rig) startProcessor(ctx context.Context, s *Stack, file string, env []string) (err error) {
+func (t *Testbed) startProcessor(ctx context.Context, s *Stack, file string, env []string) (err error) {
 	if s.sink, err = startSink(); err != nil {
 		return err
 	}
 	admin := filepath.Join(s.Dir, "admin.sock")
 	s.admin = overSocket(admin)
 	env = append(env, "OTEL_EXPORTER_OTLP_ENDPOINT="+s.sink.url, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_BSP_SCHEDULE_DELAY=100")
-	path, args := r.Self, []string{"serve", string(s.Kind), "-listen", "unix://" + s.Dir + "/ext_proc.sock", "-admin", "unix://" + admin, "-config", file}
+	path, args := t.Self, []string{"serve", string(s.Kind), "-listen", "unix://" + s.Dir + "/ext_proc.sock", "-admin", "unix://" + admin, "-config", file}
 	if s.Kind == Sealmesh {
-		path, args = r.Sealmesh, []string{"serve", "--config", file}
+		path, args = t.Sealmesh, []string{"serve", "--config", file}
 		if !s.Spans {
 			// Request spans off; key uses do not depend on the sampler.
 			env = append(env, "OTEL_TRACES_SAMPLER=always_off")
@@ -222,7 +222,7 @@ func (s *Stack) Memory() (m Memory, err error) {
 }
 
 // Stats asks a processor that the bench itself runs for its allocations.
-func (s *Stack) Stats() (st peer.Stats, err error) {
+func (s *Stack) Stats() (st baseline.Stats, err error) {
 	resp, err := s.admin.Get("http://admin/stats")
 	if err != nil {
 		return st, err

@@ -1,4 +1,4 @@
-package peer
+package baseline
 
 import (
 	"context"
@@ -23,12 +23,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Straight is the server that a capable engineer writes in an afternoon, of good
+// Naive is the server that a capable engineer writes in an afternoon, of good
 // parts: encoding/json into maps, one Tink AEAD for all values (AES-256-GCM, its key
 // made once), an OpenTelemetry SDK span for each direction of an exchange, the
 // generated messages. It leaves out what sealmesh cannot: key rotation, a KMS, duplicate
 // members, the order of members, exact numbers, spans that are never lost.
-type Straight struct {
+type Naive struct {
 	extproc.UnimplementedExternalProcessorServer
 	member   string
 	aead     tink.AEAD
@@ -37,9 +37,9 @@ type Straight struct {
 	spans    atomic.Uint64
 }
 
-// NewStraight returns a server that protects the string members of that name.
+// NewNaive returns a server that protects the string members of that name.
 // Spans go where OTEL_EXPORTER_OTLP_ENDPOINT says.
-func NewStraight(ctx context.Context, member string) (*Straight, error) {
+func NewNaive(ctx context.Context, member string) (*Naive, error) {
 	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
 		return nil, err
@@ -53,14 +53,14 @@ func NewStraight(ctx context.Context, member string) (*Straight, error) {
 		return nil, err
 	}
 	p := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter))
-	return &Straight{member: member, aead: a, tracer: p.Tracer("straight"), provider: p}, nil
+	return &Naive{member: member, aead: a, tracer: p.Tracer("naive"), provider: p}, nil
 }
 
 // Spans is how many spans have ended.
-func (s *Straight) Spans() uint64 { return s.spans.Load() }
+func (s *Naive) Spans() uint64 { return s.spans.Load() }
 
 // Close sends what the exporter holds.
-func (s *Straight) Close(ctx context.Context) error { return s.provider.Shutdown(ctx) }
+func (s *Naive) Close(ctx context.Context) error { return s.provider.Shutdown(ctx) }
 
 // A half is one direction of an exchange.
 type half struct {
@@ -69,7 +69,7 @@ type half struct {
 }
 
 // Process implements the service.
-func (s *Straight) Process(stream extproc.ExternalProcessor_ProcessServer) error {
+func (s *Naive) Process(stream extproc.ExternalProcessor_ProcessServer) error {
 	ctx := stream.Context()
 	var request, response half
 	for {
@@ -117,7 +117,7 @@ func (s *Straight) Process(stream extproc.ExternalProcessor_ProcessServer) error
 }
 
 // rules says by the path what is sealed and opened.
-func (s *Straight) rules(path string) (request, response half) {
+func (s *Naive) rules(path string) (request, response half) {
 	seal, open := half{"seal", s.seal}, half{"open", s.open}
 	switch name, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/"); name {
 	case "both":
@@ -130,12 +130,12 @@ func (s *Straight) rules(path string) (request, response half) {
 	return half{}, half{}
 }
 
-func (s *Straight) seal(v string) (string, error) {
+func (s *Naive) seal(v string) (string, error) {
 	b, err := s.aead.Encrypt([]byte(v), []byte(s.member))
 	return base64.RawURLEncoding.EncodeToString(b), err
 }
 
-func (s *Straight) open(v string) (string, error) {
+func (s *Naive) open(v string) (string, error) {
 	b, err := base64.RawURLEncoding.DecodeString(v)
 	if err != nil {
 		return "", err
@@ -144,7 +144,7 @@ func (s *Straight) open(v string) (string, error) {
 	return string(b), err
 }
 
-func (s *Straight) rewrite(ctx context.Context, h half, body []byte) ([]byte, int, error) {
+func (s *Naive) rewrite(ctx context.Context, h half, body []byte) ([]byte, int, error) {
 	if h.do == nil || len(body) == 0 {
 		return nil, 0, nil
 	}
@@ -174,7 +174,7 @@ func outcome(err error) string {
 }
 
 // walk replaces every string member of the name, at any depth.
-func (s *Straight) walk(v any, do func(string) (string, error)) (n int, err error) {
+func (s *Naive) walk(v any, do func(string) (string, error)) (n int, err error) {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, child := range v {

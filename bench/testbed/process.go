@@ -1,4 +1,4 @@
-package rig
+package testbed
 
 import (
 	"bytes"
@@ -54,12 +54,6 @@ func (p *Process) Stop() {
 		_ = p.cmd.Process.Kill()
 		<-p.gone
 	}
-}
-
-// Kill ends the process at once.
-func (p *Process) Kill() {
-	_ = p.cmd.Process.Kill()
-	<-p.gone
 }
 
 // until waits for ready, and fails when the process ends first.
