@@ -8,7 +8,10 @@
 // one touches one folder below this one and a line in hsm/builtin.
 package hsm
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // DataKeySize is the length in bytes of every data key.
 const DataKeySize = 32
@@ -51,17 +54,17 @@ type Describer interface {
 // A Description is what a back end says of a KEK. A field that the back end has
 // no notion of is left zero.
 type Description struct {
-	Kind        string   // provider kind: "awskms", "pkcs11", "local", …
-	KeyID       string   // resolved identity: an ARN, a PKCS#11 URI
-	Manager     string   // "customer" or "aws"
-	Origin      string   // "AWS_KMS", "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"; "HSM"; "FILE"
-	Spec        string   // "SYMMETRIC_DEFAULT", "RSA_3072", "AES_256", …
-	State       string   // "Enabled", "Disabled", "PendingDeletion", …
-	MultiRegion bool     // the key is a multi-Region key
-	Regions     []string // Regions that hold the key or a replica of it
-	Rotation    string   // "enabled", "disabled", or "" where unknown
-	RotationDay int      // rotation period in days, 0 where unknown
-	ExpiresUnix int64    // when the key or its imported material expires, Unix seconds, 0 for never
+	Kind         string    // provider kind: "awskms", "pkcs11", "local", …
+	KeyID        string    // resolved identity: an ARN, a PKCS#11 URI
+	Manager      string    // "customer" or "aws"
+	Origin       string    // "AWS_KMS", "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"; "HSM"; "FILE"
+	Spec         string    // "SYMMETRIC_DEFAULT", "RSA_3072", "AES_256", …
+	State        string    // "Enabled", "Disabled", "PendingDeletion", …
+	MultiRegion  bool      // the key is a multi-Region key
+	Regions      []string  // Regions that hold the key or a replica of it
+	Rotation     string    // "enabled", "disabled", or "" where unknown
+	RotationDays int       // rotation period in days, 0 where unknown
+	Expires      time.Time // when the key or its imported material expires; zero for never
 
 	// Hints say, by field of a policy's require:, what an operator of this back end does
 	// about a KEK that is not so, without a full stop. A field that is not here has a

@@ -38,13 +38,16 @@ func (k KEK) Ref() [4]byte {
 type Key struct {
 	Name    string
 	Context EncryptionContext
-	KEKs    []KEK  // open, at least one, in order of preference
-	Away    []Away // those of the policy's KEKs that could not be opened
-	Quorum  int    // wraps that must succeed before a new data key seals; 1 to the number of KEKs, with those away
+	KEKs    []KEK // open, at least one, in order of preference
+	// Unavailable are the KEKs of the policy that could not be opened.
+	Unavailable []UnavailableKEK
+	// Quorum is how many KEKs must wrap a new data key before it seals: from 1 to
+	// the number of KEKs, open and unavailable.
+	Quorum int
 
 	Use    Use
 	Rotate Rotate
-	Cache  Bounds
+	Cache  TTLs
 	Record []byte // pinned wrapped-key record, in its text form, for keys that are made once; nil otherwise
 }
 
@@ -58,9 +61,9 @@ func (k *Key) Unwrapping() []KEK {
 	return all
 }
 
-// Away is a KEK that could not be opened. Nobody knows what it wrapped: its identity is
-// known once it has been opened.
-type Away struct {
+// An UnavailableKEK is a KEK that could not be opened. Only an open KEK has an
+// identity, so nobody knows which records this one wrapped.
+type UnavailableKEK struct {
 	URI string
 	At  time.Time
 	Err error
@@ -101,16 +104,16 @@ type Rotate struct {
 	Bytes uint64
 }
 
-// Bounds says how long an unwrapped data key may be used. Past Soft it is
+// TTLs says how long an unwrapped data key may be used. Past Soft it is
 // unwrapped again in the background, so a revocation takes effect within Soft;
 // past Hard it is not used, so an outage is survived for Hard. A zero field
 // takes the default.
-type Bounds struct {
+type TTLs struct {
 	Soft time.Duration
 	Hard time.Duration
 }
 
-// Defaults of [Bounds].
+// Defaults of [TTLs].
 const (
 	DefaultSoft = 5 * time.Minute
 	DefaultHard = time.Hour // at least Soft
@@ -130,8 +133,8 @@ func NewKeyring(keys ...*Key) (*Keyring, error) {
 		if _, ok := r.keys[k.Name]; ok || k.Name == "" {
 			return nil, fmt.Errorf("keyring: key name %q is empty or used twice", k.Name)
 		}
-		if len(k.KEKs) == 0 || k.Quorum < 1 || k.Quorum > len(k.KEKs)+len(k.Away) {
-			return nil, fmt.Errorf("keyring: key %q: quorum %d of %d KEKs, %d of them away", k.Name, k.Quorum, len(k.KEKs)+len(k.Away), len(k.Away))
+		if all := len(k.KEKs) + len(k.Unavailable); len(k.KEKs) == 0 || k.Quorum < 1 || k.Quorum > all {
+			return nil, fmt.Errorf("keyring: key %q: quorum must be between 1 and %d, and at least one KEK must be open: quorum is %d, %d open", k.Name, all, k.Quorum, len(k.KEKs))
 		}
 		seen := map[[4]byte]string{}
 		for _, kek := range k.Unwrapping() {

@@ -22,8 +22,8 @@ type Requirement struct {
 	FIPS                  bool     // it wraps by an algorithm that FIPS 140-3 approves
 }
 
-// A Difference is one way in which a KEK is not what it must be.
-type Difference struct {
+// A Violation is one way in which a KEK is not what it must be.
+type Violation struct {
 	Field string // as the policy spells it: "multi_region"
 	Want  string
 	Got   string // "unknown" where the back end does not say
@@ -31,7 +31,7 @@ type Difference struct {
 }
 
 // String reads "origin: want AWS_CLOUDHSM, is AWS_KMS (…)".
-func (d Difference) String() string {
+func (d Violation) String() string {
 	return fmt.Sprintf("%s: want %s, is %s (%s)", d.Field, d.Want, d.Got, d.Hint)
 }
 
@@ -53,10 +53,10 @@ const hintFixed = "it is chosen when a key is created: make a new key that is so
 // r's fields; none means that the KEK is as it must be. What the back end does
 // not say counts as a difference: a requirement that cannot be shown to hold
 // does not hold. now is what expiry is reckoned from.
-func (r Requirement) Check(d Description, now time.Time) []Difference {
-	var all []Difference
+func (r Requirement) Check(d Description, now time.Time) []Violation {
+	var all []Violation
 	differs := func(field, want, got string) {
-		all = append(all, Difference{field, want, cmp.Or(got, "unknown"), cmp.Or(d.Hints[field], hints[field])})
+		all = append(all, Violation{field, want, cmp.Or(got, "unknown"), cmp.Or(d.Hints[field], hints[field])})
 	}
 	if r.Manager != "" && r.Manager != d.Manager {
 		differs("manager", r.Manager, d.Manager)
@@ -78,10 +78,9 @@ func (r Requirement) Check(d Description, now time.Time) []Difference {
 	if r.Rotation != "" && r.Rotation != d.Rotation {
 		differs("rotation", r.Rotation, d.Rotation)
 	}
-	if r.MinDaysToExpiry > 0 && d.ExpiresUnix != 0 {
-		expires := time.Unix(d.ExpiresUnix, 0)
-		if left := expires.Sub(now); left < time.Duration(r.MinDaysToExpiry)*24*time.Hour {
-			differs("min_days_to_expiry", fmt.Sprint(r.MinDaysToExpiry), fmt.Sprintf("%d (%s)", int(left.Hours()/24), expires.UTC().Format(time.DateOnly)))
+	if r.MinDaysToExpiry > 0 && !d.Expires.IsZero() {
+		if left := d.Expires.Sub(now); left < time.Duration(r.MinDaysToExpiry)*24*time.Hour {
+			differs("min_days_to_expiry", fmt.Sprint(r.MinDaysToExpiry), fmt.Sprintf("%d (%s)", int(left.Hours()/24), d.Expires.UTC().Format(time.DateOnly)))
 		}
 	}
 	if r.FIPS && !approvedSpec(d.Spec) {

@@ -14,7 +14,7 @@ func TestRequirement(t *testing.T) {
 	now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
 	good := hsm.Description{
 		Kind: "awskms", Manager: "customer", Origin: "EXTERNAL", Spec: "SYMMETRIC_DEFAULT", State: "Enabled", MultiRegion: true,
-		Regions: []string{"eu-central-1", "eu-west-1"}, Rotation: "enabled", RotationDay: 90, ExpiresUnix: now.AddDate(0, 0, 30).Unix(),
+		Regions: []string{"eu-central-1", "eu-west-1"}, Rotation: "enabled", RotationDays: 90, Expires: now.AddDate(0, 0, 30),
 		Hints: map[string]string{"regions": "replicate it here"},
 	}
 	require := hsm.Requirement{
@@ -37,7 +37,7 @@ func TestRequirement(t *testing.T) {
 		{"multi_region", "make a new key", func(d *hsm.Description) { d.MultiRegion = false }},
 		{"regions", "replicate it here", func(d *hsm.Description) { d.Regions = []string{"eu-west-1"} }},
 		{"rotation", "automatic rotation", func(d *hsm.Description) { d.Rotation = "disabled" }},
-		{"min_days_to_expiry", "expire later", func(d *hsm.Description) { d.ExpiresUnix-- }},
+		{"min_days_to_expiry", "expire later", func(d *hsm.Description) { d.Expires = d.Expires.Add(-time.Second) }},
 	}
 	for _, tt := range tests {
 		d := good

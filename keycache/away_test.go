@@ -13,7 +13,7 @@ func TestAwayKEK(t *testing.T) {
 	a, b := newKMS("a"), newKMS("b")
 	onlyB, both := foreign(t, 1, "v", b)[0], foreign(t, 1, "v", a, b)[0]
 	cfg := keyOf(a)
-	cfg.Away = []hsm.Away{{URI: "mem:b", Err: errors.New("no answer")}}
+	cfg.Unavailable = []hsm.UnavailableKEK{{URI: "mem:b", Err: errors.New("no answer")}}
 	cfg.Quorum = 2
 	r := newRig(t, cfg, Options{})
 	r.mustOpen(both, "v")
@@ -37,7 +37,7 @@ func TestAwayKEK(t *testing.T) {
 func TestSealingWithAKEKAway(t *testing.T) {
 	a, b := newKMS("a"), newKMS("b")
 	cfg := keyOf(a)
-	cfg.Away = []hsm.Away{{URI: "mem:b", Err: errors.New("no answer")}}
+	cfg.Unavailable = []hsm.UnavailableKEK{{URI: "mem:b", Err: errors.New("no answer")}}
 	r := newRig(t, cfg, Options{})
 	text := r.mustSeal("v")
 	if n := r.Stats().Keys[0].Degraded; n != 1 {
@@ -53,7 +53,7 @@ func TestPinnedByAKEKThatIsAway(t *testing.T) {
 	a, b := newKMS("a"), newKMS("b")
 	cfg := pinnedKey(t, a)
 	cfg.KEKs = keyOf(b).KEKs
-	cfg.Away = []hsm.Away{{URI: "mem:a", Err: errors.New("no answer")}}
+	cfg.Unavailable = []hsm.UnavailableKEK{{URI: "mem:a", Err: errors.New("no answer")}}
 	ring := ringOf(t, cfg)
 	r := newRig(t, keyOf(b), Options{})
 	defer r.end()

@@ -89,7 +89,7 @@ func TestIdleKeyIsReadyAndRevoked(t *testing.T) {
 
 // However slow the KMS: under a data key that is held, no value waits for it.
 func TestSlowKMSKeepsNobodyWaiting(t *testing.T) {
-	bounds := map[string]hsm.Bounds{
+	bounds := map[string]hsm.TTLs{
 		"default": {},
 		"short":   {Soft: time.Second, Hard: 4 * time.Second},
 		"equal":   {Soft: time.Minute, Hard: time.Minute},
@@ -135,7 +135,7 @@ func TestRevocationByASlowKMS(t *testing.T) {
 		const latency = 1600 * time.Millisecond
 		m := newKMS("a")
 		cfg := keyOf(m)
-		cfg.Cache = hsm.Bounds{Soft: time.Second, Hard: time.Minute}
+		cfg.Cache = hsm.TTLs{Soft: time.Second, Hard: time.Minute}
 		r := newRig(t, cfg, Options{})
 		text := r.mustSeal("v")
 		m.answer(latency, 0)

@@ -25,11 +25,11 @@ type key struct {
 	context hsm.EncryptionContext
 	use     hsm.Use
 	keks    []*kek
-	former  []*kek     // keys that an alias stood for before: they unwrap and wrap nothing
-	away    []hsm.Away // KEKs that may have wrapped what no KEK here did
+	former  []*kek               // keys that an alias stood for before: they unwrap and wrap nothing
+	away    []hsm.UnavailableKEK // KEKs that may have wrapped what no KEK here did
 	quorum  int
 	rotate  hsm.Rotate
-	bounds  hsm.Bounds
+	bounds  hsm.TTLs
 	terms   terms
 	pinned  *envelope.Record // the one data key of a key that is never rotated, or nil
 
@@ -59,7 +59,7 @@ type failure struct {
 }
 
 func (c *Cache) newKey(cfg *hsm.Key, stores map[string]Storing) (*key, error) {
-	k := &key{cache: c.engine, flights: flight.NewGroup[*dataKey](), name: cfg.Name, context: cfg.Context, use: cfg.Use, away: cfg.Away, quorum: cfg.Quorum}
+	k := &key{cache: c.engine, flights: flight.NewGroup[*dataKey](), name: cfg.Name, context: cfg.Context, use: cfg.Use, away: cfg.Unavailable, quorum: cfg.Quorum}
 	var err error
 	if k.rotate, k.bounds, err = resolve(cfg); err != nil {
 		return nil, err

@@ -7,7 +7,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// Defaults of [Options], [hsm.Rotate] and [hsm.Bounds].
+// Defaults of [Options], [hsm.Rotate] and [hsm.TTLs].
 const (
 	// DefaultMaxKeys bounds the data keys held for opening. One costs about 3 KiB, and
 	// up to 50 KiB more when values of many writers (64 XAES prefixes) are read under it.
@@ -62,7 +62,7 @@ const (
 )
 
 // resolve fills in the defaults of a key's bounds and checks them.
-func resolve(k *hsm.Key) (hsm.Rotate, hsm.Bounds, error) {
+func resolve(k *hsm.Key) (hsm.Rotate, hsm.TTLs, error) {
 	r, b := k.Rotate, k.Cache
 	r.Age = orDefault(r.Age, DefaultRotateAge)
 	r.Uses = orDefault(r.Uses, DefaultRotateUses)

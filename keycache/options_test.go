@@ -22,7 +22,7 @@ func TestNewRefuses(t *testing.T) {
 		"negative keys":        {opt: Options{Recorder: r.rec, MaxKeys: -1}},
 		"negative parallel":    {opt: Options{Recorder: r.rec, Parallel: -1}},
 		"negative timeout":     {opt: Options{Recorder: r.rec, Timeout: -1}},
-		"hard below soft":      {opt: Options{Recorder: r.rec}, key: func(k *hsm.Key) { k.Cache = hsm.Bounds{Soft: time.Hour, Hard: time.Minute} }},
+		"hard below soft":      {opt: Options{Recorder: r.rec}, key: func(k *hsm.Key) { k.Cache = hsm.TTLs{Soft: time.Hour, Hard: time.Minute} }},
 		"negative soft":        {opt: Options{Recorder: r.rec}, key: func(k *hsm.Key) { k.Cache.Soft = -1 }},
 		"negative age":         {opt: Options{Recorder: r.rec}, key: func(k *hsm.Key) { k.Rotate.Age = -1 }},
 		"record that is none":  {opt: Options{Recorder: r.rec}, key: func(k *hsm.Key) { k.Record = []byte("smk1.none") }},
@@ -49,7 +49,7 @@ func TestNewRefuses(t *testing.T) {
 }
 
 func TestDefaults(t *testing.T) {
-	rotate, bounds, err := resolve(&hsm.Key{Cache: hsm.Bounds{Soft: 2 * time.Hour}})
+	rotate, bounds, err := resolve(&hsm.Key{Cache: hsm.TTLs{Soft: 2 * time.Hour}})
 	if err != nil || bounds.Hard != 2*time.Hour || rotate.Uses != DefaultRotateUses {
 		t.Errorf("%+v, %+v, %v", rotate, bounds, err)
 	}

@@ -21,7 +21,7 @@ func TestRevokingOneOfSeveral(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						all := []*kms{newKMS("a"), newKMS("b"), newKMS("c")}
 						cfg := keyOf(all...)
-						cfg.Cache = hsm.Bounds{Soft: soft, Hard: 12 * soft}
+						cfg.Cache = hsm.TTLs{Soft: soft, Hard: 12 * soft}
 						text := foreign(t, 1, "v", all...)[0]
 						r := newRig(t, cfg, Options{})
 						for range 40 {
@@ -179,7 +179,7 @@ func TestLateAnswerEndsNoDenial(t *testing.T) {
 	if kk.denied.Load() == nil {
 		t.Error("permitted by what was asked before the denial")
 	}
-	if kk.vouchedLately(&key{bounds: hsm.Bounds{Soft: DefaultSoft}, cache: &engine{start: time.Now()}}) {
+	if kk.vouchedLately(&key{bounds: hsm.TTLs{Soft: DefaultSoft}, cache: &engine{start: time.Now()}}) {
 		t.Error("a KEK that is denied counts as one that has vouched")
 	}
 	kk.deny(p, &hsm.Error{Class: hsm.Unavailable}, 13*time.Second, 13*time.Second)

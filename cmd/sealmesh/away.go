@@ -15,7 +15,7 @@ const (
 
 // reportAway says that key goes on without some of its KEKs.
 func (r *reloader) reportAway(key *hsm.Key) {
-	for _, a := range key.Away {
+	for _, a := range key.Unavailable {
 		r.log.Error("a KEK is away: the key goes on without it, and it is tried again", "key", key.Name, "kek", a.URI,
 			"error", a.Err.Error(), "open", len(key.KEKs), "quorum", key.Quorum)
 	}
@@ -45,7 +45,7 @@ func (r *reloader) tryAway(ctx context.Context) {
 // anyBack reports whether a KEK of key that was away can be opened.
 func (r *reloader) anyBack(ctx context.Context, key *hsm.Key) bool {
 	back := false
-	for _, a := range key.Away {
+	for _, a := range key.Unavailable {
 		kek, err := openKEK(ctx, a.URI, r.opening())
 		if err == nil {
 			err = kek.Close()

@@ -104,7 +104,7 @@ func TestRefusedLoginIsNotTriedAgain(t *testing.T) {
 	}
 	must(t, os.WriteFile(secret, []byte("right"), 0o600))
 	r.tryAway(t.Context())
-	if away := r.keys.of(r.server.Runtime().Policy())[0].Away; len(away) != 0 {
+	if away := r.keys.of(r.server.Runtime().Policy())[0].Unavailable; len(away) != 0 {
 		t.Errorf("with a new secret id: %v", away)
 	}
 }
@@ -136,8 +136,8 @@ func TestNoStart(t *testing.T) {
 			opened, err := openKeys(t.Context(), p.Keys, builtin.Options{Dir: filepath.Dir(file(p.Listen))})
 			if c.want == "" {
 				must(t, err)
-				if len(opened[0].KEKs) != 1 || len(opened[0].Away) != 1 {
-					t.Errorf("%d KEKs, %d away", len(opened[0].KEKs), len(opened[0].Away))
+				if len(opened[0].KEKs) != 1 || len(opened[0].Unavailable) != 1 {
+					t.Errorf("%d KEKs, %d away", len(opened[0].KEKs), len(opened[0].Unavailable))
 				}
 				must(t, closeKeys(opened))
 				return

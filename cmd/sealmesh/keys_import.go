@@ -83,8 +83,8 @@ func importKey(ctx context.Context, w io.Writer, uri, file string, generate bool
 		return err
 	}
 	ends := "never expires"
-	if d.ExpiresUnix != 0 {
-		ends = "expires on " + time.Unix(d.ExpiresUnix, 0).UTC().Format(time.DateOnly)
+	if !d.Expires.IsZero() {
+		ends = "expires on " + d.Expires.UTC().Format(time.DateOnly)
 	}
 	_, err = fmt.Fprintf(w, "%s: %s; the material %s. Keep %s where it is safe.\n", d.KeyID, proof, ends, file)
 	return err

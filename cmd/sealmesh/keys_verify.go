@@ -89,7 +89,7 @@ func proveKeys(ctx context.Context, p *policy.Policy, opened []*hsm.Key, opt key
 	var errs []error
 	var enough []*hsm.Key
 	for _, key := range opened {
-		for _, a := range key.Away {
+		for _, a := range key.Unavailable {
 			errs = append(errs, fmt.Errorf("key %s: %w", key.Name, a.Err))
 		}
 		if len(key.KEKs) >= needed(key) {
@@ -139,7 +139,7 @@ func printKeys(ctx context.Context, keys []*hsm.Key, status []keycache.KeyStatus
 		for _, kek := range k.Unwrapping()[len(k.KEKs):] {
 			lines = append(lines, verifyFormer(ctx, k.Name, kek))
 		}
-		for _, a := range k.Away {
+		for _, a := range k.Unavailable {
 			lines = append(lines, verified{Key: k.Name, KEK: a.URI, Result: hsm.ClassOf(a.Err).String(), Error: a.Err.Error()})
 		}
 	}

@@ -69,7 +69,7 @@ func openKEKs(ctx context.Context, key *hsm.Key, uris []string, opt builtin.Opti
 	wg.Wait()
 	for i, uri := range uris {
 		if errs[i] != nil {
-			key.Away = append(key.Away, hsm.Away{URI: uri, At: time.Now(), Err: errs[i]})
+			key.Unavailable = append(key.Unavailable, hsm.UnavailableKEK{URI: uri, At: time.Now(), Err: errs[i]})
 			continue
 		}
 		key.KEKs = append(key.KEKs, keks[i])
@@ -87,7 +87,7 @@ func setAside(key *hsm.Key, away map[string]error) {
 	key.KEKs = slices.DeleteFunc(key.KEKs, func(kek hsm.KEK) bool {
 		err := away[kek.URI]
 		if err != nil {
-			key.Away = append(key.Away, hsm.Away{URI: kek.URI, At: time.Now(), Err: errors.Join(err, kek.Close())})
+			key.Unavailable = append(key.Unavailable, hsm.UnavailableKEK{URI: kek.URI, At: time.Now(), Err: errors.Join(err, kek.Close())})
 		}
 		return err != nil
 	})
@@ -100,7 +100,7 @@ func setAside(key *hsm.Key, away map[string]error) {
 func usable(key *hsm.Key) error {
 	var errs []error
 	broken := false
-	for _, a := range key.Away {
+	for _, a := range key.Unavailable {
 		errs = append(errs, fmt.Errorf("key %s: %w", key.Name, a.Err))
 		broken = broken || !hsm.ClassOf(a.Err).Passing()
 	}

@@ -25,8 +25,8 @@ func TestUsable(t *testing.T) {
 		{hsm.Unsupported, 1, false},
 		{hsm.Corrupt, 1, false},
 	} {
-		away := hsm.Away{URI: "local:b", Err: &hsm.Error{Class: c.class, Err: errors.New("why")}}
-		err := usable(&hsm.Key{Name: "k", KEKs: []hsm.KEK{kek}, Away: []hsm.Away{away}, Quorum: c.quorum})
+		away := hsm.UnavailableKEK{URI: "local:b", Err: &hsm.Error{Class: c.class, Err: errors.New("why")}}
+		err := usable(&hsm.Key{Name: "k", KEKs: []hsm.KEK{kek}, Unavailable: []hsm.UnavailableKEK{away}, Quorum: c.quorum})
 		if (err == nil) != c.want {
 			t.Errorf("one of two KEKs %v, quorum %d: %v, want a start: %v", c.class, c.quorum, err, c.want)
 		}

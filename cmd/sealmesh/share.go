@@ -144,8 +144,8 @@ func (r *reloader) join(next *keys, opened []*hsm.Key, stores *stores, kept []st
 // command that rewraps would leave it out.
 func (r *reloader) allThere(opened []*hsm.Key) error {
 	for _, key := range opened {
-		if r.unproven && len(key.Away) > 0 {
-			return fmt.Errorf("key %s: %w", key.Name, key.Away[0].Err)
+		if r.unproven && len(key.Unavailable) > 0 {
+			return fmt.Errorf("key %s: %w", key.Name, key.Unavailable[0].Err)
 		}
 	}
 	return nil

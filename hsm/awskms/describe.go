@@ -31,7 +31,7 @@ func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 	case err != nil:
 		return hsm.Description{}, err
 	case status.KeyRotationEnabled:
-		d.Rotation, d.RotationDay = "enabled", int(aws.ToInt32(status.RotationPeriodInDays))
+		d.Rotation, d.RotationDays = "enabled", int(aws.ToInt32(status.RotationPeriodInDays))
 	default:
 		d.Rotation = "disabled"
 	}
@@ -68,7 +68,7 @@ func describe(m *types.KeyMetadata) hsm.Description {
 		d.Manager = "aws"
 	}
 	if m.ValidTo != nil && m.ExpirationModel == types.ExpirationModelTypeKeyMaterialExpires {
-		d.ExpiresUnix = m.ValidTo.Unix()
+		d.Expires = *m.ValidTo
 	}
 	if c := m.MultiRegionConfiguration; c != nil {
 		if c.PrimaryKey != nil {

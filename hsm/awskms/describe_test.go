@@ -26,7 +26,7 @@ func TestDescribe(t *testing.T) {
 	d := describedBy(t, mustOpen(t, uri(s, arn)))
 	if d.Kind != "awskms" || d.KeyID != arn || d.Manager != "customer" || d.Origin != "AWS_KMS" || d.Spec != "SYMMETRIC_DEFAULT" ||
 		d.State != "Enabled" || !d.MultiRegion || !slices.Equal(d.Regions, []string{central, west}) ||
-		d.Rotation != "enabled" || d.RotationDay != 180 || d.ExpiresUnix != 0 {
+		d.Rotation != "enabled" || d.RotationDays != 180 || !d.Expires.IsZero() {
 		t.Errorf("described as %+v", d)
 	}
 	require := hsm.Requirement{Manager: "customer", Origin: "AWS_CLOUDHSM", MultiRegion: new(true), Regions: []string{west, "us-east-1"}, Rotation: "enabled"}
@@ -69,7 +69,7 @@ func TestImportedMaterial(t *testing.T) {
 	}
 	p := mustOpen(t, uri(s, arn))
 	d := describedBy(t, p)
-	if d.Origin != "EXTERNAL" || d.ExpiresUnix != expires.Unix() || d.Rotation != "disabled" {
+	if d.Origin != "EXTERNAL" || d.Expires.Unix() != expires.Unix() || d.Rotation != "disabled" {
 		t.Errorf("described as %+v", d)
 	}
 	diffs := hsm.Requirement{MinDaysToExpiry: 1}.Check(d, time.Now())
@@ -96,7 +96,7 @@ func TestImportedMaterial(t *testing.T) {
 	if _, err = p.UnwrapDataKey(t.Context(), wrapped, hsm.EncryptionContext{}); err != nil {
 		t.Errorf("with its material back: %v", err)
 	}
-	if d = describedBy(t, p); d.ExpiresUnix != 0 {
+	if d = describedBy(t, p); !d.Expires.IsZero() {
 		t.Errorf("material that does not expire is described as %+v", d)
 	}
 }

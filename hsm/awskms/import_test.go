@@ -23,8 +23,8 @@ func TestImport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := describedBy(t, p); d.ExpiresUnix != expires.Unix() {
-		t.Errorf("expires at %d, not %d", d.ExpiresUnix, expires.Unix())
+	if d := describedBy(t, p); d.Expires.Unix() != expires.Unix() {
+		t.Errorf("expires at %v, not %v", d.Expires, expires)
 	}
 	key, wrapped, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
 	if err != nil {
@@ -35,8 +35,8 @@ func TestImport(t *testing.T) {
 	if p, err = Import(t.Context(), uri(s, arn, "timeout", "1m"), material, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	if d := describedBy(t, p); d.ExpiresUnix != 0 {
-		t.Errorf("expires at %d", d.ExpiresUnix)
+	if d := describedBy(t, p); !d.Expires.IsZero() {
+		t.Errorf("expires at %v", d.Expires)
 	}
 	if _, err := p.UnwrapDataKey(t.Context(), wrapped, hsm.EncryptionContext{}); err != nil {
 		t.Error(err)
@@ -91,8 +91,8 @@ func TestImportRSA(t *testing.T) {
 	if private, ok := parsed.(*rsa.PrivateKey); !ok || !private.PublicKey.Equal(p.public) {
 		t.Error("KMS has another key")
 	}
-	if d := describedBy(t, p); d.ExpiresUnix != expires.Unix() {
-		t.Errorf("expires at %d, not %d", d.ExpiresUnix, expires.Unix())
+	if d := describedBy(t, p); d.Expires.Unix() != expires.Unix() {
+		t.Errorf("expires at %v, not %v", d.Expires, expires)
 	}
 	key, wrapped, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
 	if err != nil {

@@ -22,7 +22,7 @@ func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 	}
 	d := hsm.Description{
 		Kind: Kind, KeyID: p.client.keyID, Manager: "customer", Origin: "SOFTWARE",
-		Spec: specs[k.public.Size()], State: "Enabled",
+		Spec: specs[k.public.Size()], State: "Enabled", Expires: k.expires,
 		Hints: map[string]string{
 			"rotation":           "set the rotation policy so, with `az keyvault key rotation-policy update`; where it is unknown, allow keys/getrotationpolicy",
 			"min_days_to_expiry": "rotate the key, or change its expiration date",
@@ -33,9 +33,6 @@ func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 	}
 	if !k.enabled {
 		d.State = "Disabled"
-	}
-	if !k.expires.IsZero() {
-		d.ExpiresUnix = k.expires.Unix()
 	}
 	out, failed := ask(ctx, p.client, "GetKeyRotationPolicy", func(ctx context.Context) (azkeys.GetKeyRotationPolicyResponse, error) {
 		return p.client.keys.GetKeyRotationPolicy(ctx, p.client.name, nil)
@@ -53,7 +50,7 @@ func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 		}
 		d.Rotation = "enabled"
 		if a.Trigger != nil && a.Trigger.TimeAfterCreate != nil {
-			d.RotationDay = days(*a.Trigger.TimeAfterCreate)
+			d.RotationDays = days(*a.Trigger.TimeAfterCreate)
 		}
 	}
 	return d, nil

@@ -102,7 +102,7 @@ func TestDescribe(t *testing.T) {
 	p := mustOpen(t, uri(s, "k"))
 	got, err := p.Describe(t.Context())
 	if err != nil || got.KeyID != azurefake.Host+"/keys/k" || got.Origin != "HSM" || got.Spec != "RSA_3072" || got.State != "Enabled" ||
-		got.ExpiresUnix != expires || got.Rotation != "enabled" || got.RotationDay != 90 || p.Identity() != got.KeyID {
+		got.Expires.Unix() != expires || got.Rotation != "enabled" || got.RotationDays != 90 || p.Identity() != got.KeyID {
 		t.Errorf("%+v, %v", got, err)
 	}
 	s.Allow("get")

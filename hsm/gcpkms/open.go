@@ -105,7 +105,7 @@ func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 		Hints: map[string]string{"rotation": "set the rotation period so, with `gcloud kms keys update`", "regions": "a key is in one location for ever: make one there"},
 	}
 	if period, err := strconv.ParseFloat(strings.TrimSuffix(k.RotationPeriod, "s"), 64); err == nil && period > 0 {
-		d.Rotation, d.RotationDay = "enabled", max(1, int(time.Duration(period)*time.Second/(24*time.Hour)))
+		d.Rotation, d.RotationDays = "enabled", max(1, int(time.Duration(period)*time.Second/(24*time.Hour)))
 	}
 	return d, nil
 }

@@ -56,7 +56,7 @@ func TestDescribe(t *testing.T) {
 	name := r.CreateKey(gcpfake.Key{Protection: "HSM", Rotation: "7776000s"})
 	p := mustOpen(t, r.uri(name, r.all))
 	got, err := p.Describe(t.Context())
-	if err != nil || got.KeyID != name || got.Origin != "HSM" || got.Spec != "GOOGLE_SYMMETRIC_ENCRYPTION" || got.Rotation != "enabled" || got.RotationDay != 90 ||
+	if err != nil || got.KeyID != name || got.Origin != "HSM" || got.Spec != "GOOGLE_SYMMETRIC_ENCRYPTION" || got.Rotation != "enabled" || got.RotationDays != 90 ||
 		got.State != "Enabled" || len(got.Regions) != 1 || got.Regions[0] != "europe-west4" || p.Identity() != name {
 		t.Errorf("%+v, %v", got, err)
 	}

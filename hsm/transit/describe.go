@@ -30,7 +30,7 @@ func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 		d.State = "PendingDeletion"
 	}
 	if period := time.Duration(a.Rotate) * time.Second; period > 0 {
-		d.Rotation, d.RotationDay = "enabled", max(1, int(period.Hours()/24))
+		d.Rotation, d.RotationDays = "enabled", max(1, int(period.Hours()/24))
 	}
 	return d, nil
 }

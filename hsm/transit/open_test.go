@@ -146,7 +146,7 @@ func TestDescribe(t *testing.T) {
 	r.CreateKey("customers", transitfake.Key{Type: "chacha20-poly1305", Imported: true, AutoRotatePeriod: 90 * 86400})
 	p := mustOpen(t, r.uri("customers"))
 	got, err := p.Describe(t.Context())
-	if err != nil || got.Spec != "CHACHA20_POLY1305" || got.Origin != "EXTERNAL" || got.Rotation != "enabled" || got.RotationDay != 90 {
+	if err != nil || got.Spec != "CHACHA20_POLY1305" || got.Origin != "EXTERNAL" || got.Rotation != "enabled" || got.RotationDays != 90 {
 		t.Errorf("%+v, %v", got, err)
 	}
 	r.CreateKey("customers", transitfake.Key{})

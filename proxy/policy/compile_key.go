@@ -118,7 +118,7 @@ func (c *compiler) rotate(r rotateConfig) hsm.Rotate {
 	}
 }
 
-func (c *compiler) cache(k keyConfig) hsm.Bounds {
+func (c *compiler) cache(k keyConfig) hsm.TTLs {
 	soft, hard, age := k.Cache.Soft, k.Cache.Hard, k.Rotate.Age
 	bound := soft.Value
 	if !soft.present() {
@@ -130,7 +130,7 @@ func (c *compiler) cache(k keyConfig) hsm.Bounds {
 	if age.present() && age.Value < bound {
 		c.problem(age.place, "", "rotate.age must not be shorter than cache.soft, %v", bound)
 	}
-	return hsm.Bounds{Soft: soft.Value, Hard: hard.Value}
+	return hsm.TTLs{Soft: soft.Value, Hard: hard.Value}
 }
 
 func (c *compiler) require(r *requireConfig, fips bool) *hsm.Requirement {

@@ -55,7 +55,7 @@ func TestCompileEverything(t *testing.T) {
 		Quorum:  2,
 		Context: keyContext(t, map[string]string{"service": "customers", "quoted name": "8"}),
 		Rotate:  hsm.Rotate{Age: 30 * 24 * time.Hour, Uses: 1_000_000, Bytes: 1 << 40},
-		Cache:   hsm.Bounds{Soft: time.Minute, Hard: 36 * time.Hour},
+		Cache:   hsm.TTLs{Soft: time.Minute, Hard: 36 * time.Hour},
 		Store:   "postgres://sealmesh:do-not-show-me@db.example/keys?sslmode=verify-full", StoreRefuse: true,
 		Require: &hsm.Requirement{
 			Manager: "customer", Origin: "AWS_CLOUDHSM", Spec: "SYMMETRIC_DEFAULT", MultiRegion: &yes,

@@ -109,7 +109,7 @@ type Key struct {
 	Record  []byte // pinned wrapped-key record in text form; nil for none
 	Use     hsm.Use
 	Rotate  hsm.Rotate
-	Cache   hsm.Bounds
+	Cache   hsm.TTLs
 
 	Store       string // URL of the store of its records; "" for inline
 	StoreRefuse bool   // while the store is unavailable no new data key seals; else its record goes inline
