@@ -5,6 +5,10 @@ ENVOY := $(shell command -v envoy 2>/dev/null || echo $(CURDIR)/build/envoy/bin/
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GO_BUILD := CGO_ENABLED=1 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
+# Tools run at these versions, outside go.mod: sealmesh does not depend on them.
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
 export SEALMESH_ENVOY := $(ENVOY)
 
 .PHONY: help
@@ -27,6 +31,14 @@ test: envoy packages ## Run every test, with the race detector, against the real
 	SEALMESH_TEST_TRANSPORT=grpc go test -race -timeout 20m ./proxy # served as on a network
 	GOEXPERIMENT=runtimesecret go test -run Remains ./keycache # a build that clears keys leaves none
 	go test -run 'Alloc|Quiet|Remains' ./... # what a build with the race detector does otherwise
+
+.PHONY: lint
+lint: ## Run the linters of .golangci.yml (LINT=--fix repairs what it can)
+	go run $(GOLANGCI_LINT) run $(LINT) ./...
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what the code calls
+	go run $(GOVULNCHECK) ./...
 
 .PHONY: bench
 bench: build envoy ## Measure it beside its alternatives, behind a real Envoy, into bench/results/<date> (under 15 minutes)
