@@ -70,9 +70,7 @@ func TestOutputClears(t *testing.T) {
 		if (err != nil) != (name == "moved, wrong") {
 			t.Errorf("%s: %v", name, err)
 		}
-		for _, s := range out.Segments() {
-			memory = append(memory, s)
-		}
+		memory = append(memory, out.Segments()...)
 		w.Free()
 		out.Reset()
 		if len(memory) < 4 {

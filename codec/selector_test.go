@@ -282,7 +282,7 @@ func FuzzSelector(f *testing.F) {
 		var at []step
 		var lives []bool
 		for len(s.data) > 0 {
-			got := -1
+			var got int
 			lives = append(lives, c.Live())
 			switch move := s.below(5); {
 			case move == 0 || len(at) == 12: // the oracle takes exponential time

@@ -19,8 +19,8 @@ type KEK struct {
 	Former     []KEK // keys that URI stood for before: they unwrap and wrap nothing; see [Succeeding]
 }
 
-// A provider whose URI is a name that may be given to another key, an alias, may know
-// which keys bore it before. It implements Succeeding then.
+// Succeeding is implemented by a provider whose URI is an alias, a name that may
+// be given to another key, and which knows the keys that had the name before.
 type Succeeding interface {
 	// Former returns those keys, each with a provider that unwraps. It asks nobody.
 	Former() []KEK

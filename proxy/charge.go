@@ -19,10 +19,10 @@ func (x *exchange) enter(caller []byte) (err error) {
 // overdrawn refuses for lack of room. A caller that takes all of its share is no
 // operator's emergency.
 func overdrawn(err error) error {
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		return nil
-	case errMemory:
+	case errors.Is(err, errMemory):
 		return refuse(codeBusy, err)
 	}
 	return refuse(codeShare, err)

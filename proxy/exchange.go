@@ -45,7 +45,7 @@ func (x *exchange) run() error {
 	defer x.end()
 	for {
 		req, err := x.receive()
-		if err == errIdle {
+		if errors.Is(err, errIdle) {
 			return x.refuse(x.awaited(), refuse(codeIdle, err))
 		}
 		if err != nil {

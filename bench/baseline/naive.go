@@ -74,7 +74,7 @@ func (s *Naive) Process(stream extproc.ExternalProcessor_ProcessServer) error {
 	var request, response half
 	for {
 		req, err := stream.Recv()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

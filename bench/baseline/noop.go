@@ -1,6 +1,7 @@
 package baseline
 
 import (
+	"errors"
 	"io"
 
 	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
@@ -15,7 +16,7 @@ type Noop struct {
 func (Noop) Process(stream extproc.ExternalProcessor_ProcessServer) error {
 	for {
 		req, err := stream.Recv()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

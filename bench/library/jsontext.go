@@ -31,7 +31,7 @@ func decoderLooks(body []byte) error {
 				continue
 			}
 		}
-		if _, err := d.ReadToken(); err == io.EOF {
+		if _, err := d.ReadToken(); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err

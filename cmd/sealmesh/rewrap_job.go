@@ -103,10 +103,10 @@ func (j *rewrapJob) files(ctx context.Context) (*fileJob, error) {
 func (j *rewrapJob) stream(ctx context.Context, s *tokenScanner, w io.Writer, save func() error, size int64) error {
 	for {
 		text, token, err := s.next()
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
-		end := err == io.EOF
+		end := errors.Is(err, io.EOF)
 		if _, err := w.Write(text); err != nil {
 			return fmt.Errorf("rewrap: %w", err)
 		}
@@ -144,7 +144,7 @@ func (j *rewrapJob) candidate(ctx context.Context, w io.Writer, s *tokenScanner,
 
 // envelope writes what becomes of the candidate at offset.
 func (j *rewrapJob) envelope(ctx context.Context, w io.Writer, token []byte, offset int64) error {
-	out, what, err := j.out[:0], keycache.Current, error(errLong)
+	out, what, err := j.out[:0], keycache.Current, errLong
 	if len(token) <= j.limit { // else it is cut off: to change it would damage the rest
 		out, what, err = j.change(ctx, out, token)
 	}

@@ -54,7 +54,7 @@ func (t *tokens) GetToken(ctx context.Context, asked policy.TokenRequestOptions)
 		asked.Claims = "{}" // passes the cache by, which all managed identities of the process share
 	}
 	token, err := cred.GetToken(watched, asked)
-	failed, answered := last.(*hsm.Error)
+	failed, answered := errors.AsType[*hsm.Error](last)
 	switch {
 	case err == nil:
 		t.mu.Lock()

@@ -66,7 +66,7 @@ func parse(uri string) (settings, error) {
 }
 
 func (s *settings) set(name, value string) (err error) {
-	ok := true
+	var ok bool
 	switch name {
 	case "credential":
 		ok = slices.Contains(credentialKinds, value)

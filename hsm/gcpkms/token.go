@@ -93,7 +93,7 @@ func (t *tokens) get(ctx context.Context) (string, *hsm.Error) {
 		last = call.Err
 		hsm.Observe(ctx, call)
 	}))
-	failed, answered := last.(*hsm.Error)
+	failed, answered := errors.AsType[*hsm.Error](last)
 	switch {
 	case err == nil:
 		return token.Value, nil

@@ -4,6 +4,7 @@ package pkcs11
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -58,7 +59,7 @@ func (p *provider) attempt(ctx context.Context, waiting string, fresh bool, op o
 // device has answered, so that a hung device holds no more threads than the pool has places.
 func (p *provider) once(ctx context.Context, waiting string, fresh bool, op operation) ([]byte, error) {
 	s, err := p.pool.take(ctx)
-	if err == errClosed {
+	if errors.Is(err, errClosed) {
 		return nil, err
 	}
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"os"
 	"strings"
 
@@ -124,7 +125,7 @@ func (t *token) logIn(ctx context.Context, slot, flags uint, s p11.SessionHandle
 	}
 	err = t.call(ctx, "C_Login", func() error {
 		err := t.ctx.Login(s, p11.CKU_USER, pin)
-		if err == p11.Error(p11.CKR_USER_ALREADY_LOGGED_IN) {
+		if errors.Is(err, p11.Error(p11.CKR_USER_ALREADY_LOGGED_IN)) {
 			return nil
 		}
 		return err

@@ -1,6 +1,7 @@
 package keyuse
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -48,7 +49,7 @@ func TestWhatAcknowledges(t *testing.T) {
 			w.WriteHeader(c.status)
 			_, _ = w.WriteString(c.body)
 			a, err := readAnswer(w.Result())
-			if e, refused := err.(*sendError); refused != c.permanent || refused && !e.permanent || a.rejected != c.rejected {
+			if e, refused := errors.AsType[*sendError](err); refused != c.permanent || refused && !e.permanent || a.rejected != c.rejected {
 				t.Errorf("%+v, %v", a, err)
 			}
 		})

@@ -9,9 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/keycache/keyuse/keyusetest"
-	"google.golang.org/grpc/codes"
 )
 
 var exchange = keyuse.Exchange{

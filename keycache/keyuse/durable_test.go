@@ -11,9 +11,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/keycache/keyuse/keyusetest"
-	"google.golang.org/grpc/codes"
 )
 
 // offline is the environment without a collector.

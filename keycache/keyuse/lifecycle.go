@@ -112,7 +112,9 @@ func (r *Recorder) close(ctx context.Context) error {
 	r.queue.sealNow()
 	if r.spool != nil {
 		// A write that fails costs its file, so another attempt may go better.
-		_ = r.drain(true) || r.drain(true) || r.drain(true)
+		for drained, tries := false, 0; !drained && tries < 3; tries++ {
+			drained = r.drain(true)
+		}
 	}
 	var errs []error
 	if n := r.queue.abandon(); n > 0 {

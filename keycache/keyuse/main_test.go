@@ -6,8 +6,9 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"go.uber.org/goleak"
+
+	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
 func TestMain(m *testing.M) {

@@ -1,6 +1,7 @@
 package keyuse
 
 import (
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -72,7 +73,7 @@ func (r *Recorder) refuse(err error, n int, passed bool) error {
 		return err
 	}
 	r.dropped.Add(uint64(n))
-	if err == ErrFull {
+	if errors.Is(err, ErrFull) {
 		return nil
 	}
 	return err
@@ -90,7 +91,7 @@ type Reservation struct{ bytes int64 }
 func (r *Recorder) Reserve(have Reservation, n int) (Reservation, error) {
 	size := int64(n) * maxSpan
 	if err := r.queue.reserve(size); err != nil {
-		if err == ErrFull && !r.required {
+		if errors.Is(err, ErrFull) && !r.required {
 			return have, nil
 		}
 		return have, err

@@ -2,6 +2,7 @@ package keyuse
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"io"
 	"math"
@@ -165,7 +166,7 @@ func (f frame) read() ([]byte, error) {
 	}
 	defer file.Close()
 	b := make([]byte, f.end()-f.off)
-	if _, err := file.ReadAt(b, f.off); err != nil && err != io.EOF {
+	if _, err := file.ReadAt(b, f.off); err != nil && !errors.Is(err, io.EOF) {
 		return nil, f.unread(err)
 	}
 	if size, _, ok := parseFrame(b, f.seg.link); !ok || size != f.size {

@@ -45,7 +45,7 @@ func (r *Recorder) drain(all bool) bool {
 			return true
 		}
 		if err := r.store(batches); err != nil {
-			return err == errSpoolFull
+			return errors.Is(err, errSpoolFull)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -150,7 +151,7 @@ func TestRedirect(t *testing.T) {
 	}
 	out := d.openHTTP()
 	_, err = out.export(t.Context(), newRequest(nil, nil, 0))
-	if e, ok := err.(*sendError); !ok || !e.permanent || elsewhere.Load() != 0 {
+	if e, ok := errors.AsType[*sendError](err); !ok || !e.permanent || elsewhere.Load() != 0 {
 		t.Errorf("%v, %d requests elsewhere", err, elsewhere.Load())
 	}
 	if err := out.close(); err != nil {

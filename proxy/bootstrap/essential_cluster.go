@@ -87,7 +87,7 @@ func protocolOptions(o *httpv3.HttpProtocolOptions) map[string]*anypb.Any {
 func http2Of(m *clusterv3.Cluster) *corev3.Http2ProtocolOptions {
 	o := new(httpv3.HttpProtocolOptions)
 	if a := m.GetTypedExtensionProtocolOptions()[protocolOptionsName]; a == nil || a.UnmarshalTo(o) != nil {
-		return m.GetHttp2ProtocolOptions() //nolint:staticcheck // older than its successor, and still read by Envoy
+		return m.GetHttp2ProtocolOptions() // older than its successor, and still read by Envoy
 	}
 	return o.GetExplicitHttpConfig().GetHttp2ProtocolOptions()
 }

@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"errors"
 	"io"
 	"sync"
 )
@@ -90,7 +91,7 @@ func (o *outlet) next() (data []byte, more bool, err error) {
 	if len(o.queue) == 0 {
 		err = o.err
 		o.mu.Unlock()
-		if err == io.EOF && o.atEnd != nil {
+		if errors.Is(err, io.EOF) && o.atEnd != nil {
 			o.atEnd()
 		}
 		return nil, false, err

@@ -44,7 +44,7 @@ type Finding struct {
 // String is one line.
 func (f Finding) String() string { return f.Kind.String() + ": " + f.Where + ": " + f.What }
 
-// ErrNothing: the file holds nothing that could be checked.
+// ErrNothing says that the file holds nothing that could be checked.
 var ErrNothing = errors.New("no listener, HTTP connection manager, route configuration or ext_proc filter in it; give it an Envoy bootstrap, a config_dump, a listener or a route configuration, as YAML or JSON")
 
 // Check returns what is wrong with the configuration in src, YAML or JSON, for p: what lets

@@ -80,5 +80,5 @@ func retries(t taken) bool {
 // redirects reports whether Envoy follows redirects of the upstream itself on a.
 func redirects(a *routev3.RouteAction) bool {
 	return a.GetInternalRedirectPolicy() != nil ||
-		a.GetInternalRedirectAction() == routev3.RouteAction_HANDLE_INTERNAL_REDIRECT //nolint:staticcheck // Envoy still obeys it
+		a.GetInternalRedirectAction() == routev3.RouteAction_HANDLE_INTERNAL_REDIRECT // Envoy still obeys it
 }

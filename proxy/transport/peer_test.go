@@ -3,6 +3,7 @@ package transport_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -217,7 +218,7 @@ func (p *peer) gone() http2.ErrCode {
 	p.t.Helper()
 	for {
 		if err := p.listen(); err != nil {
-			if ne, ok := err.(net.Error); ok && ne.Timeout() {
+			if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
 				p.t.Fatal("the connection stays")
 			}
 			break

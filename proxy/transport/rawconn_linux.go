@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -103,7 +104,7 @@ func (c *rawConn) Write(p []byte) (done int, err error) {
 
 // opError gives err the form that package net gives it.
 func opError(op string, err error) error {
-	if errno, ok := err.(syscall.Errno); ok {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return &net.OpError{Op: op, Err: os.NewSyscallError(op, errno)}
 	}
 	return err

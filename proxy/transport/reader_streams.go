@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc/status"
 )
@@ -35,7 +36,7 @@ func (r *reader) onHeaders(f *http2.MetaHeadersFrame) error {
 	st.halfClosed, st.ended = f.StreamEnded(), f.StreamEnded()
 	httpStatus, err := st.readHeaders(f)
 	switch {
-	case err == errMalformed:
+	case errors.Is(err, errMalformed):
 		return http2.StreamError{StreamID: id, Code: http2.ErrCodeProtocol}
 	case err != nil:
 		return r.refuseCall(st, httpStatus, err)

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
@@ -62,7 +63,7 @@ func (r *Request) unmarshal(data mem.BufferSlice) error {
 		}
 	}
 	err := r.decode(newCursor(r.segments))
-	if err == errUnusual {
+	if errors.Is(err, errUnusual) {
 		r.reset()
 		err = r.decodeGenerated(data.Materialize())
 	}

@@ -45,4 +45,4 @@ func on[In any](run func(*request, In) (any, *Exception)) operation {
 }
 
 // keyIn is the request of every operation that takes a key and nothing else.
-type keyIn struct{ KeyId string } //nolint:revive // the API's spelling
+type keyIn struct{ KeyId string }

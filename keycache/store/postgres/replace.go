@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/jackc/pgx/v5"
+
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/keycache/store"
 )
