@@ -2,95 +2,128 @@
 // them. Every other byte leaves as it came.
 //
 // A codec is pure: bytes in, bytes out. It knows no key, clock, configuration
-// or telemetry. One incremental [Writer] serves a body that arrives whole and
-// one that arrives in pieces, and the result never depends on how it was cut.
-// What a codec does not understand, it refuses: a body that it let pass half
-// read would be a way around every rule.
+// or telemetry. What a codec does not understand, it refuses: a body that
+// passed half read would be a way around every rule.
 //
-// Adding a body format touches this folder alone: a file with its Writer, a line
-// in the table of [Formats], and cases for the conformance suite.
+// # Terms
+//
+//   - A [Rule] is a path to values, in the subset of RFC 9535 that one pass can
+//     decide. A [Selector] is a compiled set of rules.
+//   - A tagged value is a value that a rule owns. A [Field] is one tagged value
+//     of one body.
+//   - A [Transform] is the caller's function that gives the replacement of a
+//     tagged value: it seals or opens.
+//   - A [Format] is a way to write bodies, such as JSON. Each has a folder of its
+//     own below this one. A [Table] lists formats and finds one by content type.
+//   - A [Writer] rewrites one body. An [Output] collects what leaves.
+//   - A [Guard] says what a body must not be, though it is well-formed.
+//
+// # Life cycle of a Writer
+//
+//	policy is compiled   Format.Check(Selector, Options) → checked
+//	body begins          Format.New(Body) → Writer
+//	chunk arrives        Writer.Write(Output, chunk)      any number of times
+//	                       scan the whole chunk: grammar, guard, tagged values
+//	                       for each tagged value that ends in the chunk:
+//	                         Transform(value) → replacement
+//	                       splice: untouched bytes by reference, replacements
+//	body ends            Writer.Close(Output)
+//	always, once         Writer.Free()
+//	output was sent      Output.Reset()
+//
+// One Writer serves a body that arrives whole and a body that arrives in
+// pieces. The result never depends on how the body was cut. A chunk can cut a
+// tagged value; the Writer then holds what came of the value, and nothing else:
+//
+//	chunk 1   {"name":"Ada","ssn":"123-4      chunk 2   5-6789","x":1}
+//	          └── leaves ──┘└ tag ┘└ held ┘              └ ends ┘└ leaves ┘
+//
+// # Adding a format
+//
+// Adding a body format touches one folder, and one line in package
+// codec/formats. The folder has:
+//
+//   - A [Format] with name, media types, Check, New and HoldsEnvelope.
+//   - A scanner that accepts exactly the grammar of the format. It walks with a
+//     [Cursor], and documents what members and elements are.
+//   - A [Writer] around a [Splicer], which holds cut values, asks the Transform
+//     and writes the output. The format gives it an [Encoder].
+//   - A test that runs the conformance suite of package codec/codectest.
+//
+// A format must refuse: every body that two readers could read differently,
+// envelopes where no rule takes them (Guard.Envelope), and bodies past the
+// [Limits]. Errors are of type [*Error] and carry the name of the format.
 package codec
-
-import "cmp"
 
 // A Kind says what the bytes of a value are. Its number is part of every
 // envelope and never changes.
 type Kind uint8
 
+// Kinds of values.
 const (
-	// Text is a string's own characters, UTF-8, without quotes or escapes.
+	// Text is a string's own characters, UTF-8, without quotes or escapes. Text
+	// can be written in every format.
 	Text Kind = 0
 	// Literal is a JSON value exactly as it stood in the body.
 	Literal Kind = 1
-	// Bytes is binary data of a format that has it.
+	// Bytes is binary data of a format that has such values.
 	Bytes Kind = 2
-	// Keep is never stored: a Transform returns it to leave the value as it is.
-	Keep Kind = 0xff
+	// Raw is a value exactly as it stood in a body that is not JSON, where its
+	// text would not give the same bytes again. A [Position] comes first.
+	Raw Kind = 3
+)
+
+// A Position is the first byte of a Raw value: where in a body the value stood.
+// A raw value opens only in its own kind of position, where it is scanned
+// again. The numbers are sealed with values and never change.
+type Position uint8
+
+// Positions of raw values.
+const (
+	XMLContent         Position = 1 // content of an XML element
+	XMLDoubleAttribute Position = 2 // an XML attribute in double quotes
+	XMLSingleAttribute Position = 3 // an XML attribute in single quotes
+	CSVField           Position = 4 // a CSV field, its quotes included
+	FormValue          Position = 5 // a value of a form or a query, as encoded
 )
 
 // A Field is one tagged value in a body.
 type Field struct {
-	Rule  int    // index of the rule that owns it, as given to NewSelector
-	Kind  Kind   // what Value is: Text for a string without escapes, Literal for the rest
-	Value []byte // aliases the body or a scratch buffer: valid only during the call
+	Rule int  // index of the rule that owns the value, as given to NewSelector
+	Kind Kind // what Value is
+	Null bool // the value is the format's null: nothing to seal or open
+	// Value aliases the body or a scratch buffer and is valid only during the
+	// call. A Raw value begins with its Position.
+	Value []byte
 }
 
-// A Transform appends to dst what takes the place of batch[0], and says what it
-// appended: Text (the codec adds quotes and escapes as its format needs),
-// Literal, Bytes, or Keep with nothing appended. The rest of batch are the fields
-// that follow in the bytes read so far: a Transform may use them to fetch
-// keys early, and is called for each in its turn. An error ends the body.
+// A Transform appends to dst what replaces the value of batch[0], and returns
+// the kind of what it appended. The codec adds quotes and escapes as its format
+// needs, and refuses a kind that the format cannot write there with
+// [WrongKind].
+//
+// A Transform that returns [ErrKeep] appends nothing: the value stays as it is.
+// Any other error ends the body. The rest of batch are the fields that follow
+// in the bytes read so far: a Transform may use them to fetch keys early, and
+// is called for each of them later, in order. It must not keep batch.
 type Transform func(dst []byte, batch []Field) ([]byte, Kind, error)
 
 // A Writer rewrites one body. It is not safe for concurrent use.
 type Writer interface {
 	// Write reads the next piece of the body and adds to out all that can leave
-	// already. out may alias p, so p must stay unchanged until out is sent. All of p
-	// is read before the first Transform of a value that ends in it is called: a
-	// body that came whole is malformed nowhere by then, though it may still be truncated.
-	// After an error the Writer is spent, and nothing that is still in out may leave.
+	// already. out may alias p, so p must stay unchanged until out is sent.
+	//
+	// Write reads all of p before it calls the first Transform of a value that
+	// ends in p. So a body that came whole is known to be well-formed by then,
+	// though it may still be truncated. A Writer that nests another Writer keeps
+	// this promise over the nesting.
+	//
+	// After an error the Writer is spent: it returns the same error again, and
+	// nothing that is still in out may leave.
 	Write(out *Output, p []byte) error
-	// Close ends the body: it fails if the body is incomplete.
+	// Close ends the body. It fails if the body is incomplete.
 	Close(out *Output) error
-	// Free clears what was held of the body and recycles the Writer, which must
-	// not be used again. It is called once, on every path.
+	// Free clears what the Writer held of the body and recycles the Writer, which
+	// must not be used again. Call it once, on every path.
 	Free()
-}
-
-// A Format is a kind of body.
-type Format struct {
-	Name       string   // "json"
-	MediaTypes []string // lower case, without parameters; "+json" matches a structured suffix
-	// Except are types that MediaTypes cover and that are not read all the same, since in them no
-	// path finds a value: "type/subtype", "type/subtype;param" with that parameter alone, or
-	// "*part*" for every subtype that holds the part.
-	Except []string
-	New    func(*Selector, Transform, Limits) Writer
-}
-
-// Limits bound what one body may cost. The zero value of a field means the
-// default below.
-type Limits struct {
-	ValueBytes int   // longest tagged value, as it stands in the body (quotes and escapes included)
-	Depth      int   // deepest nesting of arrays and objects
-	Fields     int   // tagged values in one body
-	NameBytes  int   // longest member name that has to be compared with a rule, as it stands in the body
-	BodyBytes  int64 // longest body; unlimited when zero: transports bound buffered bodies themselves
-}
-
-// Defaults of [Limits].
-const (
-	DefaultValueBytes = 1 << 20
-	DefaultDepth      = 256
-	DefaultFields     = 100_000
-	DefaultNameBytes  = 64 << 10
-)
-
-// withDefaults fills in the zero fields.
-func (l Limits) withDefaults() Limits {
-	l.ValueBytes = cmp.Or(l.ValueBytes, DefaultValueBytes)
-	l.Depth = cmp.Or(l.Depth, DefaultDepth)
-	l.Fields = cmp.Or(l.Fields, DefaultFields)
-	l.NameBytes = cmp.Or(l.NameBytes, DefaultNameBytes)
-	return l
 }

@@ -2,40 +2,95 @@ package codec
 
 import "math/bits"
 
-// A Cursor is where a walker stands in a document, as its [Selector] sees it. The
-// walker of any format descends with Member and Element and returns with Up; each
-// descent says which rule owns the value, or -1. What members and elements are,
-// each format documents.
+// A Cursor is a place in a document, as its [Selector] sees it. The scanner of
+// any format descends with Member and Element and returns with Up; each descent
+// says which rule owns the value. What members and elements are, each format
+// documents.
 //
-// Its memory grows to the deepest descent and is kept. Not safe for concurrent use.
+// A scanner that must save work looks up a [Step] first, asks Peek what the
+// step would lead to, and calls Descend only where a rule can still match
+// below.
+//
+// Memory grows to the deepest descent and is kept. The zero Cursor has no
+// Selector and can only be given to Set. Not safe for concurrent use.
 type Cursor struct {
 	sel    *Selector
 	states []uint64 // sel.words for each level, the deepest last
 }
 
-// Start puts c at the root of a document and returns the rule that owns the root.
+// A Step is one way down from a value, as a [Selector] numbers the ways that
+// its rules name. AnyStep stands for all others.
+type Step int
+
+// AnyStep is the step to a member or element that no rule names. Wildcards and
+// descendant segments still match it.
+const AnyStep Step = 0
+
+// Root returns a Cursor at the root of a document. It shares memory with s, and
+// does not allocate.
+func (s *Selector) Root() Cursor {
+	return Cursor{s, s.start[:len(s.start):len(s.start)]}
+}
+
+// Named returns the step to the member called name, decoded. It is AnyStep
+// where no rule uses the name.
+func (s *Selector) Named(name []byte) Step { return Step(s.names.find(name)) }
+
+// Indexed returns the step to the element at index, counted from zero.
+func (s *Selector) Indexed(index int) Step { return Step(s.indexRow(index)) }
+
+// HasIndexes reports whether some rule names an element by its index. Where
+// none does, a scanner need not count elements.
+func (s *Selector) HasIndexes() bool { return len(s.index) > 0 }
+
+// Start puts c at the root of a document and returns the rule that owns the
+// root, or -1.
 func (c *Cursor) Start(s *Selector) (rule int) {
-	c.sel = s
-	c.states = append(c.states[:0], s.start...)
-	return c.owner()
+	c.Set(s.Root())
+	return c.Owner()
 }
 
-// Member descends to the member called name, which is compared as it is: the
-// walker decodes escapes first.
+// Set puts c where other is, which has a Selector. Up does not lead above that
+// place.
+func (c *Cursor) Set(other Cursor) {
+	c.sel, c.states = other.sel, append(c.states[:0], other.top()...)
+}
+
+// Reset forgets the place and the Selector of c, and keeps its memory.
+func (c *Cursor) Reset() { c.sel, c.states = nil, c.states[:0] }
+
+// Selector returns the Selector of c, nil for the zero Cursor.
+func (c *Cursor) Selector() *Selector { return c.sel }
+
+// Member descends to the member called name, and returns the rule that owns it,
+// or -1. The name is compared as it is: the scanner decodes escapes first.
 func (c *Cursor) Member(name []byte) (rule int) {
-	return c.step(c.sel.names.find(name))
+	c.Descend(c.sel.Named(name))
+	return c.Owner()
 }
 
-// Element descends to the element at index, counted from zero.
+// Element descends to the element at index, counted from zero, and returns the
+// rule that owns it, or -1.
 func (c *Cursor) Element(index int) (rule int) {
-	return c.step(c.sel.indexRow(index))
+	c.Descend(c.sel.Indexed(index))
+	return c.Owner()
+}
+
+// Descend goes down by a step of c's Selector.
+func (c *Cursor) Descend(to Step) {
+	mask := c.sel.masks[int(to)*c.sel.words:]
+	base := len(c.states) - c.sel.words
+	for i, loop := range c.sel.loop {
+		from := c.states[base+i]
+		c.states = append(c.states, (from&mask[i])<<1|from&loop)
+	}
 }
 
 // Up undoes one descent.
 func (c *Cursor) Up() { c.states = c.states[:len(c.states)-c.sel.words] }
 
-// Live reports whether a rule can match below this value. Where it cannot, a
-// walker need not descend.
+// Live reports whether a rule can match below this place. Where no rule can, a
+// scanner need not descend.
 func (c *Cursor) Live() bool {
 	for i, state := range c.top() {
 		if state&^c.sel.accept[i] != 0 {
@@ -45,9 +100,8 @@ func (c *Cursor) Live() bool {
 	return false
 }
 
-func (c *Cursor) top() []uint64 { return c.states[len(c.states)-c.sel.words:] }
-
-func (c *Cursor) owner() int {
+// Owner returns the rule that owns the value at this place, or -1.
+func (c *Cursor) Owner() int {
 	for i, state := range c.top() {
 		if hit := state & c.sel.accept[i]; hit != 0 {
 			return c.sel.ruleOf(i, hit)
@@ -56,43 +110,30 @@ func (c *Cursor) owner() int {
 	return -1
 }
 
-// step descends by a row of the Selector's masks and returns the owner.
-func (c *Cursor) step(row int) int {
-	c.descend(row)
-	return c.owner()
+// A Preview is what a descent would lead to.
+type Preview struct {
+	Rule      int  // the rule that owns the value there, or -1
+	DeadEnd   bool // no rule can match below that place
+	Unchanged bool // for every later step, that place is as this one
 }
 
-func (c *Cursor) descend(row int) {
-	mask := c.sel.masks[row*c.sel.words:]
-	base := len(c.states) - c.sel.words
-	for i, loop := range c.sel.loop {
-		from := c.states[base+i]
-		c.states = append(c.states, (from&mask[i])<<1|from&loop)
-	}
-}
-
-// An outlook is what becomes of a value one level down.
-type outlook struct {
-	other  int  // the rule that owns it, or -1
-	hollow bool // nothing below it can have an owner
-	alike  bool // a cursor would stand there as it stands here
-}
-
-// look gives the outlook for a step by row, without descending.
-func (c *Cursor) look(row int) outlook {
-	v := outlook{-1, true, true}
-	mask := c.sel.masks[row*c.sel.words:]
+// Peek returns what Descend would lead to.
+func (c *Cursor) Peek(to Step) Preview {
+	v := Preview{-1, true, true}
+	mask := c.sel.masks[int(to)*c.sel.words:]
 	for i, from := range c.top() {
-		to := (from&mask[i])<<1 | from&c.sel.loop[i]
-		hit := to & c.sel.accept[i]
-		if hit != 0 && v.other < 0 {
-			v.other = c.sel.ruleOf(i, hit)
+		next := (from&mask[i])<<1 | from&c.sel.loop[i]
+		hit := next & c.sel.accept[i]
+		if hit != 0 && v.Rule < 0 {
+			v.Rule = c.sel.ruleOf(i, hit)
 		}
-		v.hollow = v.hollow && to == hit
-		v.alike = v.alike && to == from
+		v.DeadEnd = v.DeadEnd && next == hit
+		v.Unchanged = v.Unchanged && next == from
 	}
 	return v
 }
+
+func (c *Cursor) top() []uint64 { return c.states[len(c.states)-c.sel.words:] }
 
 // ruleOf returns the rule of the lowest bit of hit, of word i.
 func (s *Selector) ruleOf(i int, hit uint64) int {

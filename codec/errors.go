@@ -1,9 +1,15 @@
 package codec
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
-// A Code is a stable name for why a body was refused. Clients see it; it tells
-// nothing of the value.
+// ErrKeep is what a [Transform] returns to leave a value as it is.
+var ErrKeep = errors.New("codec: the value stays as it is")
+
+// A Code is a stable name for why a body was refused. Clients see it. It says
+// nothing about the value.
 type Code string
 
 // Codes of [Error].
@@ -14,15 +20,19 @@ const (
 	ValueLimit Code = "value_too_large" // Limits.ValueBytes
 	FieldLimit Code = "too_many_fields" // Limits.Fields
 	NameLimit  Code = "name_too_long"   // Limits.NameBytes
-	Truncated  Code = "body_truncated"  // ended in the middle
+	Truncated  Code = "body_truncated"  // the body ended in the middle
+
 	// What a Guard refuses.
-	EnvelopeFound Code = "envelope_unexpected"     // a string holds an envelope, and no rule takes it there
-	PatchFound    Code = "patch_unsupported"       // the body is a patch by its shape
-	WrongRoot     Code = "root_unexpected"         // Guard.Root
-	WrongKind     Code = "value_not_representable" // an opened value does not fit this format
+	EnvelopeFound Code = "envelope_unexpected" // a string holds an envelope, and no rule takes it there
+	PatchFound    Code = "patch_unsupported"   // the body is a patch by its shape
+	WrongRoot     Code = "root_unexpected"     // Guard.Root
+
+	// WrongKind: an opened value cannot be written in this format.
+	WrongKind Code = "value_not_representable"
 )
 
-// An Error says why a body was refused and where. It never holds bytes of the body.
+// An Error says why a body was refused and where. It never holds bytes of the
+// body.
 type Error struct {
 	Format string // name of the Format
 	Code   Code

@@ -1,14 +1,17 @@
 package codec
 
-// A held keeps a copy of what a chunk cut, until the rest of it comes. Its memory is
-// pooled and cleared, and so is every smaller buffer that it grew out of.
-type held struct{ buf *[]byte }
+// A Held keeps a copy of what a chunk cut until the rest of it comes. Its
+// memory is pooled and is cleared before it is given back, and so is every
+// smaller buffer that it grew out of. The zero value is ready. Not safe for
+// concurrent use.
+type Held struct{ buf *[]byte }
 
-func (h *held) add(p []byte) {
+// Add appends a copy of p.
+func (h *Held) Add(p []byte) {
 	if len(p) == 0 {
 		return
 	}
-	need := h.len() + len(p)
+	need := h.Len() + len(p)
 	if h.buf == nil || cap(*h.buf) < need {
 		b := GetBuffer(need + need/2)
 		if h.buf != nil {
@@ -20,16 +23,19 @@ func (h *held) add(p []byte) {
 	*h.buf = append(*h.buf, p...)
 }
 
-func (h *held) bytes() []byte {
+// Bytes returns what is held. It is valid until the next Add or Drop.
+func (h *Held) Bytes() []byte {
 	if h.buf == nil {
 		return nil
 	}
 	return *h.buf
 }
 
-func (h *held) len() int { return len(h.bytes()) }
+// Len returns the number of bytes held.
+func (h *Held) Len() int { return len(h.Bytes()) }
 
-func (h *held) drop() {
+// Drop clears what is held.
+func (h *Held) Drop() {
 	if h.buf != nil {
 		PutBuffer(h.buf)
 		h.buf = nil

@@ -1,38 +1,38 @@
 package codec
 
 const (
-	// shortRun is the length below which a run of input is copied rather than
-	// referred to: a segment more costs the transport about as much as the copy,
-	// and a small body then leaves as one contiguous segment.
+	// shortRun is the length below which a run of input is copied: one segment
+	// more costs the transport about as much as the copy, and a small body then
+	// leaves as one contiguous segment.
 	shortRun   = 4 << 10
 	firstBlock = 4 << 10
 	maxHint    = 16 << 10
-	usualText  = 512 // bytes by which a field grows, rather more than less
+	usualText  = 512 // bytes by which a field grows, rounded up
 	maxBlock   = 64 << 10
 )
 
 // An Output collects what a body becomes: runs of the input, long ones by
-// reference, and replacements, which it owns. Not safe for concurrent use. The
-// zero value is ready.
+// reference, and replacements in memory that it owns. The zero value is ready.
+// Not safe for concurrent use.
 type Output struct {
 	segs    [][]byte
 	n       int
-	block   []byte    // the owned block in use; its length is what is taken of it
+	block   []byte    // the owned block in use; its length is what is used of it
 	growing bool      // the last segment ends where block does, and can grow in place
-	owned   []*[]byte // every block, block's own included
+	owned   []*[]byte // every block, the one in use included
 	adopted [][]byte  // memory that a Transform had to move to
 	hint    int       // length of the first block
 }
 
 // Segments returns the pieces in order. They are valid until Reset, and as long
-// as the input they alias.
+// as the input that they alias stays unchanged.
 func (o *Output) Segments() [][]byte { return o.segs }
 
 // Len returns the number of bytes in all segments.
 func (o *Output) Len() int { return o.n }
 
-// Reset forgets the segments, clears the memory they used, and keeps it for the
-// next use.
+// Reset forgets the segments, clears the memory that o owns, and keeps it for
+// the next use.
 func (o *Output) Reset() {
 	if len(o.segs)+len(o.owned)+len(o.adopted) == 0 {
 		return
@@ -49,14 +49,15 @@ func (o *Output) Reset() {
 	*o = Output{segs: o.segs[:0], owned: o.owned[:0], adopted: o.adopted[:0]}
 }
 
-// expect sizes the first block for a body of which n bytes have come, with so many fields:
-// a second one would cost as much again to clear.
+// expect sizes the first block for n bytes of a body with that many fields. A
+// second block would cost as much again to clear.
 func (o *Output) expect(n, fields int) {
 	o.hint = min(n+min(fields, maxHint/usualText)*usualText+roomFor(0, 0), maxHint)
 }
 
-// add appends a run of the input, which must stay unchanged until Reset.
-func (o *Output) add(p []byte) {
+// Pass appends a run of the input by reference, or a copy of a short one. The
+// input must stay unchanged until Reset.
+func (o *Output) Pass(p []byte) {
 	switch {
 	case len(p) == 0:
 	case !o.growing && o.follows(p):
@@ -64,7 +65,7 @@ func (o *Output) add(p []byte) {
 		*last = (*last)[:len(*last)+len(p)]
 		o.n += len(p)
 	case len(p) < shortRun:
-		o.put(p)
+		o.Put(p)
 	default:
 		o.segs = append(o.segs, p)
 		o.growing = false
@@ -72,7 +73,8 @@ func (o *Output) add(p []byte) {
 	}
 }
 
-// follows reports whether p starts where the last segment ends, in the same memory.
+// follows reports whether p starts where the last segment ends, in the same
+// memory.
 func (o *Output) follows(p []byte) bool {
 	if len(o.segs) == 0 {
 		return false
@@ -82,12 +84,13 @@ func (o *Output) follows(p []byte) bool {
 	return cap(last) >= n+len(p) && &last[:n+1][n] == &p[0]
 }
 
-// put appends a copy of b.
-func (o *Output) put(b []byte) { o.commit(append(o.tail(len(b)), b...)) }
+// Put appends a copy of b.
+func (o *Output) Put(b []byte) { o.Commit(append(o.Tail(len(b)), b...)) }
 
-// tail returns an empty slice with room for n bytes of owned memory. What is
-// appended to it becomes part of the output by commit, before tail is called again.
-func (o *Output) tail(n int) []byte {
+// Tail returns an empty slice with room for n bytes of owned memory. What the
+// caller appends to it becomes part of the output by Commit, before Tail is
+// called again.
+func (o *Output) Tail(n int) []byte {
 	if cap(o.block)-len(o.block) < n {
 		size := max(n, min(2*cap(o.block), maxBlock), o.hint, firstBlock)
 		b := GetBuffer(size)
@@ -97,9 +100,9 @@ func (o *Output) tail(n int) []byte {
 	return o.block[len(o.block):]
 }
 
-// commit appends b, which is what tail returned, extended. If it outgrew its
-// memory and was moved, the new memory is Output's from here on.
-func (o *Output) commit(b []byte) {
+// Commit appends b, which is what Tail returned, extended. If b outgrew its
+// memory and was moved, the new memory belongs to o from here on.
+func (o *Output) Commit(b []byte) {
 	if len(b) == 0 {
 		return
 	}
@@ -121,5 +124,5 @@ func (o *Output) commit(b []byte) {
 	o.growing = true
 }
 
-// adopt makes b's memory Output's, to be cleared at Reset.
+// adopt makes b's memory belong to o: Reset clears it.
 func (o *Output) adopt(b []byte) { o.adopted = append(o.adopted, b) }

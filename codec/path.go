@@ -18,7 +18,8 @@ type segment struct {
 	index      int
 }
 
-// A pathParser reads the subset of RFC 9535 that a reader of one pass can decide.
+// A pathParser reads the subset of RFC 9535 that a reader of one pass can
+// decide.
 type pathParser struct {
 	path string
 	pos  int

@@ -10,9 +10,9 @@ import (
 const maxPlaces = 5_000
 
 // Uncovered returns a place that path selects and that no rule of sealed owns,
-// written as a path, or "" where there is none. A place inside one that is owned
-// is owned too. It is for warnings: where the search would take long, it gives up
-// and returns "". A path that does not compile has no places.
+// written as a path, or "" where there is none. A place inside one that is
+// owned is owned too. It is for warnings: where the search would take long, it
+// gives up and returns "". A path that does not compile has no places.
 func Uncovered(path string, sealed *Selector) string {
 	open, err := newSelector([]Rule{{Path: path}}, sealed.names.fold)
 	if err != nil {
@@ -26,9 +26,9 @@ func Uncovered(path string, sealed *Selector) string {
 	for queue := []place{from}; len(queue) > 0 && len(seen) < maxPlaces; queue = queue[1:] {
 		at := queue[0]
 		switch key := at.key(); {
-		case seen[key], at.sealed.owner() >= 0:
+		case seen[key], at.sealed.Owner() >= 0:
 			continue
-		case at.open.owner() >= 0:
+		case at.open.Owner() >= 0:
 			return "$" + at.text
 		case !at.open.Live():
 			continue
@@ -79,8 +79,8 @@ type descent struct {
 	text  string
 }
 
-// stepsOf returns every descent that any of the selectors tells from others: the
-// names and indexes of their rules, and one of each that no rule has.
+// stepsOf returns every descent that any of the selectors tells from others:
+// the names and indexes of their rules, and one of each that no rule has.
 func stepsOf(selectors ...*Selector) []descent {
 	var all []descent
 	other, index := "other", 0
@@ -99,10 +99,11 @@ func stepsOf(selectors ...*Selector) []descent {
 	return append(all, descent{name: []byte(other), text: "." + other}, descent{index: index, text: "[" + strconv.Itoa(index) + "]"})
 }
 
-// Surprises returns places that rules for paths do not own and that people think
-// they do: an array around the body's value, one value where a path has a list of
-// them, and members by which readers in JavaScript that merge objects reach the
-// value all the same. Each is given with the path that it gets around.
+// Surprises returns places that rules for paths do not own and that people
+// think they do: an array around the body's value, one value where a path has a
+// list of them, and members by which readers in JavaScript that merge objects
+// reach the value all the same. Each is given with the path that it gets
+// around.
 func Surprises(path string, sealed *Selector) (places []Surprise) {
 	segs, err := parsePath(path)
 	if err != nil || len(segs) == 0 {

@@ -37,7 +37,8 @@ func TestUncovered(t *testing.T) {
 		if got == "" {
 			continue
 		}
-		// The place is one indeed: the path selects what it selects, and no rule does.
+		// The place is one indeed: the path selects what it selects, and no rule
+		// does.
 		if Uncovered(got, mustSelect(t, []Rule{{Path: c.open}})) != "" || len(rules) > 0 && Uncovered(got, mustSelect(t, rules)) == "" {
 			t.Errorf("%s by %v: %q is not such a place", c.open, c.sealed, got)
 		}

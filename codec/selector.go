@@ -12,8 +12,9 @@ type Rule struct {
 	Path     string // RFC 9535 subset: $ followed by .name ['name'] [n] [*] .* ..name ..['name'] ..[n] ..*
 	Unescape bool   // give every string as Text, however it was escaped (deterministic suite)
 	Open     bool   // a string that may be an envelope is given as Text, however it was escaped
-	// Envelopes says that strings in its places may hold envelopes, as those of Open may: the
-	// Transform judges them. Strings with escapes may not, unless they are given as Text.
+	// Envelopes says that strings in its places may hold envelopes, as those of
+	// Open may: the Transform judges them. Strings with escapes may not, unless
+	// they are given as Text.
 	Envelopes bool
 	Longest   int // bound of the value, as it stands in the body, in place of Limits.ValueBytes; 0 for that one
 }
@@ -22,17 +23,19 @@ type Rule struct {
 const maxSegments = 63
 
 // A Selector is a compiled set of rules. It answers, as a [Cursor] descends,
-// which rule owns a value, without allocating. Immutable, safe for concurrent use.
+// which rule owns a value, without allocating. Immutable, safe for concurrent
+// use.
 //
 // When several rules match one value, the most specific owns it: the one with
-// fewer descendant segments, then fewer wildcards, then more segments, then the one
-// that sorts first. A value inside an owned value is part of it: the outermost wins.
+// fewer descendant segments, then fewer wildcards, then more segments, then the
+// one that sorts first. A value inside an owned value is part of it: the
+// outermost wins.
 //
 // The rules are one nondeterministic automaton, run bit-parallel. A rule of k
-// segments has k+1 neighbouring bits of one word; bit i is set where the first i
-// segments have matched, bit k where the rule does. One step down is
-// (states & matches of this step) << 1 | states & loops, so its cost does not
-// depend on how many rules there are, only on how many words hold them.
+// segments has k+1 neighbouring bits of one word; bit i is set where the first
+// i segments have matched, bit k where the rule does. One step down is (states
+// & matches of this step) << 1 | states & loops, so its cost does not depend on
+// how many rules there are, only on how many words hold them.
 type Selector struct {
 	words  int       // in each mask
 	start  []uint64  // bit 0 of every rule
@@ -44,15 +47,15 @@ type Selector struct {
 	masks  []uint64  // rows of words: row 0 for any step, then names, then indexes
 	given  []Rule    // by rule
 	guard  Guard
-	tables nameTables
 }
 
 // NewSelector compiles rules; Field.Rule is an index into them. A path outside
-// the subset is a *PathError, and so is one that says the same as an earlier one.
+// the subset is a *PathError, and so is one that says the same as an earlier
+// one.
 func NewSelector(rules []Rule) (*Selector, error) { return newSelector(rules, false) }
 
-// NewFoldingSelector is NewSelector for applications that take "SSN" for "ssn": names are
-// compared without regard to case, by Unicode simple folding.
+// NewFoldingSelector is NewSelector for applications that take "SSN" for "ssn":
+// names are compared without regard to case, by Unicode simple folding.
 func NewFoldingSelector(rules []Rule) (*Selector, error) { return newSelector(rules, true) }
 
 func newSelector(rules []Rule, fold bool) (*Selector, error) {
@@ -78,9 +81,18 @@ func newSelector(rules []Rule, fold bool) (*Selector, error) {
 	slices.SortFunc(paths, compiledPath.compare)
 	s := &Selector{names: nameTable{fold: fold}, given: slices.Clone(rules)}
 	s.build(paths)
-	s.tables = newNameTables(s)
 	return s, nil
 }
+
+// Rule returns the rule that Field.Rule is the index of.
+func (s *Selector) Rule(i int) *Rule { return &s.given[i] }
+
+// Names returns the member names that rules use, each once, in no order. Where
+// names are folded, so are they. The caller must not change the result.
+func (s *Selector) Names() []string { return s.names.entries }
+
+// Folds reports whether names are compared without regard to case.
+func (s *Selector) Folds() bool { return s.names.fold }
 
 // A compiledPath is a path with what its place in the order depends on.
 type compiledPath struct {

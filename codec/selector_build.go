@@ -86,7 +86,6 @@ func (s *Selector) indexRow(index int) int {
 // buckets by length, first and last byte, which tells nearly every other name
 // apart before a byte of it is compared.
 type nameTable struct {
-	lengths [256]uint64    // by first byte, a quote for none: bit n for an entry of n bytes; all where names are folded
 	bucket  [257]uint32    // where each bucket starts in entries
 	entries []string       // by bucket
 	crowded map[string]int // index of the entries of buckets with more than crowd of them
@@ -96,9 +95,6 @@ type nameTable struct {
 
 // crowd is how many entries of a bucket are compared one after the other.
 const crowd = 8
-
-// quickName is the length of the longest name, in bytes, that lengths knows of.
-const quickName = 63
 
 func (t *nameTable) build(names []string) {
 	names = slices.Clone(names)
@@ -121,14 +117,6 @@ func (t *nameTable) build(names []string) {
 	}
 	for _, n := range names {
 		t.longest = max(t.longest, len(n))
-		if len(n) <= quickName {
-			t.lengths[(n + `"`)[0]] |= 1 << len(n)
-		}
-	}
-	if t.fold {
-		for c := range t.lengths {
-			t.lengths[c] = ^uint64(0)
-		}
 	}
 }
 
@@ -156,7 +144,8 @@ func (t *nameTable) find(name []byte) int {
 	return t.findExact(name)
 }
 
-// findLong is find for a long name that has to be folded. No name grows by that.
+// findLong is find for a long name that has to be folded. No name grows by
+// that.
 func (t *nameTable) findLong(name []byte) int {
 	b := GetBuffer(len(name))
 	defer PutBuffer(b)

@@ -1,13 +1,15 @@
-package codec
+package codec_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/codectest"
 )
 
 func TestPathErrors(t *testing.T) {
@@ -64,8 +66,8 @@ func TestPathErrors(t *testing.T) {
 		{"$['a\nb']", 4, "control characters in a name are written \\u00XX"},
 		{"$" + strings.Repeat(".a", 64), 0, "more than 63 segments"},
 	} {
-		_, err := NewSelector([]Rule{{Path: "$.fine"}, {Path: tc.path}})
-		var e *PathError
+		_, err := codec.NewSelector([]codec.Rule{{Path: "$.fine"}, {Path: tc.path}})
+		var e *codec.PathError
 		if !errors.As(err, &e) || e.Path != tc.path || e.Offset != tc.offset || e.Detail != tc.detail {
 			t.Errorf("%q: %v", tc.path, err)
 			continue
@@ -89,15 +91,15 @@ func TestPathSpellings(t *testing.T) {
 		{"$[0]", "$[ 0 ]"},
 	} {
 		for i, other := range same {
-			_, err := NewSelector([]Rule{{Path: same[0]}, {Path: other}})
-			var e *PathError
+			_, err := codec.NewSelector([]codec.Rule{{Path: same[0]}, {Path: other}})
+			var e *codec.PathError
 			if !errors.As(err, &e) || e.Path != other || !strings.HasPrefix(e.Detail, "the same as") {
 				t.Errorf("%q and %q (%d): %v", same[0], other, i, err)
 			}
 		}
 	}
 	for _, pair := range [][2]string{{"$.a", "$..a"}, {"$[0]", "$['0']"}, {"$.*", "$['*']"}, {"$.a.b", "$['a.b']"}, {"$", "$.a"}} {
-		if _, err := NewSelector([]Rule{{Path: pair[0]}, {Path: pair[1]}}); err != nil {
+		if _, err := codec.NewSelector([]codec.Rule{{Path: pair[0]}, {Path: pair[1]}}); err != nil {
 			t.Errorf("%q: %v", pair, err)
 		}
 	}
@@ -108,13 +110,13 @@ func TestMostSpecificRule(t *testing.T) {
 	ordered := []string{"$.a.b", "$.a.*", "$.*.b", "$.*.*", "$..a.b", "$..b", "$..a.*", "$..*", "$..a..b"}
 	r := rand.New(rand.NewPCG(3, 4))
 	for from := range ordered {
-		rules := make([]Rule, 0, len(ordered))
+		rules := make([]codec.Rule, 0, len(ordered))
 		for _, p := range ordered[from:] {
-			rules = append(rules, Rule{Path: p})
+			rules = append(rules, codec.Rule{Path: p})
 		}
 		r.Shuffle(len(rules), func(i, j int) { rules[i], rules[j] = rules[j], rules[i] })
-		var c Cursor
-		c.Start(mustSelect(t, rules))
+		var c codec.Cursor
+		c.Start(codectest.Select(t, rules...))
 		c.Member([]byte("a"))
 		if got := rules[c.Member([]byte("b"))].Path; got != ordered[from] {
 			t.Errorf("of %v: %s", ordered[from:], got)
@@ -123,8 +125,8 @@ func TestMostSpecificRule(t *testing.T) {
 }
 
 func TestCursor(t *testing.T) {
-	sel := mustSelect(t, []Rule{{Path: "$.a[2].b"}, {Path: "$.c"}})
-	var c Cursor
+	sel := codectest.Select(t, codec.Rule{Path: "$.a[2].b"}, codec.Rule{Path: "$.c"})
+	var c codec.Cursor
 	if c.Start(sel) != -1 || !c.Live() {
 		t.Fatal("root")
 	}
@@ -149,212 +151,20 @@ func TestCursor(t *testing.T) {
 	if c.Member([]byte("b")) != 0 || c.Live() {
 		t.Error("$.a[2].b")
 	}
-	if none := mustSelect(t, nil); c.Start(none) != -1 || c.Live() {
+	if none := codectest.Select(t); c.Start(none) != -1 || c.Live() {
 		t.Error("no rules")
 	}
-}
-
-// A step is one level of where a value is: a member's name or an element's index.
-type step struct {
-	name  string
-	index int // -1 for a member
-}
-
-// matches is the oracle: what RFC 9535 says of a path, word for word.
-func matches(segs []segment, at []step) bool {
-	if len(segs) == 0 || len(at) == 0 {
-		return len(segs) == len(at)
-	}
-	s := segs[0]
-	selects := s.any || s.named && at[0].index < 0 && s.name == at[0].name || !s.any && !s.named && s.index == at[0].index
-	return selects && matches(segs[1:], at[1:]) || s.descendant && matches(segs, at[1:])
-}
-
-// oracleOwner is the oracle of which of the rules that match a value owns it.
-func oracleOwner(rules [][]segment, at []step) int {
-	best := -1
-	for i, segs := range rules {
-		if matches(segs, at) && (best < 0 || moreSpecific(segs, rules[best])) {
-			best = i
-		}
-	}
-	return best
-}
-
-func moreSpecific(a, b []segment) bool {
-	count := func(segs []segment) (descendants, wildcards int) {
-		for _, s := range segs {
-			if s.descendant {
-				descendants++
-			}
-			if s.any {
-				wildcards++
-			}
-		}
-		return
-	}
-	ad, aw := count(a)
-	bd, bw := count(b)
-	switch {
-	case ad != bd:
-		return ad < bd
-	case aw != bw:
-		return aw < bw
-	case len(a) != len(b):
-		return len(a) > len(b)
-	}
-	return newCompiledPath(0, a).key < newCompiledPath(0, b).key
-}
-
-// A source gives small numbers out of fuzz input, zeros after its end.
-type source struct{ data []byte }
-
-func (s *source) below(n int) int {
-	if len(s.data) == 0 {
-		return 0
-	}
-	v := int(s.data[0]) % n
-	s.data = s.data[1:]
-	return v
-}
-
-var sourceNames = []string{"a", "b", "c", "", "aa", "ab", "ba", "é", "\U0001f600", "0", "a.b", `q"uo'te\`, "\n", "A", "É", "aB"}
-
-// path makes segments and one of their spellings.
-func (s *source) path() (string, []segment) {
-	var segs []segment
-	var text strings.Builder
-	text.WriteByte('$')
-	for range s.below(6) {
-		seg := segment{descendant: s.below(3) == 0}
-		if seg.descendant {
-			text.WriteString("..")
-		}
-		switch s.below(4) {
-		case 0:
-			seg.any = true
-			text.WriteString("[*]")
-		case 1:
-			seg.index = s.below(4)
-			fmt.Fprintf(&text, "[%d]", seg.index)
-		default:
-			seg.named, seg.name = true, sourceNames[s.below(len(sourceNames))]
-			quoted, _ := json.Marshal(seg.name)
-			fmt.Fprintf(&text, "[%s]", quoted)
-		}
-		segs = append(segs, seg)
-	}
-	return text.String(), segs
-}
-
-// rules makes rules with paths that differ.
-func (s *source) rules(atMost int) (rules []Rule, segs [][]segment) {
-	seen := map[string]bool{}
-	for range s.below(atMost) + 1 {
-		path, p := s.path()
-		if !seen[path] {
-			seen[path] = true
-			rules, segs = append(rules, Rule{Path: path}), append(segs, p)
-		}
-	}
-	return rules, segs
-}
-
-// FuzzSelector walks at random and asks, at each value, the Cursor and the oracle.
-func FuzzSelector(f *testing.F) {
-	f.Add([]byte("\x03\x02\x00\x02\x00\x01\x02\x03\x00\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09"))
-	r := rand.New(rand.NewPCG(5, 6))
-	for range 20 {
-		b := make([]byte, 400)
-		for i := range b {
-			b[i] = byte(r.Uint32())
-		}
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		s := &source{data}
-		rules, segs := s.rules(60)
-		var c Cursor
-		root := c.Start(mustSelect(t, rules))
-		if want := oracleOwner(segs, nil); root != want {
-			t.Fatalf("%v: root is owned by %d, want %d", rules, root, want)
-		}
-		var at []step
-		var lives []bool
-		for len(s.data) > 0 {
-			var got int
-			lives = append(lives, c.Live())
-			switch move := s.below(5); {
-			case move == 0 || len(at) == 12: // the oracle takes exponential time
-				lives = lives[:len(lives)-1]
-				if len(at) > 0 {
-					c.Up()
-					at, lives = at[:len(at)-1], lives[:len(lives)-1]
-				}
-				continue
-			case move == 1:
-				at = append(at, step{index: s.below(5)})
-				got = c.Element(at[len(at)-1].index)
-			default:
-				at = append(at, step{name: sourceNames[s.below(len(sourceNames))], index: -1})
-				got = c.Member([]byte(at[len(at)-1].name))
-			}
-			want := oracleOwner(segs, at)
-			if got != want {
-				t.Fatalf("%v at %v: owned by %d, want %d", rules, at, got, want)
-			}
-			if want >= 0 && slices.Contains(lives, false) {
-				t.Fatalf("%v at %v: owned, below a value that is not live", rules, at)
-			}
-		}
-	})
-}
-
-// FuzzPath: no path panics, and what one compiles to, spelled out, compiles to the same.
-func FuzzPath(f *testing.F) {
-	for _, p := range []string{"$", "$.a", "$..a[*]['b'][0]", `$["\u0061\ud83d\ude00"]`, "$[?@.a]", "$[1:2]", "$ ['a'] .*", "$.é"} {
-		f.Add(p)
-	}
-	f.Fuzz(func(t *testing.T, path string) {
-		segs, err := parsePath(path)
-		if err != nil {
-			var e *PathError
-			if !errors.As(err, &e) || e.Offset < 0 || e.Offset > len(path) {
-				t.Fatalf("%q: %v", path, err)
-			}
-			return
-		}
-		plain := "$"
-		for _, s := range segs {
-			if s.descendant {
-				plain += ".."
-			}
-			switch {
-			case s.any:
-				plain += "[*]"
-			case s.named:
-				quoted, _ := json.Marshal(s.name)
-				plain += "[" + string(quoted) + "]"
-			default:
-				plain += fmt.Sprintf("[%d]", s.index)
-			}
-		}
-		again, err := parsePath(plain)
-		if err != nil || !slices.Equal(again, segs) {
-			t.Fatalf("%q is %v; %q is %v, %v", path, segs, plain, again, err)
-		}
-	})
 }
 
 // Names that a bucket has too many of are found, and told from others, as those
 // of a small one are.
 func TestLikeNames(t *testing.T) {
-	var rules []Rule
+	var rules []codec.Rule
 	for i := range 1000 {
-		rules = append(rules, Rule{Path: fmt.Sprintf("$.f%04dx", i)})
+		rules = append(rules, codec.Rule{Path: fmt.Sprintf("$.f%04dx", i)})
 	}
-	for _, sel := range []*Selector{mustSelect(t, rules), mustFold(t, rules)} {
-		var c Cursor
+	for _, sel := range []*codec.Selector{codectest.Select(t, rules...), codectest.Fold(t, rules...)} {
+		var c codec.Cursor
 		for i := range rules {
 			c.Start(sel)
 			if got := c.Member(fmt.Appendf(nil, "f%04dx", i)); got != i {
@@ -372,15 +182,66 @@ func TestLikeNames(t *testing.T) {
 
 func BenchmarkLikeNames(b *testing.B) {
 	for _, n := range []int{1, 10, 1000} {
-		var rules []Rule
+		var rules []codec.Rule
 		for i := range n {
-			rules = append(rules, Rule{Path: fmt.Sprintf("$.f%04dx", i)})
+			rules = append(rules, codec.Rule{Path: fmt.Sprintf("$.f%04dx", i)})
 		}
-		sel := mustSelect(b, rules)
+		sel := codectest.Select(b, rules...)
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			for b.Loop() {
-				sel.names.find([]byte("fzzzzx"))
+				sel.Named([]byte("fzzzzx"))
 			}
 		})
 	}
+}
+
+// FuzzSelector walks at random and asks, at each value, the codec.Cursor and
+// the oracle.
+func FuzzSelector(f *testing.F) {
+	f.Add([]byte("\x03\x02\x00\x02\x00\x01\x02\x03\x00\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09"))
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 20 {
+		b := make([]byte, 400)
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s := &codectest.Source{Data: data}
+		rules, segs := s.Rules(60)
+		var c codec.Cursor
+		root := c.Start(codectest.Select(t, rules...))
+		if want := codectest.Owner(segs, nil); root != want {
+			t.Fatalf("%v: root is owned by %d, want %d", rules, root, want)
+		}
+		var at []codectest.Step
+		var lives []bool
+		for len(s.Data) > 0 {
+			var got int
+			lives = append(lives, c.Live())
+			switch move := s.Below(5); {
+			case move == 0 || len(at) == 12: // the oracle takes exponential time
+				lives = lives[:len(lives)-1]
+				if len(at) > 0 {
+					c.Up()
+					at, lives = at[:len(at)-1], lives[:len(lives)-1]
+				}
+				continue
+			case move == 1:
+				at = append(at, codectest.Step{Index: s.Below(5)})
+				got = c.Element(at[len(at)-1].Index)
+			default:
+				at = append(at, codectest.Step{Name: codectest.Names[s.Below(len(codectest.Names))], Index: -1})
+				got = c.Member([]byte(at[len(at)-1].Name))
+			}
+			want := codectest.Owner(segs, at)
+			if got != want {
+				t.Fatalf("%v at %v: owned by %d, want %d", rules, at, got, want)
+			}
+			if want >= 0 && slices.Contains(lives, false) {
+				t.Fatalf("%v at %v: owned, below a value that is not live", rules, at)
+			}
+		}
+	})
 }

@@ -2,104 +2,64 @@ package codec
 
 import "bytes"
 
-// A spotter looks for an envelope in a string that comes in pieces or has
-// escapes, byte by byte. The zero value is at the beginning of a string.
-type spotter struct {
-	text   [HeadLen]byte // what may be an envelope's head, unescaped
-	n      int           // bytes of it
-	escape bool          // after a backslash
-	hex    uint8         // hex digits still to come
-	code   rune          // what those before say
-	found  bool
+// A Spotter looks for an envelope in a string that is decoded character by
+// character, because a chunk cut the string or it has escapes. Where a string
+// is in one piece and has no escapes, [HoldsEnvelope] is faster. The zero value
+// is at the beginning of a string.
+type Spotter struct {
+	text  [HeadLen]byte // what may be the head of an envelope
+	n     int           // bytes of it
+	found bool
 }
 
-// next reads the next piece of a string, whose middle it looks at fast.
-func (w *spotter) next(g *Guard, piece []byte) {
-	const enough = 4 * HeadLen
-	if len(piece) < enough || hidesText(piece) {
-		w.add(g, piece)
-		return
-	}
-	w.add(g, piece[:HeadLen])
-	// What begins behind a byte that is no backslash begins no escape in its middle,
-	// but for hex digits, with which no envelope begins.
-	tail := len(piece) - HeadLen
-	for tail > 0 && piece[tail-1] == '\\' {
-		tail--
-	}
-	*w = spotter{found: w.found || HoldsEnvelope(piece, g.Envelope)}
-	w.add(g, piece[tail:])
-}
+// Found reports whether the string so far holds an envelope.
+func (s *Spotter) Found() bool { return s.found }
 
-func (w *spotter) add(g *Guard, piece []byte) {
-	for _, c := range piece {
-		switch {
-		case w.hex > 0:
-			w.code = w.code<<4 | hexDigit(c)
-			if w.hex--; w.hex == 0 {
-				w.char(g, byte(min(w.code, 0x80)))
-				w.code = 0
-			}
-		case w.escape:
-			w.escape = false
-			if c == 'u' {
-				w.hex = 4
-			} else {
-				w.char(g, 0) // no character of an envelope has a short escape
-			}
-		case c == '\\':
-			w.escape = true
-		default:
-			w.char(g, c)
-		}
-	}
-}
+// Skip starts over behind a piece of the string that was searched otherwise,
+// and notes whether that piece holds an envelope.
+func (s *Spotter) Skip(found bool) { *s = Spotter{found: s.found || found} }
 
-// char reads one character; of those past ASCII any byte will do.
-func (w *spotter) char(g *Guard, c byte) {
+// Char reads the next character. isHead is Guard.Envelope. All characters past
+// ASCII may be given as any byte past 0x7f.
+func (s *Spotter) Char(c byte, isHead func(text []byte) bool) {
 	switch {
-	case w.n < len(envelopePrefix):
-		if c != envelopePrefix[w.n] {
-			w.n = 0
+	case s.n < len(envelopePrefix):
+		if c != envelopePrefix[s.n] {
+			s.n = 0
 		}
-		if c == envelopePrefix[w.n] {
-			w.push(c)
+		if c == envelopePrefix[s.n] {
+			s.push(c)
 		}
-	case c == '.' && bytes.HasSuffix(w.text[:w.n], []byte(envelopePrefix[:3])):
-		w.n = copy(w.text[:], envelopePrefix)
-	case !isBase64URL(c):
-		w.n = 0
+	case c == '.' && bytes.HasSuffix(s.text[:s.n], []byte(envelopePrefix[:3])):
+		s.n = copy(s.text[:], envelopePrefix)
+	case !EnvelopeChar(c):
+		s.n = 0
 	default:
-		w.push(c)
-		if w.n == HeadLen {
-			w.found = w.found || g.Envelope(w.text[:])
-			w.restart()
+		s.push(c)
+		if s.n == HeadLen {
+			s.found = s.found || isHead(s.text[:])
+			s.restart()
 		}
 	}
 }
 
-func (w *spotter) push(c byte) {
-	w.text[w.n] = c
-	w.n++
+func (s *Spotter) push(c byte) {
+	s.text[s.n] = c
+	s.n++
 }
 
 // restart begins again with as much of the prefix as the text ends with.
-func (w *spotter) restart() {
+func (s *Spotter) restart() {
 	for k := len(envelopePrefix) - 1; k >= 0; k-- {
-		if bytes.HasSuffix(w.text[:w.n], []byte(envelopePrefix[:k])) {
-			w.n = copy(w.text[:], envelopePrefix[:k])
+		if bytes.HasSuffix(s.text[:s.n], []byte(envelopePrefix[:k])) {
+			s.n = copy(s.text[:], envelopePrefix[:k])
 			return
 		}
 	}
 }
 
-func isBase64URL(c byte) bool {
+// EnvelopeChar reports whether c is one of base64url's characters, which follow
+// the prefix of an envelope.
+func EnvelopeChar(c byte) bool {
 	return c-'0' <= 9 || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '-' || c == '_'
-}
-
-func hexDigit(c byte) rune {
-	if c <= '9' {
-		return rune(c - '0')
-	}
-	return rune((c | 0x20) - 'a' + 10)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/formats"
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
@@ -86,7 +87,7 @@ func (d *direction) begin() error {
 		return refuse(codePartial, nil)
 	}
 	if d.head.contentType != "" && !d.head.empty {
-		if f, err := d.format(); f == nil {
+		if found, err := d.format(); found.Format == nil || err != nil {
 			return err
 		}
 	}
@@ -97,33 +98,34 @@ func (d *direction) begin() error {
 
 // format returns what reads the body, by content type and encoding. It is nil with an
 // error that refuses, or when the body passes unread because the policy says so.
-func (d *direction) format() (*codec.Format, error) {
-	f := codec.ForContentType(d.head.contentType)
+func (d *direction) format() (codec.Detected, error) {
+	found := formats.Table().Detect(d.head.contentType)
+	f := found.Format
 	switch {
-	case f != nil && !d.head.headers && codec.CanonicalContentType(d.head.contentType) != d.head.contentType:
-		return nil, refuse(codeType, errors.New("attributes stand in for headers, so that nobody would put the content type right"))
+	case f != nil && !d.head.headers && formats.Table().Canonical(d.head.contentType) != d.head.contentType:
+		return found, refuse(codeType, errors.New("attributes stand in for headers, so that nobody would put the content type right"))
 	case f != nil && d.head.identity():
-		return f, nil
+		return found, nil
 	case d.plan.passes(d.head.contentType):
 	case d.response && !d.plan.seals && f == nil && (d.head.status >= 400 || foreign(d.head.contentType)):
 		// The rules open what was sealed, and no codec can have sealed anything in this: a page, a
 		// file, an error of the upstream or of Envoy. The service has acted, and nothing leaves
 		// that it would not have shown.
 	case f == nil:
-		return nil, refuse(codeType, nil)
+		return found, refuse(codeType, nil)
 	default:
-		return nil, refuse(codeEncoding, nil)
+		return codec.Detected{}, refuse(codeEncoding, nil)
 	}
 	d.state = passing
 	d.x.counts.Passed[d.index()].Add(1)
-	return nil, nil
+	return codec.Detected{}, nil
 }
 
 // foreign reports whether no codec reads bodies of that type, whatever its parameters say.
 // What is no type, or two, may be any.
 func foreign(contentType string) bool {
 	media, _, err := mime.ParseMediaType(contentType)
-	return err == nil && codec.ForContentType(media) == nil
+	return err == nil && formats.Table().Detect(media).Format == nil
 }
 
 // open readies the writer at the first byte of a body with rules.
@@ -131,11 +133,11 @@ func (d *direction) open() error {
 	if d.body.writer != nil {
 		return nil
 	}
-	f, err := d.format()
-	if f != nil {
-		d.body.read(f, d.head.mergePatch())
+	found, err := d.format()
+	if found.Format == nil || err != nil {
+		return err
 	}
-	return err
+	return d.body.read(found, codec.Direction(d.index()), d.x.request.head.method)
 }
 
 // rewrite runs what j brings through the rules. With end it ends the body, and has the

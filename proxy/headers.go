@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
@@ -162,12 +161,6 @@ func readAttributes(req *wire.Request) (m message, ok bool) {
 
 func (m *message) identity() bool {
 	return m.contentEncoding == "" || strings.EqualFold(m.contentEncoding, "identity")
-}
-
-// mergePatch reports whether the body is a JSON Merge Patch (RFC 7396).
-func (m *message) mergePatch() bool {
-	media, _, _ := strings.Cut(codec.CanonicalContentType(m.contentType), ";")
-	return strings.HasSuffix(media, "merge-patch+json")
 }
 
 func (m *message) grpc() bool { return strings.HasPrefix(m.contentType, "application/grpc") }

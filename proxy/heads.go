@@ -3,7 +3,7 @@ package proxy
 import (
 	"strings"
 
-	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/formats"
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
@@ -101,7 +101,7 @@ func (d *direction) declare(reply *wire.Reply) {
 	if d.state == passing {
 		return
 	}
-	if t := codec.CanonicalContentType(d.head.contentType); t != d.head.contentType {
+	if t := formats.Table().Canonical(d.head.contentType); t != d.head.contentType {
 		reply.Set = append(reply.Set, wire.Header{Name: "content-type", Value: t})
 	}
 }

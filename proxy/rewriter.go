@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"errors"
 	"time"
 
@@ -16,6 +15,7 @@ type rewriter struct {
 	plan    *plan
 	counts  *Counts
 	session *keycache.Session // nil before start
+	format  *codec.Format     // of writer
 	writer  codec.Writer      // nil before the first byte, and at the end
 
 	batch   []codec.Field // what Open is asked for now, and what comes after it
@@ -38,11 +38,17 @@ func (w *rewriter) start(s *keycache.Session, p *plan, c *Counts) {
 	}
 }
 
-// read readies the writer, before the first byte, for a body of format f. In a merge
-// patch null deletes.
-func (w *rewriter) read(f *codec.Format, mergePatch bool) {
-	w.nulls = w.plan.Null == policy.KeepNull || w.plan.Null == policy.NullByType && mergePatch
-	w.writer = f.New(w.plan.Selector, w.transform, w.plan.Limits)
+// read readies the writer, before the first byte, for the body that was found.
+func (w *rewriter) read(found codec.Detected, direction codec.Direction, method string) error {
+	b := w.plan.Body(found.Format)
+	b.Transform, b.Params, b.Direction, b.Method = w.transform, found.Params, direction, method
+	writer, err := found.Format.New(b)
+	if err != nil {
+		return err
+	}
+	w.format, w.writer = found.Format, writer
+	w.nulls = w.plan.Null == policy.KeepNull || w.plan.Null == policy.NullByType && found.NullDeletes
+	return nil
 }
 
 // write adds to out what can leave, given the next pieces of the body.
@@ -97,7 +103,7 @@ func (w *rewriter) transform(dst []byte, batch []codec.Field) ([]byte, codec.Kin
 	if !w.plan.Rules[f.Rule].Open {
 		return w.seal(dst, tag, f)
 	}
-	if f.Kind == codec.Literal {
+	if f.Kind != codec.Text {
 		return w.unsealed(dst, f, &keycache.Error{Reason: keycache.NotEnvelope})
 	}
 	out, kind, err := w.session.Open(dst, tag, f.Value)
@@ -110,12 +116,15 @@ func (w *rewriter) transform(dst []byte, batch []codec.Field) ([]byte, codec.Kin
 
 // seal is transform for a value to be sealed.
 func (w *rewriter) seal(dst []byte, tag *keycache.Tag, f *codec.Field) ([]byte, codec.Kind, error) {
-	if w.nulls && f.Kind == codec.Literal && bytes.Equal(f.Value, null) {
+	if w.nulls && f.Null {
 		w.counts.Null.Add(1)
-		return dst, codec.Keep, nil
+		return dst, 0, codec.ErrKeep
 	}
 	if w.plan.Envelopes == policy.KeepEnvelopes && f.Kind == codec.Text && codec.HoldsEnvelope(f.Value, envelope.IsHead) {
-		return dst, codec.Keep, w.prove(dst, tag, f.Value)
+		if err := w.prove(dst, tag, f.Value); err != nil {
+			return dst, 0, err
+		}
+		return dst, 0, codec.ErrKeep
 	}
 	n := len(dst)
 	dst, err := w.session.Seal(dst, tag, f.Kind, f.Value)
@@ -171,21 +180,19 @@ func (w *rewriter) prefetch() {
 	}
 }
 
-var null = []byte("null")
-
 // unsealed decides on a value in clear where an envelope is expected: null has
 // nothing to open, a migration window lets plaintext pass, all else is refused.
 func (w *rewriter) unsealed(dst []byte, f *codec.Field, err error) ([]byte, codec.Kind, error) {
-	if f.Kind == codec.Literal && bytes.Equal(f.Value, null) {
+	if f.Null {
 		w.counts.Null.Add(1)
-		return dst, codec.Keep, nil
+		return dst, 0, codec.ErrKeep
 	}
 	if until := w.plan.Rules[f.Rule].PlaintextUntil; !until.IsZero() && time.Now().Before(until) {
-		if w.plan.Envelopes != policy.EnvelopesAreData && f.HoldsEnvelope(envelope.IsHead) {
-			return dst, codec.Keep, refuse(codeEnvelope, err) // cut out, it would open elsewhere
+		if w.plan.Envelopes != policy.EnvelopesAreData && w.format.HoldsEnvelope(f, envelope.IsHead) {
+			return dst, 0, refuse(codeEnvelope, err) // cut out, it would open elsewhere
 		}
 		w.counts.Plaintext.Add(1)
-		return dst, codec.Keep, nil
+		return dst, 0, codec.ErrKeep
 	}
-	return dst, codec.Keep, err
+	return dst, 0, err
 }

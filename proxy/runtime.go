@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/formats"
 	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
@@ -97,8 +97,8 @@ func (p *plan) passes(contentType string) bool {
 	}
 	_, params, _ := strings.Cut(contentType, ";")
 	for _, t := range p.PassTypes {
-		if t == media && !codec.Resembles(params) ||
-			strings.HasSuffix(t, "/*") && strings.HasPrefix(media, t[:len(t)-1]) && !codec.Resembles(contentType) {
+		if t == media && !formats.Table().Resembles(params) ||
+			strings.HasSuffix(t, "/*") && strings.HasPrefix(media, t[:len(t)-1]) && !formats.Table().Resembles(contentType) {
 			return true
 		}
 	}

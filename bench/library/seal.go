@@ -17,6 +17,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/bench/load"
 	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/formats"
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache"
@@ -47,22 +48,35 @@ func BodyWork(ctx context.Context, ring *hsm.Keyring, recorder *keyuse.Recorder,
 	if err != nil {
 		return Contestant{}, nil, err
 	}
-	format := codec.ForContentType("application/json")
 	var out codec.Output
 	var session *keycache.Session
 	transform := func(dst []byte, batch []codec.Field) ([]byte, codec.Kind, error) {
 		dst, err := session.Seal(dst, tag, batch[0].Kind, batch[0].Value)
 		return dst, codec.Text, err
 	}
+	format, doc, err := jsonBody(sel, transform)
+	if err != nil {
+		return Contestant{}, nil, err
+	}
 	run := func() error {
 		session = cache.Session(ctx, keyuse.Exchange{Route: "bench", Direction: "request"})
-		w := format.New(sel, transform, codec.Limits{})
-		err := errors.Join(w.Write(&out, body), w.Close(&out))
+		w, err := format.New(doc)
+		if err != nil {
+			return err
+		}
+		err = errors.Join(w.Write(&out, body), w.Close(&out))
 		w.Free()
 		out.Reset()
 		return errors.Join(err, session.Close(err))
 	}
 	return Contestant{Name: Work, Run: run}, func() { _ = cache.Close() }, nil
+}
+
+// jsonBody is what a Writer for a whole JSON document is made of.
+func jsonBody(sel *codec.Selector, transform codec.Transform) (*codec.Format, codec.Body, error) {
+	f := formats.Table().Detect("application/json").Format
+	checked, err := f.Check(sel, codec.Options{})
+	return f, codec.Body{At: sel.Root(), Checked: checked, Transform: transform}, err
 }
 
 // Seal are the ways of sealing the fields of body without sealmesh. stop ends what they need.
@@ -138,12 +152,16 @@ func valuesOf(body []byte) (out [][]byte) {
 func Validate(body []byte) []Contestant {
 	sel, err := codec.NewSelector([]codec.Rule{{Path: load.Field}})
 	must(err)
-	format := codec.ForContentType("application/json")
+	format, doc, err := jsonBody(sel, nil)
+	must(err)
 	var out codec.Output
 	return []Contestant{
 		{Name: Scan, Run: func() error {
-			w := format.New(sel, nil, codec.Limits{})
-			err := errors.Join(w.Write(&out, body), w.Close(&out))
+			w, err := format.New(doc)
+			if err != nil {
+				return err
+			}
+			err = errors.Join(w.Write(&out, body), w.Close(&out))
 			w.Free()
 			out.Reset()
 			return err

@@ -24,7 +24,7 @@ var importRules = []struct {
 	below string // path in the module; the longest that fits counts
 	may   func(path string) bool
 }{
-	{"codec", std},
+	{"codec", anyOf(std, ours("codec"))}, // formats import codec; Go itself refuses the reverse
 	{"codec/envelope", anyOf(std, ours("codec", "codec/suite"))},
 	{"codec/suite", std},
 	{"hsm", std},

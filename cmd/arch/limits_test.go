@@ -20,7 +20,6 @@ const (
 // morePackageFiles lists the packages that may have more files than maxFiles.
 var morePackageFiles = map[string]int{
 	"cmd/sealmesh":    54, // until its commands have packages of their own
-	"codec":           28, // until JSON has a folder of its own
 	"keycache":        39, // until key is split
 	"keycache/keyuse": 31, // queue, spool and OTLP of one pipeline
 	"proxy":           28, // phases of one exchange
@@ -31,7 +30,7 @@ var morePackageFiles = map[string]int{
 // numbers may only fall.
 var moreMethods = map[string]int{
 	"bench.bench":              41, // steps of one run
-	"codec.jsonScan":           42, // one state machine: JSON tokens
+	"codec/json.scanner":       42, // one state machine: JSON tokens
 	"hsm/awskms.Provider":      21, // one service
 	"hsm/pkcs11.provider":      25, // one service
 	"hsm/pkcs11.token":         21, // one token and its sessions
@@ -50,7 +49,7 @@ var moreMethods = map[string]int{
 // wideComments is how many comment lines below a folder are still wider than
 // maxCommentWidth. The numbers may only fall.
 var wideComments = map[string]int{
-	"bench": 74, "cmd": 111, "codec": 176, "hsm": 366, "keycache": 439, "proxy": 644,
+	"bench": 74, "cmd": 111, "codec": 16, "hsm": 366, "keycache": 439, "proxy": 644,
 }
 
 func TestPackagesAreSmall(t *testing.T) {

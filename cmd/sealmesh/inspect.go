@@ -152,6 +152,8 @@ func kindName(k codec.Kind) string {
 		return "text"
 	case codec.Literal:
 		return "JSON literal"
+	case codec.Raw:
+		return "raw"
 	default:
 		return "bytes"
 	}

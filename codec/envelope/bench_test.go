@@ -10,7 +10,8 @@ import (
 	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
-// BenchmarkEnvelope seals and opens whole envelopes; op=suite-… is the share of the suite.
+// BenchmarkEnvelope seals and opens whole envelopes; op=suite-… is the share of
+// the suite.
 func BenchmarkEnvelope(b *testing.B) {
 	for s := range suite.All() {
 		for _, n := range []int{16, 1024} {

@@ -9,7 +9,8 @@ import (
 	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
-// rebuild returns the text of a short envelope whose binary form went through mutate.
+// rebuild returns the text of a short envelope whose binary form went through
+// mutate.
 func rebuild(t *testing.T, h envelope.Header, mutate func([]byte) []byte) []byte {
 	t.Helper()
 	text := envelope.Append(nil, h, make([]byte, suite.ByID(h.Suite).Overhead))

@@ -10,11 +10,11 @@ import (
 	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
-// Commitment returns HMAC-SHA256(key, "sealmesh/v1/data-key-id"). A data key that
-// does not give the commitment of its record must not be used: no suite commits
-// to its key, so this is what keeps one envelope from opening to two values. The
-// half that is in every envelope resists collisions to 2^64 work, the whole in the
-// record to 2^128. It is public: compare it as you like.
+// Commitment returns HMAC-SHA256(key, "sealmesh/v1/data-key-id"). A data key
+// that does not give the commitment of its record must not be used: no suite
+// commits to its key, so this is what keeps one envelope from opening to two
+// values. The half that is in every envelope resists collisions to 2^64 work,
+// the whole in the record to 2^128. It is public: compare it as you like.
 func Commitment(key []byte) [32]byte {
 	m := hmac.New(sha256.New, key)
 	m.Write([]byte(suite.LabelDataKeyID))
@@ -32,21 +32,22 @@ func AppendAAD(dst []byte, h Header, fieldContext []byte) []byte {
 	return append(dst, fieldContext...)
 }
 
-// FieldContext encodes a tag's name and bound pairs: each length-prefixed, pairs in order of name.
-// No two different inputs give the same bytes.
+// FieldContext encodes a tag's name and bound pairs: each length-prefixed,
+// pairs in order of name. No two different inputs give the same bytes.
 func FieldContext(tag string, pairs map[string]string) []byte {
 	return NewFrame(tag, pairs).Context(nil)
 }
 
-// A Frame is a field context that lacks the values of some pairs. Immutable, safe for
-// concurrent use.
+// A Frame is a field context that lacks the values of some pairs. Immutable,
+// safe for concurrent use.
 type Frame struct {
 	pieces [][]byte // what stands before, between and after those values
 	size   int      // of all pieces
 }
 
-// NewFrame returns the frame of a tag's name, of pairs, and of the pairs that are named in
-// open, whose values come later. What pairs holds under a name in open does not count.
+// NewFrame returns the frame of a tag's name, of pairs, and of the pairs that
+// are named in open, whose values come later. What pairs holds under a name in
+// open does not count.
 func NewFrame(tag string, pairs map[string]string, open ...string) Frame {
 	names := slices.Concat(slices.Collect(maps.Keys(pairs)), open)
 	slices.Sort(names)
@@ -69,8 +70,8 @@ func (f *Frame) add(piece []byte) {
 	f.pieces, f.size = append(f.pieces, piece), f.size+len(piece)
 }
 
-// Context returns the field context with values, one for each open pair, in order of the
-// pairs' names. It allocates once.
+// Context returns the field context with values, one for each open pair, in
+// order of the pairs' names. It allocates once.
 func (f Frame) Context(values []string) []byte {
 	n := f.size
 	for _, v := range values {

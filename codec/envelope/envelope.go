@@ -1,5 +1,5 @@
-// Package envelope is the grammar of one sealed value, format 1. It never changes:
-// an envelope that any version of sealmesh wrote opens for ever.
+// Package envelope is the grammar of one sealed value, format 1. It never
+// changes: an envelope that any version of sealmesh wrote opens for ever.
 //
 //	envelope   = "sm1." base64url(sealed)       ; RFC 4648 §5, no padding
 //	sealed     = suite shape key-id [inline] payload
@@ -28,12 +28,12 @@
 //	string     = 4OCTET *OCTET                  ; length, big endian, and as many bytes
 //
 // Both text forms are canonical: what parses is, byte for byte, what the parts
-// would be written as. The authenticated data leaves out how the key is referred
-// to, so that a record can be wrapped anew, or moved from the envelope to a store,
-// without the value being touched. It holds no path: a value opens wherever its
-// tag and context are the same, so whoever can write to the store can put one
-// customer's value in another's place, or an old one back. An envelope vouches for a
-// value and its class, not for where it stands.
+// would be written as. The authenticated data leaves out how the key is
+// referred to, so that a record can be wrapped anew, or moved from the envelope
+// to a store, without the value being touched. It holds no path: a value opens
+// wherever its tag and context are the same, so whoever can write to the store
+// can put one customer's value in another's place, or an old one back. An
+// envelope vouches for a value and its class, not for where it stands.
 package envelope
 
 import (
@@ -46,10 +46,12 @@ import (
 // Prefix starts the text form of every envelope of format 1.
 const Prefix = "sm1."
 
-// MaxInline is the length in bytes of the longest record that an envelope can hold.
+// MaxInline is the length in bytes of the longest record that an envelope can
+// hold.
 const MaxInline = 1<<16 - 1
 
-// Errors of [Parse], [ParseRecord] and [ParseRecordText]. They tell nothing of the input.
+// Errors of [Parse], [ParseRecord] and [ParseRecordText]. They tell nothing of
+// the input.
 var (
 	ErrNotEnvelope   = errors.New("parse: not a text of sealmesh")
 	ErrMalformed     = errors.New("parse: malformed")
@@ -80,8 +82,8 @@ type Header struct {
 }
 
 // Append appends the text form of h and payload to dst. It panics when [Parse]
-// would refuse the result, or when h.Record or payload lie in dst's spare capacity,
-// which is written to: a value so written would be lost.
+// would refuse the result, or when h.Record or payload lie in dst's spare
+// capacity, which is written to: a value so written would be lost.
 func Append(dst []byte, h Header, payload []byte) []byte {
 	if err := h.check(); err != nil {
 		panic("envelope: append: " + err.Error())
@@ -105,7 +107,8 @@ func EncodedLen(record, payload int) int {
 }
 
 // Parse decodes text into buf (grown as needed) and returns the parts, which
-// alias the returned buffer. Every text that Append would not have produced is an error.
+// alias the returned buffer. Every text that Append would not have produced is
+// an error.
 func Parse(buf []byte, text []byte) (h Header, payload, out []byte, err error) {
 	body, err := version1(text, Prefix)
 	if err != nil {

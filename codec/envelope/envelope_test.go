@@ -85,7 +85,7 @@ func TestSealRefuses(t *testing.T) {
 	for name, h := range map[string]envelope.Header{
 		"no suite":        {},
 		"unknown suite":   {Suite: 4},
-		"keep":            {Suite: suite.XAES256GCM, Kind: codec.Keep},
+		"kind of 8 bits":  {Suite: suite.XAES256GCM, Kind: 0xff},
 		"unknown kind":    {Suite: suite.XAES256GCM, Kind: 3},
 		"record too long": {Suite: suite.XAES256GCM, Record: make([]byte, envelope.MaxInline+1)},
 		"another size":    {Suite: suite.AES256SIV},
@@ -180,7 +180,8 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// Every change of one character of the text must be refused, by the parser or by the suite.
+// Every change of one character of the text must be refused, by the parser or
+// by the suite.
 func TestEveryCharacterCounts(t *testing.T) {
 	for name, h := range headers {
 		t.Run(name, func(t *testing.T) {
@@ -197,7 +198,8 @@ func TestEveryCharacterCounts(t *testing.T) {
 				if !bytes.Equal(envelope.Append(nil, got, payload), text) {
 					t.Errorf("%q is not canonical", text)
 				}
-				// What is not authenticated is how the key is found: it finds another or none.
+				// What is not authenticated is how the key is found: it finds another or
+				// none.
 				if got.KeyID != h.KeyID || !bytes.Equal(got.Record, h.Record) {
 					return false
 				}
@@ -326,8 +328,8 @@ func TestCommitment(t *testing.T) {
 	}
 }
 
-// Append refuses to write over what it writes: at no offset does another envelope
-// come out.
+// Append refuses to write over what it writes: at no offset does another
+// envelope come out.
 func TestAppendOverlap(t *testing.T) {
 	h, c := header(suite.XAES256GCM, codec.Text, []byte("a record")), newCipher(t, suite.XAES256GCM, testKey)
 	text, err := seal(nil, h, c, bytes.Repeat([]byte("v"), 150), testContext)

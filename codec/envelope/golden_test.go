@@ -115,8 +115,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// Envelopes whose context has a pair from the path of a request open for ever in that
-// record, and in no other: bytes count, not what they look like.
+// Envelopes whose context has a pair from the path of a request open for ever
+// in that record, and in no other: bytes count, not what they look like.
 func TestGoldenBound(t *testing.T) {
 	ids := []string{"9", "00000000-0000-4000-8000-000000000001", "Zo\u00eb M.", "a+b %"}
 	others := []string{"", "09", "9 ", "00000000-0000-4000-8000-000000000002", "Zoe\u0308 M.", "zo\u00eb M.", "a b %", "a+b %25"}
@@ -197,8 +197,8 @@ func goldenRecord(key []byte) envelope.Record {
 	}}
 }
 
-// testGolden opens the file's envelope. A later toolchain may draw randomness in
-// another order and then seal another envelope from the seed; that it opens
+// testGolden opens the file's envelope. A later toolchain may draw randomness
+// in another order and then seal another envelope from the seed; that it opens
 // is what may never change.
 func testGolden(t *testing.T, path string, made golden) {
 	if *update {

@@ -10,8 +10,8 @@ import (
 	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
-// What a codec looks for is what every envelope begins with, of each suite, kind
-// and reference, and nothing that a text may well begin with.
+// What a codec looks for is what every envelope begins with, of each suite,
+// kind and reference, and nothing that a text may well begin with.
 func TestIsHead(t *testing.T) {
 	for s := range suite.All() {
 		for _, kind := range []codec.Kind{codec.Text, codec.Literal, codec.Bytes} {

@@ -1,14 +1,16 @@
 package envelope
 
-// A Parser parses envelopes one after the other, as the function [Parse] does. It knows
-// again what an earlier one began with: most of a body's are sealed under one data key, and
-// its record is the greater part of each. The zero value is ready. Not safe for concurrent use.
+// A Parser parses envelopes one after the other, as the function [Parse] does.
+// It knows again what an earlier one began with: most of a body's are sealed
+// under one data key, and its record is the greater part of each. The zero
+// value is ready. Not safe for concurrent use.
 type Parser struct {
 	text []byte // the beginning of the last one that was read whole, in full groups of base64
 	bin  []byte // and what it stands for
 }
 
-// maxHead is the length in bytes of the longest beginning that a Parser remembers.
+// maxHead is the length in bytes of the longest beginning that a Parser
+// remembers.
 const maxHead = 1 << 10
 
 // Parse gives what the function Parse gives. buf stays the caller's.
@@ -29,7 +31,8 @@ func (p *Parser) Parse(buf, text []byte) (h Header, payload, out []byte, err err
 	return h, payload, out, err
 }
 
-// remember keeps what is before the payload, as far as it fills groups of base64.
+// remember keeps what is before the payload, as far as it fills groups of
+// base64.
 func (p *Parser) remember(text, bin []byte, head int) {
 	p.text, p.bin = p.text[:0], p.bin[:0]
 	if head > maxHead {

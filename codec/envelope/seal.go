@@ -8,9 +8,9 @@ import (
 	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
-// A Sealer seals values under one data key with one [suite.Cipher]. What its envelopes
-// have in common, an inline record above all, it has encoded beforehand: of each value only
-// the payload is. Safe for concurrent use.
+// A Sealer seals values under one data key with one [suite.Cipher]. What its
+// envelopes have in common, an inline record above all, it has encoded
+// beforehand: of each value only the payload is. Safe for concurrent use.
 type Sealer struct {
 	suite  *suite.Suite
 	cipher suite.Cipher
@@ -24,8 +24,8 @@ type head struct {
 	aad  []byte
 }
 
-// NewSealer returns a Sealer for a Cipher of suite h.Suite under the data key of h.KeyID,
-// which h.Record wraps unless it is nil. h.Kind is not used.
+// NewSealer returns a Sealer for a Cipher of suite h.Suite under the data key
+// of h.KeyID, which h.Record wraps unless it is nil. h.Kind is not used.
 func NewSealer(h Header, c suite.Cipher) (*Sealer, error) {
 	h.Kind = codec.Text
 	if err := h.check(); err != nil {
@@ -48,12 +48,13 @@ func NewSealer(h Header, c suite.Cipher) (*Sealer, error) {
 // group is how many bytes four characters of base64 stand for.
 const group = 3
 
-// Seal seals plaintext and appends the envelope's text to dst. On an error dst is as it was.
+// Seal seals plaintext and appends the envelope's text to dst. On an error dst
+// is as it was.
 //
-// It lays out payload and authenticated data behind the text, in dst's
-// spare capacity, so that it copies nothing and, given [SealedCap] bytes of it,
-// allocates nothing. None of what stays there is secret. It fails when plaintext or
-// fieldContext lie there.
+// It lays out payload and authenticated data behind the text, in dst's spare
+// capacity, so that it copies nothing and, given [SealedCap] bytes of it,
+// allocates nothing. None of what stays there is secret. It fails when
+// plaintext or fieldContext lie there.
 func (s *Sealer) Seal(dst []byte, kind codec.Kind, plaintext, fieldContext []byte) ([]byte, error) {
 	if kind > lastKind {
 		return dst, errors.New("seal: unknown value kind")
@@ -79,12 +80,12 @@ func SealedCap(record, payload, fieldContext int) int {
 	return EncodedLen(record, payload) + group - 1 + payload + aadLen(fieldContext)
 }
 
-// Open opens payload, which [Parse] returned together with h and buf, with c, the
-// Cipher of suite h.Suite under the data key of h.KeyID, and appends the plaintext to dst.
-// Every failure is [suite.ErrOpen], and leaves dst as it was.
+// Open opens payload, which [Parse] returned together with h and buf, with c,
+// the Cipher of suite h.Suite under the data key of h.KeyID, and appends the
+// plaintext to dst. Every failure is [suite.ErrOpen], and leaves dst as it was.
 //
-// The authenticated data is put behind what Parse left in buf; Open returns buf,
-// which may have grown, for the next Parse. dst must not overlap it.
+// The authenticated data is put behind what Parse left in buf; Open returns
+// buf, which may have grown, for the next Parse. dst must not overlap it.
 func Open(dst, buf []byte, h Header, c suite.Cipher, payload, fieldContext []byte) (out, grown []byte, err error) {
 	n := len(buf)
 	buf = AppendAAD(buf, h, fieldContext)

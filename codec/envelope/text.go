@@ -12,8 +12,8 @@ import (
 // encoding is strict: it refuses bits behind the last byte that are not zero.
 var encoding = base64.RawURLEncoding.Strict()
 
-// reserve grows dst by n bytes for text, and by size more for what it is encoded
-// from, which it returns.
+// reserve grows dst by n bytes for text, and by size more for what it is
+// encoded from, which it returns.
 func reserve(dst []byte, n, size int) (grown, work []byte) {
 	dst = slices.Grow(dst, n+size)
 	start := len(dst) + n
@@ -28,8 +28,8 @@ func encode(dst, bin []byte) []byte {
 	return dst
 }
 
-// decode appends the bytes that text stands for. It accepts one text per result:
-// the decoder skips line ends, which the two lengths give away.
+// decode appends the bytes that text stands for. It accepts one text per
+// result: the decoder skips line ends, which the two lengths give away.
 func decode(dst, text []byte) ([]byte, bool) {
 	if len(text)%4 == 1 {
 		return dst, false
@@ -58,7 +58,8 @@ func version1(text []byte, prefix string) ([]byte, error) {
 	return nil, ErrFutureVersion
 }
 
-// appendString appends p behind its length. The caller has checked that it fits.
+// appendString appends p behind its length. The caller has checked that it
+// fits.
 func appendString(dst, p []byte) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(p)))
 	return append(dst, p...)
@@ -77,13 +78,13 @@ func cutString(p []byte) (s, rest []byte, ok bool) {
 	return p[:n:n], p[n:], true
 }
 
-// laterSuites is the highest number of a suite that IsHead expects: while a fleet is
-// upgraded, what one version lets in another opens.
+// laterSuites is the highest number of a suite that IsHead expects: while a
+// fleet is upgraded, what one version lets in another opens.
 const laterSuites = 15
 
-// IsHead reports whether text begins an envelope, of this version or a later one, as
-// [codec.Guard] asks. A value that is cut off behind its head is one too: whoever
-// stores the rest elsewhere could put both together.
+// IsHead reports whether text begins an envelope, of this version or a later
+// one, as [codec.Guard] asks. A value that is cut off behind its head is one
+// too: whoever stores the rest elsewhere could put both together.
 func IsHead(text []byte) bool {
 	body, ok := bytes.CutPrefix(text, []byte(Prefix))
 	if !ok || len(text) < codec.HeadLen {

@@ -10,8 +10,8 @@ import (
 	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
-// BenchmarkSuites puts every suite beside AES-256-GCM as the standard library has
-// it, the floor: a random nonce, and nothing else.
+// BenchmarkSuites puts every suite beside AES-256-GCM as the standard library
+// has it, the floor: a random nonce, and nothing else.
 func BenchmarkSuites(b *testing.B) {
 	for _, n := range []int{16, 1024, 64 << 10} {
 		for s := range suite.All() {

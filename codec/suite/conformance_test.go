@@ -169,7 +169,8 @@ func testEquality(t *testing.T, s *suite.Suite) {
 	}
 }
 
-// Nothing but the payload as it was sealed opens, and no plaintext stays behind.
+// Nothing but the payload as it was sealed opens, and no plaintext stays
+// behind.
 func testForgery(t *testing.T, s *suite.Suite) {
 	const plaintext, aad = "a secret value of more than one block", "the context"
 	c := newCipher(t, s, 1)

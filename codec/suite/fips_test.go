@@ -10,9 +10,9 @@ import (
 	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
-// Every suite runs under GODEBUG=fips140=on and, because none asks for GCM with a
-// nonce of its own choice, under fips140=only: being able to run is therefore no
-// sign of being approved, which is what Suite.Approved says.
+// Every suite runs under GODEBUG=fips140=on and, because none asks for GCM with
+// a nonce of its own choice, under fips140=only: being able to run is therefore
+// no sign of being approved, which is what Suite.Approved says.
 func TestFIPSModes(t *testing.T) {
 	for _, mode := range []string{"on", "only"} {
 		t.Run(mode, func(t *testing.T) {

@@ -10,11 +10,11 @@ package suite
 //	suite 3       HKDF-SHA256(secret K, no salt, info = labelSIV), 64 bytes
 //
 // They cannot meet. HMAC has K as its key in the first line, and as its message
-// in HKDF's extract step, whose key is a prefix or 32 zero bytes: HMAC pads short
-// keys with zeros, so an all-zero prefix gives suite 2 the pseudo-random key of
-// suite 3, and the labels of the expand step still keep them apart. AES and
-// SHA-256 share no structure. Still, a key is made for one tag family and one
-// suite; that this is safe is a second line, not a licence.
+// in HKDF's extract step, whose key is a prefix or 32 zero bytes: HMAC pads
+// short keys with zeros, so an all-zero prefix gives suite 2 the pseudo-random
+// key of suite 3, and the labels of the expand step still keep them apart. AES
+// and SHA-256 share no structure. Still, a key is made for one tag family and
+// one suite; that this is safe is a second line, not a licence.
 const (
 	// LabelDataKeyID is the message of the HMAC that names a data key and
 	// commits to it.

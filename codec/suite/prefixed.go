@@ -15,8 +15,8 @@ const (
 
 	// SP 800-38D allows 2^32 random nonces under one key. Half of that leaves a
 	// chance of 2^-35 that two are equal, and room for counts that are claimed in
-	// blocks. At 1 MiB a value it is 2^47 blocks, where GCM's distance from ideal is
-	// 2^-35 too.
+	// blocks. At 1 MiB a value it is 2^47 blocks, where GCM's distance from ideal
+	// is 2^-35 too.
 	maxPrefixedMessages = 1 << 31
 
 	foreignSlots = 64
@@ -31,16 +31,17 @@ type subkey struct {
 }
 
 // A prefixed cipher seals with AES-256-GCM under a subkey that is derived from
-// the data key and a random prefix, so that many processes may share a data key.
+// the data key and a random prefix, so that many processes may share a data
+// key.
 //
 // The prefix is drawn once, when the Cipher first seals, and with it the key
 // schedule is made once. The price: nonces must be unique per prefix, where
 // XAES-256-GCM with a fresh 24-byte nonce per message would allow 2^80. Hence
-// MaxMessages. Two Ciphers share a prefix with probability 2^-96, or when a process image is
-// duplicated (VM snapshot, checkpoint): nonces come from crypto/rand message by
-// message, which asks the kernel, so copies draw different ones as long as the
-// kernel reseeds after a restore (VM generation id), but they spend one common
-// bound. Restart after a restore.
+// MaxMessages. Two Ciphers share a prefix with probability 2^-96, or when a
+// process image is duplicated (VM snapshot, checkpoint): nonces come from
+// crypto/rand message by message, which asks the kernel, so copies draw
+// different ones as long as the kernel reseeds after a restore (VM generation
+// id), but they spend one common bound. Restart after a restore.
 type prefixed struct {
 	id     ID
 	derive func(*prefix) ([]byte, error) // 32 bytes, which the caller clears

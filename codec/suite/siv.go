@@ -22,8 +22,8 @@ type siv struct {
 }
 
 // longPlaintext is the length from which the library's key stream, which has
-// several blocks in the processor at once, is worth the allocation of it. Of the
-// MAC that would be no use: each of its blocks waits for the one before.
+// several blocks in the processor at once, is worth the allocation of it. Of
+// the MAC that would be no use: each of its blocks waits for the one before.
 const longPlaintext = 2 << 10
 
 type sivScratch struct {

@@ -10,7 +10,8 @@ import (
 	"github.com/tink-crypto/tink-go/v2/daead/subtle"
 )
 
-// RFC 5297 A.1, which has keys of half the size and one component of associated data.
+// RFC 5297 A.1, which has keys of half the size and one component of associated
+// data.
 func TestSIVRFC5297(t *testing.T) {
 	unhex := func(s string) []byte {
 		b, err := hex.DecodeString(s)

@@ -6,18 +6,19 @@
 //	2   hkdf-aes-256-gcm  prefix 12 | nonce 12 | ciphertext | 16   2^31 messages  yes: approved parts only
 //	3   deterministic     SIV 16 | ciphertext                      no bound       no: SIV is not approved
 //
-// None of them commits to its key: two keys can be made that open one payload to
-// two values. The envelope commits instead: it authenticates the data key's id,
-// and a key that does not match its 32-byte commitment is never used.
+// None of them commits to its key: two keys can be made that open one payload
+// to two values. The envelope commits instead: it authenticates the data key's
+// id, and a key that does not match its 32-byte commitment is never used.
 //
 // Suites 1 and 2 hide equality, and nothing hides length. Suite 3 shows which
 // values are equal under one key and context, to anyone who reads the
 // ciphertext; whoever may seal can test guesses.
 //
-// Time does not depend on keys or plaintexts where the CPU has AES and carry-less
-// multiplication instructions, as amd64, arm64, ppc64le and s390x servers do; elsewhere
-// the standard library's AES looks up tables. Whether a payload's prefix was met before shows in
-// the time of Open; prefixes are public.
+// Time does not depend on keys or plaintexts where the CPU has AES and
+// carry-less multiplication instructions, as amd64, arm64, ppc64le and s390x
+// servers do; elsewhere the standard library's AES looks up tables. Whether a
+// payload's prefix was met before shows in the time of Open; prefixes are
+// public.
 package suite
 
 import (
@@ -44,8 +45,9 @@ const (
 //
 // The spare capacity of dst must overlap neither of the other arguments: Seal
 // fails if it does, and Open fails or panics. With enough of it, neither method
-// allocates, save that Open derives a subkey when it meets a prefix for the first time, and
-// that the deterministic suite makes one stream for a value of 2 KiB or more.
+// allocates, save that Open derives a subkey when it meets a prefix for the
+// first time, and that the deterministic suite makes one stream for a value of
+// 2 KiB or more.
 type Cipher interface {
 	// Suite returns the number to write beside what Seal returns.
 	Suite() ID
@@ -74,7 +76,8 @@ type Suite struct {
 }
 
 // ErrOpen is every reason why a payload does not open: too short, forged,
-// changed, another key's or another context's. It tells nothing more on purpose.
+// changed, another key's or another context's. It tells nothing more on
+// purpose.
 var ErrOpen = errors.New("open: the value is not authentic")
 
 // MaxOverhead is the largest Overhead of all suites, in bytes.
@@ -119,7 +122,8 @@ func ByName(name string) *Suite {
 	return nil
 }
 
-// All yields every suite in order of number. Entries are shared: never change one.
+// All yields every suite in order of number. Entries are shared: never change
+// one.
 func All() iter.Seq[*Suite] {
 	return func(yield func(*Suite) bool) {
 		for i := range table {

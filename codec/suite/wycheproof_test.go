@@ -23,7 +23,8 @@ type wycheproof struct {
 	Key, IV, AAD, Msg, Ct, Tag hexBytes
 }
 
-// vectors calls f with each vector of a file; f reports whether it was accepted.
+// vectors calls f with each vector of a file; f reports whether it was
+// accepted.
 func vectors(t *testing.T, name string, want int, f func(v wycheproof) bool) {
 	t.Helper()
 	file, err := os.Open("testdata/wycheproof/" + name + ".json.gz")
@@ -86,8 +87,8 @@ func TestWycheproofCMAC(t *testing.T) {
 	})
 }
 
-// The vectors' keys stand in for derived ones: what is tested is the layout and that
-// Open takes what it should and nothing else.
+// The vectors' keys stand in for derived ones: what is tested is the layout and
+// that Open takes what it should and nothing else.
 func TestWycheproofGCM(t *testing.T) {
 	vectors(t, "aes_gcm", 66, func(v wycheproof) bool {
 		c := &prefixed{derive: func(*prefix) ([]byte, error) { return bytes.Clone(v.Key), nil }}

@@ -32,7 +32,8 @@ func newPrefixed(t testing.TB, id ID, key []byte) *prefixed {
 	return c.(*prefixed)
 }
 
-// gcmSeal is AES-256-GCM with a nonce of the caller's, which fips140=only forbids outside a test.
+// gcmSeal is AES-256-GCM with a nonce of the caller's, which fips140=only
+// forbids outside a test.
 func gcmSeal(t testing.TB, key, nonce, plaintext, aad []byte) (sealed []byte) {
 	t.Helper()
 	fips140.WithoutEnforcement(func() {
@@ -82,7 +83,8 @@ func TestXAESVectors(t *testing.T) {
 	}
 }
 
-// The accumulated vectors: every input from SHAKE-128, every output into another.
+// The accumulated vectors: every input from SHAKE-128, every output into
+// another.
 func TestXAESAccumulated(t *testing.T) {
 	n, want := 10_000, "e6b9edf2df6cec60c8cbd864e2211b597fb69a529160cd040d56c0c210081939"
 	if *long {
@@ -166,7 +168,8 @@ func tinkXAES(t *testing.T, key []byte) tink.AEAD {
 	return a
 }
 
-// Suite 2's subkey, written out as RFC 5869 §2 does: extract, then one step of expand.
+// Suite 2's subkey, written out as RFC 5869 §2 does: extract, then one step of
+// expand.
 func TestHKDFDerivation(t *testing.T) {
 	key, p := bytes.Repeat([]byte{9}, KeySize), prefix([]byte("ABCDEFGHIJKL"))
 	got, err := newPrefixed(t, HKDFAES256GCM, key).derive(&p)

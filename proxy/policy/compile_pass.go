@@ -3,7 +3,7 @@ package policy
 import (
 	"strings"
 
-	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/formats"
 )
 
 // passTypes checks the media types that may pass unread.
@@ -28,11 +28,11 @@ func (c *compiler) passTypes(ts texts) []string {
 // that a codec reads, or "". Were it passed, a body would only need a charset
 // that the codec does not know to get around the rules.
 func readFormat(media string) string {
-	if codec.ForContentType(media) != nil {
+	if formats.Table().Detect(media).Format != nil {
 		return media
 	}
 	major, all := strings.CutSuffix(media, "*")
-	for _, f := range codec.Formats() {
+	for _, f := range formats.Table() {
 		for _, m := range f.MediaTypes {
 			if all && strings.HasPrefix(m, major) {
 				return m

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/codec/formats"
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
 )
@@ -97,8 +98,23 @@ func (c *compiler) plan(d *directionConfig, r *routeConfig, request bool) *Plan 
 	c.guards(p, d, request)
 	if s := c.selector(p, at, d.IgnoreCase.Value); s != nil {
 		p.Selector = s.Guarded(p.guard())
+		check(c, p, d)
 	}
 	return p
+}
+
+// check has every format compile what it needs of the plan, since a route is read
+// in each format that its bodies come in.
+func check(c *compiler, p *Plan, d *directionConfig) {
+	p.Checked = make(map[*codec.Format]any)
+	for _, f := range formats.Table() {
+		checked, err := f.Check(p.Selector, codec.Options{})
+		if err != nil {
+			c.problem(d.At, "", "bodies of format %s cannot have these rules: %v", f.Name, err)
+			continue
+		}
+		p.Checked[f] = checked
+	}
 }
 
 // rules adds the rules of both operations, and returns where each one's path stands.

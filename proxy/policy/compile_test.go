@@ -174,12 +174,12 @@ func TestUnescape(t *testing.T) {
 	for i, want := range []codec.Kind{codec.Literal, codec.Text, codec.Text} {
 		body := []string{`{"ssn":"\u0061"}`, `{"contacts":[{"email":"\u0061"}]}`, `{"old":"\u0073m1."}`}[i]
 		var got codec.Kind
-		w := codec.ForContentType("application/json").New(p.Routes[1].Request.Selector, func(dst []byte, batch []codec.Field) ([]byte, codec.Kind, error) {
+		w := jsonWriter(t, p.Routes[1].Request, func(dst []byte, batch []codec.Field) ([]byte, codec.Kind, error) {
 			if got = batch[0].Kind; batch[0].Rule != i {
 				t.Errorf("rule %d, want %d", batch[0].Rule, i)
 			}
-			return dst, codec.Keep, nil
-		}, codec.Limits{})
+			return dst, 0, codec.ErrKeep
+		})
 		var out codec.Output
 		if err := errors.Join(w.Write(&out, []byte(body)), w.Close(&out)); err != nil || got != want {
 			t.Errorf("%s: kind %v, %v, want %v", body, got, err, want)

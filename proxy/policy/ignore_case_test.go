@@ -22,10 +22,10 @@ routes:
 		t.Fatal(err)
 	}
 	tagged := func(plan *Plan) (n int) {
-		count := func(dst []byte, _ []codec.Field) ([]byte, codec.Kind, error) { n++; return dst, codec.Keep, nil }
+		count := func(dst []byte, _ []codec.Field) ([]byte, codec.Kind, error) { n++; return dst, 0, codec.ErrKeep }
 		var out codec.Output
 		defer out.Reset()
-		w := codec.ForContentType("application/json").New(plan.Selector, count, plan.Limits)
+		w := jsonWriter(t, plan, count)
 		defer w.Free()
 		if err := w.Write(&out, []byte(`{"ssn":"a","SSN":"b"}`)); err != nil {
 			t.Fatal(err)

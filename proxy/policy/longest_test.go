@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/codec/formats"
 	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
@@ -24,11 +25,11 @@ routes:
 	if err != nil {
 		t.Fatal(err)
 	}
-	keep := func(dst []byte, _ []codec.Field) ([]byte, codec.Kind, error) { return dst, codec.Keep, nil }
+	keep := func(dst []byte, _ []codec.Field) ([]byte, codec.Kind, error) { return dst, 0, codec.ErrKeep }
 	passes := func(plan *Plan, n int) error {
 		var out codec.Output
 		defer out.Reset()
-		w := codec.ForContentType("application/json").New(plan.Selector, keep, plan.Limits)
+		w := jsonWriter(t, plan, keep)
 		defer w.Free()
 		return w.Write(&out, []byte(`{"a":"`+strings.Repeat("x", n-2)+`"}`))
 	}
@@ -47,4 +48,17 @@ routes:
 	if err := passes(route.Response, 4*limit+1<<17); err == nil {
 		t.Error("no limit on what may be opened")
 	}
+}
+
+// jsonWriter makes a Writer for JSON bodies of plan.
+func jsonWriter(t *testing.T, plan *Plan, tr codec.Transform) codec.Writer {
+	t.Helper()
+	f := formats.Table().Detect("application/json").Format
+	b := plan.Body(f)
+	b.Transform = tr
+	w, err := f.New(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }

@@ -165,9 +165,11 @@ type Route struct {
 // A Plan is the rules of one direction of a route.
 type Plan struct {
 	Selector *codec.Selector
-	Rules    []Rule   // by Field.Rule; none where bodies are only read for envelopes
-	Mode     BodyMode // which Envoy body mode the generated configuration asks for
-	Limits   codec.Limits
+	// Checked is what each format has compiled of Selector, for Plan.Body.
+	Checked map[*codec.Format]any
+	Rules   []Rule   // by Field.Rule; none where bodies are only read for envelopes
+	Mode    BodyMode // which Envoy body mode the generated configuration asks for
+	Limits  codec.Limits
 	// OpenedBytes bounds a body with values to open, in bytes once they are open, in place
 	// of Limits.BodyBytes; 0: no bound.
 	OpenedBytes int64
@@ -189,6 +191,12 @@ type Rule struct {
 	Open bool // false: seal
 	// PlaintextUntil: on open, a value that is no envelope passes until then (migration); zero never.
 	PlaintextUntil time.Time
+}
+
+// Body is what a Writer of format f needs to know of every body of p. What one
+// body adds to it, the caller fills in.
+func (p *Plan) Body(f *codec.Format) codec.Body {
+	return codec.Body{At: p.Selector.Root(), Checked: p.Checked[f], Limits: p.Limits}
 }
 
 // Reads reports whether the plan only looks at bodies, and changes none.

@@ -1,86 +1,21 @@
-package codec
+package json
 
-// A jsonState is what the grammar allows next, between two tokens.
-type jsonState uint8
-
-const (
-	atValue        jsonState = iota // a value
-	atFirstElement                  // a value or ]
-	atFirstName                     // a name or }
-	atName                          // a name
-	atColon                         // :
-	atNext                          // a comma, or what closes the container
-	atEnd                           // blanks only
-)
-
-// A token is one that the last chunk left unfinished.
-type token uint8
-
-const (
-	noToken token = iota
-	nameToken
-	stringToken
-	numberToken
-	literalToken
-)
-
-// A frame is one open container.
-type frame uint8
-
-const (
-	arrayFrame  frame = 0
-	objectFrame frame = 1
-	liveFrame   frame = 2  // a rule may own one of its values
-	alikeFrame  frame = 4  // and the cursor did not descend, since it would stand as before
-	noFrame     frame = 8  // none: see open
-	watchFrame  frame = 16 // part of a patch, if the body is one
-)
-
-// A jsonScan validates JSON, all of RFC 8259, and finds tagged values. Its fast
-// path reads whole tokens inside a chunk; what a chunk cuts is read on byte by byte in
-// json_resume.go. Methods that read take the index of the next byte and return it
-// as it is afterwards, or -1 when err is set.
-type jsonScan struct {
-	chunk  []byte  // being read
-	base   int64   // offset in the body of its first byte
-	frames []frame // open containers
-	state  jsonState
-	live   bool // a rule may own the next value of the innermost container
-
-	token  token // what the last chunk cut, and how far it came:
-	part   partString
-	number numberState
-	rest   string // of true, false or null
-
-	escaped bool // the last string has escapes
-
-	guard   *Guard      // never nil
-	tables  *nameTables // of names that members stops at
-	in      frame       // where members reads
-	depth   int         // and how deep
-	spot    spotter     // of the string that the last chunk cut
-	cut     bool        // it has come in pieces
-	pending pending
-	signs   patchSign
-
-	jsonMatch
-	err error
-}
+import "github.com/sealmesh/sealmesh/codec"
 
 // scan reads one chunk.
-func (s *jsonScan) scan(p []byte) error {
+func (s *scanner) scan(p []byte) error {
 	s.chunk = p
 	i := 0
 	if s.token != noToken {
 		i = s.resume(p)
 	}
 	for i >= 0 && i < len(p) {
-		if len(s.frames) > 0 && (!s.live || s.other < 0) && s.pending == noPending {
-			if i = s.skim(p, i); i == len(p) {
+		if len(s.frames) > 0 && (!s.live || s.below.Rule < 0) && s.patch.pending == noPending {
+			if i = s.skipUnmatched(p, i); i == len(p) {
 				break
 			}
 		}
-		if isSpace[p[i]] { // where skim has not been
+		if isSpace[p[i]] { // skipUnmatched has not read it
 			i++
 			continue
 		}
@@ -105,15 +40,15 @@ func (s *jsonScan) scan(p []byte) error {
 	s.chunk = nil
 	if s.err == nil {
 		s.base += int64(len(p))
-		if s.tag >= 0 && s.base-s.tagStart > int64(s.longest(s.tag)) {
-			s.fail(ValueLimit, int(s.tagStart-s.base), valueDetail)
+		if start, over := s.tags.Outgrown(s.base); over {
+			s.fail(codec.ValueLimit, int(start-s.base), valueDetail)
 		}
 	}
 	return s.err
 }
 
 // scanName reads a member name, or the end of an object without members.
-func (s *jsonScan) scanName(p []byte, i int) int {
+func (s *scanner) scanName(p []byte, i int) int {
 	if p[i] != '"' {
 		if p[i] == '}' && s.state == atFirstName {
 			return s.closeContainer(i)
@@ -144,7 +79,7 @@ func (s *jsonScan) scanName(p []byte, i int) int {
 }
 
 // scanValue reads a scalar, or opens a container.
-func (s *jsonScan) scanValue(p []byte, i int) int {
+func (s *scanner) scanValue(p []byte, i int) int {
 	c := p[i]
 	if c == ']' && s.state == atFirstElement {
 		return s.closeContainer(i)
@@ -153,8 +88,8 @@ func (s *jsonScan) scanValue(p []byte, i int) int {
 	if kind == noValue {
 		return s.malformed(i, "expected a value")
 	}
-	if len(s.frames) == 0 && !s.guard.Root.takes(kind) {
-		return s.fail(WrongRoot, i, rootDetail)
+	if len(s.frames) == 0 && !takes(s.guard.Root, kind) {
+		return s.fail(codec.WrongRoot, i, rootDetail)
 	}
 	if s.live && !s.beginValue(i, kind) {
 		return -1
@@ -176,7 +111,7 @@ func (s *jsonScan) scanValue(p []byte, i int) int {
 	case objectValue, arrayValue:
 		return s.openContainer(i, kind)
 	}
-	s.pending = noPending
+	s.patch.pending = noPending
 	if kind == numberValue {
 		return s.scanNumber(p, i, numberStart)
 	}
@@ -184,7 +119,7 @@ func (s *jsonScan) scanValue(p []byte, i int) int {
 }
 
 // scanNext reads a comma or what closes the container.
-func (s *jsonScan) scanNext(p []byte, i int) int {
+func (s *scanner) scanNext(p []byte, i int) int {
 	next, _ := innermost(s.frames)
 	switch {
 	case p[i] == ',':
@@ -199,9 +134,9 @@ func (s *jsonScan) scanNext(p []byte, i int) int {
 }
 
 // openContainer enters the object or array that begins at p[i].
-func (s *jsonScan) openContainer(i int, kind class) int {
+func (s *scanner) openContainer(i int, kind class) int {
 	if len(s.frames) == s.limits.Depth {
-		return s.fail(TooDeep, i, "arrays and objects are nested deeper than the limit")
+		return s.fail(codec.TooDeep, i, "arrays and objects are nested deeper than the limit")
 	}
 	f, next := arrayFrame, atFirstElement
 	if kind == objectValue {
@@ -212,14 +147,14 @@ func (s *jsonScan) openContainer(i int, kind class) int {
 		f |= liveFrame
 	}
 	f |= s.watch(kind, s.frames)
-	s.pending = noPending
+	s.patch.pending = noPending
 	s.frames = append(s.frames, f)
 	s.state = next
 	return i + 1
 }
 
 // closeContainer leaves the container whose last byte is p[i].
-func (s *jsonScan) closeContainer(i int) int {
+func (s *scanner) closeContainer(i int) int {
 	top := len(s.frames) - 1
 	if s.live {
 		s.leave(s.frames[top])
@@ -230,7 +165,7 @@ func (s *jsonScan) closeContainer(i int) int {
 }
 
 // endValue is called when a value of any kind is complete.
-func (s *jsonScan) endValue(end int) int {
+func (s *scanner) endValue(end int) int {
 	s.state = atNext
 	if len(s.frames) == 0 {
 		s.state = atEnd
@@ -242,7 +177,7 @@ func (s *jsonScan) endValue(end int) int {
 }
 
 // endScalar is endValue for a scalar inside a chunk: it takes a comma with it.
-func (s *jsonScan) endScalar(p []byte, end int) int {
+func (s *scanner) endScalar(p []byte, end int) int {
 	end = s.endValue(end)
 	if end >= 0 && end < len(p) && p[end] == ',' && s.state == atNext {
 		return s.scanNext(p, end)
@@ -251,7 +186,7 @@ func (s *jsonScan) endScalar(p []byte, end int) int {
 }
 
 // scanNumber reads a number on from p[i].
-func (s *jsonScan) scanNumber(p []byte, i int, from numberState) int {
+func (s *scanner) scanNumber(p []byte, i int, from numberState) int {
 	end, at, why := scanNumber(p, i, from)
 	switch why {
 	case stopBad:
@@ -264,7 +199,7 @@ func (s *jsonScan) scanNumber(p []byte, i int, from numberState) int {
 }
 
 // scanLiteral reads the rest of true, false or null from p[i].
-func (s *jsonScan) scanLiteral(p []byte, i int, rest string) int {
+func (s *scanner) scanLiteral(p []byte, i int, rest string) int {
 	for k := range len(rest) {
 		if i == len(p) {
 			s.token, s.rest = literalToken, rest[k:]

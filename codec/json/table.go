@@ -1,4 +1,4 @@
-package codec
+package json
 
 // A class is what one byte begins, or means inside a string.
 type class uint8
@@ -25,8 +25,8 @@ var valueClass = [256]class{
 
 var isSpace = [256]bool{' ': true, '\t': true, '\n': true, '\r': true}
 
-// Classes of a byte in a string. A plain one is zero, so that the tight loop is one
-// compare.
+// Classes of a byte in a string. A plain one is zero, so that the tight loop is
+// one compare.
 const (
 	plainByte class = iota
 	quoteByte

@@ -1,4 +1,4 @@
-package codec
+package json
 
 import (
 	"encoding/binary"
@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// unescape appends to dst what s, the inside of a valid JSON string, stands for. It
-// fails on half a surrogate pair, which no UTF-8 text can hold. The result is
-// never longer than s.
+// unescape appends to dst what s, the inside of a valid JSON string, stands
+// for. It fails on half a surrogate pair, which no UTF-8 text can hold. The
+// result is never longer than s.
 func unescape(dst, s []byte) ([]byte, bool) {
 	for i := 0; i < len(s); {
 		if s[i] != '\\' {
@@ -49,8 +49,8 @@ func hex4(s []byte) (r rune) {
 	return r
 }
 
-// plainBlocks returns the length of as many blocks of 32 bytes as text begins with and are plain:
-// all of an envelope but its end.
+// plainBlocks returns the length of as many blocks of 32 bytes as text begins
+// with and are plain: all of an envelope but its end.
 func plainBlocks(text []byte) int {
 	i := 0
 	for i <= len(text)-32 {
@@ -101,8 +101,8 @@ func escapedLen(text []byte) int {
 	return n
 }
 
-// appendEscaped appends text, which is UTF-8, as the inside of a JSON string, with no
-// more escapes than it needs.
+// appendEscaped appends text, which is UTF-8, as the inside of a JSON string,
+// with no more escapes than it needs.
 func appendEscaped(dst, text []byte) []byte {
 	const hex = "0123456789abcdef"
 	start := 0

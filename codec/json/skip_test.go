@@ -1,23 +1,25 @@
-package codec
+package json
 
 import (
 	"bytes"
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/sealmesh/sealmesh/codec"
 )
 
-// What the fast path reads in one go it must refuse as the slow one does: every fault stands
-// where there is a container around it and enough behind it.
-func TestSkimRefuses(t *testing.T) {
+// What the fast path reads in one go it must refuse as the slow one does: every
+// fault stands where there is a container around it and enough behind it.
+func TestSkipRefuses(t *testing.T) {
 	for _, v := range []string{
 		"\"\xc3(\"", "\"\xc3\"", "\"\xc1\x81\"", "\"J\xc3\x28rg\"", `"\x"`, `"a\"`, "\"\x1f\"",
 		"falsy", "fals,", "trye", "nul", "nulk", "1.", "1.,", "12.e1", "01", "-", "-01", "1e", "1.5.", "1.5e+",
 	} {
-		for _, sel := range []*Selector{nil, mustSelect(t, []Rule{{Path: "$.list[*].card"}}), mustSelect(t, []Rule{{Path: "$..card"}})} {
-			w, out := newJSON(sel, seal, Limits{}), new(Output)
+		for _, sel := range []*codec.Selector{nil, mustSelect(t, []codec.Rule{{Path: "$.list[*].card"}}), mustSelect(t, []codec.Rule{{Path: "$..card"}})} {
+			w, out := newJSON(sel, seal, codec.Limits{}), new(codec.Output)
 			err := w.Write(out, []byte(`{"list":[{"id":1,"v":`+v+`,"note":"leave at the door"}],"page":1}`))
-			if e, ok := errors.AsType[*Error](err); !ok || e.Code != Malformed {
+			if e, ok := errors.AsType[*codec.Error](err); !ok || e.Code != codec.Malformed {
 				t.Errorf("%q: %v", v, err)
 			}
 			w.Free()
@@ -25,13 +27,13 @@ func TestSkimRefuses(t *testing.T) {
 	}
 }
 
-// Members are read in a loop of their own: what is wrong with one is seen whatever stands around it, and
-// what is right leaves as it came.
-func TestSkimMembers(t *testing.T) {
+// Members are read in a loop of their own: what is wrong with one is seen
+// whatever stands around it, and what is right leaves as it came.
+func TestSkipMembers(t *testing.T) {
 	const before, after = `{"id":1,`, `"note":"leave at the door"`
-	selectors := []*Selector{
-		nil, mustSelect(t, []Rule{{Path: "$.list[*].card"}}), mustSelect(t, []Rule{{Path: "$..card"}}),
-		mustSelect(t, []Rule{{Path: "$.list[*]['']"}}), mustFold(t, []Rule{{Path: "$.list[*].card"}}),
+	selectors := []*codec.Selector{
+		nil, mustSelect(t, []codec.Rule{{Path: "$.list[*].card"}}), mustSelect(t, []codec.Rule{{Path: "$..card"}}),
+		mustSelect(t, []codec.Rule{{Path: "$.list[*]['']"}}), mustFold(t, []codec.Rule{{Path: "$.list[*].card"}}),
 	}
 	for member, good := range map[string]bool{
 		`"a":1,`: true, `"a": 1, `: true, `"a" :1 ,`: true, "\"a\":\n1\r\n,\t": true, `"":"",`: true, `"\u0061":"\u0061",`: true,
@@ -43,13 +45,13 @@ func TestSkimMembers(t *testing.T) {
 	} {
 		body := `{"list":[` + before + member + after + `},{` + member + after + `}],"page":1}`
 		for i, sel := range selectors {
-			w, out := newJSON(sel, seal, Limits{}), new(Output)
+			w, out := newJSON(sel, seal, codec.Limits{}), new(codec.Output)
 			err := w.Write(out, []byte(body))
 			if err == nil {
 				err = w.Close(out)
 			}
 			got := string(bytes.Join(out.Segments(), nil))
-			if e, ok := errors.AsType[*Error](err); good && err != nil || !good && (!ok || e.Code != Malformed) {
+			if e, ok := errors.AsType[*codec.Error](err); good && err != nil || !good && (!ok || e.Code != codec.Malformed) {
 				t.Errorf("%s, selector %d: %v", body, i, err)
 			} else if good && got != body && !(i == 3 && strings.Contains(member, `""`)) {
 				t.Errorf("%s, selector %d: %s", body, i, got)
@@ -60,10 +62,10 @@ func TestSkimMembers(t *testing.T) {
 }
 
 // A name is told from a rule's by its length only up to 63 bytes.
-func TestSkimLongNames(t *testing.T) {
+func TestSkipLongNames(t *testing.T) {
 	for _, n := range []int{1, 61, 62, 63, 64, 65, 200} {
 		name := strings.Repeat("n", n)
-		w, out := newJSON(mustSelect(t, []Rule{{Path: "$.list[*]." + name}}), seal, Limits{}), new(Output)
+		w, out := newJSON(mustSelect(t, []codec.Rule{{Path: "$.list[*]." + name}}), seal, codec.Limits{}), new(codec.Output)
 		if err := w.Write(out, []byte(`{"list":[{"nn":1,"`+name+`":"4539","note":"leave at the door"}]}`)); err != nil {
 			t.Fatal(err)
 		}
@@ -74,14 +76,15 @@ func TestSkimLongNames(t *testing.T) {
 	}
 }
 
-// A rule's name with letters beyond ASCII is found however it is spelled, and no other is.
-func TestSkimLetters(t *testing.T) {
-	sel := mustSelect(t, []Rule{{Path: "$.list[*].карта"}})
+// A rule's name with letters beyond ASCII is found however it is spelled, and
+// no other is.
+func TestSkipLetters(t *testing.T) {
+	sel := mustSelect(t, []codec.Rule{{Path: "$.list[*].карта"}})
 	for name, want := range map[string]bool{
 		"карта": true, `карт\u0430`: true, `\u043aарта`: true, `\u043a\u0430\u0440\u0442\u0430`: true,
 		"картэ": false, "карта1": false, "карт": false, `карт\u0431`: false, strings.Repeat("карта", 20): false,
 	} {
-		w, out := newJSON(sel, seal, Limits{}), new(Output)
+		w, out := newJSON(sel, seal, codec.Limits{}), new(codec.Output)
 		if err := w.Write(out, []byte(`{"list":[{"ид":1,"`+name+`":"4539","заметка":"у двери"},{"card":2}]}`)); err != nil {
 			t.Fatal(err)
 		}
@@ -89,15 +92,5 @@ func TestSkimLetters(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 		w.Free()
-	}
-}
-
-// Memory that was taken but in which nothing was written out is cleared too.
-func TestResetClearsWhatWasOnlyTaken(t *testing.T) {
-	var o Output
-	b := append(o.tail(8), "4539"...)
-	o.Reset()
-	if string(b) == "4539" {
-		t.Error("still there")
 	}
 }

@@ -1,4 +1,4 @@
-package codec
+package json
 
 import (
 	"bytes"
@@ -8,10 +8,13 @@ import (
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/sealmesh/sealmesh/codec"
 )
 
 // document makes a body of about n bytes: users with orders, dense in short
-// strings, with escapes, UTF-8, numbers and decoys, and tagged fields in the first few.
+// strings, with escapes, UTF-8, numbers and decoys, and tagged fields in the
+// first few.
 func document(n, tagged int) []byte {
 	var b strings.Builder
 	b.WriteString(`{"users":[`)
@@ -31,8 +34,8 @@ func document(n, tagged int) []byte {
 	return []byte(b.String())
 }
 
-// records makes the body of n bytes or a few more that bench/load sends: records of which
-// every k-th has one tagged value and the others decoys.
+// records makes the body of n bytes or a few more that bench/load sends:
+// records of which every k-th has one tagged value and the others decoys.
 func records(n, k int) []byte {
 	var b strings.Builder
 	b.WriteString(`{"records":[`)
@@ -58,7 +61,8 @@ func indented(body []byte) []byte {
 	return b.Bytes()
 }
 
-// BenchmarkBody is the work on a body as a whole, and what reads the same body in its place.
+// BenchmarkBody is the work on a body as a whole, and what reads the same body
+// in its place.
 func BenchmarkBody(b *testing.B) {
 	for _, c := range []struct {
 		name string
@@ -99,8 +103,8 @@ func BenchmarkBody(b *testing.B) {
 // sealedText is as long as an envelope, by reference, of 16 characters.
 var sealedText = "sm1." + strings.Repeat("A", 99)
 
-func seal(dst []byte, _ []Field) ([]byte, Kind, error) {
-	return append(dst, sealedText...), Text, nil
+func seal(dst []byte, _ []codec.Field) ([]byte, codec.Kind, error) {
+	return append(dst, sealedText...), codec.Text, nil
 }
 
 func BenchmarkScan(b *testing.B) {
@@ -141,12 +145,16 @@ func BenchmarkSplice(b *testing.B) {
 }
 
 func benchmarkJSON(b *testing.B, path string, body []byte) {
-	sel := guarded(b, Guard{Envelope: isHead, Patch: true}, Rule{Path: path})
-	var out Output
+	sel := guarded(b, codec.Guard{Envelope: isHead, Patch: true}, codec.Rule{Path: path})
+	var out codec.Output
+	doc := bodyOf(sel, seal)
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		w := newJSON(sel, seal, Limits{})
+		w, err := Format.New(doc)
+		if err != nil {
+			b.Fatal(err)
+		}
 		if err := w.Write(&out, body); err != nil {
 			b.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package codec
+package json
 
 import (
 	"bufio"
@@ -8,14 +8,17 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/codectest"
 )
 
-var jsonCorpus = corpus{
-	rules: []Rule{
+var corpus = codectest.Corpus{
+	Rules: []codec.Rule{
 		{Path: "$.ssn"}, {Path: "$..email"}, {Path: "$.list[*].x"}, {Path: "$.list[1]"},
 		{Path: "$.look", Unescape: true}, {Path: "$['odd name\u00e9']"}, {Path: "$.any.*"},
 	},
-	bodies: []string{
+	Bodies: []string{
 		`{}`, `[]`, ` 1 `, `"x"`, `null`, `-0`, `1E400`,
 		`{"ssn":"123-45-6789"}`,
 		"\r\n{ \"ssn\" :\t\"a\" , \"ssn\": \"b\",\"ssn\" :1e5\n}\n",
@@ -35,29 +38,32 @@ var jsonCorpus = corpus{
 		`{"email":"` + strings.Repeat(canary, 200) + `","ssn":{"deep":[[[[[{"a":"\u0041"}]]]]]}}`,
 		`{"ctrl":"\u0000\b\f\n\r\t","ssn":"\u0000\b\f\n\r\t","look":"\u0000\b\f\n\r\t\u001f\u007f"}`,
 	},
-	refused: []string{
+	Refused: []string{
 		``, ` `, `{`, `{"ssn":"CANARY`, `{"ssn":"CANARY"`, `{"ssn":"CANARY"}}`, `{"ssn":"CANARY",}`, `{"ssn":CANARY}`,
 		`{"CANARY\x":1}`, `{"CANARY` + "\xff" + `":1}`, `{"ssn":"a","email":"CANARY` + "\n" + `"}`, `{"ssn":1,"n":01}`,
 		`{"ssn":"a","z":"` + "\xed\xa0\x80" + `"}`, `{"\ud800CANARY":1}`, `{"look":"CANARY\udc00"}`,
 		`{"look":"CANARY\ud800\u0041"}`, `{"look":"\ud800\n23456CANARY"}`, `{"look":"\ud800\ud800\udc00"}`, `{"\ud83d\u0041":1}`, `{"ssn":tru,"a":1}`,
 		`{"ssn":[1,{"a":CANARY}]}`, `{"ssn":-}`, `{"ssn":1.}`, `{"email":1e}`, "\ufeff", "\ufeff\ufeff{}", "\xef\xbb{}", "[\ufeff]", "\ufeff{\"ssn\":", `{"ssn" "CANARY"}`, `{"a":1}{"ssn":"CANARY"}`,
 	},
-	value:  func(n int) string { return `{"ssn":"` + strings.Repeat("v", n-2) + `"}` },
-	nested: func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) },
-	many: func(n int) string {
+	Value:  func(n int) string { return `{"ssn":"` + strings.Repeat("v", n-2) + `"}` },
+	Nested: func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) },
+	Many: func(n int) string {
 		return `{"a":[` + strings.TrimSuffix(strings.Repeat(`{"email":"x"},`, n), ",") + `]}`
 	},
-	named: func(n int) string { return `{"` + strings.Repeat("n", n) + `":1}` },
+	Named: func(n int) string { return `{"` + strings.Repeat("n", n) + `":1}` },
+	Pad:   func(body string, n int) string { return body + strings.Repeat(" ", n) },
 }
 
-// TestJSONCases reads the accepted and refused bodies of testdata/json_cases.txt.
+func TestConformance(t *testing.T) { codectest.Run(t, &Format, corpus) }
+
+// TestJSONCases reads the accepted and refused bodies of testdata/cases.txt.
 func TestJSONCases(t *testing.T) {
-	file, err := os.Open("testdata/json_cases.txt")
+	file, err := os.Open("testdata/cases.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	sel := mustSelect(t, []Rule{{Path: "$.a"}})
+	sel := mustSelect(t, []codec.Rule{{Path: "$.a"}})
 	n := 0
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		if strings.HasPrefix(lines.Text(), "#") {
@@ -70,7 +76,7 @@ func TestJSONCases(t *testing.T) {
 		}
 		accept := strings.HasPrefix(col[0], "y_") || len(col) == 3 && col[2] == "accept"
 		for _, step := range []int{len(body) + 1, 1, 2, 3, 7} {
-			got, err := rewrite(formats[0], sel, keep, Limits{}, body, everywhere(len(body), step))
+			got, err := rewrite(sel, keep, codec.Limits{}, body, everywhere(len(body), step))
 			if (err == nil) != accept || accept && got != body {
 				t.Errorf("%s, by %d: %q, %v", col[0], step, got, err)
 			}
@@ -82,7 +88,8 @@ func TestJSONCases(t *testing.T) {
 	}
 }
 
-// TestPlainText: what a string must escape is seen wherever it stands in a text.
+// TestPlainText: what a string must escape is seen wherever it stands in a
+// text.
 func TestPlainText(t *testing.T) {
 	text := strings.Repeat("sm1.A-_9", 12)
 	for at := range len(text) + 1 {
@@ -97,49 +104,57 @@ func TestPlainText(t *testing.T) {
 	}
 }
 
-// TestJSONReplacements: what a Transform returns, and how it stands in the body.
+// TestJSONReplacements: what a Transform returns, and how it stands in the
+// body.
 func TestJSONReplacements(t *testing.T) {
+	const kept = `"original"`
 	for _, tc := range []struct {
-		kind Kind
+		kind codec.Kind
 		text string
-		want string // empty: WrongKind
+		want string // empty: codec.WrongKind
 	}{
-		{Text, ``, `""`},
-		{Text, `abc`, `"abc"`},
-		{Text, `a"b\c`, `"a\"b\\c"`},
-		{Text, "\x00\b\f\n\r\t\x1f\x7f", `"\u0000\b\f\n\r\t\u001f` + "\x7f" + `"`},
-		{Text, "é漢😀\u2028", "\"é漢😀\u2028\""},
-		{Text, strings.Repeat("x", 5000), `"` + strings.Repeat("x", 5000) + `"`},
-		{Text, strings.Repeat("\n", 5000), `"` + strings.Repeat(`\n`, 5000) + `"`},
-		{Text, "\xff", ``},
-		{Text, "\xed\xa0\x80", ``},
-		{Text, "abc\xc3", ``},
-		{Literal, `1`, `1`},
-		{Literal, `-0.0e+0`, `-0.0e+0`},
-		{Literal, `"\ud800"`, `"\ud800"`},
-		{Literal, `{"a": [1, 2 ]}`, `{"a": [1, 2 ]}`},
-		{Literal, `[` + strings.Repeat("1,", 4000) + `1]`, `[` + strings.Repeat("1,", 4000) + `1]`},
-		{Literal, ``, ``},
-		{Literal, ` 1`, ``},
-		{Literal, `1 `, ``},
-		{Literal, `1,"admin":true`, ``},
-		{Literal, `1}`, ``},
-		{Literal, `"a`, ``},
-		{Literal, `-`, ``},
-		{Literal, "\"\xff\"", ``},
-		{Literal, strings.Repeat("[", 300) + strings.Repeat("]", 300), ``},
-		{Bytes, `abc`, ``},
-		{Kind(7), `abc`, ``},
-		{Keep, ``, `"original"`},
+		{codec.Text, ``, `""`},
+		{codec.Text, `abc`, `"abc"`},
+		{codec.Text, `a"b\c`, `"a\"b\\c"`},
+		{codec.Text, "\x00\b\f\n\r\t\x1f\x7f", `"\u0000\b\f\n\r\t\u001f` + "\x7f" + `"`},
+		{codec.Text, "é漢😀\u2028", "\"é漢😀\u2028\""},
+		{codec.Text, strings.Repeat("x", 5000), `"` + strings.Repeat("x", 5000) + `"`},
+		{codec.Text, strings.Repeat("\n", 5000), `"` + strings.Repeat(`\n`, 5000) + `"`},
+		{codec.Text, "\xff", ``},
+		{codec.Text, "\xed\xa0\x80", ``},
+		{codec.Text, "abc\xc3", ``},
+		{codec.Literal, `1`, `1`},
+		{codec.Literal, `-0.0e+0`, `-0.0e+0`},
+		{codec.Literal, `"\ud800"`, `"\ud800"`},
+		{codec.Literal, `{"a": [1, 2 ]}`, `{"a": [1, 2 ]}`},
+		{codec.Literal, `[` + strings.Repeat("1,", 4000) + `1]`, `[` + strings.Repeat("1,", 4000) + `1]`},
+		{codec.Literal, ``, ``},
+		{codec.Literal, ` 1`, ``},
+		{codec.Literal, `1 `, ``},
+		{codec.Literal, `1,"admin":true`, ``},
+		{codec.Literal, `1}`, ``},
+		{codec.Literal, `"a`, ``},
+		{codec.Literal, `-`, ``},
+		{codec.Literal, "\"\xff\"", ``},
+		{codec.Literal, strings.Repeat("[", 300) + strings.Repeat("]", 300), ``},
+		{codec.Bytes, `abc`, ``},
+		{codec.Kind(7), `abc`, ``},
+		{codec.Raw, "\x01abc", ``},
+		{codec.Text, `kept`, kept},
 	} {
-		tr := func(dst []byte, _ []Field) ([]byte, Kind, error) { return append(dst, tc.text...), tc.kind, nil }
-		sel := mustSelect(t, []Rule{{Path: "$.a"}})
+		tr := func(dst []byte, _ []codec.Field) ([]byte, codec.Kind, error) {
+			if tc.want == kept {
+				return dst, 0, codec.ErrKeep
+			}
+			return append(dst, tc.text...), tc.kind, nil
+		}
+		sel := mustSelect(t, []codec.Rule{{Path: "$.a"}})
 		for _, step := range []int{100, 1} {
 			body := `{"a" :"original", "b":2}`
-			got, err := rewrite(formats[0], sel, tr, Limits{}, body, everywhere(len(body), step))
+			got, err := rewrite(sel, tr, codec.Limits{}, body, everywhere(len(body), step))
 			if tc.want == "" {
-				var e *Error
-				if !errors.As(err, &e) || e.Code != WrongKind || e.Offset != 6 {
+				var e *codec.Error
+				if !errors.As(err, &e) || e.Code != codec.WrongKind || e.Offset != 6 {
 					t.Errorf("%d %.40q: %v", tc.kind, tc.text, err)
 				}
 				continue
@@ -153,7 +168,7 @@ func TestJSONReplacements(t *testing.T) {
 
 // TestJSONFields: what a Transform is given.
 func TestJSONFields(t *testing.T) {
-	rules := []Rule{{Path: "$.a"}, {Path: "$..b"}, {Path: "$.c", Unescape: true}, {Path: "$.l[1]"}, {Path: "$"}}
+	rules := []codec.Rule{{Path: "$.a"}, {Path: "$..b"}, {Path: "$.c", Unescape: true}, {Path: "$.l[1]"}, {Path: "$"}}
 	for _, tc := range []struct{ body, want string }{
 		{`{"a":"x"}`, `0 text x`},
 		{`{"a":"x","a":"y"}`, `0 text x|0 text y`},
@@ -179,7 +194,7 @@ func TestJSONFields(t *testing.T) {
 		for _, step := range []int{100, 1, 3} {
 			var fields []seen
 			sel := mustSelect(t, rules[:4])
-			if _, err := rewrite(formats[0], sel, recording(&fields, keep), Limits{}, tc.body, everywhere(len(tc.body), step)); err != nil {
+			if _, err := rewrite(sel, recording(&fields, keep), codec.Limits{}, tc.body, everywhere(len(tc.body), step)); err != nil {
 				t.Errorf("%s: %v", tc.body, err)
 			}
 			if got := describe(fields); got != tc.want {
@@ -188,7 +203,7 @@ func TestJSONFields(t *testing.T) {
 			fields = nil
 			root := mustSelect(t, rules)
 			body := " " + tc.body + "\n"
-			got, err := rewrite(formats[0], root, recording(&fields, sealing), Limits{}, body, everywhere(len(body), step))
+			got, err := rewrite(root, recording(&fields, sealing), codec.Limits{}, body, everywhere(len(body), step))
 			if err != nil || describe(fields) != "4 literal "+tc.body || got[0] != ' ' || got[len(got)-1] != '\n' {
 				t.Errorf("%s by %d with $: %s, %q, %v", tc.body, step, describe(fields), got, err)
 			}
@@ -199,31 +214,31 @@ func TestJSONFields(t *testing.T) {
 func describe(fields []seen) string {
 	var s []string
 	for _, f := range fields {
-		s = append(s, fmt.Sprint(f.rule, " ", map[Kind]string{Text: "text", Literal: "literal"}[f.kind], " ", f.value))
+		s = append(s, fmt.Sprint(f.Rule, " ", map[codec.Kind]string{codec.Text: "text", codec.Literal: "literal"}[f.Kind], " ", f.Value))
 	}
 	return strings.Join(s, "|")
 }
 
 // TestJSONRootScalars: a tagged number at the root ends where the body does.
 func TestJSONRootScalars(t *testing.T) {
-	sel := mustSelect(t, []Rule{{Path: "$"}})
+	sel := mustSelect(t, []codec.Rule{{Path: "$"}})
 	for _, body := range []string{`1`, `-0`, `12.5e3`, `"x"`, `true`, `""`} {
 		for _, step := range []int{100, 1} {
-			sealed, err := rewrite(formats[0], sel, sealing, Limits{}, body, everywhere(len(body), step))
+			sealed, err := rewrite(sel, sealing, codec.Limits{}, body, everywhere(len(body), step))
 			if err != nil || sealed == body {
 				t.Fatalf("%s: %q, %v", body, sealed, err)
 			}
-			if opened, err := rewrite(formats[0], sel, opening, Limits{}, sealed, nil); err != nil || opened != body {
+			if opened, err := rewrite(sel, opening, codec.Limits{}, sealed, nil); err != nil || opened != body {
 				t.Errorf("%s: came back %q, %v", body, opened, err)
 			}
 		}
 	}
 }
 
-// TestJSONHoldsValuesOnly: with every byte that comes, all but the tagged value being
-// read has left.
+// TestJSONHoldsValuesOnly: with every byte that comes, all but the tagged value
+// being read has left.
 func TestJSONHoldsValuesOnly(t *testing.T) {
-	sel := mustSelect(t, []Rule{{Path: "$.ssn"}})
+	sel := mustSelect(t, []codec.Rule{{Path: "$.ssn"}})
 	for _, value := range []string{`"SECRET \"s"`, `-12.5e3`, `true`, `{"a":["SECRET",{}]}`} {
 		head := `{"pad":"long \u0041 é","ssnx":[1,-2.5e3,true],"s\u0073n" : `
 		body := head + value + `,"z":{"ssn":"other"}}`
@@ -231,8 +246,8 @@ func TestJSONHoldsValuesOnly(t *testing.T) {
 		if value[0] == '-' {
 			end++ // the byte after a number tells that it has ended
 		}
-		var out Output
-		w := newJSON(sel, keep, Limits{})
+		var out codec.Output
+		w := newJSON(sel, keep, codec.Limits{})
 		for i := range len(body) {
 			if err := w.Write(&out, []byte(body[i:i+1])); err != nil {
 				t.Fatal(err)
@@ -255,12 +270,14 @@ func TestJSONHoldsValuesOnly(t *testing.T) {
 
 // TestJSONMemoryStaysBounded streams far more than it may hold of it.
 func TestJSONMemoryStaysBounded(t *testing.T) {
-	sel := mustSelect(t, []Rule{{Path: "$..email"}, {Path: "$.n[7]"}})
-	var out Output
-	w := &jsonWriter{transform: sealing} // not a recycled one, which another test may have grown
-	w.begin(sel, Limits{Fields: 1 << 30}.withDefaults())
+	sel := mustSelect(t, []codec.Rule{{Path: "$..email"}, {Path: "$.n[7]"}})
+	var out codec.Output
+	tables, _ := Format.Check(sel, codec.Options{})
+	w := new(writer) // not a recycled one, which another test may have grown
+	w.begin(sel.Root(), tables.(*nameTables), codec.Limits{Fields: 1 << 30}.WithDefaults())
+	w.tags.Reset(sel, sealing, w.limits, w, '"')
 	defer w.Free()
-	piece := []byte(jsonCorpus.many(20)[6:])
+	piece := []byte(corpus.Many(20)[6:])
 	piece = append(piece[:len(piece)-2], ',')
 	if err := w.Write(&out, []byte(`{"a":[`)); err != nil {
 		t.Fatal(err)
@@ -272,10 +289,10 @@ func TestJSONMemoryStaysBounded(t *testing.T) {
 		}
 		out.Reset()
 	}
-	if n := cap(w.fields) + cap(w.spans) + cap(w.frames) + cap(w.outer) + cap(w.cursor.states); n > 1000 || w.count != 400_000 {
-		t.Errorf("%d entries after %d fields", n, w.count)
+	if n := cap(w.frames) + cap(w.outer) + cap(w.index); n > 1000 || w.tags.Count() != 400_000 {
+		t.Errorf("%d entries after %d fields", n, w.tags.Count())
 	}
-	if held := w.carry.len() + w.name.len() + w.scratch.Len(); held != 0 {
+	if held := w.name.Len() + w.tags.Scratch.Len(); held != 0 {
 		t.Errorf("%d bytes held between values", held)
 	}
 }

@@ -1,11 +1,10 @@
-package codec
+package formats
 
 import (
-	"strings"
 	"testing"
 )
 
-func TestForContentType(t *testing.T) {
+func TestDetect(t *testing.T) {
 	for _, tc := range []struct{ value, want string }{
 		{"application/json", "json"},
 		{"Application/JSON", "json"},
@@ -99,7 +98,7 @@ func TestForContentType(t *testing.T) {
 		{"application/json; a=b\r\n", ""},
 	} {
 		got := ""
-		if f := ForContentType(tc.value); f != nil {
+		if f := Table().Detect(tc.value).Format; f != nil {
 			got = f.Name
 		}
 		if got != tc.want {
@@ -108,8 +107,9 @@ func TestForContentType(t *testing.T) {
 	}
 }
 
-// What goes on says what was read, in one spelling; what has no format is as it came.
-func TestCanonicalContentType(t *testing.T) {
+// What goes on says what was read, in one spelling; what has no format is as it
+// came.
+func TestCanonical(t *testing.T) {
 	for _, tc := range []struct{ value, want string }{
 		{"application/json", "application/json"},
 		{"Application/JSON", "application/json"},
@@ -125,30 +125,52 @@ func TestCanonicalContentType(t *testing.T) {
 		{"text/HTML;charset=utf8", "text/HTML;charset=utf8"},
 		{"", ""},
 	} {
-		got := CanonicalContentType(tc.value)
+		got := Table().Canonical(tc.value)
 		if got != tc.want {
 			t.Errorf("%q is forwarded as %q, want %q", tc.value, got, tc.want)
 		}
-		if again := CanonicalContentType(got); again != got {
+		if again := Table().Canonical(got); again != got {
 			t.Errorf("%q is forwarded as %q, and that as %q", tc.value, got, again)
 		}
 	}
 }
 
-func TestFormatsAreOurs(t *testing.T) {
-	Formats()[0].Name = "changed"
-	if Formats()[0].Name == "changed" || ForContentType("application/json").Name == "changed" {
-		t.Error("the table can be changed from outside")
+// A type by its own name is of the format that has it, whatever suffixes and
+// exceptions others have.
+func TestOwnNamesComeFirst(t *testing.T) {
+	for _, f := range Table() {
+		for _, m := range f.MediaTypes {
+			if got := Table().Detect(m).Format; m[0] != '+' && got != f {
+				t.Errorf("%s is a type of %s, and is detected as %v", m, f.Name, got)
+			}
+		}
 	}
 }
 
-// No exception is of a type that a format has by name: those are not looked for there.
-func TestExceptionsAreOfSuffixes(t *testing.T) {
-	for _, f := range formats {
-		for _, m := range f.MediaTypes {
-			if major, minor, ok := strings.Cut(m, "/"); ok && f.excepts(&contentType{major: major, minor: minor}) {
-				t.Errorf("%s is a type of %s and excepted", m, f.Name)
-			}
+// Parameters are read as Detect has checked them.
+func TestParams(t *testing.T) {
+	d := Table().Detect(`application/vnd.x+json; ; Charset=UTF-8;profile="a b" ; v=1`)
+	for name, want := range map[string]string{"charset": "UTF-8", "PROFILE": "a b", "v": "1"} {
+		if got, ok := d.Params.Get(name); !ok || got != want {
+			t.Errorf("%s is %q, %t", name, got, ok)
+		}
+	}
+	if got, ok := d.Params.Get("w"); ok {
+		t.Errorf("w is %q", got)
+	}
+	if _, ok := Table().Detect("application/json").Params.Get("charset"); ok {
+		t.Error("a type without parameters has one")
+	}
+}
+
+// Null deletes in a merge patch, and nowhere else.
+func TestNullDeletes(t *testing.T) {
+	for contentType, want := range map[string]bool{
+		"application/merge-patch+json": true, "application/Merge-Patch+JSON; charset=utf-8": true, "application/strategic-merge-patch+json": true,
+		"application/json": false, "application/problem+json": false, "text/html": false,
+	} {
+		if got := Table().Detect(contentType).NullDeletes; got != want {
+			t.Errorf("%s: %t", contentType, got)
 		}
 	}
 }

@@ -1,7 +1,9 @@
-package codec
+package json
 
-// resume reads on in the token that the last chunk cut.
-func (s *jsonScan) resume(p []byte) int {
+import "github.com/sealmesh/sealmesh/codec"
+
+// resume reads the rest of the token that the last chunk cut.
+func (s *scanner) resume(p []byte) int {
 	t := s.token
 	if len(p) == 0 {
 		return 0
@@ -16,8 +18,9 @@ func (s *jsonScan) resume(p []byte) int {
 	return s.resumeString(p, t)
 }
 
-// resumeString reads byte by byte up to the next character, then fast.
-func (s *jsonScan) resumeString(p []byte, t token) int {
+// resumeString reads byte by byte to the end of the character that was cut,
+// then fast.
+func (s *scanner) resumeString(p []byte, t token) int {
 	i := 0
 	for s.part != (partString{}) {
 		if i == len(p) {
@@ -53,9 +56,9 @@ func (s *jsonScan) resumeString(p []byte, t token) int {
 	return end
 }
 
-// cutString remembers a string whose inside begins at p[start] and of which
-// everything from p[cut] has to be read byte by byte, because the chunk ends.
-func (s *jsonScan) cutString(p []byte, start, cut int, t token) int {
+// cutString keeps the state of a string that the end of the chunk cuts. The
+// inside begins at p[start]; from p[cut] on it is read byte by byte.
+func (s *scanner) cutString(p []byte, start, cut int, t token) int {
 	s.part = partString{}
 	for i, c := range p[cut:] {
 		if !s.part.step(c) {
@@ -71,7 +74,7 @@ func (s *jsonScan) cutString(p []byte, start, cut int, t token) int {
 }
 
 // complete ends the body.
-func (s *jsonScan) complete() error {
+func (s *scanner) complete() error {
 	if s.token == numberToken && s.number.complete() {
 		s.token = noToken
 		s.endValue(0)
@@ -82,26 +85,28 @@ func (s *jsonScan) complete() error {
 	case s.state == atValue && s.token == noToken && len(s.frames) == 0:
 		s.malformed(0, "the body is empty")
 	default:
-		s.fail(Truncated, 0, "the body ends before its value does")
+		s.fail(codec.Truncated, 0, "the body ends before its value does")
 	}
 	return s.err
 }
 
-// malformed records that p[i] cannot stand where it does.
-func (s *jsonScan) malformed(i int, detail string) int { return s.fail(Malformed, i, detail) }
+// malformed records that byte i of the chunk cannot be where it is.
+func (s *scanner) malformed(i int, detail string) int { return s.fail(codec.Malformed, i, detail) }
 
-// fail records the first error. Where a value or a name has outgrown its limit
-// already, that is the error: cut finer, the body would have failed there.
-func (s *jsonScan) fail(code Code, i int, detail string) int {
+// fail records the first error. Where a value or a name is longer than its
+// limit already, that is the error: in smaller chunks the body would have
+// failed there.
+func (s *scanner) fail(code codec.Code, i int, detail string) int {
 	at := s.base + int64(i)
+	start, over := s.tags.Outgrown(at)
 	switch {
-	case s.tag >= 0 && at-s.tagStart > int64(s.longest(s.tag)):
-		code, at, detail = ValueLimit, s.tagStart, valueDetail
+	case over:
+		code, at, detail = codec.ValueLimit, start, valueDetail
 	case s.nameStart >= 0 && at-s.nameStart > int64(s.limits.NameBytes):
-		code, at, detail = NameLimit, s.nameStart, nameDetail
+		code, at, detail = codec.NameLimit, s.nameStart, nameDetail
 	}
 	if s.err == nil {
-		s.err = &Error{Format: "json", Code: code, Offset: at, Detail: detail}
+		s.err = &codec.Error{Format: name, Code: code, Offset: at, Detail: detail}
 	}
 	return -1
 }

@@ -1,18 +1,22 @@
-package codec
+package json
 
 import (
 	"encoding/binary"
 	"math/bits"
+
+	"github.com/sealmesh/sealmesh/codec"
 )
 
-// skim reads on fast through whole tokens that no rule has an interest in, and stops
-// before any other: one that the chunk cuts, that is malformed, that a rule names, that ends
-// a tagged value or the body's, or an empty container. What it stops at is read again by
-// the methods that can, and they would have read all of it to the same end. It works on
-// copies of the state, which then stay in registers. There must be an open container,
-// in which a value that no rule names has no owner; it stops where one begins of which
-// that is not so. After its end it is so again: a value inside an owned one is never live.
-func (s *jsonScan) skim(p []byte, i int) int {
+// skipUnmatched consumes tokens that no rule can match. It stops, without
+// consuming it, at the first token that needs the full scanner: a token that
+// the chunk cuts, that is malformed, that a rule names, or that ends a tagged
+// value or the value of the body. scan reads that token again.
+//
+// State is copied to locals so that it stays in registers. Precondition: a
+// container is open, and values in it that no rule names have no owner. This
+// holds again after the end of such a value, since values inside an owned value
+// are never live.
+func (s *scanner) skipUnmatched(p []byte, i int) int {
 	state, frames := s.state, s.frames
 	next, in := innermost(frames)
 scan:
@@ -38,7 +42,7 @@ scan:
 				break scan
 			}
 			from := i
-			if i, state = s.members(p, i, in, len(frames)); i == from {
+			if i, state = s.skipMembers(p, i, in, len(frames)); i == from {
 				break scan
 			}
 		case atValue, atFirstElement:
@@ -51,7 +55,7 @@ scan:
 				frames = append(frames, f)
 				next, in = innermost(frames)
 				i, state = i+1, inside[f&objectFrame]
-				if in&liveFrame != 0 && s.other >= 0 {
+				if in&liveFrame != 0 && s.below.Rule >= 0 {
 					break scan
 				}
 				continue
@@ -77,12 +81,13 @@ scan:
 
 // unnamed reports whether no rule names the next value of a live container, and
 // elements need not be counted.
-func (s *jsonScan) unnamed(next jsonState) bool {
-	return s.row == 0 && (next == atName || len(s.sel.index) == 0)
+func (s *scanner) unnamed(next grammarState) bool {
+	return s.step == codec.AnyStep && (next == atName || !s.indexed)
 }
 
-// open returns the frame of a container that begins, or noFrame where a rule names it.
-func (s *jsonScan) open(kind class, in frame, next jsonState, frames []frame) frame {
+// open returns the frame of a container that begins, or noFrame where a rule
+// names the container or it is too deep.
+func (s *scanner) open(kind class, in frame, next grammarState, frames []frame) frame {
 	f := arrayFrame
 	if kind == objectValue {
 		f = objectFrame
@@ -94,18 +99,19 @@ func (s *jsonScan) open(kind class, in frame, next jsonState, frames []frame) fr
 		f |= s.watch(kind, frames)
 	}
 	switch {
-	case in&liveFrame == 0 || s.hollow:
+	case in&liveFrame == 0 || s.below.DeadEnd:
 		return f
-	case s.alike && len(s.sel.index) == 0:
-		return f | liveFrame | alikeFrame
+	case s.below.Unchanged && !s.indexed:
+		return f | liveFrame | sameFrame
 	case s.enter(kind):
 		return f | liveFrame
 	}
 	return f
 }
 
-// close leaves the innermost container, unless its end is that of the body's value or of a tagged one.
-func (s *jsonScan) close(frames []frame) bool {
+// close leaves the innermost container, unless the value of the body or a
+// tagged value ends with it.
+func (s *scanner) close(frames []frame) bool {
 	top := len(frames) - 1
 	if top == 0 {
 		return false
@@ -113,21 +119,22 @@ func (s *jsonScan) close(frames []frame) bool {
 	f := frames[top]
 	if f&liveFrame != 0 {
 		s.leave(f)
-	} else if frames[top-1]&liveFrame != 0 && s.tag >= 0 {
+	} else if frames[top-1]&liveFrame != 0 && s.tags.Rule() >= 0 {
 		return false
 	}
-	s.row = 0
+	s.step = codec.AnyStep
 	return true
 }
 
 // inside is the state after a container's first byte.
-var inside = [...]jsonState{arrayFrame: atFirstElement, objectFrame: atFirstName}
+var inside = [...]grammarState{arrayFrame: atFirstElement, objectFrame: atFirstName}
 
 // closer is the byte that ends a container, by its state after a comma.
 var closer = [...]byte{atValue: ']', atName: '}'}
 
-// innermost returns the state after a comma in the innermost container, and its frame.
-func innermost(frames []frame) (next jsonState, in frame) {
+// innermost returns the state after a comma in the innermost container, and its
+// frame.
+func innermost(frames []frame) (next grammarState, in frame) {
 	in = frames[len(frames)-1]
 	if in&objectFrame != 0 {
 		return atName, in
@@ -135,13 +142,13 @@ func innermost(frames []frame) (next jsonState, in frame) {
 	return atValue, in
 }
 
-// scalarEnd returns the index after the scalar that begins at p[i], or 0 when the chunk
-// cuts it or it is malformed.
-func (s *jsonScan) scalarEnd(p []byte, i int, kind class) int {
+// scalarEnd returns the index after the scalar that begins at p[i], or 0 where
+// the chunk cuts the scalar or it is malformed.
+func (s *scanner) scalarEnd(p []byte, i int, kind class) int {
 	switch kind {
 	case stringValue:
 		end := stringEnd(p, i)
-		if end-i > cleanString && s.guard.holds(p[i:end]) {
+		if end-i > cleanString && refuses(s.guard, p[i:end]) {
 			return 0
 		}
 		return end
@@ -153,10 +160,11 @@ func (s *jsonScan) scalarEnd(p []byte, i int, kind class) int {
 	return 0
 }
 
-// endsScalar are the bytes that can follow the last of a number without a blank.
+// endsScalar are the bytes that can follow a number without a blank.
 var endsScalar = [256]bool{',': true, ']': true, '}': true}
 
-// numberEnd is scalarEnd for a number. Digits with a point in them it reads by itself.
+// numberEnd is scalarEnd for a number. It reads digits with a point by itself,
+// and leaves the rest to scanNumber.
 func numberEnd(p []byte, i int) int {
 	from := numberStart
 	if p[i]-'1' <= 8 {
@@ -181,8 +189,9 @@ func digitsEnd(p []byte, i int) int {
 	return i
 }
 
-// stringEnd is scalarEnd for a string. The pairs of bytes that text is full of it reads by
-// itself: short escapes and letters.
+// stringEnd is scalarEnd for a string. It reads short escapes and letters of
+// two bytes by itself, since text is full of them, and leaves the rest to
+// scanString.
 func stringEnd(p []byte, i int) int {
 	i++
 scan:

@@ -1,4 +1,4 @@
-package codec
+package json
 
 import (
 	"encoding/binary"
@@ -14,15 +14,17 @@ const (
 	stopBad              // the byte there cannot stand there
 )
 
-// notPlain looks at eight bytes at once, which costs a short string no mispredicted
-// branch. The lowest bit that is set is the high bit of the first byte that is
-// below ' ', equal to '"' or '\\', or past 0x7f: a borrow can set bits above it, never below.
+// notPlain looks at eight bytes at once, which costs a short string no
+// mispredicted branch. The lowest bit that is set is the high bit of the first
+// byte that is below ' ', equal to '"' or '\\', or past 0x7f: a borrow can set
+// bits above it, never below.
 func notPlain(x uint64) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	return ((x - ' '*ones) | ((x ^ '"'*ones) - ones) | ((x ^ '\\'*ones) - ones) | x) & highs
 }
 
-// plainRun returns the index of the first byte from i that is not plain in a string.
+// plainRun returns the index of the first byte from i that is not plain in a
+// string.
 func plainRun(p []byte, i int) int {
 	for i >= 0 && i <= len(p)-8 {
 		if hit := notPlain(binary.LittleEndian.Uint64(p[i : i+8])); hit != 0 {
@@ -37,8 +39,8 @@ func plainRun(p []byte, i int) int {
 }
 
 // scanString reads the inside of a string from p[i]. It returns the index after
-// the closing quote (stopEnd), of the first unit that the chunk cuts (stopMore), or
-// of the offending byte (stopBad), and whether it saw an escape.
+// the closing quote (stopEnd), of the first unit that the chunk cuts
+// (stopMore), or of the offending byte (stopBad), and whether it saw an escape.
 func scanString(p []byte, i int) (end int, escaped bool, why stop) {
 	for {
 		if i = plainRun(p, i); i == len(p) {
@@ -66,8 +68,8 @@ func scanString(p []byte, i int) (end int, escaped bool, why stop) {
 	}
 }
 
-// scanEscape reads the escape sequence that p starts with. It returns its length, or
-// the index of the offending byte.
+// scanEscape reads the escape sequence that p starts with. It returns its
+// length, or the index of the offending byte.
 func scanEscape(p []byte) (n int, why stop) {
 	if len(p) < 2 {
 		return 0, stopMore
@@ -104,8 +106,8 @@ func scanRune(p []byte, t runeTail) (n int, why stop) {
 	return int(t.n) + 1, stopEnd
 }
 
-// A partString is where in a string the last chunk ended: between two characters
-// when it is zero.
+// A partString is where in a string the last chunk ended: between two
+// characters when it is zero.
 type partString struct {
 	escape bool     // after a backslash
 	hex    uint8    // hex digits still to come

@@ -5,72 +5,50 @@ import (
 	"strings"
 )
 
-// maxParams is how many parameters a content type may have.
+// maxParams is the number of parameters that a content type may have.
 const maxParams = 16
 
-// A contentType is a content-type header value of which all parsers make the
-// same.
-type contentType struct {
+// A mediaType is a content-type header value that all parsers read alike.
+type mediaType struct {
 	major, minor string
+	params       Params
 	names        [maxParams]string
 	values       [maxParams]string
 	n            int
 }
 
-// ForContentType returns the format of a content-type header value. It returns
-// nil where there is none, where the value is malformed, where two parsers could
-// read the value differently, and where the charset is not UTF-8: every format is
-// read as UTF-8, and bytes that mean something else to the application would get
-// around the rules. Forward what [CanonicalContentType] returns.
-func ForContentType(value string) *Format {
-	if f := plainType(value); f != nil {
-		return f
-	}
-	t, ok := parseContentType(value)
-	if !ok {
-		return nil
-	}
-	return t.format()
-}
+// Params are the parameters of a media type that [Table.Detect] has read. The
+// zero value has none.
+type Params string
 
-// CanonicalContentType returns value as [ForContentType] reads it: the media
-// type in lower case, the charset as utf-8, and each other parameter as it came,
-// with one blank before it. An application that is sent this has nothing left to
-// read differently. A value that has no format is returned as it is.
-func CanonicalContentType(value string) string {
-	if plainType(value) != nil {
-		return value
-	}
-	t, ok := parseContentType(value)
-	if !ok || t.format() == nil || t.isCanonical(value) {
-		return value
-	}
-	return string(t.append(nil))
-}
-
-// plainType returns the format of a media type that stands alone and is written as
-// the table of formats has it, as most are; else nil.
-func plainType(value string) *Format {
-	for i := range formats {
-		if slices.Contains(formats[i].MediaTypes, value) && value[0] != '+' {
-			return &formats[i]
+// Get returns the value of the parameter called name, in any case, without
+// quotes. No parameter is there twice.
+func (p Params) Get(name string) (value string, ok bool) {
+	for rest := string(p); rest != ""; {
+		var n, v string
+		if n, v, rest, ok = cutParam(rest); !ok {
+			return "", false
+		}
+		if n != "" && strings.EqualFold(n, name) {
+			return v, true
 		}
 	}
-	return nil
+	return "", false
 }
 
-// parseContentType reads a media type and its parameters (RFC 9110 §8.3.1). It
-// refuses what parsers are known to read differently: a parameter twice, one of
-// RFC 2231 (charset*=utf-7, charset*0=utf-7), and quotes around a semicolon or
-// around what looks like a charset, which a parser that knows no quotes would
-// take for a parameter.
-func parseContentType(value string) (t contentType, ok bool) {
-	mediaType, params, _ := strings.Cut(value, ";")
-	mediaType = strings.Trim(mediaType, " \t")
-	t.major, t.minor, _ = strings.Cut(mediaType, "/")
+// parseMediaType reads a media type and its parameters (RFC 9110 §8.3.1). It
+// refuses what parsers are known to read differently: a parameter twice,
+// parameters of RFC 2231 (charset*=utf-7, charset*0=utf-7), and quotes around a
+// semicolon or around what looks like a charset, which a parser that knows no
+// quotes would take for a parameter.
+func parseMediaType(value string) (t mediaType, ok bool) {
+	media, params, _ := strings.Cut(value, ";")
+	media = strings.Trim(media, " \t")
+	t.major, t.minor, _ = strings.Cut(media, "/")
 	if !isToken(t.major) || !isToken(t.minor) {
 		return t, false
 	}
+	t.params = Params(params)
 	for params != "" {
 		var name, v string
 		if name, v, params, ok = cutParam(params); !ok {
@@ -83,7 +61,7 @@ func parseContentType(value string) (t contentType, ok bool) {
 	return t, true
 }
 
-func (t *contentType) add(name, value string) bool {
+func (t *mediaType) add(name, value string) bool {
 	switch {
 	case t.n == maxParams, strings.IndexByte(name, '*') >= 0, t.param(name) >= 0:
 		return false
@@ -99,37 +77,18 @@ func (t *contentType) add(name, value string) bool {
 }
 
 // param returns the index of the parameter called name, or -1.
-func (t *contentType) param(name string) int {
+func (t *mediaType) param(name string) int {
 	return slices.IndexFunc(t.names[:t.n], func(n string) bool { return strings.EqualFold(n, name) })
 }
 
-func (t *contentType) format() *Format {
-	for i := range formats {
-		if f := &formats[i]; f.names(t) || f.suffixes(t) && !f.excepts(t) {
-			return f
-		}
-	}
-	return nil
-}
-
-// names reports whether t is one of the media types of f by its own name. Except is
-// of the others, those that a suffix covers.
-func (f *Format) names(t *contentType) bool {
-	return slices.ContainsFunc(f.MediaTypes, t.is)
-}
-
-func (f *Format) suffixes(t *contentType) bool {
-	return slices.ContainsFunc(f.MediaTypes, func(m string) bool { return m[0] == '+' && hasSuffixFold(t.minor, m) })
-}
-
 // is reports whether the media type is m, in any case.
-func (t *contentType) is(m string) bool {
+func (t *mediaType) is(m string) bool {
 	major, minor, _ := strings.Cut(m, "/")
 	return strings.EqualFold(t.major, major) && strings.EqualFold(t.minor, minor)
 }
 
 // append appends the canonical form to dst.
-func (t *contentType) append(dst []byte) []byte {
+func (t *mediaType) append(dst []byte) []byte {
 	dst = append(dst, strings.ToLower(t.major)...)
 	dst = append(dst, '/')
 	dst = append(dst, strings.ToLower(t.minor)...)
@@ -147,9 +106,9 @@ func (t *contentType) append(dst []byte) []byte {
 	return dst
 }
 
-// isCanonical reports whether value is what append would make. Most are short,
-// and cost no allocation.
-func (t *contentType) isCanonical(value string) bool {
+// isCanonical reports whether value is what append would make. Most values are
+// short, and cost no allocation.
+func (t *mediaType) isCanonical(value string) bool {
 	var room [128]byte
 	return string(t.append(room[:0])) == value
 }
@@ -159,7 +118,8 @@ func hasSuffixFold(s, suffix string) bool {
 	return len(s) > len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
 }
 
-// cutParam reads one name=value and the semicolon after it. An empty one is allowed.
+// cutParam reads one name=value and the semicolon after it. The name is empty
+// where nothing stands before the semicolon.
 func cutParam(s string) (name, value, rest string, ok bool) {
 	s = strings.TrimLeft(s, " \t")
 	if s == "" || s[0] == ';' {
@@ -185,8 +145,8 @@ func cutParam(s string) (name, value, rest string, ok bool) {
 	return name, value, rest, isToken(value)
 }
 
-// plainQuoted reports whether what stands in quotes means the same to a parser
-// that does not know quotes. An escape has no use here.
+// plainQuoted reports whether the inside of quotes means the same to a parser
+// that does not know quotes. Escapes are refused: they have no use here.
 func plainQuoted(value string) bool {
 	for i := range len(value) {
 		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f || c == '\\' || c == ';' || c == ',' {

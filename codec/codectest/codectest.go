@@ -1,0 +1,108 @@
+// Package codectest is the conformance suite of body formats. A format runs the
+// suite from a test in its own folder, with documents of its own:
+//
+//	func TestConformance(t *testing.T) {
+//		codectest.Run(t, &Format, codectest.Corpus{Bodies: …})
+//	}
+//
+// The package also has what other tests of a format need: functions that run a
+// Writer over a body that is cut, and an oracle of which rule owns a value.
+package codectest
+
+import (
+	"testing"
+
+	"github.com/sealmesh/sealmesh/codec"
+)
+
+// Canary is a text for values and names of refused bodies. No error may show
+// it.
+const Canary = "CANARY"
+
+// A Corpus is what the suite needs to know of a format.
+type Corpus struct {
+	Rules   []codec.Rule
+	Options codec.Options
+	Params  codec.Params // of the media type
+	Bodies  []string     // well-formed, with and without tagged values
+	Refused []string     // not well-formed
+	// Documents for the limits. A format without such a limit has
+	// no function for it; Value and Many it must have.
+	Value  func(n int) string // one tagged value that takes n bytes of the body
+	Nested func(n int) string // n levels deep
+	Many   func(n int) string // n tagged values
+	Named  func(n int) string // one name of n bytes that must be compared
+	// Pad makes a body longer by n bytes that change nothing.
+	Pad func(body string, n int) string
+	// Positions are the format's own, in which it writes raw values.
+	Positions []codec.Position
+}
+
+// Run holds f to what package codec promises of every format:
+//
+//   - identity: a Writer that keeps every value gives the body back.
+//   - round trip: what is sealed and opened again is the body.
+//   - chunks: output and fields do not depend on how the body was cut.
+//   - batches: a Transform is called for what it was shown before.
+//   - refusals: a malformed body gives one error, however it was cut.
+//   - limits: a body at a limit passes, and a body past it is refused.
+//   - spent: after an error a Writer does nothing.
+//   - free: a recycled Writer knows nothing of the last body.
+//   - clears: after Free and Reset, no memory holds a value.
+//   - raw: a raw value is written only in a position of the format's own.
+func Run(t *testing.T, f *codec.Format, c Corpus) {
+	r := runner{f, c, Select(t, c.Rules...)}
+	for name, check := range map[string]func(*testing.T){
+		"identity":   r.identity,
+		"round trip": r.roundTrip,
+		"chunks":     r.chunks,
+		"batches":    r.batches,
+		"refusals":   r.refusals,
+		"limits":     r.limits,
+		"spent":      r.spent,
+		"free":       r.free,
+		"clears":     r.clears,
+		"raw":        r.raw,
+	} {
+		t.Run(name, check)
+	}
+}
+
+// A runner runs the suite for one format.
+type runner struct {
+	format *codec.Format
+	Corpus
+	sel *codec.Selector
+}
+
+// rewrite runs body through a Writer of the runner's format, cut as cuts say.
+func (r *runner) rewrite(tr codec.Transform, l codec.Limits, body string, cuts []int) (string, error) {
+	return r.rewriteWith(r.sel, tr, l, body, cuts)
+}
+
+func (r *runner) rewriteWith(sel *codec.Selector, tr codec.Transform, l codec.Limits, body string, cuts []int) (string, error) {
+	b, err := r.body(sel, tr, l)
+	if err != nil {
+		return "", err
+	}
+	return rewrite(r.format, b, body, cuts)
+}
+
+func (r *runner) body(sel *codec.Selector, tr codec.Transform, l codec.Limits) (codec.Body, error) {
+	checked, err := r.format.Check(sel, r.Options)
+	return codec.Body{At: sel.Root(), Checked: checked, Transform: tr, Limits: l, Params: r.Params, Method: "POST"}, err
+}
+
+// writer makes a Writer.
+func (r *runner) writer(t *testing.T, tr codec.Transform) codec.Writer {
+	t.Helper()
+	b, err := r.body(r.sel, tr, codec.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := r.format.New(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}

@@ -1,0 +1,64 @@
+package codec
+
+// A Format is a way to write bodies. It is immutable once it is in a [Table].
+type Format struct {
+	// Name is stable: errors, metrics and spans carry it. Example: "json".
+	Name string
+	// MediaTypes are the types that the format reads, in lower case and without
+	// parameters. "+json" matches a structured suffix (RFC 6839). A type by its
+	// own name, of any format, comes before a suffix.
+	MediaTypes []string
+	// Except are types that a suffix in MediaTypes covers and that the format does
+	// not read: in them no path finds a value. See [Pattern].
+	Except []Pattern
+	// NullDeletes are types in which a null deletes the member that it stands for,
+	// as in a merge patch (RFC 7396).
+	NullDeletes []Pattern
+	// Check compiles what the format needs of a Selector and of a policy's
+	// options, once for each plan, when the policy is compiled. It fails with a
+	// [*PathError] for a rule that the format cannot decide, and for options that
+	// the format does not know. The result is given back in Body.Checked. It must
+	// be safe for concurrent use.
+	Check func(sel *Selector, o Options) (checked any, err error)
+	// New makes the Writer of one body. It fails where the body cannot be read:
+	// media-type parameters that the format refuses.
+	New func(b Body) (Writer, error)
+	// HoldsEnvelope reports whether a field holds an envelope that somebody could
+	// cut out and open elsewhere. It looks through the escapes of the format.
+	// isHead is as in [Guard].
+	HoldsEnvelope func(f *Field, isHead func(text []byte) bool) bool
+}
+
+// Options are what a policy says of the bodies of one format, for Format.Check.
+type Options struct {
+	// Schema is the text of a schema, such as a protobuf descriptor set; nil for
+	// none.
+	Schema []byte
+	// Settings are the format's own, such as the delimiter of CSV.
+	Settings map[string]string
+}
+
+// A Body is what a Format must know of one body to make a Writer for it.
+type Body struct {
+	// At is where the body's root stands: Selector.Root() for a whole document,
+	// and a deeper place for a document in another, such as a part of a form. The
+	// zero Cursor has no rules: the Writer only validates.
+	At Cursor
+	// Checked is what Format.Check returned for the Selector of At.
+	Checked any
+	// Transform replaces tagged values. It may be nil where no rule can match.
+	Transform Transform
+	Limits    Limits
+	Params    Params    // of the media type
+	Direction Direction // of the message that has the body
+	Method    string    // of the request, as :method has it
+}
+
+// A Direction is that of a message.
+type Direction uint8
+
+// The directions. Their numbers index arrays of two.
+const (
+	Request Direction = iota
+	Response
+)

@@ -1,0 +1,64 @@
+package json
+
+import "github.com/sealmesh/sealmesh/codec"
+
+// Encode implements [codec.Encoder]: text goes between quotes, a literal stays
+// as it is.
+func (w *writer) Encode(out *codec.Output, room, got []byte, kind codec.Kind) (fault string) {
+	switch kind {
+	case codec.Text:
+		return putText(out, room, got)
+	case codec.Literal:
+		if !w.oneValue(got) {
+			return "the literal is not one JSON value"
+		}
+		if codec.InPlace(room, got) {
+			got = room[:copy(room[:len(got)], got)] // over the quote
+		}
+		out.Commit(got)
+		return ""
+	case codec.Raw:
+		return "the value is raw, of another format"
+	}
+	return "JSON has no binary values"
+}
+
+// putText writes text out between quotes. The first quote is in room, which
+// text follows unless it outgrew the room.
+func putText(out *codec.Output, room, text []byte) (fault string) {
+	plain, valid := plainText(text)
+	switch {
+	case !valid:
+		return "the text is not UTF-8"
+	case !plain:
+		moved := codec.GetBuffer(len(text))
+		*moved = append(*moved, text...)
+		if n := escapedLen(text) + len(`""`); cap(room) < n {
+			room = append(out.Tail(n), '"') // append would leave text behind where it grew
+		}
+		out.Commit(append(appendEscaped(room, *moved), '"'))
+		codec.PutBuffer(moved)
+	case codec.InPlace(room, text):
+		out.Commit(append(room[:1+len(text)], '"'))
+	default:
+		out.Commit(room)
+		out.Commit(text)
+		out.Put(quote)
+	}
+	return ""
+}
+
+var quote = []byte{'"'}
+
+// oneValue reports whether b is one JSON value and nothing else. It keeps a
+// literal from ending its value early and adding members of its own.
+func (w *writer) oneValue(b []byte) bool {
+	if len(b) == 0 || isSpace[b[0]] || isSpace[b[len(b)-1]] {
+		return false
+	}
+	check := writers.Get().(*writer)
+	check.begin(codec.Cursor{}, nil, codec.Limits{Depth: w.limits.Depth}.WithDefaults())
+	check.tags.Reset(nil, nil, check.limits, check, 0)
+	defer check.Free()
+	return check.scan(b) == nil && check.complete() == nil
+}

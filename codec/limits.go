@@ -1,0 +1,38 @@
+package codec
+
+import "cmp"
+
+// Limits bound what one body may cost. A field that is zero means the default
+// below.
+type Limits struct {
+	// ValueBytes is the length of the longest tagged value in bytes, as it stands
+	// in the body: quotes and escapes count.
+	ValueBytes int
+	// Depth is the deepest nesting of containers.
+	Depth int
+	// Fields is the number of tagged values in one body.
+	Fields int
+	// NameBytes is the length in bytes, as it stands in the body, of the longest
+	// name that has to be compared with a rule.
+	NameBytes int
+	// BodyBytes is the length of the longest body. Zero means no limit:
+	// transports bound the bodies that they buffer.
+	BodyBytes int64
+}
+
+// Defaults of [Limits].
+const (
+	DefaultValueBytes = 1 << 20
+	DefaultDepth      = 256
+	DefaultFields     = 100_000
+	DefaultNameBytes  = 64 << 10
+)
+
+// WithDefaults returns l with a default in place of each zero, but BodyBytes.
+func (l Limits) WithDefaults() Limits {
+	l.ValueBytes = cmp.Or(l.ValueBytes, DefaultValueBytes)
+	l.Depth = cmp.Or(l.Depth, DefaultDepth)
+	l.Fields = cmp.Or(l.Fields, DefaultFields)
+	l.NameBytes = cmp.Or(l.NameBytes, DefaultNameBytes)
+	return l
+}

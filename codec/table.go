@@ -1,0 +1,113 @@
+package codec
+
+import (
+	"slices"
+	"strings"
+)
+
+// A Table lists formats and finds the format of a body by its content type.
+// Package codec/formats has the table of all formats. Immutable, safe for
+// concurrent use.
+type Table []*Format
+
+// A Detected is what a content-type header value says of a body.
+type Detected struct {
+	Format      *Format // nil: no format of the table reads the body
+	Params      Params  // of the media type
+	NullDeletes bool    // a null deletes: see Format.NullDeletes
+}
+
+// A Pattern names media types: "type/subtype", "type/subtype;param" for the
+// type with that parameter alone, or "*part*" for every subtype that holds the
+// part.
+type Pattern string
+
+// Detect finds the format of a content-type header value. There is no format
+// where the value is malformed, where two parsers could read the value
+// differently, and where the charset is not UTF-8: every format is read as
+// UTF-8, and bytes that mean something else to the application would get around
+// the rules. Forward what [Table.Canonical] returns.
+//
+// Detect does not allocate.
+func (t Table) Detect(contentType string) Detected {
+	if f := t.plainType(contentType); f != nil {
+		return Detected{Format: f}
+	}
+	m, ok := parseMediaType(contentType)
+	if !ok {
+		return Detected{}
+	}
+	f := t.find(&m)
+	if f == nil {
+		return Detected{}
+	}
+	return Detected{Format: f, Params: m.params, NullDeletes: m.matches(f.NullDeletes)}
+}
+
+// Canonical returns contentType as [Table.Detect] reads it: the media type in
+// lower case, the charset as utf-8, and each other parameter as it came, with
+// one blank before it. An application that is sent this has nothing left to
+// read differently. A value that has no format is returned as it is.
+func (t Table) Canonical(contentType string) string {
+	if t.plainType(contentType) != nil {
+		return contentType
+	}
+	m, ok := parseMediaType(contentType)
+	if !ok || t.find(&m) == nil || m.isCanonical(contentType) {
+		return contentType
+	}
+	return string(m.append(nil))
+}
+
+// Resembles reports whether a server that only looks for a part of a content
+// type may take contentType for a type of the table: Laravel looks for /json
+// and +json, anywhere.
+func (t Table) Resembles(contentType string) bool {
+	return slices.ContainsFunc(t, func(f *Format) bool {
+		return slices.ContainsFunc(f.MediaTypes, func(m string) bool {
+			return containsFold(contentType, m[max(0, strings.IndexByte(m, '/')):])
+		})
+	})
+}
+
+// plainType returns the format of a media type that has no parameters and is
+// written as the table has it, as most are; nil otherwise.
+func (t Table) plainType(contentType string) *Format {
+	for _, f := range t {
+		if slices.Contains(f.MediaTypes, contentType) && contentType[0] != '+' {
+			return f
+		}
+	}
+	return nil
+}
+
+// find returns the format of m. A type by its own name comes first, of whatever
+// format: Except is about the types that a suffix covers.
+func (t Table) find(m *mediaType) *Format {
+	for _, f := range t {
+		if slices.ContainsFunc(f.MediaTypes, m.is) {
+			return f
+		}
+	}
+	for _, f := range t {
+		if f.suffixes(m) && !m.matches(f.Except) {
+			return f
+		}
+	}
+	return nil
+}
+
+func (f *Format) suffixes(m *mediaType) bool {
+	return slices.ContainsFunc(f.MediaTypes, func(s string) bool { return s[0] == '+' && hasSuffixFold(m.minor, s) })
+}
+
+// matches reports whether m is one of the types that patterns name.
+func (m *mediaType) matches(patterns []Pattern) bool {
+	return slices.ContainsFunc(patterns, func(p Pattern) bool {
+		if part, ok := strings.CutPrefix(string(p), "*"); ok {
+			return containsFold(m.minor, strings.TrimSuffix(part, "*"))
+		}
+		media, param, hasParam := strings.Cut(string(p), ";")
+		return m.is(media) && (!hasParam || m.param(param) >= 0)
+	})
+}
