@@ -137,7 +137,7 @@ func (k *key) ahead(d *dataKey, now time.Duration, parent trace.SpanContext) {
 // succeed makes the data key that seals after d, which is nil at first.
 func (k *key) succeed(d *dataKey, parent trace.SpanContext) *flight.Flight[*dataKey] {
 	return k.flights.Join(makingFlight, parent, func(ctx context.Context) (*dataKey, error) {
-		if c := k.current.Load(); c != nil && c != d && c.maySeal(k.cache.now()) {
+		if c := k.current.Load(); c != nil && c != d && c.maySeal(k.shared.now()) {
 			return c, nil // the flight before this one made it
 		}
 		return k.next(ctx, d, parent)
@@ -177,10 +177,10 @@ func (k *key) makeOrUnpin(ctx context.Context, old *dataKey, parent trace.SpanCo
 
 // promote has d seal from now on. Its predecessor still opens, while it is wanted.
 func (k *key) promote(d, old *dataKey) {
-	k.stats.rotations[rotationReason(old, k.cache.now())].Add(1)
+	k.stats.rotations[rotationReason(old, k.shared.now())].Add(1)
 	before := k.current.Swap(d)
-	if before != nil && before.usable(k.cache.now()) {
-		k.cache.admit(before)
+	if before != nil && before.usable(k.shared.now()) {
+		k.shared.admit(before)
 	}
 }
 

@@ -78,7 +78,7 @@ func (k *key) newDataKey(secret *hsm.Secret, r envelope.Record, asked time.Durat
 	d := &dataKey{terms: &k.terms, id: r.KeyID(), commitment: r.Commitment, wraps: r.Wraps}
 	d.record = envelope.AppendRecord(nil, r)
 	d.sum = sha256.Sum256(d.record)
-	now := k.cache.now()
+	now := k.shared.now()
 	d.born, d.retireAt = now, now+k.rotate.Age
 	if k.degraded(d.wraps) {
 		d.retireAt = now + min(k.rotate.Age, degradedAge)

@@ -2,7 +2,6 @@ package keycache
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/sealmesh/sealmesh/codec/suite"
@@ -10,9 +9,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// An engine is what the keys of a process share, and the caches that follow one
+// A shared is what the keys of a process share, and the caches that follow one
 // another: a clock, the limits, and where key uses go. Safe for concurrent use.
-type engine struct {
+type shared struct {
 	recorder *keyuse.Recorder
 	tracer   trace.Tracer
 	timeout  time.Duration
@@ -22,15 +21,14 @@ type engine struct {
 	lru      lru
 	idling   allowance // calls for data keys that nobody uses
 	callers  *callers  // calls for data keys that nobody knows
-	states   sync.Pool // of *state, what sessions reuse
 }
 
-func newEngine(opt *Options) (*engine, error) {
+func newShared(opt *Options) (*shared, error) {
 	callers, err := newCallers(rememberedCallers)
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{
+	e := &shared{
 		recorder: opt.Recorder,
 		tracer:   opt.Tracer,
 		timeout:  orDefault(opt.Timeout, DefaultTimeout),
@@ -41,16 +39,15 @@ func newEngine(opt *Options) (*engine, error) {
 		idling:   newAllowance(idleBurst, idleRate),
 		callers:  callers,
 	}
-	e.states.New = func() any { return newState() }
 	return e, nil
 }
 
-// now is the time by which all bounds go: monotonic, since the engine was made. It
+// now is the time by which all bounds go: monotonic, since it was made. It
 // does not count the time that a machine is suspended.
-func (e *engine) now() time.Duration { return time.Since(e.start) }
+func (e *shared) now() time.Duration { return time.Since(e.start) }
 
 // admits says why nothing is sealed or opened by the suite of that number, or nil.
-func (e *engine) admits(id suite.ID) error {
+func (e *shared) admits(id suite.ID) error {
 	if !e.approved {
 		return nil
 	}
@@ -62,7 +59,7 @@ func (e *engine) admits(id suite.ID) error {
 }
 
 // admit makes room for d among the data keys that open.
-func (e *engine) admit(d *dataKey) {
+func (e *shared) admit(d *dataKey) {
 	for _, leaving := range e.lru.add(d) {
 		leaving.terms.evict(leaving, evicted)
 	}

@@ -28,14 +28,14 @@ func (k *key) mint(ctx context.Context, parent trace.SpanContext) (secret *hsm.S
 	if err := k.quorumShut(); err != nil {
 		return nil, r, 0, err
 	}
-	asked = k.cache.now()
+	asked = k.shared.now()
 	secret, wraps, err := k.origin(ctx, parent)
 	if err != nil {
 		return nil, r, 0, err
 	}
-	began := k.cache.now()
+	began := k.shared.now()
 	err = k.wrapByOthers(ctx, secret, wraps, parent)
-	k.making.leave(began, k.cache.now(), err, rand.Float64())
+	k.making.leave(began, k.shared.now(), err, rand.Float64())
 	if err == nil {
 		r = k.recordOf(secret, wraps)
 		err = checkNew(secret, r)
@@ -65,12 +65,12 @@ func (k *key) recordOf(secret *hsm.Secret, wraps [][]byte) (r envelope.Record) {
 // quorumShut saves the call to one KEK when too many others are known not to
 // answer, or have just failed to.
 func (k *key) quorumShut() (err error) {
-	if err := k.making.shut(k.cache.now()); err != nil {
+	if err := k.making.shut(k.shared.now()); err != nil {
 		return err
 	}
 	open := 0
 	for _, kk := range k.keks {
-		if e := kk.shut(generating, k.cache.now()); e == nil {
+		if e := kk.shut(generating, k.shared.now()); e == nil {
 			open++
 		} else if err == nil {
 			err = e
@@ -88,7 +88,7 @@ func (k *key) origin(ctx context.Context, parent trace.SpanContext) (secret *hsm
 	wraps = make([][]byte, len(k.keks))
 	var failed error
 	for i, kk := range k.keks {
-		err = k.cache.call(ctx, kk, generating, k.cache.timeout, parent, func(ctx context.Context) (err error) {
+		err = k.shared.call(ctx, kk, generating, k.shared.timeout, parent, func(ctx context.Context) (err error) {
 			secret, wraps[i], err = kk.Provider.GenerateDataKey(ctx, k.context)
 			return err
 		})
@@ -112,7 +112,7 @@ func (k *key) wrapByOthers(ctx context.Context, secret *hsm.Secret, wraps [][]by
 			continue
 		}
 		wg.Go(func() {
-			errs[i] = k.cache.call(ctx, kk, wrapping, k.cache.timeout, parent, func(ctx context.Context) (err error) {
+			errs[i] = k.shared.call(ctx, kk, wrapping, k.shared.timeout, parent, func(ctx context.Context) (err error) {
 				wraps[i], err = kk.Provider.WrapDataKey(ctx, secret, k.context)
 				return err
 			})

@@ -69,7 +69,7 @@ func (s *slots) of(strangers bool) chan struct{} {
 func (s *slots) inFlight() int { return len(s.strangers) + len(s.ours) }
 
 // call asks the KMS behind kk, unless its gate is shut. It waits for a slot first.
-func (e *engine) call(ctx context.Context, kk *kek, op operation, timeout time.Duration, parent trace.SpanContext, ask func(context.Context) error) error {
+func (e *shared) call(ctx context.Context, kk *kek, op operation, timeout time.Duration, parent trace.SpanContext, ask func(context.Context) error) error {
 	if err := kk.shut(op, e.now()); err != nil {
 		return err
 	}

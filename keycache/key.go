@@ -19,7 +19,7 @@ import (
 // A key is one configured key: its KEKs, the data key that seals now, and every
 // data key that opens.
 type key struct {
-	cache   *engine
+	shared  *shared
 	caches  atomic.Int64 // that have it
 	name    string
 	context hsm.EncryptionContext
@@ -59,7 +59,7 @@ type failure struct {
 }
 
 func (c *Cache) newKey(cfg *hsm.Key, stores map[string]Storing) (*key, error) {
-	k := &key{cache: c.engine, flights: flight.NewGroup[*dataKey](), name: cfg.Name, context: cfg.Context, use: cfg.Use, away: cfg.Unavailable, quorum: cfg.Quorum}
+	k := &key{shared: c.shared, flights: flight.NewGroup[*dataKey](), name: cfg.Name, context: cfg.Context, use: cfg.Use, away: cfg.Unavailable, quorum: cfg.Quorum}
 	var err error
 	if k.rotate, k.bounds, err = resolve(cfg); err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func (k *key) remember(record [32]byte, err error) {
 	default:
 		d = corruptFor
 	}
-	k.failed.Add(record, failure{err, k.cache.now() + d})
+	k.failed.Add(record, failure{err, k.shared.now() + d})
 }
 
 func (k *key) remembered(record [32]byte) error {
@@ -149,7 +149,7 @@ func (k *key) remembered(record [32]byte) error {
 	if !ok {
 		return nil
 	}
-	if k.cache.now() >= f.until {
+	if k.shared.now() >= f.until {
 		k.failed.Remove(record)
 		return nil
 	}
@@ -168,7 +168,7 @@ func (k *key) keep(d *dataKey, epoch uint64) bool {
 	k.mu.Unlock()
 	k.gone.Remove(d.id)
 	if old != nil {
-		k.cache.lru.remove(old)
+		k.shared.lru.remove(old)
 		old.kill()
 	}
 	return true
@@ -184,7 +184,7 @@ func (k *key) evict(d *dataKey, why evictionReason) {
 	}
 	k.current.CompareAndSwap(d, nil)
 	k.table.remove(d)
-	k.cache.lru.remove(d)
+	k.shared.lru.remove(d)
 	k.gone.Add(d.id, why)
 	k.stats.evictions[why].Add(1)
 }

@@ -32,7 +32,8 @@ type Options struct {
 
 // A Cache holds the unwrapped data keys of one keyring. Safe for concurrent use.
 type Cache struct {
-	*engine
+	*shared
+	states *sync.Pool // of *state, for sessions to use again
 	keys   map[string]*key
 	closed sync.Once
 }
@@ -45,11 +46,11 @@ func New(ring *hsm.Keyring, opt Options) (*Cache, error) {
 	if opt.MaxKeys < 0 || opt.Parallel < 0 || opt.Timeout < 0 {
 		return nil, errors.New("key cache: an option is negative")
 	}
-	e, err := newEngine(&opt)
+	e, err := newShared(&opt)
 	if err != nil {
 		return nil, err
 	}
-	c := &Cache{engine: e, keys: map[string]*key{}}
+	c := &Cache{shared: e, states: newStates(), keys: map[string]*key{}}
 	if err := c.add(ring, opt.Stores); err != nil {
 		return nil, err
 	}
@@ -61,7 +62,7 @@ func New(ring *hsm.Keyring, opt Options) (*Cache, error) {
 // limits together. Each is to be closed; a key ends with the last cache that has it.
 // It asks no provider.
 func (c *Cache) Next(ring *hsm.Keyring, stores map[string]Storing, keep ...string) (*Cache, error) {
-	next := &Cache{engine: c.engine, keys: map[string]*key{}}
+	next := &Cache{shared: c.shared, states: c.states, keys: map[string]*key{}}
 	for _, name := range keep {
 		k := c.keys[name]
 		if k == nil {

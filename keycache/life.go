@@ -121,7 +121,7 @@ func (k *key) refresh(d *dataKey, parent trace.SpanContext) *flight.Flight[*data
 // freshen is refresh for a d past its soft TTL. Between the look that found it
 // so and here, another flight may have landed: it is not asked for twice.
 func (k *key) freshen(d *dataKey, parent trace.SpanContext) *flight.Flight[*dataKey] {
-	return k.ask(d, parent, func() bool { return d.fresh(k.cache.now()) })
+	return k.ask(d, parent, func() bool { return d.fresh(k.shared.now()) })
 }
 
 func (k *key) ask(d *dataKey, parent trace.SpanContext, enough func() bool) *flight.Flight[*dataKey] {
@@ -137,7 +137,7 @@ func (k *key) ask(d *dataKey, parent trace.SpanContext, enough func() bool) *fli
 }
 
 func (k *key) verifyAgain(ctx context.Context, d *dataKey, parent trace.SpanContext) error {
-	asked := k.cache.now()
+	asked := k.shared.now()
 	d.attempt(asked)
 	if k.use == hsm.SealOnly {
 		return k.supersede(ctx, d, parent)
@@ -148,7 +148,7 @@ func (k *key) verifyAgain(ctx context.Context, d *dataKey, parent trace.SpanCont
 			secret.Destroy()
 		}
 	}
-	now := k.cache.now()
+	now := k.shared.now()
 	switch {
 	case err == nil:
 		defer secret.Destroy()
@@ -170,11 +170,11 @@ func (k *key) notVerified(d *dataKey, err error) error {
 	switch hsm.ClassOf(err) {
 	case hsm.Unavailable:
 		d.standing.excuse()
-		d.postpone(k.cache.now(), providerBackoff)
+		d.postpone(k.shared.now(), providerBackoff)
 		return err
 	case hsm.Unclear:
 		d.standing.set(doubted)
-		d.postpone(k.cache.now(), unclearBackoff)
+		d.postpone(k.shared.now(), unclearBackoff)
 		return err
 	}
 	k.remember(d.sum, err)

@@ -111,7 +111,7 @@ func TestNextSharesLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := next.keys["k"].table.size.Load(); n != 2 || next.engine != r.engine {
+	if n := next.keys["k"].table.size.Load(); n != 2 || next.shared != r.shared {
 		t.Errorf("%d entries", n)
 	}
 	_ = next.Close()

@@ -69,13 +69,13 @@ func (k *key) fetch(h *envelope.Header, by *allowance, parent trace.SpanContext)
 // seek joins the flight of that id, or begins it where by allows that: it may be for a
 // data key that is not there.
 func (k *key) seek(id flight.ID, by *allowance, parent trace.SpanContext, run func(context.Context) (*dataKey, error)) (*flight.Flight[*dataKey], error) {
-	if by.spent(k.cache.now()) && !k.flights.Has(id) {
+	if by.spent(k.shared.now()) && !k.flights.Has(id) {
 		return nil, errStrangers
 	}
 	return k.flights.Join(id, parent, func(ctx context.Context) (*dataKey, error) {
 		d, err := run(spending(ctx, by))
 		if isStranger(err) {
-			by.charge(k.cache.now())
+			by.charge(k.shared.now())
 		}
 		return d, err
 	}), nil
@@ -98,7 +98,7 @@ func (k *key) record(h *envelope.Header) (envelope.Record, error) {
 
 // load unwraps a data key and keeps it for opening.
 func (k *key) load(ctx context.Context, r envelope.Record, sum [32]byte, parent trace.SpanContext) (*dataKey, error) {
-	if d := k.table.get(r.KeyID()); d != nil && d.commitment == r.Commitment && d.usable(k.cache.now()) {
+	if d := k.table.get(r.KeyID()); d != nil && d.commitment == r.Commitment && d.usable(k.shared.now()) {
 		return d, nil // the flight before this one brought it
 	}
 	for {
@@ -108,20 +108,20 @@ func (k *key) load(ctx context.Context, r envelope.Record, sum [32]byte, parent 
 			k.remember(sum, err)
 			return nil, err
 		}
-		if e := k.table.get(d.id); e != nil && e.commitment == d.commitment && e.usable(k.cache.now()) {
+		if e := k.table.get(d.id); e != nil && e.commitment == d.commitment && e.usable(k.shared.now()) {
 			d.kill() // another flight brought it, maybe to seal
 			return e, nil
 		}
 		if !k.keep(d, epoch) {
 			continue // flushed meanwhile: ask again
 		}
-		k.cache.admit(d)
+		k.shared.admit(d)
 		return d, nil
 	}
 }
 
 func (k *key) unwrapNew(ctx context.Context, r envelope.Record, parent trace.SpanContext) (*dataKey, error) {
-	asked := k.cache.now()
+	asked := k.shared.now()
 	secret, err := k.unwrap(ctx, r.Wraps, r.Commitment, unwrapping, parent)
 	if err != nil {
 		return nil, err

@@ -155,7 +155,7 @@ func (r *Rewrapper) read(ctx context.Context, text []byte) (p parsed, err error)
 	if p.Header, p.payload, r.buf, err = envelope.Parse(r.buf, text); err != nil {
 		return p, err
 	}
-	if err := r.key.cache.admits(p.Suite); err != nil {
+	if err := r.key.shared.admits(p.Suite); err != nil {
 		return p, &Error{Reason: SuiteUnapproved, Key: r.key.name, Err: err}
 	}
 	if p.record, err = r.recordOf(ctx, &p.Header); err != nil {

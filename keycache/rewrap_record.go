@@ -38,7 +38,7 @@ func (r *Rewrapper) use(ctx context.Context, old *envelope.Record, f func(contex
 		use.DataKey = old.KeyID()
 	}
 	x := keyuse.Exchange{Route: rewrapName, Direction: rewrapName}
-	if full := k.cache.recorder.Record(&x, []keyuse.Use{use}, keyuse.Reservation{}); full != nil && err == nil {
+	if full := k.shared.recorder.Record(&x, []keyuse.Use{use}, keyuse.Reservation{}); full != nil && err == nil {
 		err = &Error{Reason: AuditFull, Key: k.name, Err: full}
 	}
 	return fresh, err
@@ -79,7 +79,7 @@ func (r *Rewrapper) renew(ctx context.Context, old *envelope.Record) (envelope.R
 func (r *Rewrapper) prove(ctx context.Context, old *envelope.Record) (*hsm.Secret, *kek, error) {
 	var first error = &hsm.Error{Class: hsm.Corrupt, Operation: "unwrap", Err: errNoWrap}
 	for i, c := range r.key.candidates(old.Wraps) {
-		secret, err := r.key.unwrapBy(ctx, c, old.Commitment, unwrapping, r.key.cache.timeout, trace.SpanContext{})
+		secret, err := r.key.unwrapBy(ctx, c, old.Commitment, unwrapping, r.key.shared.timeout, trace.SpanContext{})
 		if err == nil {
 			return secret, c.kek, nil
 		}
@@ -111,7 +111,7 @@ func (r *Rewrapper) wrapAgain(ctx context.Context, kk *kek, secret *hsm.Secret, 
 }
 
 func (r *Rewrapper) wrapNew(ctx context.Context, kk *kek, secret *hsm.Secret) (*envelope.Wrap, error) {
-	c, w := r.key.cache, &envelope.Wrap{ProviderID: kk.ProviderID, KEK: kk.ref}
+	c, w := r.key.shared, &envelope.Wrap{ProviderID: kk.ProviderID, KEK: kk.ref}
 	err := c.call(ctx, kk, wrapping, c.timeout, trace.SpanContext{}, func(ctx context.Context) (err error) {
 		w.Wrapped, err = kk.Provider.WrapDataKey(ctx, secret, r.key.context)
 		return err
@@ -121,7 +121,7 @@ func (r *Rewrapper) wrapNew(ctx context.Context, kk *kek, secret *hsm.Secret) (*
 
 // opens proves that w unwraps to the data key of that commitment.
 func (r *Rewrapper) opens(ctx context.Context, kk *kek, w *envelope.Wrap, commitment [32]byte) error {
-	secret, err := r.key.unwrapBy(ctx, candidate{kk, w.Wrapped}, commitment, unwrapping, r.key.cache.timeout, trace.SpanContext{})
+	secret, err := r.key.unwrapBy(ctx, candidate{kk, w.Wrapped}, commitment, unwrapping, r.key.shared.timeout, trace.SpanContext{})
 	if err == nil {
 		secret.Destroy()
 	}

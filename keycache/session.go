@@ -3,6 +3,7 @@ package keycache
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/sealmesh/sealmesh/codec"
@@ -37,7 +38,7 @@ type state struct {
 	later    *increments // nil before there are any
 }
 
-func newState() *state { return &state{} }
+func newStates() *sync.Pool { return &sync.Pool{New: func() any { return new(state) }} }
 
 // Session begins a direction. It takes no key yet. ctx bounds what the session
 // waits for; unwrapping that others may wait for too outlives it.

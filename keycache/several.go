@@ -124,10 +124,10 @@ func (k *key) confirmOne(ctx context.Context, kk *kek, p proof, parent trace.Spa
 	if kk.vouchedLately(k) {
 		return nil // the flight before this one asked
 	}
-	if d := kk.denied.Load(); d != nil && k.cache.now() < d.until {
+	if d := kk.denied.Load(); d != nil && k.shared.now() < d.until {
 		return shutError{d.err}
 	}
-	secret, err := k.unwrapBy(ctx, candidate{kk, p.wrapped}, p.commitment, verifying, k.cache.timeout, parent)
+	secret, err := k.unwrapBy(ctx, candidate{kk, p.wrapped}, p.commitment, verifying, k.shared.timeout, parent)
 	if err == nil {
 		secret.Destroy()
 	}
@@ -141,5 +141,5 @@ func (kk *kek) vouchedLately(k *key) bool {
 		return false
 	}
 	soft := k.bounds.Soft
-	return k.cache.now()-time.Duration(kk.vouched.Load()) < soft-verifyAt(soft, k.cache.timeout, 1)
+	return k.shared.now()-time.Duration(kk.vouched.Load()) < soft-verifyAt(soft, k.shared.timeout, 1)
 }

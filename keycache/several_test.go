@@ -179,7 +179,7 @@ func TestLateAnswerEndsNoDenial(t *testing.T) {
 	if kk.denied.Load() == nil {
 		t.Error("permitted by what was asked before the denial")
 	}
-	if kk.vouchedLately(&key{bounds: hsm.TTLs{Soft: DefaultSoft}, cache: &engine{start: time.Now()}}) {
+	if kk.vouchedLately(&key{bounds: hsm.TTLs{Soft: DefaultSoft}, shared: &shared{start: time.Now()}}) {
 		t.Error("a KEK that is denied counts as one that has vouched")
 	}
 	kk.deny(p, &hsm.Error{Class: hsm.Unavailable}, 13*time.Second, 13*time.Second)

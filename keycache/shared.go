@@ -58,7 +58,7 @@ func (k *key) due() place {
 	if last == nil || epoch > last.from.epoch {
 		return k.place(epoch, 0)
 	}
-	from, ahead := last.from, k.cache.now() >= last.aheadAt
+	from, ahead := last.from, k.shared.now() >= last.aheadAt
 	switch {
 	case last.spent.Load() || last.uses.low() || last.bytes.low() || ahead && k.degraded(last.wraps):
 		return k.place(from.epoch, from.generation+1)
@@ -182,7 +182,7 @@ func (k *key) mayGoInline(old *dataKey, err error) error {
 	switch {
 	case hsm.ClassOf(err) == hsm.Denied:
 		return err // the KMS said no: that is an answer
-	case k.use != hsm.SealOnly && old != nil && old.maySeal(k.cache.now()) && !old.spent.Load():
+	case k.use != hsm.SealOnly && old != nil && old.maySeal(k.shared.now()) && !old.spent.Load():
 		return errKeep
 	case k.shelf.Refuse:
 		return err
@@ -255,7 +255,7 @@ func (k *key) fetchStored(of envelope.KeyID, by *allowance, parent trace.SpanCon
 }
 
 func (k *key) loadStored(ctx context.Context, id envelope.KeyID, parent trace.SpanContext) (*dataKey, error) {
-	if d := k.table.get(id); d != nil && d.usable(k.cache.now()) {
+	if d := k.table.get(id); d != nil && d.usable(k.shared.now()) {
 		return d, nil
 	}
 	r, err := k.shelf.get(below(ctx, parent), id)

@@ -35,7 +35,7 @@ const (
 // A shelf is the store as one key uses it.
 type shelf struct {
 	Storing
-	cache   *engine
+	shared  *shared
 	scope   store.Scope
 	gate    gate
 	slots   slots
@@ -65,7 +65,7 @@ func (k *key) newShelf(s Storing) (*shelf, error) {
 	if k.pinned != nil {
 		return nil, fmt.Errorf("key %q: a pinned record is not for a store", k.name)
 	}
-	h := &shelf{Storing: s, cache: k.cache, slots: newSlots(storeParallel)}
+	h := &shelf{Storing: s, shared: k.shared, slots: newSlots(storeParallel)}
 	h.scope = store.Scope{Key: k.name, Context: k.context.Encoded()}
 	for _, kk := range k.keks {
 		h.scope.KEKs = append(append(h.scope.KEKs, kk.ProviderID), kk.ref[:]...)
@@ -86,7 +86,7 @@ func (h *shelf) call(caller context.Context, op storeOperation, ask func(context
 	case <-ctx.Done():
 		return envelope.Record{}, storeError(storeOperationNames[op], ctx.Err())
 	}
-	began := h.cache.now()
+	began := h.shared.now()
 	if err := maySpend(ctx, began); err != nil {
 		return envelope.Record{}, err
 	}
@@ -94,7 +94,7 @@ func (h *shelf) call(caller context.Context, op storeOperation, ask func(context
 		return envelope.Record{}, storeError(storeOperationNames[op], err)
 	}
 	r, err := ask(h.observe(ctx))
-	now := h.cache.now()
+	now := h.shared.now()
 	if caller.Err() == nil {
 		h.gate.leave(began, now, outage(err), rand.Float64())
 		h.answered.Store(&LastCall{Operation: storeOperationNames[op], At: time.Now(), Err: storeError(storeOperationNames[op], outage(err))})

@@ -35,7 +35,7 @@ func below(ctx context.Context, parent trace.SpanContext) context.Context {
 // observe has every request that the store makes to its back end become a span,
 // below the one in ctx.
 func (h *shelf) observe(ctx context.Context) context.Context {
-	tracer := h.cache.tracer
+	tracer := h.shared.tracer
 	if tracer == nil {
 		return ctx
 	}

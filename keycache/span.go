@@ -38,7 +38,7 @@ func parentOf(x *keyuse.Exchange) trace.SpanContext {
 
 // observe has every request that a provider makes to its back end become a span,
 // below the exchange that was the first to need it.
-func (e *engine) observe(ctx context.Context, keyName string, parent trace.SpanContext) context.Context {
+func (e *shared) observe(ctx context.Context, keyName string, parent trace.SpanContext) context.Context {
 	if e.tracer == nil {
 		return ctx
 	}

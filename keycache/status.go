@@ -64,7 +64,7 @@ func (c *Cache) sorted() []*key {
 }
 
 func (k *key) status() KeyStatus {
-	now := k.cache.now()
+	now := k.shared.now()
 	s := KeyStatus{
 		Name: k.name, Pinned: k.pinned != nil, Quorum: k.quorum,
 		Entries: int(k.table.size.Load()), Soft: k.bounds.Soft, Hard: k.bounds.Hard,
@@ -73,10 +73,10 @@ func (k *key) status() KeyStatus {
 		s.Suites = append(s.Suites, u.Name)
 	}
 	for _, kk := range k.keks {
-		s.KEKs = append(s.KEKs, kk.status(k.cache, now))
+		s.KEKs = append(s.KEKs, kk.status(k.shared, now))
 	}
 	for _, kk := range k.former {
-		status := kk.status(k.cache, now)
+		status := kk.status(k.shared, now)
 		status.Former = true
 		s.KEKs = append(s.KEKs, status)
 	}
@@ -95,7 +95,7 @@ func (k *key) status() KeyStatus {
 	return s
 }
 
-func (kk *kek) status(e *engine, now time.Duration) KEKStatus {
+func (kk *kek) status(e *shared, now time.Duration) KEKStatus {
 	s := KEKStatus{
 		URI: kk.URI, Kind: kk.Kind, Identity: kk.Identity,
 		Last: kk.last.Load(), Shut: kk.gate.shut(now) != nil, Denied: kk.denied.Load() != nil,

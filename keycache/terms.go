@@ -29,12 +29,12 @@ func (k *key) newTerms() terms {
 	return terms{
 		soft:     k.bounds.Soft,
 		hard:     k.bounds.Hard,
-		timeout:  k.cache.timeout,
+		timeout:  k.shared.timeout,
 		pinned:   k.pinned != nil,
-		approved: k.cache.approved,
+		approved: k.shared.approved,
 		keepIdle: k.use != hsm.SealOnly, // to verify a data key that only seals would make one which nobody wants
-		idling:   &k.cache.idling,
-		now:      k.cache.now,
+		idling:   &k.shared.idling,
+		now:      k.shared.now,
 		verify:   func(d *dataKey) { k.refresh(d, trace.SpanContext{}) },
 		inFlight: k.flights.Has,
 		evict:    k.evict,

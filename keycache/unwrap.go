@@ -45,7 +45,7 @@ func (k *key) unwrap(ctx context.Context, wraps []envelope.Wrap, commitment [32]
 	if len(cs) == 0 {
 		return nil, k.noWrap()
 	}
-	timeout := k.cache.timeout / time.Duration(len(cs))
+	timeout := k.shared.timeout / time.Duration(len(cs))
 	var failed error
 	for _, c := range cs {
 		secret, err := k.unwrapBy(ctx, c, commitment, op, timeout, parent)
@@ -87,14 +87,14 @@ func (k *key) noWrap() error {
 
 func (k *key) unwrapBy(ctx context.Context, c candidate, commitment [32]byte, op operation, timeout time.Duration, parent trace.SpanContext) (*hsm.Secret, error) {
 	var secret *hsm.Secret
-	asked := k.cache.now()
-	err := k.cache.call(ctx, c.kek, op, timeout, parent, func(ctx context.Context) (err error) {
+	asked := k.shared.now()
+	err := k.shared.call(ctx, c.kek, op, timeout, parent, func(ctx context.Context) (err error) {
 		secret, err = c.kek.Provider.UnwrapDataKey(ctx, c.wrapped, k.context)
 		return err
 	})
 	if err != nil {
 		if op == verifying {
-			c.kek.deny(proof{c.wrapped, commitment}, err, asked, k.cache.now())
+			c.kek.deny(proof{c.wrapped, commitment}, err, asked, k.shared.now())
 		}
 		return nil, err
 	}

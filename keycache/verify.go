@@ -112,7 +112,7 @@ func (k *key) verifyKEK(ctx context.Context, kk *kek, d *dataKey) error {
 		if c.kek != kk {
 			continue
 		}
-		secret, err := k.unwrapBy(ctx, c, d.commitment, verifying, k.cache.timeout, trace.SpanContext{})
+		secret, err := k.unwrapBy(ctx, c, d.commitment, verifying, k.shared.timeout, trace.SpanContext{})
 		if err == nil {
 			secret.Destroy()
 		}
