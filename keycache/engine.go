@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/codec/suite"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -19,8 +20,8 @@ type shared struct {
 	start    time.Time
 	parallel int // provider calls in flight, see slots
 	lru      lru
-	idling   allowance // calls for data keys that nobody uses
-	callers  *callers  // calls for data keys that nobody knows
+	idling   *calls.Allowance // calls for data keys that nobody uses
+	callers  *callers         // calls for data keys that nobody knows
 }
 
 func newShared(opt *Options) (*shared, error) {
@@ -36,7 +37,7 @@ func newShared(opt *Options) (*shared, error) {
 		start:    time.Now(),
 		parallel: orDefault(opt.Parallel, DefaultParallel),
 		lru:      lru{max: orDefault(opt.MaxKeys, DefaultMaxKeys)},
-		idling:   newAllowance(idleBurst, idleRate),
+		idling:   calls.NewAllowance(idleBurst, idleRate),
 		callers:  callers,
 	}
 	return e, nil

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 )
 
 // A Reason says why a key could not be used, or a value not opened. It is a
@@ -72,7 +73,7 @@ func reasonToSeal(err error) Reason {
 
 func reasonToOpen(err error) Reason {
 	switch {
-	case errors.Is(err, errStrangers):
+	case errors.Is(err, calls.ErrSpent):
 		return TooManyUnknown
 	case hsm.ClassOf(err) == hsm.Corrupt:
 		return OpenFailed

@@ -35,7 +35,7 @@ func (k *key) mint(ctx context.Context, parent trace.SpanContext) (secret *hsm.S
 	}
 	began := k.shared.now()
 	err = k.wrapByOthers(ctx, secret, wraps, parent)
-	k.making.leave(began, k.shared.now(), err, rand.Float64())
+	k.making.Leave(began, k.shared.now(), err, rand.Float64())
 	if err == nil {
 		r = k.recordOf(secret, wraps)
 		err = checkNew(secret, r)
@@ -65,7 +65,7 @@ func (k *key) recordOf(secret *hsm.Secret, wraps [][]byte) (r envelope.Record) {
 // quorumShut saves the call to one KEK when too many others are known not to
 // answer, or have just failed to.
 func (k *key) quorumShut() (err error) {
-	if err := k.making.shut(k.shared.now()); err != nil {
+	if err := k.making.Shut(k.shared.now()); err != nil {
 		return err
 	}
 	open := 0

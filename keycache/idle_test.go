@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 )
 
 // An unused data key costs one call a soft bound, and from its hard bound on nothing.
@@ -160,13 +161,13 @@ func TestHangingKMSCountsAsAnOutage(t *testing.T) {
 		m := newKMS("a")
 		texts := foreign(t, 20, "v", m)
 		r := newRig(t, keyOf(m), Options{})
-		r.idling.rate, r.idling.left = 0, 0
+		r.keys["k"].terms.idling = calls.NewAllowance(0, 0)
 		for _, text := range texts {
 			r.mustOpen(text, "v")
 		}
 		time.Sleep(DefaultSoft + time.Minute)
 		m.answer(time.Hour, 0)
-		calls, start := m.unwraps.Load(), time.Now()
+		before, start := m.unwraps.Load(), time.Now()
 		for range 2 {
 			for _, text := range texts {
 				r.mustOpen(text, "v")
@@ -176,7 +177,7 @@ func TestHangingKMSCountsAsAnOutage(t *testing.T) {
 			t.Errorf("40 uses of 20 dormant data keys waited %v, want %v", d, staleWait)
 		}
 		synctest.Wait()
-		wantCount(t, "data keys that the KMS is asked for", m.unwraps.Load()-calls, 20)
+		wantCount(t, "data keys that the KMS is asked for", m.unwraps.Load()-before, 20)
 		m.answer(0, hsm.Denied)
 		time.Sleep(DefaultSoft)
 		for _, text := range texts {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -31,10 +32,10 @@ type kek struct {
 	hsm.KEK
 	key   string // its name
 	ref   [4]byte
-	slots slots
-	gate  gate
-	calls [operations]callStats
-	last  atomic.Pointer[LastCall]
+	slots calls.Slots
+	gate  calls.Gate
+	calls [operations]calls.Counter
+	last  atomic.Pointer[calls.Last]
 
 	// What is known of a revocation, see several.go.
 	proof   atomic.Pointer[proof]  // what it vouched for last
@@ -43,45 +44,23 @@ type kek struct {
 }
 
 func newKEK(kk hsm.KEK, key string, parallel int) *kek {
-	k := &kek{KEK: kk, key: key, ref: kk.Ref(), slots: newSlots(parallel)}
+	k := &kek{KEK: kk, key: key, ref: kk.Ref(), slots: calls.NewSlots(parallel)}
 	k.vouched.Store(never)
 	return k
 }
-
-// The slots of a KEK bound its calls in flight, so that no burst of misses becomes a
-// burst of calls. A KEK has its own: one that hangs delays no other. Unwrapping has its
-// own as well: anybody may cause it with a forged record, and it holds up no verification.
-// A store has slots alike.
-type slots struct{ strangers, ours chan struct{} }
-
-func newSlots(n int) slots {
-	return slots{strangers: make(chan struct{}, n), ours: make(chan struct{}, n)}
-}
-
-func (s *slots) of(strangers bool) chan struct{} {
-	if strangers {
-		return s.strangers
-	}
-	return s.ours
-}
-
-// inFlight is how many are taken.
-func (s *slots) inFlight() int { return len(s.strangers) + len(s.ours) }
 
 // call asks the KMS behind kk, unless its gate is shut. It waits for a slot first.
 func (e *shared) call(ctx context.Context, kk *kek, op operation, timeout time.Duration, parent trace.SpanContext, ask func(context.Context) error) error {
 	if err := kk.shut(op, e.now()); err != nil {
 		return err
 	}
-	slot := kk.slots.of(op == unwrapping)
-	select {
-	case slot <- struct{}{}:
-		defer func() { <-slot }()
-	case <-ctx.Done():
-		return ctx.Err()
+	release, err := kk.slots.Take(ctx, op == unwrapping)
+	if err != nil {
+		return err
 	}
+	defer release()
 	began := e.now()
-	if err := maySpend(ctx, began); err != nil {
+	if err := calls.CheckAllowance(ctx, began); err != nil {
 		return err
 	}
 	if err := kk.enter(op, began, timeout); err != nil {
@@ -89,13 +68,13 @@ func (e *shared) call(ctx context.Context, kk *kek, op operation, timeout time.D
 	}
 	bounded, cancel := context.WithTimeout(e.observe(ctx, kk.key, parent), timeout)
 	defer cancel()
-	err := ask(bounded)
+	err = ask(bounded)
 	now := e.now()
 	if ctx.Err() == nil { // else it was the caller who cut it short
-		kk.gate.leave(began, now, ofKEK(op, err), rand.Float64())
+		kk.gate.Leave(began, now, ofKEK(op, err), rand.Float64())
 	}
-	kk.calls[op].add(now-began, err)
-	kk.last.Store(&LastCall{Operation: operationNames[op], At: time.Now(), Err: err})
+	kk.calls[op].Add(now-began, err)
+	kk.last.Store(&calls.Last{Operation: operationNames[op], At: time.Now(), Err: err})
 	return err
 }
 
@@ -112,14 +91,14 @@ func ofKEK(op operation, err error) error {
 }
 
 func (kk *kek) shut(op operation, now time.Duration) error {
-	if err := kk.gate.shut(now); err != nil && !mayPass(op, err) {
+	if err := kk.gate.Shut(now); err != nil && !mayPass(op, err) {
 		return err
 	}
 	return nil
 }
 
 func (kk *kek) enter(op operation, now, patience time.Duration) error {
-	if err := kk.gate.enter(now, patience); err != nil && !mayPass(op, err) {
+	if err := kk.gate.Enter(now, patience); err != nil && !mayPass(op, err) {
 		return err
 	}
 	return nil

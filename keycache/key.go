@@ -12,6 +12,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/keycache/flight"
 	"github.com/sealmesh/sealmesh/keycache/store"
 )
@@ -38,7 +39,7 @@ type key struct {
 	current   atomic.Pointer[dataKey] // seals; nil before the first use and after an eviction
 	slowUntil atomic.Int64            // until when no use waits for the KEKs, which did not answer one soon
 
-	making  gate // of the making of data keys as a whole
+	making  calls.Gate // of the making of data keys as a whole
 	table   table
 	flights *flight.Group[*dataKey]
 	epoch   atomic.Uint64 // flushes so far: what was begun before one is not kept after it
@@ -127,7 +128,7 @@ func (k *key) serves(s *suite.Suite) {
 // remember keeps a failure to unwrap for a while, so that a storm of the same
 // record costs one call. An outage is the gates' to remember.
 func (k *key) remember(record [32]byte, err error) {
-	if _, old := errors.AsType[shutError](err); old {
+	if calls.IsRemembered(err) {
 		return
 	}
 	var d time.Duration
@@ -137,7 +138,7 @@ func (k *key) remember(record [32]byte, err error) {
 	case class == hsm.Unclear:
 		d = unclearFor
 	case class == hsm.Denied || errors.Is(err, store.ErrNotFound):
-		d = deniedFor
+		d = calls.DeniedFor
 	default:
 		d = corruptFor
 	}
@@ -153,7 +154,7 @@ func (k *key) remembered(record [32]byte) error {
 		k.failed.Remove(record)
 		return nil
 	}
-	return shutError{f.err}
+	return calls.Remembered(f.err)
 }
 
 // keep makes d findable, unless a flush came since epoch.
@@ -199,14 +200,14 @@ func (k *key) flush() {
 		k.evict(d, flushed)
 	}
 	k.failed.Purge()
-	k.making.reset()
+	k.making.Reset()
 	if k.shelf != nil {
 		if d := k.shelf.last.Load(); d != nil {
 			d.kill() // it may have left to make room, and is held for its budgets alone
 		}
-		k.shelf.gate.reset()
+		k.shelf.gate.Reset()
 	}
 	for _, kk := range k.unwrapping() {
-		kk.gate.reset()
+		kk.gate.Reset()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/keycache/flight"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -106,7 +107,7 @@ func (d *dataKey) due(now time.Duration) bool {
 // mayIdle reports whether d, which nobody used since it was verified, is verified all
 // the same.
 func (d *dataKey) mayIdle(now time.Duration) bool {
-	return d.terms.keepIdle && d.unusedFor(now) < d.terms.hard && d.terms.idling.take(now)
+	return d.terms.keepIdle && d.unusedFor(now) < d.terms.hard && d.terms.idling.Take(now)
 }
 
 func (d *dataKey) unusedFor(now time.Duration) time.Duration {
@@ -170,11 +171,11 @@ func (k *key) notVerified(d *dataKey, err error) error {
 	switch hsm.ClassOf(err) {
 	case hsm.Unavailable:
 		d.standing.excuse()
-		d.postpone(k.shared.now(), providerBackoff)
+		d.postpone(k.shared.now(), calls.WhileUnavailable)
 		return err
 	case hsm.Unclear:
 		d.standing.set(doubted)
-		d.postpone(k.shared.now(), unclearBackoff)
+		d.postpone(k.shared.now(), calls.WhileUnclear)
 		return err
 	}
 	k.remember(d.sum, err)
@@ -204,13 +205,13 @@ func (d *dataKey) attempt(now time.Duration) {
 }
 
 // postpone has d tried again after a pause.
-func (d *dataKey) postpone(now time.Duration, b backoff) {
+func (d *dataKey) postpone(now time.Duration, b calls.Backoff) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.dead {
 		return
 	}
-	wait := verifyPause(d.terms.soft) + b.delay(d.failures, rand.Float64())
+	wait := verifyPause(d.terms.soft) + b.Delay(d.failures, rand.Float64())
 	d.failures++
 	d.schedule(now, now+wait)
 }

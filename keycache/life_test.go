@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 )
 
 // In use, a data key costs one call per soft bound, whatever the load.
@@ -78,7 +79,7 @@ func TestOutageIsSurvivedUntilTheHardBound(t *testing.T) {
 		r.wantReason(err, KeyUnavailable)
 
 		m.answer(0, 0)
-		time.Sleep(providerBackoff.max + DefaultTimeout)
+		time.Sleep(calls.WhileUnavailable.Max + DefaultTimeout)
 		r.mustOpen(text, "v")
 		r.mustSeal("v")
 		uses := r.end()
@@ -106,7 +107,7 @@ func TestRecoveryEndsStaleness(t *testing.T) {
 		}
 		m.answer(0, 0)
 		// A gate that is shut for at most 30 s, and a try that just missed its opening.
-		for range 2*int(providerBackoff.max/time.Second) + 5 {
+		for range 2*int(calls.WhileUnavailable.Max/time.Second) + 5 {
 			r.mustOpen(text, "v")
 			time.Sleep(time.Second)
 		}
@@ -204,10 +205,10 @@ func TestDeniedStormAsksRarely(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		if n := m.unwraps.Load() + m.generates.Load(); n < 3 || n > 7 {
-			t.Errorf("%d calls in 20 s, want about one per %v", n, deniedFor)
+			t.Errorf("%d calls in 20 s, want about one per %v", n, calls.DeniedFor)
 		}
 		m.answer(0, 0)
-		time.Sleep(2 * deniedFor)
+		time.Sleep(2 * calls.DeniedFor)
 		r.mustOpen(texts[0], "v")
 		r.mustSeal("v")
 		r.end()
@@ -232,7 +233,7 @@ func TestOutageStormAsksRarely(t *testing.T) {
 			t.Errorf("%d calls in ten minutes of outage", n)
 		}
 		m.answer(0, 0)
-		time.Sleep(providerBackoff.max)
+		time.Sleep(calls.WhileUnavailable.Max)
 		r.mustOpen(texts[0], "v")
 		r.end()
 	})

@@ -47,9 +47,8 @@ const (
 	slowFor = 30 * time.Second
 	// landing is longer than a flight takes to end once it has its answer.
 	landing = 10 * time.Millisecond
-	// corruptFor, deniedFor and unclearFor are how long a failure is remembered.
+	// corruptFor, calls.DeniedFor and unclearFor are how long a failure is remembered.
 	corruptFor = 30 * time.Second
-	deniedFor  = 5 * time.Second
 	unclearFor = time.Second
 	// rememberedRecords bounds the failures remembered per key, and the ids of
 	// which it is remembered why they left.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/keycache/flight"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -36,7 +37,7 @@ func (k *key) cached(h *envelope.Header) (*dataKey, error) {
 
 // fetch begins to unwrap the data key of h, or joins whoever has begun. by is charged
 // if it comes to nothing.
-func (k *key) fetch(h *envelope.Header, by *allowance, parent trace.SpanContext) (*flight.Flight[*dataKey], error) {
+func (k *key) fetch(h *envelope.Header, by *calls.Allowance, parent trace.SpanContext) (*flight.Flight[*dataKey], error) {
 	if k.use == hsm.SealOnly {
 		return nil, errSealOnly
 	}
@@ -68,14 +69,14 @@ func (k *key) fetch(h *envelope.Header, by *allowance, parent trace.SpanContext)
 
 // seek joins the flight of that id, or begins it where by allows that: it may be for a
 // data key that is not there.
-func (k *key) seek(id flight.ID, by *allowance, parent trace.SpanContext, run func(context.Context) (*dataKey, error)) (*flight.Flight[*dataKey], error) {
-	if by.spent(k.shared.now()) && !k.flights.Has(id) {
-		return nil, errStrangers
+func (k *key) seek(id flight.ID, by *calls.Allowance, parent trace.SpanContext, run func(context.Context) (*dataKey, error)) (*flight.Flight[*dataKey], error) {
+	if by.Spent(k.shared.now()) && !k.flights.Has(id) {
+		return nil, calls.ErrSpent
 	}
 	return k.flights.Join(id, parent, func(ctx context.Context) (*dataKey, error) {
-		d, err := run(spending(ctx, by))
+		d, err := run(calls.WithAllowance(ctx, by))
 		if isStranger(err) {
-			by.charge(k.shared.now())
+			by.Charge(k.shared.now())
 		}
 		return d, err
 	}), nil

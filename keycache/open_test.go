@@ -10,6 +10,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
@@ -321,7 +322,7 @@ func TestPrefetchVerifiesDormantKeys(t *testing.T) {
 		m := newKMS("a")
 		text := foreign(t, 1, "v", m)[0]
 		r := newRig(t, keyOf(m), Options{})
-		r.idling.rate, r.idling.left = 0, 0
+		r.keys["k"].terms.idling = calls.NewAllowance(0, 0)
 		r.mustOpen(text, "v")
 		time.Sleep(2 * DefaultSoft)
 		m.answer(100*time.Millisecond, 0)

@@ -13,6 +13,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -345,7 +346,7 @@ func TestMissingQuorumAsksRarely(t *testing.T) {
 			t.Errorf("%d data keys generated and thrown away in ten minutes", n)
 		}
 		b.answer(0, 0)
-		time.Sleep(providerBackoff.max)
+		time.Sleep(calls.WhileUnavailable.Max)
 		r.mustSeal("v")
 		r.end()
 	})

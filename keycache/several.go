@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/keycache/flight"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -56,7 +57,7 @@ func (kk *kek) permit(asked time.Duration) {
 func (kk *kek) deny(p proof, err error, asked, now time.Duration) {
 	switch hsm.ClassOf(err) {
 	case hsm.Denied:
-		kk.denied.Store(&denial{err, p, asked, now + deniedFor})
+		kk.denied.Store(&denial{err, p, asked, now + calls.DeniedFor})
 	case hsm.Corrupt:
 		kk.permit(asked)
 	}
@@ -125,7 +126,7 @@ func (k *key) confirmOne(ctx context.Context, kk *kek, p proof, parent trace.Spa
 		return nil // the flight before this one asked
 	}
 	if d := kk.denied.Load(); d != nil && k.shared.now() < d.until {
-		return shutError{d.err}
+		return calls.Remembered(d.err)
 	}
 	secret, err := k.unwrapBy(ctx, candidate{kk, p.wrapped}, p.commitment, verifying, k.shared.timeout, parent)
 	if err == nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 )
 
 // Whichever of several KEKs is revoked: within soft nothing seals or opens, and it stays
@@ -46,7 +47,7 @@ func TestRevokingOneOfSeveral(t *testing.T) {
 							t.Errorf("status %+v", r.Keys()[0].KEKs)
 						}
 						all[i].answer(0, 0)
-						time.Sleep(3 * deniedFor)
+						time.Sleep(3 * calls.DeniedFor)
 						r.mustOpen(text, "v")
 						r.mustSeal("v")
 						r.end()
@@ -130,7 +131,7 @@ func TestStrippedRecordEvadesNoRevocation(t *testing.T) {
 				r.wantReason(err, KeyDenied)
 				_, err = r.open(texts[1])
 				r.wantReason(err, KeyDenied)
-				time.Sleep(2 * deniedFor)
+				time.Sleep(2 * calls.DeniedFor)
 			}
 			r.end()
 		})

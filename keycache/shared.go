@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/keycache/flight"
 	"github.com/sealmesh/sealmesh/keycache/store"
 	"go.opentelemetry.io/otel/trace"
@@ -236,7 +237,7 @@ func storedFlight(id envelope.KeyID) (f flight.ID) {
 }
 
 // fetchStored begins to get and unwrap the data key of that id.
-func (k *key) fetchStored(of envelope.KeyID, by *allowance, parent trace.SpanContext) (*flight.Flight[*dataKey], error) {
+func (k *key) fetchStored(of envelope.KeyID, by *calls.Allowance, parent trace.SpanContext) (*flight.Flight[*dataKey], error) {
 	id := storedFlight(of)
 	if err := k.remembered(id); err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	lru2 "github.com/hashicorp/golang-lru/v2"
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/keycache/store"
 )
 
@@ -37,13 +38,13 @@ type shelf struct {
 	Storing
 	shared  *shared
 	scope   store.Scope
-	gate    gate
-	slots   slots
+	gate    calls.Gate
+	slots   calls.Slots
 	records *lru2.Cache[envelope.KeyID, envelope.Record] // proven ones: an outage of the store does not reach them
 	last    atomic.Pointer[dataKey]                      // that came from a slot; only the making of data keys looks at it
 
-	answered atomic.Pointer[LastCall] // how the last call ended
-	calls    [storeOperations]callStats
+	answered atomic.Pointer[calls.Last] // how the last call ended
+	calls    [storeOperations]calls.Counter
 	inlined  atomic.Uint64 // data keys that went inline for want of the store
 }
 
@@ -65,7 +66,7 @@ func (k *key) newShelf(s Storing) (*shelf, error) {
 	if k.pinned != nil {
 		return nil, fmt.Errorf("key %q: a pinned record is not for a store", k.name)
 	}
-	h := &shelf{Storing: s, shared: k.shared, slots: newSlots(storeParallel)}
+	h := &shelf{Storing: s, shared: k.shared, slots: calls.NewSlots(storeParallel)}
 	h.scope = store.Scope{Key: k.name, Context: k.context.Encoded()}
 	for _, kk := range k.keks {
 		h.scope.KEKs = append(append(h.scope.KEKs, kk.ProviderID), kk.ref[:]...)
@@ -79,28 +80,26 @@ func (k *key) newShelf(s Storing) (*shelf, error) {
 func (h *shelf) call(caller context.Context, op storeOperation, ask func(context.Context) (envelope.Record, error)) (envelope.Record, error) {
 	ctx, cancel := context.WithTimeout(caller, storeTimeout)
 	defer cancel()
-	slot := h.slots.of(op == getting)
-	select {
-	case slot <- struct{}{}:
-		defer func() { <-slot }()
-	case <-ctx.Done():
-		return envelope.Record{}, storeError(storeOperationNames[op], ctx.Err())
+	release, err := h.slots.Take(ctx, op == getting)
+	if err != nil {
+		return envelope.Record{}, storeError(storeOperationNames[op], err)
 	}
+	defer release()
 	began := h.shared.now()
-	if err := maySpend(ctx, began); err != nil {
+	if err := calls.CheckAllowance(ctx, began); err != nil {
 		return envelope.Record{}, err
 	}
-	if err := h.gate.enter(began, storeTimeout); err != nil {
+	if err := h.gate.Enter(began, storeTimeout); err != nil {
 		return envelope.Record{}, storeError(storeOperationNames[op], err)
 	}
 	r, err := ask(h.observe(ctx))
 	now := h.shared.now()
 	if caller.Err() == nil {
-		h.gate.leave(began, now, outage(err), rand.Float64())
-		h.answered.Store(&LastCall{Operation: storeOperationNames[op], At: time.Now(), Err: storeError(storeOperationNames[op], outage(err))})
+		h.gate.Leave(began, now, outage(err), rand.Float64())
+		h.answered.Store(&calls.Last{Operation: storeOperationNames[op], At: time.Now(), Err: storeError(storeOperationNames[op], outage(err))})
 	}
 	err = storeError(storeOperationNames[op], err)
-	h.calls[op].add(now-began, err)
+	h.calls[op].Add(now-began, err)
 	return r, err
 }
 
@@ -184,8 +183,8 @@ func (h *shelf) snapshot() *StoreStats {
 	for op := range putting { // what comes after, only who rewraps asks for
 		s.Calls = append(s.Calls, StoreCallsStats{
 			Operation: storeOperationNames[op],
-			Results:   counts(h.calls[op].results[:], resultNames()),
-			Time:      time.Duration(h.calls[op].nanos.Load()),
+			Results:   h.calls[op].Results(),
+			Time:      h.calls[op].Time(),
 		})
 	}
 	return s

@@ -84,27 +84,9 @@ func (k *key) countMiss(id envelope.KeyID) {
 	k.stats.misses[why].Add(1)
 }
 
-// results of provider calls: success, and the classes.
-const results = int(hsm.Unclear) + 1
-
-type callStats struct {
-	results [results]atomic.Uint64
-	nanos   atomic.Int64
-}
-
-func (s *callStats) add(took time.Duration, err error) {
-	result := 0
-	if err != nil {
-		result = min(int(hsm.ClassOf(err)), results-1)
-	}
-	s.results[result].Add(1)
-	s.nanos.Add(int64(took))
-}
-
 // Stats counts since start; Entries and DataKeys are of now.
 type Stats struct {
-	InFlight int // provider calls
-	Keys     []KeyStats
+	Keys []KeyStats
 }
 
 // KeyStats are of one key. Values are counted when they are recorded.
@@ -149,9 +131,6 @@ type CallStats struct {
 func (c *Cache) Stats() Stats {
 	var s Stats
 	for _, k := range c.sorted() {
-		for _, kk := range k.unwrapping() {
-			s.InFlight += kk.slots.inFlight()
-		}
 		s.Keys = append(s.Keys, k.snapshot())
 	}
 	return s
@@ -173,8 +152,8 @@ func (k *key) snapshot() KeyStats {
 		for op := range operations {
 			out.Calls = append(out.Calls, CallStats{
 				KEK: kk.URI, Kind: kk.Kind, Operation: operationNames[op],
-				Results: counts(kk.calls[op].results[:], resultNames()),
-				Time:    time.Duration(kk.calls[op].nanos.Load()),
+				Results: kk.calls[op].Results(),
+				Time:    kk.calls[op].Time(),
 			})
 		}
 	}
@@ -189,14 +168,6 @@ func (k *key) doubted() (n int) {
 		}
 	}
 	return n
-}
-
-func resultNames() []string {
-	names := []string{"ok"}
-	for class := hsm.Unavailable; int(class) < results; class++ {
-		names = append(names, class.String())
-	}
-	return names
 }
 
 func counts(from []atomic.Uint64, names []string) map[string]uint64 {

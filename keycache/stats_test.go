@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 )
 
 func TestStats(t *testing.T) {
@@ -14,7 +15,7 @@ func TestStats(t *testing.T) {
 		m := newKMS("a")
 		m.answer(10*time.Millisecond, 0)
 		r := newRig(t, keyOf(m), Options{})
-		r.idling.rate, r.idling.left = 0, 0 // data keys lie dormant
+		r.keys["k"].terms.idling = calls.NewAllowance(0, 0) // data keys lie dormant
 		text := r.mustSeal("v")
 		r.mustOpen(text, "v")
 		r.mustOpen(text, "v")

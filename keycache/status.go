@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/sealmesh/sealmesh/keycache/calls"
 )
 
 // A KeyStatus is what an operator wants to know of one key.
@@ -14,7 +16,7 @@ type KeyStatus struct {
 	Suites     []string       // that tags use
 	KEKs       []KEKStatus    // in order of preference, then former targets of aliases, then those that could not be opened
 	Quorum     int            // wraps that a new data key needs
-	Store      *LastCall      // how the last call of the key's store ended; nil without one, and before the first call
+	Store      *calls.Last    // how the last call of the key's store ended; nil without one, and before the first call
 	DataKey    *DataKeyStatus // the one that seals; nil when none has been needed yet
 	Entries    int            // unwrapped data keys held
 	Soft, Hard time.Duration
@@ -22,19 +24,12 @@ type KeyStatus struct {
 
 // A KEKStatus is what is known of one KEK of a key.
 type KEKStatus struct {
-	URI, Kind, Identity string    // the latter two empty while it could not be opened
-	Former              bool      // an alias stood for it before: it unwraps and wraps nothing
-	Last                *LastCall // nil before the first call
-	Shut                bool      // not asked for a moment, because of how the last call ended
-	Vouched             time.Time // when it last made or unwrapped a data key; zero for never
-	Denied              bool      // it said no when it was verified, and has not vouched since: the key stops
-}
-
-// A LastCall is how a provider call ended.
-type LastCall struct {
-	Operation string // generate, wrap, unwrap, verify; open for a KEK that could not be
-	At        time.Time
-	Err       error // nil on success
+	URI, Kind, Identity string      // the latter two empty while it could not be opened
+	Former              bool        // an alias stood for it before: it unwraps and wraps nothing
+	Last                *calls.Last // nil before the first call
+	Shut                bool        // not asked for a moment, because of how the last call ended
+	Vouched             time.Time   // when it last made or unwrapped a data key; zero for never
+	Denied              bool        // it said no when it was verified, and has not vouched since: the key stops
 }
 
 // A DataKeyStatus is the state of the data key that seals.
@@ -81,7 +76,7 @@ func (k *key) status() KeyStatus {
 		s.KEKs = append(s.KEKs, status)
 	}
 	for _, a := range k.away {
-		s.KEKs = append(s.KEKs, KEKStatus{URI: a.URI, Last: &LastCall{Operation: "open", At: a.At, Err: a.Err}, Shut: true})
+		s.KEKs = append(s.KEKs, KEKStatus{URI: a.URI, Last: &calls.Last{Operation: "open", At: a.At, Err: a.Err}, Shut: true})
 	}
 	if k.shelf != nil {
 		s.Store = k.shelf.answered.Load()
@@ -98,7 +93,7 @@ func (k *key) status() KeyStatus {
 func (kk *kek) status(e *shared, now time.Duration) KEKStatus {
 	s := KEKStatus{
 		URI: kk.URI, Kind: kk.Kind, Identity: kk.Identity,
-		Last: kk.last.Load(), Shut: kk.gate.shut(now) != nil, Denied: kk.denied.Load() != nil,
+		Last: kk.last.Load(), Shut: kk.gate.Shut(now) != nil, Denied: kk.denied.Load() != nil,
 	}
 	if at := kk.vouched.Load(); at != never {
 		s.Vouched = e.start.Add(time.Duration(at))

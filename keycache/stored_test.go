@@ -17,6 +17,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/keycache/store"
 	"github.com/sealmesh/sealmesh/keycache/store/dir"
 )
@@ -314,7 +315,7 @@ func TestStoreAwayRefuses(t *testing.T) {
 		_, err := r.seal("v")
 		r.wantReason(err, KeyUnavailable)
 		s.answer(0, nil)
-		time.Sleep(providerBackoff.max)
+		time.Sleep(calls.WhileUnavailable.Max)
 		wantShape(t, r.mustSeal("v"), false)
 		r.end()
 	})
@@ -339,7 +340,7 @@ func TestStoreAwayIsNotHammered(t *testing.T) {
 			t.Errorf("%d calls in a minute's outage", n)
 		}
 		s.answer(0, nil)
-		time.Sleep(providerBackoff.max)
+		time.Sleep(calls.WhileUnavailable.Max)
 		r.mustOpen(text, "v")
 		r.end()
 	})

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
@@ -93,7 +94,7 @@ func TestOutageChargesNoCaller(t *testing.T) {
 			r.wantReason(err, KeyUnavailable)
 		}
 		s.answer(0, nil)
-		time.Sleep(providerBackoff.max)
+		time.Sleep(calls.WhileUnavailable.Max)
 		r.mustOpen(good, "v")
 		r.end()
 	})
@@ -164,7 +165,7 @@ func TestOthersSearchIsNotTheirs(t *testing.T) {
 		synctest.Wait()
 		spent := r.callers.of("forger", r.now())
 		for range strangersBurst {
-			spent.charge(r.now())
+			spent.Charge(r.now())
 		}
 		if got, err := r.openFrom("victim", texts[1]); err != nil || got != "v" {
 			t.Errorf("%q, %v", got, err)
@@ -181,22 +182,22 @@ func TestCallersAreBounded(t *testing.T) {
 	}
 	first := c.of("first", 0)
 	for range strangersBurst {
-		first.charge(0)
+		first.Charge(0)
 	}
 	for i := range 2 * rememberedCallers {
-		c.of(fmt.Sprint(i), 0).charge(0)
+		c.of(fmt.Sprint(i), 0).Charge(0)
 	}
 	if n := c.known.Len(); n != rememberedCallers {
 		t.Errorf("%d allowances held", n)
 	}
-	if !c.of("first", 0).spent(0) {
+	if !c.of("first", 0).Spent(0) {
 		t.Error("a caller who had spent its allowance has a new one")
 	}
-	if c.of("late", 0) != &c.crowd {
+	if c.of("late", 0) != c.crowd {
 		t.Error("a caller past the room has an allowance of its own")
 	}
 	whole := time.Hour
-	if a := c.of("later", whole); a == &c.crowd || a.spent(whole) {
+	if a := c.of("later", whole); a == c.crowd || a.Spent(whole) {
 		t.Error("no room is made of allowances that have grown back")
 	}
 }

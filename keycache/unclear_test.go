@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 )
 
 // A KMS whose answer may be a refusal costs no data key its place; the key serves to its
@@ -52,7 +53,7 @@ func TestUnclearServesToSoft(t *testing.T) {
 					t.Errorf("%d calls in two minutes", n)
 				}
 				m.answer(0, 0)
-				time.Sleep(providerBackoff.max + unclearBackoff.max + DefaultTimeout)
+				time.Sleep(calls.WhileUnavailable.Max + calls.WhileUnclear.Max + DefaultTimeout)
 				r.mustOpen(text, "v")
 				r.mustSeal("v")
 				if s := r.Stats().Keys[0]; s.Doubted != 0 || s.Misses["first_seen"] != 0 || m.generates.Load() != 1 {
@@ -74,7 +75,7 @@ func TestUnclearEndsStaleness(t *testing.T) {
 		time.Sleep(20 * time.Minute)
 		r.mustOpen(text, "v")
 		m.answer(0, hsm.Unclear)
-		time.Sleep(2*providerBackoff.max + 2*time.Second)
+		time.Sleep(2*calls.WhileUnavailable.Max + 2*time.Second)
 		_, err := r.open(text)
 		r.wantReason(err, KeyUnclear)
 		r.end()
@@ -217,7 +218,7 @@ func TestUnclearWhereNothingUnwraps(t *testing.T) {
 		_, err := r.seal("v")
 		r.wantReason(err, KeyUnclear)
 		m.answer(0, 0)
-		time.Sleep(2 * unclearBackoff.max)
+		time.Sleep(2 * calls.WhileUnclear.Max)
 		r.mustSeal("v")
 		r.end()
 	})

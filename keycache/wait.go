@@ -6,6 +6,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/keycache/flight"
 )
 
@@ -26,7 +27,7 @@ func (s *Session) fetch(k *key, h *envelope.Header) (*dataKey, error) {
 			return nil, err
 		}
 		d, err := s.wait(f)
-		if err != errStrangers || by.spent(s.st.now) {
+		if err != calls.ErrSpent || by.Spent(s.st.now) {
 			return d, err
 		}
 		// It was begun by another caller, who had spent its allowance: once more, on ours.
@@ -34,7 +35,7 @@ func (s *Session) fetch(k *key, h *envelope.Header) (*dataKey, error) {
 }
 
 // allowance is what the session's caller may look for in vain.
-func (s *Session) allowance() *allowance {
+func (s *Session) allowance() *calls.Allowance {
 	return s.c.callers.of(s.st.exchange.Caller, s.st.now)
 }
 

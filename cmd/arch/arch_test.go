@@ -39,6 +39,8 @@ var importRules = []struct {
 	{"hsm/azurekv", anyOf(std, ours("hsm"), external("github.com/Azure/azure-sdk-for-go/sdk/"))},
 	{"keycache", anyOf(std, ours("hsm", "codec", "keycache"), external("go.opentelemetry.io/otel", "github.com/hashicorp/golang-lru/v2"))},
 	{"keycache/keyuse", anyOf(std, ours("keycache/keyuse"), external("google.golang.org/", "golang.org/x/net/http/httpguts", "golang.org/x/sys/", "go.opentelemetry.io/proto/"))},
+	{"keycache/calls", anyOf(std, ours("hsm"))},
+	{"keycache/flight", anyOf(std, external("go.opentelemetry.io/otel/trace"))},
 	{"keycache/store", anyOf(std, ours("keycache/store", "codec", "hsm"), external("github.com/aws/", "github.com/jackc/pgx/v5", "golang.org/x/sys/"))},
 	{"proxy/policy", anyOf(std, ours("codec", "hsm"), external("github.com/goccy/go-yaml"))},
 	{"proxy/wire", anyOf(std, ours("codec"), external("google.golang.org/", "github.com/envoyproxy/go-control-plane/envoy"))},

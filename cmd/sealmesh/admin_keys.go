@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 )
 
 // keyView is a key as /keys shows it. Durations are texts such as "5m0s".
@@ -91,7 +92,7 @@ func viewOf(k keycache.KeyStatus, differing map[string]error) keyView {
 }
 
 // viewOfCall is empty before the first call.
-func viewOfCall(last *keycache.LastCall) callView {
+func viewOfCall(last *calls.Last) callView {
 	if last == nil {
 		return callView{}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/builtin"
 	"github.com/sealmesh/sealmesh/hsm/transit"
 	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
@@ -165,7 +166,7 @@ func printKeys(ctx context.Context, keys []*hsm.Key, status []keycache.KeyStatus
 }
 
 // lastOf returns how the last call of a KEK ended, nil where it was not asked.
-func lastOf(status []keycache.KeyStatus, key, uri string) *keycache.LastCall {
+func lastOf(status []keycache.KeyStatus, key, uri string) *calls.Last {
 	for _, k := range status {
 		for _, kek := range k.KEKs {
 			if k.Name == key && kek.URI == uri {
@@ -177,7 +178,7 @@ func lastOf(status []keycache.KeyStatus, key, uri string) *keycache.LastCall {
 }
 
 // verify says how a KEK was proven, and what it is.
-func verify(ctx context.Context, key string, kek hsm.KEK, last *keycache.LastCall) verified {
+func verify(ctx context.Context, key string, kek hsm.KEK, last *calls.Last) verified {
 	v := verified{Key: key, KEK: kek.URI, Result: "proven"}
 	switch {
 	case last == nil:

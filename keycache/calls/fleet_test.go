@@ -2,7 +2,7 @@
 
 // The simulation runs in one goroutine: the race detector would only slow it down.
 
-package keycache
+package calls
 
 import (
 	"container/heap"
@@ -22,7 +22,7 @@ const (
 )
 
 type sidecar struct {
-	gate            gate
+	gate            Gate
 	missing, asking int // keys; calls in flight, one a key
 }
 
@@ -80,7 +80,7 @@ func (f *fleet) call(now time.Duration) error {
 
 // try has a sidecar ask for all it misses, as far as its gate lets it.
 func (f *fleet) try(who *sidecar, now time.Duration) {
-	for who.asking < who.missing && who.gate.enter(now, DefaultTimeout) == nil {
+	for who.asking < who.missing && who.gate.Enter(now, 5*time.Second) == nil {
 		who.asking++
 		heap.Push(&f.queue, fleetEvent{now + fleetLatency, now, who, f.call(now)})
 	}
@@ -90,7 +90,7 @@ func (f *fleet) step() {
 	e := heap.Pop(&f.queue).(fleetEvent)
 	if e.began >= 0 {
 		e.who.asking--
-		e.who.gate.leave(e.began, e.at, e.err, f.rand.Float64())
+		e.who.gate.Leave(e.began, e.at, e.err, f.rand.Float64())
 		if e.err == nil {
 			e.who.missing--
 			f.missing--
@@ -100,7 +100,7 @@ func (f *fleet) step() {
 	if e.who.missing == 0 {
 		return
 	}
-	if e.who.gate.shut(e.at) == nil {
+	if e.who.gate.Shut(e.at) == nil {
 		f.try(e.who, e.at)
 		return
 	}
