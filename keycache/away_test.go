@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keks"
 )
 
 // What only a KEK that is away may have wrapped is unavailable, not forged, and costs
@@ -57,7 +58,7 @@ func TestPinnedByAKEKThatIsAway(t *testing.T) {
 	ring := ringOf(t, cfg)
 	r := newRig(t, keyOf(b), Options{})
 	defer r.end()
-	if _, err := New(ring, Options{Recorder: r.rec}); hsm.ClassOf(err) != hsm.Unavailable || !errors.Is(err, errNoWrap) {
+	if _, err := New(ring, Options{Recorder: r.rec}); hsm.ClassOf(err) != hsm.Unavailable || !errors.Is(err, keks.ErrNoWrap) {
 		t.Errorf("error %v, want one that says unavailable", err)
 	}
 }

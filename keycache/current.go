@@ -140,17 +140,17 @@ func (k *key) succeed(d *dataKey, parent trace.SpanContext) *flight.Flight[*data
 		if c := k.current.Load(); c != nil && c != d && c.maySeal(k.shared.now()) {
 			return c, nil // the flight before this one made it
 		}
-		return k.next(ctx, d, parent)
+		return k.next(ctx, d)
 	})
 }
 
-func (k *key) next(ctx context.Context, old *dataKey, parent trace.SpanContext) (*dataKey, error) {
+func (k *key) next(ctx context.Context, old *dataKey) (*dataKey, error) {
 	if err := k.remembered(makingFlight); err != nil {
 		return nil, err
 	}
 	for {
 		epoch := k.epoch.Load()
-		d, err := k.makeOrUnpin(ctx, old, parent)
+		d, err := k.makeOrUnpin(ctx, old)
 		if err != nil {
 			k.remember(makingFlight, err)
 			return nil, err
@@ -162,17 +162,27 @@ func (k *key) next(ctx context.Context, old *dataKey, parent trace.SpanContext) 
 	}
 }
 
-func (k *key) makeOrUnpin(ctx context.Context, old *dataKey, parent trace.SpanContext) (*dataKey, error) {
+func (k *key) makeOrUnpin(ctx context.Context, old *dataKey) (*dataKey, error) {
 	if k.pinned != nil {
-		return k.unwrapNew(ctx, *k.pinned, parent)
+		return k.unwrapNew(ctx, *k.pinned)
 	}
 	if k.use == hsm.OpenOnly {
 		return nil, errOpenOnly
 	}
 	if k.shelf != nil {
-		return k.share(ctx, old, parent)
+		return k.share(ctx, old)
 	}
-	return k.generate(ctx, parent)
+	return k.generate(ctx)
+}
+
+// generate makes a data key.
+func (k *key) generate(ctx context.Context) (*dataKey, error) {
+	secret, r, asked, err := k.keks.Generate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer secret.Destroy()
+	return k.newDataKey(secret, r, asked)
 }
 
 // promote has d seal from now on. Its predecessor still opens, while it is wanted.

@@ -80,7 +80,7 @@ func (k *key) newDataKey(secret *hsm.Secret, r envelope.Record, asked time.Durat
 	d.sum = sha256.Sum256(d.record)
 	now := k.shared.now()
 	d.born, d.retireAt = now, now+k.rotate.Age
-	if k.degraded(d.wraps) {
+	if k.keks.Degraded(d.wraps) {
 		d.retireAt = now + min(k.rotate.Age, degradedAge)
 	}
 	d.uses.limit, d.bytes.limit = k.rotate.Uses, k.rotate.Bytes
@@ -96,6 +96,11 @@ func (k *key) newDataKey(secret *hsm.Secret, r envelope.Record, asked time.Durat
 	d.lastUse.Store(int64(asked))
 	d.verified(asked)
 	return d, nil
+}
+
+// recordOf returns the record of d.
+func (d *dataKey) recordOf() envelope.Record {
+	return envelope.Record{Commitment: d.commitment, Wraps: d.wraps}
 }
 
 // makeCiphers makes those that are missing or have sealed enough. The

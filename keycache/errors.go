@@ -50,7 +50,6 @@ var (
 	errEvicted       = errors.New("the data key was flushed while it was being unwrapped")
 	errRecord        = errors.New("the record is malformed or not that of the envelope's data key")
 	errNoRecord      = errors.New("the envelope carries no wrapped data key, and its id is not the pinned key's")
-	errNotWrapped    = errors.New("the KEK did not wrap the data key that seals now")
 	errNoSuite       = errors.New("the envelope's suite is deterministic, but its key is not pinned")
 	errTooLarge      = &hsm.Error{Class: hsm.Misconfigured, Operation: "seal",
 		Err: errors.New("the value is larger than rotate.bytes lets one data key seal"), Hint: "raise rotate.bytes"}

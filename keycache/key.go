@@ -14,32 +14,28 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/keycache/flight"
+	"github.com/sealmesh/sealmesh/keycache/keks"
 	"github.com/sealmesh/sealmesh/keycache/store"
 )
 
 // A key is one configured key: its KEKs, the data key that seals now, and every
 // data key that opens.
 type key struct {
-	shared  *shared
-	caches  atomic.Int64 // that have it
-	name    string
-	context hsm.EncryptionContext
-	use     hsm.Use
-	keks    []*kek
-	former  []*kek               // keys that an alias stood for before: they unwrap and wrap nothing
-	away    []hsm.UnavailableKEK // KEKs that may have wrapped what no KEK here did
-	quorum  int
-	rotate  hsm.Rotate
-	bounds  hsm.TTLs
-	terms   terms
-	pinned  *envelope.Record // the one data key of a key that is never rotated, or nil
+	shared *shared
+	caches atomic.Int64 // that have it
+	name   string
+	keks   *keks.Set
+	use    hsm.Use
+	rotate hsm.Rotate
+	bounds hsm.TTLs
+	terms  terms
+	pinned *envelope.Record // the one data key of a key that is never rotated, or nil
 
 	shelf *shelf // where records are kept; nil when they are inline
 
 	current   atomic.Pointer[dataKey] // seals; nil before the first use and after an eviction
 	slowUntil atomic.Int64            // until when no use waits for the KEKs, which did not answer one soon
 
-	making  calls.Gate // of the making of data keys as a whole
 	table   table
 	flights *flight.Group[*dataKey]
 	epoch   atomic.Uint64 // flushes so far: what was begun before one is not kept after it
@@ -60,19 +56,18 @@ type failure struct {
 }
 
 func (c *Cache) newKey(cfg *hsm.Key, stores map[string]Storing) (*key, error) {
-	k := &key{shared: c.shared, flights: flight.NewGroup[*dataKey](), name: cfg.Name, context: cfg.Context, use: cfg.Use, away: cfg.Unavailable, quorum: cfg.Quorum}
+	k := &key{shared: c.shared, flights: flight.NewGroup[*dataKey](), name: cfg.Name, use: cfg.Use}
 	var err error
 	if k.rotate, k.bounds, err = resolve(cfg); err != nil {
 		return nil, err
 	}
-	for _, kk := range cfg.KEKs {
-		k.keks = append(k.keks, newKEK(kk, k.name, c.parallel))
-	}
-	for _, kk := range cfg.Unwrapping()[len(cfg.KEKs):] {
-		k.former = append(k.former, newKEK(kk, k.name, c.parallel))
-	}
-	if len(k.keks) > envelope.MaxWraps {
-		return nil, fmt.Errorf("key %q: %d KEKs, a record holds the wraps of %d", k.name, len(k.keks), envelope.MaxWraps)
+	soft := k.bounds.Soft
+	k.keks, err = keks.New(cfg, keks.Options{
+		Now: c.now, Tracer: c.tracer, Parallel: c.parallel, Timeout: c.timeout,
+		Vouched: soft - verifyAt(soft, c.timeout, 1),
+	})
+	if err != nil {
+		return nil, err
 	}
 	if cfg.Record != nil {
 		if err := k.pin(cfg.Record); err != nil {
@@ -88,17 +83,9 @@ func (c *Cache) newKey(cfg *hsm.Key, stores map[string]Storing) (*key, error) {
 		return nil, err
 	}
 	if s, ok := stores[k.name]; ok {
-		k.shelf, err = k.newShelf(s)
+		k.shelf, err = k.newShelf(s, cfg.Context)
 	}
 	return k, err
-}
-
-// unwrapping returns the KEKs that unwrap.
-func (k *key) unwrapping() []*kek {
-	if len(k.former) == 0 {
-		return k.keks
-	}
-	return slices.Concat(k.keks, k.former)
 }
 
 func (k *key) pin(text []byte) error {
@@ -106,11 +93,10 @@ func (k *key) pin(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("key %q: the pinned record: %w", k.name, err)
 	}
-	switch {
-	case len(k.candidates(r.Wraps)) > 0:
-	case len(k.away) > 0:
-		return fmt.Errorf("key %q: the pinned record: %w", k.name, k.noWrap())
-	default:
+	if err := k.keks.CheckWraps(r.Wraps); err != nil {
+		if hsm.ClassOf(err) == hsm.Unavailable {
+			return fmt.Errorf("key %q: the pinned record: %w", k.name, err)
+		}
 		return fmt.Errorf("key %q: the pinned record holds no wrap by any KEK of the key: add the KEK it was made with", k.name)
 	}
 	k.pinned = &r
@@ -200,14 +186,11 @@ func (k *key) flush() {
 		k.evict(d, flushed)
 	}
 	k.failed.Purge()
-	k.making.Reset()
 	if k.shelf != nil {
 		if d := k.shelf.last.Load(); d != nil {
 			d.kill() // it may have left to make room, and is held for its budgets alone
 		}
 		k.shelf.gate.Reset()
 	}
-	for _, kk := range k.unwrapping() {
-		kk.gate.Reset()
-	}
+	k.keks.Reset()
 }

@@ -112,11 +112,13 @@ func (c *Cache) Close() error {
 		for _, k := range c.keys {
 			if k.caches.Add(-1) == 0 {
 				k.flights.Stop()
+				k.keks.Stop()
 				ended = append(ended, k)
 			}
 		}
 		for _, k := range ended {
 			k.flights.Wait()
+			k.keks.Wait()
 			k.flush()
 		}
 	})

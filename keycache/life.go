@@ -8,6 +8,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/keycache/flight"
+	"github.com/sealmesh/sealmesh/keycache/keks"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -143,9 +144,9 @@ func (k *key) verifyAgain(ctx context.Context, d *dataKey, parent trace.SpanCont
 	if k.use == hsm.SealOnly {
 		return k.supersede(ctx, d, parent)
 	}
-	secret, err := k.unwrap(ctx, d.wraps, d.commitment, verifying, parent)
+	secret, err := k.keks.Unwrap(ctx, d.recordOf(), keks.Verifying)
 	if err == nil {
-		if err = k.confirm(ctx, d.wraps, d.commitment, parent); err != nil {
+		if err = k.keks.Confirm(ctx, d.recordOf()); err != nil {
 			secret.Destroy()
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/keycache/flight"
+	"github.com/sealmesh/sealmesh/keycache/keks"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -55,15 +56,15 @@ func (k *key) fetch(h *envelope.Header, by *calls.Allowance, parent trace.SpanCo
 	if r, err = envelope.ParseRecord(record); err != nil {
 		return nil, errForged(err)
 	}
-	if len(k.candidates(r.Wraps)) == 0 {
-		return nil, k.noWrap()
+	if err := k.keks.CheckWraps(r.Wraps); err != nil {
+		return nil, err
 	}
 	sum := sha256.Sum256(record)
 	if err := k.remembered(sum); err != nil {
 		return nil, err
 	}
 	return k.seek(sum, by, parent, func(ctx context.Context) (*dataKey, error) {
-		return k.load(ctx, r, sum, parent)
+		return k.load(ctx, r, sum)
 	})
 }
 
@@ -98,13 +99,13 @@ func (k *key) record(h *envelope.Header) (envelope.Record, error) {
 }
 
 // load unwraps a data key and keeps it for opening.
-func (k *key) load(ctx context.Context, r envelope.Record, sum [32]byte, parent trace.SpanContext) (*dataKey, error) {
+func (k *key) load(ctx context.Context, r envelope.Record, sum [32]byte) (*dataKey, error) {
 	if d := k.table.get(r.KeyID()); d != nil && d.commitment == r.Commitment && d.usable(k.shared.now()) {
 		return d, nil // the flight before this one brought it
 	}
 	for {
 		epoch := k.epoch.Load()
-		d, err := k.unwrapNew(ctx, r, parent)
+		d, err := k.unwrapNew(ctx, r)
 		if err != nil {
 			k.remember(sum, err)
 			return nil, err
@@ -121,14 +122,14 @@ func (k *key) load(ctx context.Context, r envelope.Record, sum [32]byte, parent 
 	}
 }
 
-func (k *key) unwrapNew(ctx context.Context, r envelope.Record, parent trace.SpanContext) (*dataKey, error) {
+func (k *key) unwrapNew(ctx context.Context, r envelope.Record) (*dataKey, error) {
 	asked := k.shared.now()
-	secret, err := k.unwrap(ctx, r.Wraps, r.Commitment, unwrapping, parent)
+	secret, err := k.keks.Unwrap(ctx, r, keks.Unwrapping)
 	if err != nil {
 		return nil, err
 	}
 	defer secret.Destroy()
-	if err := k.revoked(ctx, parent); err != nil {
+	if err := k.keks.CheckRevoked(ctx); err != nil {
 		return nil, err
 	}
 	return k.newDataKey(secret, r, asked)

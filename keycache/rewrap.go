@@ -9,6 +9,7 @@ import (
 	lru2 "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/keycache/keks"
 )
 
 // rewrappedRecords is how many data keys a Rewrapper remembers, so that each
@@ -36,8 +37,8 @@ type RewrapOptions struct {
 // ciphertext changes. Not safe for concurrent use.
 type Rewrapper struct {
 	key     *key
-	targets []*kek       // of the key, but for those that are dropped
-	dropped []*kek       // of the key
+	targets []*keks.KEK  // of the key, but for those that are dropped
+	dropped []*keks.KEK  // of the key
 	peers   []*Rewrapper // of the keys that may own the same records; itself among them
 	to      Form
 	renewal bool
@@ -73,26 +74,26 @@ func (c *Cache) Rewrapper(name string, to Form, o RewrapOptions) (*Rewrapper, er
 }
 
 // called returns the KEKs of k that have one of those URIs.
-func (k *key) called(uris []string) (keks []*kek) {
-	for _, kk := range k.unwrapping() {
+func (k *key) called(uris []string) (found []*keks.KEK) {
+	for _, kk := range k.keks.All() {
 		if slices.Contains(uris, kk.URI) {
-			keks = append(keks, kk)
+			found = append(found, kk)
 		}
 	}
-	return keks
+	return found
 }
 
-func (k *key) rewrapper(drop []*kek, to Form, renewal bool) (*Rewrapper, error) {
+func (k *key) rewrapper(drop []*keks.KEK, to Form, renewal bool) (*Rewrapper, error) {
 	r := &Rewrapper{key: k, to: to, renewal: renewal}
 	r.peers = []*Rewrapper{r}
-	for _, kk := range k.keks {
+	for _, kk := range k.keks.KEKs {
 		if hasKEK(drop, kk) {
 			r.dropped = append(r.dropped, kk)
 		} else {
 			r.targets = append(r.targets, kk)
 		}
 	}
-	for _, kk := range k.former {
+	for _, kk := range k.keks.Former {
 		if hasKEK(drop, kk) {
 			r.dropped = append(r.dropped, kk)
 		}
@@ -109,7 +110,7 @@ func (k *key) rewrapper(drop []*kek, to Form, renewal bool) (*Rewrapper, error) 
 
 // names reports whether k has a KEK of that URI.
 func (k *key) names(uri string) bool {
-	return slices.ContainsFunc(k.unwrapping(), func(kk *kek) bool { return kk.URI == uri })
+	return slices.ContainsFunc(k.keks.All(), func(kk *keks.KEK) bool { return kk.URI == uri })
 }
 
 // A Wrapping is what an envelope's record says, against what the key asks for.
@@ -123,7 +124,7 @@ const (
 )
 
 func (r *Rewrapper) look(wraps []envelope.Wrap) Wrapping {
-	if len(r.key.candidates(wraps)) == 0 {
+	if len(r.key.keks.Candidates(wraps)) == 0 {
 		return Unrelated
 	}
 	if r.renewal {
@@ -131,11 +132,11 @@ func (r *Rewrapper) look(wraps []envelope.Wrap) Wrapping {
 	}
 	targets, dropped := r.wants(wraps)
 	for _, kk := range targets {
-		if wrapBy(wraps, kk) == nil {
+		if kk.WrapIn(wraps) == nil {
 			return Outdated
 		}
 	}
-	if slices.ContainsFunc(dropped, func(kk *kek) bool { return wrapBy(wraps, kk) != nil }) {
+	if slices.ContainsFunc(dropped, func(kk *keks.KEK) bool { return kk.WrapIn(wraps) != nil }) {
 		return Outdated
 	}
 	return Current

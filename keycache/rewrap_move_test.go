@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/keycache/keks"
 )
 
 // rewrapper returns one of r's key, and a function that rewraps one envelope.
@@ -239,7 +240,7 @@ func TestMoveRefuses(t *testing.T) {
 			t.Error("a key without a store: no error")
 		}
 	}
-	record, err := NewRecord(t.Context(), keyOf(m).Context, m.kek())
+	record, err := keks.NewRecord(t.Context(), keyOf(m).Context, m.kek())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,10 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keks"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
@@ -56,12 +55,12 @@ func (r *Rewrapper) renew(ctx context.Context, old *envelope.Record) (envelope.R
 	fresh := envelope.Record{Commitment: old.Commitment}
 	targets, dropped := r.wants(old.Wraps)
 	for _, kk := range targets {
-		w := wrapBy(old.Wraps, kk)
+		w := kk.WrapIn(old.Wraps)
 		switch {
 		case r.renewal:
-			w, err = r.wrapAgain(ctx, kk, secret, old.Commitment)
-		case !sameKEK(kk, by):
-			w, err = r.wrap(ctx, kk, w, secret, old.Commitment)
+			w, err = wrapAgain(ctx, kk, secret, old.Commitment)
+		case !kk.Same(by):
+			w, err = wrap(ctx, kk, w, secret, old.Commitment)
 		}
 		if err != nil {
 			return envelope.Record{}, err
@@ -75,13 +74,16 @@ func (r *Rewrapper) renew(ctx context.Context, old *envelope.Record) (envelope.R
 	return fresh, nil
 }
 
+// errNoWrap is what becomes of a record that no KEK of the key wrapped.
+var errNoWrap = &hsm.Error{Class: hsm.Corrupt, Operation: "unwrap", Err: keks.ErrNoWrap}
+
 // prove unwraps a record by the first KEK of the key that can, and says which.
-func (r *Rewrapper) prove(ctx context.Context, old *envelope.Record) (*hsm.Secret, *kek, error) {
-	var first error = &hsm.Error{Class: hsm.Corrupt, Operation: "unwrap", Err: errNoWrap}
-	for i, c := range r.key.candidates(old.Wraps) {
-		secret, err := r.key.unwrapBy(ctx, c, old.Commitment, unwrapping, r.key.shared.timeout, trace.SpanContext{})
+func (r *Rewrapper) prove(ctx context.Context, old *envelope.Record) (*hsm.Secret, *keks.KEK, error) {
+	var first error = errNoWrap
+	for i, c := range r.key.keks.Candidates(old.Wraps) {
+		secret, err := c.KEK.Unwrap(ctx, c.Wrapped, old.Commitment, keks.Unwrapping)
 		if err == nil {
-			return secret, c.kek, nil
+			return secret, c.KEK, nil
 		}
 		if i == 0 {
 			first = err
@@ -91,37 +93,33 @@ func (r *Rewrapper) prove(ctx context.Context, old *envelope.Record) (*hsm.Secre
 }
 
 // wrap returns kk's wrap of secret: w, if w is one, else a new one.
-func (r *Rewrapper) wrap(ctx context.Context, kk *kek, w *envelope.Wrap, secret *hsm.Secret, commitment [32]byte) (*envelope.Wrap, error) {
+func wrap(ctx context.Context, kk *keks.KEK, w *envelope.Wrap, secret *hsm.Secret, commitment [32]byte) (*envelope.Wrap, error) {
 	if w != nil {
-		if err := r.opens(ctx, kk, w, commitment); hsm.ClassOf(err) != hsm.Corrupt {
+		if err := opens(ctx, kk, w, commitment); hsm.ClassOf(err) != hsm.Corrupt {
 			return w, err
 		}
 	}
-	return r.wrapNew(ctx, kk, secret)
+	return wrapNew(ctx, kk, secret)
 }
 
 // wrapAgain returns a new wrap of secret by kk's newest version. The wrap is proven,
 // since it takes the place of one that opens.
-func (r *Rewrapper) wrapAgain(ctx context.Context, kk *kek, secret *hsm.Secret, commitment [32]byte) (*envelope.Wrap, error) {
-	w, err := r.wrapNew(ctx, kk, secret)
+func wrapAgain(ctx context.Context, kk *keks.KEK, secret *hsm.Secret, commitment [32]byte) (*envelope.Wrap, error) {
+	w, err := wrapNew(ctx, kk, secret)
 	if err != nil {
 		return nil, err
 	}
-	return w, r.opens(ctx, kk, w, commitment)
+	return w, opens(ctx, kk, w, commitment)
 }
 
-func (r *Rewrapper) wrapNew(ctx context.Context, kk *kek, secret *hsm.Secret) (*envelope.Wrap, error) {
-	c, w := r.key.shared, &envelope.Wrap{ProviderID: kk.ProviderID, KEK: kk.ref}
-	err := c.call(ctx, kk, wrapping, c.timeout, trace.SpanContext{}, func(ctx context.Context) (err error) {
-		w.Wrapped, err = kk.Provider.WrapDataKey(ctx, secret, r.key.context)
-		return err
-	})
-	return w, err
+func wrapNew(ctx context.Context, kk *keks.KEK, secret *hsm.Secret) (*envelope.Wrap, error) {
+	w, err := kk.Wrap(ctx, secret)
+	return &w, err
 }
 
 // opens proves that w unwraps to the data key of that commitment.
-func (r *Rewrapper) opens(ctx context.Context, kk *kek, w *envelope.Wrap, commitment [32]byte) error {
-	secret, err := r.key.unwrapBy(ctx, candidate{kk, w.Wrapped}, commitment, unwrapping, r.key.shared.timeout, trace.SpanContext{})
+func opens(ctx context.Context, kk *keks.KEK, w *envelope.Wrap, commitment [32]byte) error {
+	secret, err := kk.Unwrap(ctx, w.Wrapped, commitment, keks.Unwrapping)
 	if err == nil {
 		secret.Destroy()
 	}

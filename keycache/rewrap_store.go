@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keks"
 	"github.com/sealmesh/sealmesh/keycache/store"
 )
 
@@ -51,26 +52,26 @@ func (c *Cache) StoreRewrappers(o RewrapOptions) ([]*StoreRewrapper, error) {
 }
 
 // dropped returns the KEKs of those URIs that keys with a store have.
-func (c *Cache) dropped(uris []string) (keks []*kek, err error) {
+func (c *Cache) dropped(uris []string) (found []*keks.KEK, err error) {
 	for _, uri := range uris {
 		known := false
 		for _, k := range c.keys {
 			if k.shelf != nil && k.names(uri) {
-				known, keks = true, addKEKs(keks, k.called([]string{uri}))
+				known, found = true, addKEKs(found, k.called([]string{uri}))
 			}
 		}
 		if !known {
 			return nil, fmt.Errorf("rewrap: no key with a store has the KEK %s: a run knows its wraps only while the policy names it", uri)
 		}
 	}
-	return keks, nil
+	return found, nil
 }
 
 // add adds a key that keeps records in the store. Keys of one key context may own
 // each other's records.
 func (w *StoreRewrapper) add(r *Rewrapper) {
 	for _, other := range w.keys {
-		if other.key.context.Equal(r.key.context) {
+		if other.key.keks.SameContext(r.key.keks) {
 			other.peers, r.peers = append(other.peers, r), append(r.peers, other)
 		}
 	}

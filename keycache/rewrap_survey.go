@@ -5,6 +5,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
+	"github.com/sealmesh/sealmesh/keycache/keks"
 )
 
 // A Survey is what a dry run learns of one envelope, or of one record in a store.
@@ -35,9 +36,9 @@ func (r *Rewrapper) Survey(ctx context.Context, text []byte) (Survey, error) {
 
 func (r *Rewrapper) survey(record *envelope.Record, what Wrapping) Survey {
 	s := Survey{What: what}
-	var by *kek // unwraps
-	for _, kk := range r.key.unwrapping() {
-		if wrapBy(record.Wraps, kk) == nil {
+	var by *keks.KEK // unwraps
+	for _, kk := range r.key.keks.All() {
+		if kk.WrapIn(record.Wraps) == nil {
 			continue
 		}
 		s.KEKs = append(s.KEKs, kk.URI)
@@ -56,7 +57,7 @@ func (r *Rewrapper) survey(record *envelope.Record, what Wrapping) Survey {
 		switch {
 		case r.renewal:
 			s.Calls += 2 // the new wrap is proven
-		case !sameKEK(kk, by):
+		case !kk.Same(by):
 			s.Calls++
 		}
 	}

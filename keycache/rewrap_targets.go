@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/keycache/keks"
 )
 
 // What a record is to be wrapped by. A record does not say which key owns it, and
@@ -13,7 +14,7 @@ import (
 
 // wants returns the KEKs that are to wrap a record which has wraps now, and the
 // KEKs whose wraps are to go. One of the key's KEKs has wrapped the record.
-func (r *Rewrapper) wants(wraps []envelope.Wrap) (targets, dropped []*kek) {
+func (r *Rewrapper) wants(wraps []envelope.Wrap) (targets, dropped []*keks.KEK) {
 	if len(r.peers) == 1 {
 		return r.targets, r.dropped
 	}
@@ -30,51 +31,35 @@ func (r *Rewrapper) wants(wraps []envelope.Wrap) (targets, dropped []*kek) {
 
 // mayOwn reports whether the record may be of r's key: one of the key's KEKs has
 // wrapped it, or is to.
-func (r *Rewrapper) mayOwn(wraps []envelope.Wrap, targets []*kek) bool {
-	return slices.ContainsFunc(r.key.unwrapping(), func(kk *kek) bool {
-		return wrapBy(wraps, kk) != nil || hasKEK(targets, kk)
+func (r *Rewrapper) mayOwn(wraps []envelope.Wrap, targets []*keks.KEK) bool {
+	return slices.ContainsFunc(r.key.keks.All(), func(kk *keks.KEK) bool {
+		return kk.WrapIn(wraps) != nil || hasKEK(targets, kk)
 	})
 }
 
 // kept returns the wraps of old that the record fresh lacks and that nobody drops:
 // those by KEKs that no owner names. They stay as they are, unproven.
-func kept(old []envelope.Wrap, fresh []envelope.Wrap, dropped []*kek) []envelope.Wrap {
+func kept(old []envelope.Wrap, fresh []envelope.Wrap, dropped []*keks.KEK) []envelope.Wrap {
 	var others []envelope.Wrap
 	for _, w := range old {
 		same := func(f envelope.Wrap) bool { return f.ProviderID == w.ProviderID && f.KEK == w.KEK }
-		if !slices.ContainsFunc(fresh, same) && !slices.ContainsFunc(dropped, func(kk *kek) bool { return made(w, kk) }) {
+		if !slices.ContainsFunc(fresh, same) && !slices.ContainsFunc(dropped, func(kk *keks.KEK) bool { return kk.Made(w) }) {
 			others = append(others, w)
 		}
 	}
 	return others
 }
 
-// wrapBy returns kk's wrap among wraps, or nil.
-func wrapBy(wraps []envelope.Wrap, kk *kek) *envelope.Wrap {
-	for i := range wraps {
-		if made(wraps[i], kk) {
-			return &wraps[i]
-		}
-	}
-	return nil
+func hasKEK(all []*keks.KEK, kk *keks.KEK) bool {
+	return slices.ContainsFunc(all, func(k *keks.KEK) bool { return k.Same(kk) })
 }
 
-// made reports whether kk made w.
-func made(w envelope.Wrap, kk *kek) bool { return w.ProviderID == kk.ProviderID && w.KEK == kk.ref }
-
-// sameKEK reports whether two keys name one KEK, by whichever URI.
-func sameKEK(a, b *kek) bool { return a.ProviderID == b.ProviderID && a.ref == b.ref }
-
-func hasKEK(keks []*kek, kk *kek) bool {
-	return slices.ContainsFunc(keks, func(k *kek) bool { return sameKEK(k, kk) })
-}
-
-// addKEKs appends those of more that keks lacks.
-func addKEKs(keks, more []*kek) []*kek {
+// addKEKs appends those of more that all lacks.
+func addKEKs(all, more []*keks.KEK) []*keks.KEK {
 	for _, kk := range more {
-		if !hasKEK(keks, kk) {
-			keks = append(keks, kk)
+		if !hasKEK(all, kk) {
+			all = append(all, kk)
 		}
 	}
-	return keks
+	return all
 }

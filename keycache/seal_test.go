@@ -14,6 +14,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/calls"
+	"github.com/sealmesh/sealmesh/keycache/keks"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -375,7 +376,7 @@ func pinnedKey(t *testing.T, kmss ...*kms) *hsm.Key {
 	t.Helper()
 	cfg := keyOf(kmss...)
 	var err error
-	if cfg.Record, err = NewRecord(context.Background(), cfg.Context, cfg.KEKs...); err != nil {
+	if cfg.Record, err = keks.NewRecord(context.Background(), cfg.Context, cfg.KEKs...); err != nil {
 		t.Fatal(err)
 	}
 	return cfg
@@ -395,10 +396,10 @@ func TestNewRecord(t *testing.T) {
 	r.end()
 	b.answer(0, hsm.Unavailable)
 	a.answer(0, 0)
-	if _, err := NewRecord(context.Background(), cfg.Context, cfg.KEKs...); hsm.ClassOf(err) != hsm.Unavailable || err == nil {
+	if _, err := keks.NewRecord(context.Background(), cfg.Context, cfg.KEKs...); hsm.ClassOf(err) != hsm.Unavailable || err == nil {
 		t.Errorf("error %v, want that of the second KEK", err)
 	}
-	if _, err := NewRecord(context.Background(), cfg.Context); err == nil {
+	if _, err := keks.NewRecord(context.Background(), cfg.Context); err == nil {
 		t.Error("a record without a KEK")
 	}
 }

@@ -48,6 +48,13 @@ func (c *Cache) Session(ctx context.Context, x keyuse.Exchange) *Session {
 	return &Session{c: c, st: st}
 }
 
+// parentOf returns the caller's span, if the exchange has one.
+func parentOf(x *keyuse.Exchange) trace.SpanContext {
+	return trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: x.TraceID, SpanID: x.ParentID, TraceFlags: trace.FlagsSampled, Remote: true,
+	})
+}
+
 // tick reads the clock.
 func (s *Session) tick() {
 	t := time.Now()

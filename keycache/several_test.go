@@ -168,27 +168,3 @@ func TestVerifyByDescription(t *testing.T) {
 		r.end()
 	}
 }
-
-// An answer that was on its way before a KEK was revoked does not permit it again.
-func TestLateAnswerEndsNoDenial(t *testing.T) {
-	kk := newKEK(newKMS("a").kek(), "k", 1)
-	p := proof{wrapped: []byte("w")}
-	denied := &hsm.Error{Class: hsm.Denied}
-	kk.deny(p, denied, 10*time.Second, 11*time.Second)
-	kk.vouch(p, 9*time.Second)
-	kk.deny(p, &hsm.Error{Class: hsm.Corrupt}, 9*time.Second, 12*time.Second)
-	if kk.denied.Load() == nil {
-		t.Error("permitted by what was asked before the denial")
-	}
-	if kk.vouchedLately(&key{bounds: hsm.TTLs{Soft: DefaultSoft}, shared: &shared{start: time.Now()}}) {
-		t.Error("a KEK that is denied counts as one that has vouched")
-	}
-	kk.deny(p, &hsm.Error{Class: hsm.Unavailable}, 13*time.Second, 13*time.Second)
-	if kk.denied.Load() == nil {
-		t.Error("permitted by silence")
-	}
-	kk.vouch(p, 14*time.Second)
-	if kk.denied.Load() != nil {
-		t.Error("still denied")
-	}
-}

@@ -61,7 +61,7 @@ func (k *key) due() place {
 	}
 	from, ahead := last.from, k.shared.now() >= last.aheadAt
 	switch {
-	case last.spent.Load() || last.uses.low() || last.bytes.low() || ahead && k.degraded(last.wraps):
+	case last.spent.Load() || last.uses.low() || last.bytes.low() || ahead && k.keks.Degraded(last.wraps):
 		return k.place(from.epoch, from.generation+1)
 	case ahead:
 		return k.place(from.epoch+length, 0)
@@ -70,31 +70,18 @@ func (k *key) due() place {
 	}
 }
 
-func (k *key) degraded(wraps []envelope.Wrap) bool { return k.wrapped(wraps) < len(k.keks) }
-
-// wrapped is how many of k's KEKs made one of wraps.
-func (k *key) wrapped(wraps []envelope.Wrap) (n int) {
-	for _, kk := range k.keks {
-		if wrapBy(wraps, kk) != nil {
-			n++
-		}
-	}
-	return n
-}
-
 // share returns the data key that is due: the one in the store, else a new one.
-func (k *key) share(ctx context.Context, old *dataKey, parent trace.SpanContext) (*dataKey, error) {
-	ctx = below(ctx, parent)
+func (k *key) share(ctx context.Context, old *dataKey) (*dataKey, error) {
 	if k.use == hsm.SealOnly {
-		return k.claim(ctx, ownPlace(), old, parent)
+		return k.claim(ctx, ownPlace(), old)
 	}
 	p, r, err := k.find(ctx, k.due())
 	if errors.Is(err, store.ErrNotFound) {
-		return k.claim(ctx, p, old, parent)
+		return k.claim(ctx, p, old)
 	}
 	var d *dataKey
 	if err == nil {
-		d, err = k.adopt(ctx, p, r, parent)
+		d, err = k.adopt(ctx, p, r)
 	}
 	if err == nil {
 		return d, nil
@@ -102,7 +89,7 @@ func (k *key) share(ctx context.Context, old *dataKey, parent trace.SpanContext)
 	if err := k.mayGoInline(old, err); err != nil {
 		return nil, err
 	}
-	if d, err = k.generate(ctx, parent); err != nil {
+	if d, err = k.generate(ctx); err != nil {
 		return nil, err
 	}
 	return k.inline(d), nil
@@ -113,7 +100,7 @@ func (k *key) share(ctx context.Context, old *dataKey, parent trace.SpanContext)
 func (k *key) find(ctx context.Context, p place) (place, envelope.Record, error) {
 	r, err := k.findOne(ctx, p)
 	for range maxGenerations {
-		if err != nil || !k.degraded(r.Wraps) {
+		if err != nil || !k.keks.Degraded(r.Wraps) {
 			break
 		}
 		q := k.place(p.epoch, p.generation+1)
@@ -136,8 +123,8 @@ func (k *key) findOne(ctx context.Context, p place) (envelope.Record, error) {
 }
 
 // adopt unwraps the data key that another process put into the slot.
-func (k *key) adopt(ctx context.Context, p place, r envelope.Record, parent trace.SpanContext) (*dataKey, error) {
-	d, err := k.unwrapNew(ctx, r, parent)
+func (k *key) adopt(ctx context.Context, p place, r envelope.Record) (*dataKey, error) {
+	d, err := k.unwrapNew(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -146,8 +133,8 @@ func (k *key) adopt(ctx context.Context, p place, r envelope.Record, parent trac
 
 // claim makes a data key and puts it into the slot, unless another process is
 // first: then it is thrown away, unused, for that one's.
-func (k *key) claim(ctx context.Context, p place, old *dataKey, parent trace.SpanContext) (*dataKey, error) {
-	secret, r, asked, err := k.mint(ctx, parent)
+func (k *key) claim(ctx context.Context, p place, old *dataKey) (*dataKey, error) {
+	secret, r, asked, err := k.keks.Generate(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +144,7 @@ func (k *key) claim(ctx context.Context, p place, old *dataKey, parent trace.Spa
 	})
 	if err == nil && won.Commitment != r.Commitment {
 		var d *dataKey
-		if d, err = k.adopt(ctx, p, won, parent); err == nil {
+		if d, err = k.adopt(ctx, p, won); err == nil {
 			return d, nil
 		}
 	}
@@ -216,7 +203,7 @@ func (k *key) settleIn(d *dataKey, p place) *dataKey {
 	}
 	end := time.Unix(p.epoch+k.epochSeconds(), 0)
 	d.retireBy(d.born+time.Until(end), k.rotate.Age/8)
-	if k.degraded(d.wraps) {
+	if k.keks.Degraded(d.wraps) {
 		d.retireBy(min(d.retireAt, d.born+degradedAge), degradedAge/8)
 	}
 	if last := h.last.Load(); last != nil && last.id == d.id {
@@ -243,7 +230,7 @@ func (k *key) fetchStored(of envelope.KeyID, by *calls.Allowance, parent trace.S
 		return nil, err
 	}
 	load := func(ctx context.Context) (*dataKey, error) {
-		d, err := k.loadStored(ctx, of, parent)
+		d, err := k.loadStored(ctx, of)
 		if err != nil {
 			k.remember(id, err)
 		}
@@ -255,15 +242,15 @@ func (k *key) fetchStored(of envelope.KeyID, by *calls.Allowance, parent trace.S
 	return k.seek(id, by, parent, load)
 }
 
-func (k *key) loadStored(ctx context.Context, id envelope.KeyID, parent trace.SpanContext) (*dataKey, error) {
+func (k *key) loadStored(ctx context.Context, id envelope.KeyID) (*dataKey, error) {
 	if d := k.table.get(id); d != nil && d.usable(k.shared.now()) {
 		return d, nil
 	}
-	r, err := k.shelf.get(below(ctx, parent), id)
+	r, err := k.shelf.get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	d, err := k.load(ctx, r, sha256.Sum256(envelope.AppendRecord(nil, r)), parent)
+	d, err := k.load(ctx, r, sha256.Sum256(envelope.AppendRecord(nil, r)))
 	if err == nil {
 		k.shelf.records.Add(id, r)
 	}

@@ -62,14 +62,14 @@ const (
 
 var storeOperationNames = [storeOperations]string{"claim", "find", "get", "put", "replace"}
 
-func (k *key) newShelf(s Storing) (*shelf, error) {
+func (k *key) newShelf(s Storing, ec hsm.EncryptionContext) (*shelf, error) {
 	if k.pinned != nil {
 		return nil, fmt.Errorf("key %q: a pinned record is not for a store", k.name)
 	}
 	h := &shelf{Storing: s, shared: k.shared, slots: calls.NewSlots(storeParallel)}
-	h.scope = store.Scope{Key: k.name, Context: k.context.Encoded()}
-	for _, kk := range k.keks {
-		h.scope.KEKs = append(append(h.scope.KEKs, kk.ProviderID), kk.ref[:]...)
+	h.scope = store.Scope{Key: k.name, Context: ec.Encoded()}
+	for _, kk := range k.keks.KEKs {
+		h.scope.KEKs = append(h.scope.KEKs, kk.Reference()...)
 	}
 	var err error
 	h.records, err = lru2.New[envelope.KeyID, envelope.Record](rememberedRecords)

@@ -19,18 +19,13 @@ const (
 	attrDBNamespace  = attribute.Key("db.namespace")
 	attrDBCollection = attribute.Key("db.collection.name")
 	attrDBStatus     = attribute.Key("db.response.status_code")
+	attrKeyName      = attribute.Key("sealmesh.key.name")
+	attrErrorType    = attribute.Key("error.type")
+	attrRequestID    = attribute.Key("aws.request_id") // joins the span to CloudTrail
+	attrRegion       = attribute.Key("cloud.region")
 	attrServer       = attribute.Key("server.address")
 	attrPort         = attribute.Key("server.port")
 )
-
-// below returns a context whose store calls are spans below the exchange that was the first to
-// need them. parent is that one's caller; it may have none.
-func below(ctx context.Context, parent trace.SpanContext) context.Context {
-	if !parent.IsValid() {
-		return ctx
-	}
-	return trace.ContextWithRemoteSpanContext(ctx, parent)
-}
 
 // observe has every request that the store makes to its back end become a span,
 // below the one in ctx.

@@ -51,15 +51,15 @@ func TestProviderCallsAreSpans(t *testing.T) {
 	}
 	got := attributes(ok)
 	for name, want := range map[attribute.Key]string{
-		attrProvider: "awskms", attrOperation: "GenerateDataKey", attrKeyID: "a", attrKeyName: "k", attrRPCSystem: "aws-api",
-		attrRPCService: "KMS", attrRPCMethod: "GenerateDataKey", attrRequestID: "req-1", attrRegion: "eu-west-1", attrErrorType: "",
+		"kms.provider": "awskms", "kms.operation": "GenerateDataKey", "kms.key_id": "a", attrKeyName: "k", "rpc.system": "aws-api",
+		"rpc.service": "KMS", "rpc.method": "GenerateDataKey", attrRequestID: "req-1", attrRegion: "eu-west-1", attrErrorType: "",
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %q, want %q", name, got[name], want)
 		}
 	}
 	got = attributes(denied)
-	if denied.Status().Code != codes.Error || denied.Status().Description != "denied" || got[attrErrorType] != "denied" || got[attrErrorCode] != "ScriptedException" {
+	if denied.Status().Code != codes.Error || denied.Status().Description != "denied" || got[attrErrorType] != "denied" || got["kms.error.code"] != "ScriptedException" {
 		t.Errorf("status %v, attributes %v", denied.Status(), got)
 	}
 	for _, s := range ended {

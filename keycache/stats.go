@@ -6,6 +6,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keks"
 )
 
 // An evictionReason is why a data key left the cache.
@@ -60,7 +61,7 @@ func rotationReason(old *dataKey, now time.Duration) int {
 // keyStats counts since start. Sessions add to it when they record, so that values do
 // not contend for it.
 type keyStats struct {
-	hits, stale, degraded  atomic.Uint64
+	hits, stale            atomic.Uint64
 	sealed, opened, failed atomic.Uint64
 	misses, evictions      [evictionReasons]atomic.Uint64
 	rotations              [rotationReasons]atomic.Uint64
@@ -101,7 +102,7 @@ type KeyStats struct {
 	Evictions              map[string]uint64 // by the same reasons; idle: nobody used it for its hard bound
 	Rotations              map[string]uint64 // by reason: initial, age, uses, bytes
 	Degraded               uint64            // data keys that not every KEK wrapped
-	Calls                  []CallStats
+	Calls                  []keks.Calls
 	Store                  *StoreStats // nil when records are inline
 }
 
@@ -119,14 +120,6 @@ type StoreCallsStats struct {
 	Time      time.Duration     // in all
 }
 
-// CallStats are of one operation on one KEK.
-type CallStats struct {
-	KEK, Kind string            // as configured
-	Operation string            // generate, wrap, unwrap; verify for the unwrap that a soft bound asks for
-	Results   map[string]uint64 // by result: ok, unavailable, denied, corrupt, unsupported, misconfigured, unclear
-	Time      time.Duration     // in all
-}
-
 // Stats returns the counters now.
 func (c *Cache) Stats() Stats {
 	var s Stats
@@ -139,23 +132,14 @@ func (c *Cache) Stats() Stats {
 func (k *key) snapshot() KeyStats {
 	s := &k.stats
 	out := KeyStats{
-		Key: k.name, Entries: int(k.table.size.Load()), Doubted: k.doubted(), Away: len(k.away),
+		Key: k.name, Entries: int(k.table.size.Load()), Doubted: k.doubted(), Away: len(k.keks.Unavailable),
 		Sealed: s.sealed.Load(), Opened: s.opened.Load(), Failed: s.failed.Load(),
-		Hits: s.hits.Load(), Stale: s.stale.Load(), Degraded: s.degraded.Load(),
+		Hits: s.hits.Load(), Stale: s.stale.Load(), Degraded: k.keks.DegradedKeys(),
 		Misses: counts(s.misses[:], evictionNames[:]), Evictions: counts(s.evictions[:], evictionNames[:]),
-		Rotations: counts(s.rotations[:], rotationNames[:]),
+		Rotations: counts(s.rotations[:], rotationNames[:]), Calls: k.keks.Calls(),
 	}
 	if k.shelf != nil {
 		out.Store = k.shelf.snapshot()
-	}
-	for _, kk := range k.unwrapping() {
-		for op := range operations {
-			out.Calls = append(out.Calls, CallStats{
-				KEK: kk.URI, Kind: kk.Kind, Operation: operationNames[op],
-				Results: kk.calls[op].Results(),
-				Time:    kk.calls[op].Time(),
-			})
-		}
 	}
 	return out
 }

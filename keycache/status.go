@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/keycache/calls"
+	"github.com/sealmesh/sealmesh/keycache/keks"
 )
 
 // A KeyStatus is what an operator wants to know of one key.
@@ -14,22 +15,12 @@ type KeyStatus struct {
 	Name       string
 	Pinned     bool
 	Suites     []string       // that tags use
-	KEKs       []KEKStatus    // in order of preference, then former targets of aliases, then those that could not be opened
+	KEKs       []keks.Status  // in order of preference, then former targets of aliases, then those that could not be opened
 	Quorum     int            // wraps that a new data key needs
 	Store      *calls.Last    // how the last call of the key's store ended; nil without one, and before the first call
 	DataKey    *DataKeyStatus // the one that seals; nil when none has been needed yet
 	Entries    int            // unwrapped data keys held
 	Soft, Hard time.Duration
-}
-
-// A KEKStatus is what is known of one KEK of a key.
-type KEKStatus struct {
-	URI, Kind, Identity string      // the latter two empty while it could not be opened
-	Former              bool        // an alias stood for it before: it unwraps and wraps nothing
-	Last                *calls.Last // nil before the first call
-	Shut                bool        // not asked for a moment, because of how the last call ended
-	Vouched             time.Time   // when it last made or unwrapped a data key; zero for never
-	Denied              bool        // it said no when it was verified, and has not vouched since: the key stops
 }
 
 // A DataKeyStatus is the state of the data key that seals.
@@ -61,42 +52,20 @@ func (c *Cache) sorted() []*key {
 func (k *key) status() KeyStatus {
 	now := k.shared.now()
 	s := KeyStatus{
-		Name: k.name, Pinned: k.pinned != nil, Quorum: k.quorum,
+		Name: k.name, Pinned: k.pinned != nil, Quorum: k.keks.Quorum, KEKs: k.keks.Status(),
 		Entries: int(k.table.size.Load()), Soft: k.bounds.Soft, Hard: k.bounds.Hard,
 	}
 	for _, u := range k.usedSuites() {
 		s.Suites = append(s.Suites, u.Name)
-	}
-	for _, kk := range k.keks {
-		s.KEKs = append(s.KEKs, kk.status(k.shared, now))
-	}
-	for _, kk := range k.former {
-		status := kk.status(k.shared, now)
-		status.Former = true
-		s.KEKs = append(s.KEKs, status)
-	}
-	for _, a := range k.away {
-		s.KEKs = append(s.KEKs, KEKStatus{URI: a.URI, Last: &calls.Last{Operation: "open", At: a.At, Err: a.Err}, Shut: true})
 	}
 	if k.shelf != nil {
 		s.Store = k.shelf.answered.Load()
 	}
 	if d := k.current.Load(); d != nil {
 		s.DataKey = &DataKeyStatus{
-			ID: hex.EncodeToString(d.id[:]), Age: now - d.born, Wraps: k.wrapped(d.wraps),
+			ID: hex.EncodeToString(d.id[:]), Age: now - d.born, Wraps: k.keks.Wrapped(d.wraps),
 			Uses: d.uses.used.Load(), Bytes: d.bytes.used.Load(), Verified: d.fresh(now),
 		}
-	}
-	return s
-}
-
-func (kk *kek) status(e *shared, now time.Duration) KEKStatus {
-	s := KEKStatus{
-		URI: kk.URI, Kind: kk.Kind, Identity: kk.Identity,
-		Last: kk.last.Load(), Shut: kk.gate.Shut(now) != nil, Denied: kk.denied.Load() != nil,
-	}
-	if at := kk.vouched.Load(); at != never {
-		s.Vouched = e.start.Add(time.Duration(at))
 	}
 	return s
 }

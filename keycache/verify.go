@@ -41,19 +41,19 @@ func (c *Cache) Verify(ctx context.Context, names ...string) error {
 func (c *Cache) verify(ctx context.Context, k *key) error {
 	if k.shelf != nil {
 		if err := k.shelf.verify(ctx); err != nil {
-			return &Error{Reason: reasonToSeal(err), Key: k.name, Err: err}
+			return k.errorToSeal(err)
 		}
 	}
 	if k.use == hsm.OpenOnly && k.pinned == nil {
-		return k.verifyByDescription(ctx)
+		return k.errorToSeal(k.keks.Describe(ctx))
 	}
 	d, err := k.succeed(nil, trace.SpanContext{}).Wait(ctx)
 	if err != nil {
-		return &Error{Reason: reasonToSeal(err), Key: k.name, Err: err}
+		return k.errorToSeal(err)
 	}
 	if k.use != hsm.SealOnly {
-		if err := k.verifyKEKs(ctx, d); err != nil {
-			return err
+		if err := k.keks.Prove(ctx, d.recordOf(), k.pinned != nil); err != nil {
+			return k.errorToSeal(err)
 		}
 	}
 	for _, s := range k.usedSuites() {
@@ -64,68 +64,12 @@ func (c *Cache) verify(ctx context.Context, k *key) error {
 	return nil
 }
 
-// verifyByDescription asks each KEK what it is, where this process may not make a
-// data key to prove it with. One that answers is enough, unless another says no.
-func (k *key) verifyByDescription(ctx context.Context) error {
-	answered := false
-	var failed error
-	for _, kk := range k.keks {
-		var err error
-		if about, ok := kk.Provider.(hsm.Describer); ok {
-			_, err = about.Describe(ctx)
-		}
-		if err == nil {
-			answered = true
-		} else {
-			failed = gravest(failed, err)
-		}
-	}
-	if failed == nil || answered && hsm.ClassOf(failed) != hsm.Denied {
+// errorToSeal returns the *Error for a failure to seal, nil for nil.
+func (k *key) errorToSeal(err error) error {
+	if err == nil {
 		return nil
 	}
-	return &Error{Reason: reasonToSeal(failed), Key: k.name, Err: failed}
-}
-
-// verifyKEKs unwraps d by each KEK that wrapped it.
-func (k *key) verifyKEKs(ctx context.Context, d *dataKey) error {
-	proven := 0
-	var silent error
-	for _, kk := range k.keks {
-		err := k.verifyKEK(ctx, kk, d)
-		switch {
-		case err == nil:
-			proven++
-		case passesOn(err):
-			silent = graver(silent, err)
-		default:
-			return &Error{Reason: reasonToSeal(err), Key: k.name, Err: fmt.Errorf("KEK %s: %w", kk.URI, err)}
-		}
-	}
-	if proven < k.quorum && (k.pinned == nil || proven == 0) {
-		return &Error{Reason: reasonToSeal(silent), Key: k.name, Err: fmt.Errorf("%d of %d KEKs unwrap the data key, quorum %d: %w", proven, len(k.keks), k.quorum, silent)}
-	}
-	return nil
-}
-
-func (k *key) verifyKEK(ctx context.Context, kk *kek, d *dataKey) error {
-	for _, c := range k.candidates(d.wraps) {
-		if c.kek != kk {
-			continue
-		}
-		secret, err := k.unwrapBy(ctx, c, d.commitment, verifying, k.shared.timeout, trace.SpanContext{})
-		if err == nil {
-			secret.Destroy()
-		}
-		return err
-	}
-	if k.pinned != nil {
-		return nil // whoever made the key chose who wraps it
-	}
-	// It did not wrap. How that ended is the answer.
-	if last := kk.last.Load(); last != nil && last.Err != nil {
-		return last.Err
-	}
-	return errNotWrapped
+	return &Error{Reason: reasonToSeal(err), Key: k.name, Err: err}
 }
 
 // verifySuite goes the way of every value, through a session.

@@ -40,6 +40,7 @@ var importRules = []struct {
 	{"keycache", anyOf(std, ours("hsm", "codec", "keycache"), external("go.opentelemetry.io/otel", "github.com/hashicorp/golang-lru/v2"))},
 	{"keycache/keyuse", anyOf(std, ours("keycache/keyuse"), external("google.golang.org/", "golang.org/x/net/http/httpguts", "golang.org/x/sys/", "go.opentelemetry.io/proto/"))},
 	{"keycache/calls", anyOf(std, ours("hsm"))},
+	{"keycache/keks", anyOf(std, ours("hsm", "codec/envelope", "keycache/calls", "keycache/flight"), external("go.opentelemetry.io/otel"))},
 	{"keycache/flight", anyOf(std, external("go.opentelemetry.io/otel/trace"))},
 	{"keycache/store", anyOf(std, ours("keycache/store", "codec", "hsm"), external("github.com/aws/", "github.com/jackc/pgx/v5", "golang.org/x/sys/"))},
 	{"proxy/policy", anyOf(std, ours("codec", "hsm"), external("github.com/goccy/go-yaml"))},

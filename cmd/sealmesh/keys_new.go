@@ -15,7 +15,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/builtin"
 	"github.com/sealmesh/sealmesh/hsm/local"
 	"github.com/sealmesh/sealmesh/hsm/pkcs11"
-	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/keycache/keks"
 )
 
 func newKeysNew() *cobra.Command {
@@ -90,9 +90,9 @@ func newRecord(ctx context.Context, w io.Writer, uris []string, pairs map[string
 	if err != nil {
 		return err
 	}
-	var keks []hsm.KEK
+	var opened []hsm.KEK
 	defer func() {
-		for _, k := range keks {
+		for _, k := range opened {
 			if closer, ok := k.Provider.(io.Closer); ok {
 				_ = closer.Close()
 			}
@@ -103,7 +103,7 @@ func newRecord(ctx context.Context, w io.Writer, uris []string, pairs map[string
 		if err != nil {
 			return err
 		}
-		keks = append(keks, kek)
+		opened = append(opened, kek)
 		if !fips {
 			continue
 		}
@@ -111,7 +111,7 @@ func newRecord(ctx context.Context, w io.Writer, uris []string, pairs map[string
 			return err
 		}
 	}
-	text, err := keycache.NewRecord(ctx, ec, keks...)
+	text, err := keks.NewRecord(ctx, ec, opened...)
 	if err != nil {
 		return err
 	}

@@ -1,19 +1,18 @@
-package keycache
+package keks
 
 import (
 	"context"
 	"errors"
 
 	"github.com/sealmesh/sealmesh/hsm"
-	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 )
 
 // Attributes of the client span of a provider call. OpenTelemetry has no
-// conventions for a KMS; kms.* are what others use, and what is said of AWS
-// follows the conventions for its SDK.
+// conventions for a KMS: kms.* is what other projects use. The attributes for AWS
+// follow the conventions for the AWS SDK.
 const (
 	attrProvider  = attribute.Key("kms.provider")
 	attrOperation = attribute.Key("kms.operation")
@@ -29,27 +28,17 @@ const (
 	attrRegion     = attribute.Key("cloud.region")
 )
 
-// parentOf returns the caller's span, if the exchange has one.
-func parentOf(x *keyuse.Exchange) trace.SpanContext {
-	return trace.NewSpanContext(trace.SpanContextConfig{
-		TraceID: x.TraceID, SpanID: x.ParentID, TraceFlags: trace.FlagsSampled, Remote: true,
-	})
-}
-
-// observe has every request that a provider makes to its back end become a span,
-// below the exchange that was the first to need it.
-func (e *shared) observe(ctx context.Context, keyName string, parent trace.SpanContext) context.Context {
-	if e.tracer == nil {
+// observe returns a context in which every request that a provider makes to its
+// back end becomes a span: a child of the span in ctx.
+func (s *settings) observe(ctx context.Context) context.Context {
+	if s.Tracer == nil {
 		return ctx
 	}
-	if parent.IsValid() {
-		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
-	}
 	return hsm.WithObserver(ctx, func(call hsm.Call) {
-		_, span := e.tracer.Start(ctx, spanName(&call), trace.WithSpanKind(trace.SpanKindClient),
-			trace.WithTimestamp(call.Start), trace.WithAttributes(attributesOf(&call)...), trace.WithAttributes(attrKeyName.String(keyName)))
+		_, span := s.Tracer.Start(ctx, spanName(&call), trace.WithSpanKind(trace.SpanKindClient),
+			trace.WithTimestamp(call.Start), trace.WithAttributes(attributesOf(&call)...), trace.WithAttributes(attrKeyName.String(s.key)))
 		if call.Err != nil {
-			// The class and the back end's code, not the message: that is the back end's own, and for logs.
+			// The class and the back end's code. The message may say more: it is for logs.
 			span.SetStatus(codes.Error, hsm.ClassOf(call.Err).String())
 		}
 		span.End(trace.WithTimestamp(call.End))
