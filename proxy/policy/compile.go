@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/sealmesh/sealmesh/codec"
@@ -13,13 +12,14 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// A compiler makes a Policy of a config. Like the decoder it never stops, and
-// takes what is absent (its place is zero) as already reported or left out.
+// A compiler makes a Policy from a config. Like the decoder it never stops at a
+// problem. A value whose place is zero is absent: the file leaves it out, or the
+// decoder has reported it. One type for each part of the file embeds the compiler.
 type compiler struct {
 	*report
 	conf    *config
-	limits  codec.Limits
-	tagUsed []bool
+	limits  codec.Limits // of every body
+	tagUsed []bool       // by index in conf.Tags
 }
 
 func (c *compiler) compile() *Policy {
@@ -28,19 +28,19 @@ func (c *compiler) compile() *Policy {
 		c.problem(conf.Version.place, "", `"version" must be 1, the only one that this sealmesh reads`)
 	}
 	c.tagUsed = make([]bool, len(conf.Tags))
-	p := &Policy{FIPS: c.fips(), Keys: c.keys(), Tags: c.tags(), Audit: c.audit(), TLS: c.tls()}
-	c.addresses(p)
-	p.Transport = c.transport(conf.ListenTransport, p)
+	p := &Policy{FIPS: c.fips(), Audit: c.audit(), TLS: c.tls(), Limits: c.processLimits()}
 	if conf.Unmatched.Value == "pass" {
 		p.Unmatched = PassUnmatched
 	}
-	p.Limits = c.processLimits()
 	c.limits = c.bodyLimits()
-	p.Routes = c.routes()
+	p.Keys = keyCompiler{c}.keys()
+	p.Tags = tagCompiler{c}.tags()
+	addressCompiler{c}.addresses(p)
+	p.Routes = (&routeCompiler{compiler: c}).routes()
 	p.index, p.byMethod = newRouteIndex(p.Routes), p.ByMethod()
 	c.passesUnmatched(p)
 	c.unused()
-	c.advise(p.Routes)
+	adviser{c, p.Routes}.advise()
 	return p
 }
 
@@ -76,7 +76,8 @@ func (c *compiler) audit() Audit {
 	return a
 }
 
-// within checks a bound that the file sets, and returns the default where it does not.
+// within returns v after checking that it is from least to most, or otherwise if
+// the file does not set it.
 func (c *compiler) within(at place, v, least, most, otherwise uint64, name string) uint64 {
 	if !at.present() {
 		return otherwise
@@ -107,7 +108,7 @@ func (c *compiler) processLimits() Limits {
 	return lim
 }
 
-// bodyLimits leaves what the file does not set at zero, codec's defaults.
+// bodyLimits returns the limits of a body. Zero stands for codec's default.
 func (c *compiler) bodyLimits() codec.Limits {
 	l := c.conf.Limits
 	return codec.Limits{
@@ -119,55 +120,7 @@ func (c *compiler) bodyLimits() codec.Limits {
 	}
 }
 
-func (c *compiler) tags() []Tag {
-	var tags []Tag
-	for _, e := range c.conf.Tags {
-		t := Tag{Name: e.Name, Key: e.Value.Key.Value, Suite: c.defaultSuite(), Context: c.context(e.Value.Context)}
-		t.ContextFrom = c.contextFrom(e.Value)
-		key := c.conf.Keys.index(t.Key)
-		if e.Value.Key.present() && key < 0 {
-			c.problem(e.Value.Key.place, didYouMean(t.Key, c.conf.Keys.names()), "unknown key %q in tag %q", e.Value.Key.Shown, e.Name)
-		}
-		if s := e.Value.Suite; s.present() {
-			t.Suite = c.suite(s, e.Name, key)
-		}
-		tags = append(tags, t)
-	}
-	return tags
-}
-
-func (c *compiler) suite(t text, tag string, key int) suite.ID {
-	s := suite.ByName(t.Value)
-	if s == nil {
-		var known []string
-		for k := range suite.All() {
-			known = append(known, k.Name)
-		}
-		c.problem(t.place, didYouMean(t.Value, known), "unknown suite %q in tag %q", t.Shown, tag)
-		return 0
-	}
-	if c.fips() && !s.Approved {
-		c.unapproved(t, tag, s)
-		return 0
-	}
-	if s.Deterministic && key >= 0 && !c.conf.Keys[key].Value.Record.present() {
-		c.problem(t.place, "make one with `sealmesh keys new --record`, and name it in the key: record: ${file:path}",
-			"tag %q is deterministic, and its key %q has no record: envelopes would change with every new data key", tag, c.conf.Keys[key].Name)
-	}
-	return s.ID
-}
-
-// keyContext returns the context bound to a key's data keys.
-func (c *compiler) keyContext(t table[text]) hsm.EncryptionContext {
-	known := len(c.problems)
-	ec, err := hsm.NewEncryptionContext(c.context(t))
-	if err != nil && len(c.problems) == known { // context found nothing wrong
-		c.problem(t[0].At, "", "%v", err)
-	}
-	return ec
-}
-
-// context checks the pairs of an encryption context.
+// context checks and returns the pairs of an encryption context.
 func (c *compiler) context(t table[text]) map[string]string {
 	if len(t) == 0 {
 		return nil
@@ -186,7 +139,7 @@ func (c *compiler) context(t table[text]) map[string]string {
 	return pairs
 }
 
-// unused warns of what the file defines and nothing uses.
+// unused warns of tags and keys that nothing uses.
 func (c *compiler) unused() {
 	for i, t := range c.conf.Tags {
 		if !c.tagUsed[i] {
@@ -201,13 +154,14 @@ func (c *compiler) unused() {
 	}
 }
 
-// checkDates warns of a migration that has ended, or that is no migration.
-func (c *compiler) checkDates(d date) {
-	const longest = 400 * 24 * time.Hour
-	switch left := time.Until(d.Value); {
-	case left <= 0:
-		c.warn(d.place, "delete the migration", "accept_plaintext_until is past: plaintext is refused")
-	case left > longest:
-		c.warn(d.place, "", "accept_plaintext_until is more than 400 days ahead")
+// fips reports whether the file requires FIPS-approved algorithms.
+func (c *compiler) fips() bool { return c.conf.FIPS.Value == "required" }
+
+// defaultSuite is that of a tag that names none. With fips: required it is the one
+// that is left: who asks for approved algorithms should not have to name them.
+func (c *compiler) defaultSuite() suite.ID {
+	if c.fips() {
+		return suite.HKDFAES256GCM
 	}
+	return suite.XAES256GCM
 }

@@ -7,17 +7,22 @@ import (
 	"github.com/sealmesh/sealmesh/codec"
 )
 
-// advise says what a policy that is right may do that its author does not expect.
-func (c *compiler) advise(routes []*Route) {
+// An adviser notes what a correct policy does that its author may not expect.
+type adviser struct {
+	*compiler
+	routes []*Route // by index in conf.Routes
+}
+
+func (c adviser) advise() {
 	if len(c.problems) > 0 {
 		return
 	}
-	c.boundElsewhere(routes)
-	for i, r := range routes {
+	c.boundElsewhere()
+	for i, r := range c.routes {
 		conf := &c.conf.Routes[i]
 		if r.Response != nil && conf.Response != nil {
-			c.reach(routes, r, conf.Response)
-			c.writers(routes, r, conf)
+			c.reach(r, conf.Response)
+			c.writers(r, conf)
 		}
 		if r.Request != nil && conf.Request != nil {
 			c.surprises(r.Request, conf.Request)
@@ -25,14 +30,14 @@ func (c *compiler) advise(routes []*Route) {
 	}
 }
 
-func (c *compiler) note(at place, hint, format string, args ...any) {
+func (c adviser) note(at place, hint, format string, args ...any) {
 	c.advice = append(c.advice, c.at(at, hint, format, args...))
 }
 
-// reach notes rules that open where nothing is sealed on the way to the same
-// service: an envelope there was put by somebody else.
-func (c *compiler) reach(routes []*Route, r *Route, d *directionConfig) {
-	sealed := c.sealedFor(routes, r)
+// reach notes rules that open values in places where no rule to the same service
+// seals: an envelope there came from somebody else.
+func (c adviser) reach(r *Route, d *directionConfig) {
+	sealed := c.sealedFor(r)
 	if sealed == nil {
 		return
 	}
@@ -43,11 +48,11 @@ func (c *compiler) reach(routes []*Route, r *Route, d *directionConfig) {
 	}
 }
 
-// sealedFor joins the rules that seal on routes to r's service; nil where there are none.
-func (c *compiler) sealedFor(routes []*Route, r *Route) *codec.Selector {
+// sealedFor returns the paths that routes to r's service seal; nil for none.
+func (c adviser) sealedFor(r *Route) *codec.Selector {
 	var rules []codec.Rule
 	fold := true
-	for i, other := range routes {
+	for i, other := range c.routes {
 		if !sameService(other, r) {
 			continue
 		}
@@ -69,7 +74,7 @@ func (c *compiler) sealedFor(routes []*Route, r *Route) *codec.Selector {
 	return selectorOf(rules, fold)
 }
 
-// selectorOf leaves out paths that another spells as well.
+// selectorOf compiles rules. It leaves out a path that another rule spells too.
 func selectorOf(rules []codec.Rule, fold bool) *codec.Selector {
 	compile := codec.NewSelector
 	if fold {
@@ -88,7 +93,7 @@ func selectorOf(rules []codec.Rule, fold bool) *codec.Selector {
 	return s
 }
 
-// sameService reports whether requests for one host may take either route.
+// sameService reports whether requests for one host may fall under either route.
 func sameService(a, b *Route) bool {
 	if len(a.Hosts) == 0 || len(b.Hosts) == 0 {
 		return true
@@ -104,12 +109,13 @@ func hostsMeet(a, b string) bool {
 	return a == b || aWild && strings.HasSuffix(bSuffix, aSuffix) || bWild && strings.HasSuffix(aSuffix, bSuffix)
 }
 
-// writers notes requests that are not read, or not for envelopes, and may store what r opens.
-func (c *compiler) writers(routes []*Route, r *Route, conf *routeConfig) {
+// writers notes requests that may store an envelope that r opens, because sealmesh
+// does not read them or does not look for envelopes.
+func (c adviser) writers(r *Route, conf *routeConfig) {
 	if len(conf.Response.Open) == 0 {
 		return
 	}
-	for i, other := range routes {
+	for i, other := range c.routes {
 		if !sameService(other, r) || !mayWrite(other) {
 			continue
 		}
@@ -131,7 +137,7 @@ func (c *compiler) writers(routes []*Route, r *Route, conf *routeConfig) {
 	}
 }
 
-// hasFields reports whether a service may take fields of a record from a body of a type.
+// hasFields reports whether a service may read fields from a body of type media.
 func hasFields(media string) bool {
 	major, _, _ := strings.Cut(media, "/")
 	return major == "application" && media != "application/octet-stream" || major == "multipart" || major == "text"
@@ -143,8 +149,8 @@ func mayWrite(r *Route) bool {
 	})
 }
 
-// surprises notes, once for each kind, what gets around the rules that seal.
-func (c *compiler) surprises(p *Plan, d *directionConfig) {
+// surprises notes which places get around the rules that seal, one for each kind.
+func (c adviser) surprises(p *Plan, d *directionConfig) {
 	if p.Selector == nil {
 		return
 	}
@@ -165,4 +171,50 @@ func (c *compiler) surprises(p *Plan, d *directionConfig) {
 			}
 		}
 	}
+}
+
+// boundElsewhere notes a tag whose parameter follows different names in the paths of
+// two routes: to the tag, customer 7 and order 7 are one record.
+func (c adviser) boundElsewhere() {
+	for _, t := range c.conf.Tags {
+		for _, from := range t.Value.ContextFrom {
+			param, _ := paramOf(from.Value)
+			var first *Route
+			for i, r := range c.routes {
+				at, used := c.conf.Routes[i].use(t.Name)
+				switch {
+				case !used:
+				case first == nil:
+					first = r
+				case !strings.EqualFold(first.template.before(param), r.template.before(param)):
+					c.note(at, "write a tag for each, unless both paths name the same record",
+						"tag %q is bound to {%s} of %s and of %s: an envelope of one opens at the other where the two are alike", t.Name, param, first.Path, r.Path)
+				}
+			}
+		}
+	}
+}
+
+// use returns where r first uses tag.
+func (r *routeConfig) use(tag string) (place, bool) {
+	for _, d := range []*directionConfig{r.Request, r.Response} {
+		if d == nil {
+			continue
+		}
+		for _, e := range slices.Concat(d.Seal, d.Open) {
+			if e.Value.Value == tag {
+				return e.Value.place, true
+			}
+		}
+	}
+	return place{}, false
+}
+
+// before returns the literal segment before {param}, "" for none.
+func (t *template) before(param string) string {
+	i := slices.IndexFunc(t.steps, func(s step) bool { return s.name == param })
+	if i < 1 {
+		return ""
+	}
+	return t.steps[i-1].literal
 }

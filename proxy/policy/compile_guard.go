@@ -1,24 +1,28 @@
 package policy
 
 import (
+	"strings"
+
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/codec/formats"
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// reads reports whether the requests of r are to be read for envelopes, though
-// responses alone have rules: one that somebody stole and stored would be opened
-// with the response.
+// reads reports whether requests of r are read for envelopes although only
+// responses have rules. A stolen envelope that a request stores would be opened in
+// the response.
 func (r *routeConfig) reads() bool {
 	return r.Response != nil && envelopesOf(r.Request, r.Envelopes) != EnvelopesAreData
 }
 
-// unread reports whether d says, of requests without rules, that they are not read.
+// unread reports whether d has no rules and sets envelopes: data, so that its
+// requests are not read.
 func (d *directionConfig) unread(r *routeConfig) bool {
 	return r.Response != nil && d.Envelopes.Value == "data" && len(d.Seal)+len(d.Open) == 0
 }
 
-// envelopesOf is what a direction says of envelopes, or its route.
+// envelopesOf returns what d says about envelopes, or else what its route says.
 func envelopesOf(d *directionConfig, route text) Envelopes {
 	say := route
 	if d != nil && d.Envelopes.present() {
@@ -33,13 +37,14 @@ func envelopesOf(d *directionConfig, route text) Envelopes {
 	return RefuseEnvelopes
 }
 
-// guards compiles what a direction says of bodies as a whole. Where no rule looks
-// for a value, no patch hides one.
-func (c *compiler) guards(p *Plan, d *directionConfig, request bool) {
-	if d.Patch.present() && !request {
+// guards compiles what a direction says about bodies as a whole. A patch is refused
+// only if there are rules, since it can only hide a value that a rule looks for.
+func (c *planCompiler) guards() {
+	d, p := c.direction, c.plan
+	if d.Patch.present() && !c.request {
 		c.problem(d.Patch.place, "", "patch concerns requests")
 	}
-	p.Patches = request && !p.Reads() && d.Patch.Value != "data"
+	p.Patches = c.request && !p.Reads() && d.Patch.Value != "data"
 	switch d.Root.Value {
 	case "object":
 		p.Root = codec.ObjectRoot
@@ -60,13 +65,13 @@ func (c *compiler) guards(p *Plan, d *directionConfig, request bool) {
 		c.problem(d.Null.place, "", "null concerns values to seal, and there are none")
 	}
 	if p.Envelopes == KeepEnvelopes {
-		c.keep(d)
+		c.keep()
 	}
 }
 
-// keep checks that an envelope that is to stay can be opened first.
-func (c *compiler) keep(d *directionConfig) {
-	for _, e := range d.Seal {
+// keep checks that this process may open an envelope before it keeps it.
+func (c *planCompiler) keep() {
+	for _, e := range c.direction.Seal {
 		tag := c.conf.Tags.index(e.Value.Value)
 		if tag < 0 {
 			continue
@@ -83,11 +88,54 @@ func (c *compiler) keep(d *directionConfig) {
 	}
 }
 
-// guard is what the codec is to refuse.
+// guard returns what the codec refuses.
 func (p *Plan) guard() codec.Guard {
 	g := codec.Guard{Root: p.Root, Patch: p.Patches}
 	if p.Envelopes != EnvelopesAreData {
 		g.Envelope = envelope.IsHead
 	}
 	return g
+}
+
+// passTypes checks and returns the media types that may pass unread.
+func (c *planCompiler) passTypes(ts texts) []string {
+	var types []string
+	for _, t := range ts {
+		media := strings.ToLower(t.Value)
+		major, minor, _ := strings.Cut(media, "/")
+		switch format := readFormat(media); {
+		case !isMediaToken(major) || minor != "*" && !isMediaToken(minor):
+			c.problem(t.place, "write type/subtype or type/*", "not a media type without parameters")
+		case format != "":
+			c.problem(t.place, "name the types that have none", "%s has a codec, so it is read, not passed", format)
+		default:
+			types = append(types, media)
+		}
+	}
+	return types
+}
+
+// readFormat returns a media type that a codec reads and that media, a type or
+// type/*, covers; "" for none. Such a type must not pass: a body with a charset that
+// the codec does not know would get around the rules.
+func readFormat(media string) string {
+	if formats.Table().Detect(media).Format != nil {
+		return media
+	}
+	major, all := strings.CutSuffix(media, "*")
+	for _, f := range formats.Table() {
+		for _, m := range f.MediaTypes {
+			if all && strings.HasPrefix(m, major) {
+				return m
+			}
+		}
+	}
+	return ""
+}
+
+// isMediaToken reports whether s is a restricted-name of RFC 6838 section 4.2.
+func isMediaToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("!#$&-^_.+", r)
+	})
 }

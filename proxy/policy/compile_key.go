@@ -9,7 +9,10 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-func (c *compiler) keys() []Key {
+// A keyCompiler compiles keys.
+type keyCompiler struct{ *compiler }
+
+func (c keyCompiler) keys() []Key {
 	var keys []Key
 	for _, e := range c.conf.Keys {
 		k := e.Value
@@ -28,7 +31,7 @@ func (c *compiler) keys() []Key {
 	return keys
 }
 
-// useOf reads a word that the decoder has checked.
+// useOf returns what t means. The decoder has checked the word.
 func useOf(t text) hsm.Use {
 	switch t.Value {
 	case "seal":
@@ -40,7 +43,17 @@ func useOf(t text) hsm.Use {
 	}
 }
 
-func (c *compiler) keks(uris texts) {
+// keyContext returns the context bound to a key's data keys.
+func (c keyCompiler) keyContext(t table[text]) hsm.EncryptionContext {
+	known := len(c.problems)
+	ec, err := hsm.NewEncryptionContext(c.context(t))
+	if err != nil && len(c.problems) == known { // context found nothing wrong
+		c.problem(t[0].At, "", "%v", err)
+	}
+	return ec
+}
+
+func (c keyCompiler) keks(uris texts) {
 	for i, t := range uris {
 		if !isKEK(t.Value) {
 			c.problem(t.place, "write awskms:///arn:…, pkcs11:token=…;object=…, gcpkms:///projects/…, azurekv://vault/keys/name, transit://host/mount/key or local:path", "not the URI of a KEK")
@@ -56,11 +69,12 @@ func (c *compiler) keks(uris texts) {
 	}
 }
 
-// secretInURI finds what no expansion may put into the URI of a KEK either.
+// secretInURI finds a secret in the URI of a KEK after expansion: an expansion must
+// not put one there either.
 var secretInURI = regexp.MustCompile(`^[a-z0-9]+://[^/?]*@|[?&](?:pin-value|client-secret|secret|secret[_-]id|token|password)=`)
 
-// isKEK reports whether uri has a kind, a colon, and what that kind makes of
-// the rest. Which kinds there are is hsm/builtin's to say.
+// isKEK reports whether uri is kind:rest, with neither empty. hsm/builtin knows
+// which kinds exist.
 func isKEK(uri string) bool {
 	kind, rest, _ := strings.Cut(uri, ":")
 	return kind != "" && rest != "" && !strings.ContainsFunc(kind, func(r rune) bool {
@@ -68,8 +82,9 @@ func isKEK(uri string) bool {
 	})
 }
 
-// store is opened by those who know its kind.
-func (c *compiler) store(k keyConfig) string {
+// store returns the URL of k's store, "" for inline. keycache/store knows which
+// kinds exist.
+func (c keyCompiler) store(k keyConfig) string {
 	t := k.Store
 	if !t.present() || t.Value == "inline" {
 		if at := k.StoreFallback.place; at.present() {
@@ -88,7 +103,8 @@ func (c *compiler) store(k keyConfig) string {
 	return t.Value
 }
 
-// hasPassword leaves out a port, which stands where a password might but has no @ after it.
+// hasPassword reports whether url holds a password. A port may look like one, but
+// no @ follows it.
 func hasPassword(url string) bool {
 	for _, m := range inlinePassword.FindAllStringSubmatchIndex(url, -1) {
 		if strings.HasPrefix(url[m[0]:], "//") && !strings.Contains(url[m[1]:], "@") {
@@ -99,8 +115,8 @@ func hasPassword(url string) bool {
 	return false
 }
 
-// record is not parsed here: keycache knows its form.
-func (c *compiler) record(t text) []byte {
+// record returns the bytes of t, nil for none. keycache parses them.
+func (c keyCompiler) record(t text) []byte {
 	if !t.present() {
 		return nil
 	}
@@ -110,7 +126,7 @@ func (c *compiler) record(t text) []byte {
 	return []byte(t.Value)
 }
 
-func (c *compiler) rotate(r rotateConfig) hsm.Rotate {
+func (c keyCompiler) rotate(r rotateConfig) hsm.Rotate {
 	return hsm.Rotate{
 		Age:   r.Age.Value,
 		Uses:  c.within(r.Uses.place, r.Uses.Value, 1, math.MaxInt64, 0, "rotate.uses"),
@@ -118,7 +134,7 @@ func (c *compiler) rotate(r rotateConfig) hsm.Rotate {
 	}
 }
 
-func (c *compiler) cache(k keyConfig) hsm.TTLs {
+func (c keyCompiler) cache(k keyConfig) hsm.TTLs {
 	soft, hard, age := k.Cache.Soft, k.Cache.Hard, k.Rotate.Age
 	bound := soft.Value
 	if !soft.present() {
@@ -133,7 +149,7 @@ func (c *compiler) cache(k keyConfig) hsm.TTLs {
 	return hsm.TTLs{Soft: soft.Value, Hard: hard.Value}
 }
 
-func (c *compiler) require(r *requireConfig, fips bool) *hsm.Requirement {
+func (c keyCompiler) require(r *requireConfig, fips bool) *hsm.Requirement {
 	if r == nil && !fips {
 		return nil
 	}

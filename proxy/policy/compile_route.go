@@ -1,56 +1,56 @@
 package policy
 
 import (
-	"cmp"
-	"errors"
 	"slices"
 	"strings"
-
-	"github.com/sealmesh/sealmesh/codec"
-	"github.com/sealmesh/sealmesh/codec/envelope"
-	"github.com/sealmesh/sealmesh/codec/formats"
-	"github.com/sealmesh/sealmesh/codec/suite"
-	"github.com/sealmesh/sealmesh/hsm"
 )
 
-func (c *compiler) routes() []*Route {
-	var routes []*Route
-	var lines []int
+// A routeCompiler compiles routes.
+type routeCompiler struct {
+	*compiler
+	earlier []*Route // compiled so far, in the order of the file
+	lines   []int    // where each one of earlier begins
+}
+
+func (c *routeCompiler) routes() []*Route {
 	for _, r := range c.conf.Routes {
 		if !r.At.present() {
 			continue
 		}
 		route := c.route(r)
-		for i, earlier := range routes {
+		for i, earlier := range c.earlier {
 			if r.Name.present() && route.Name == earlier.Name {
-				c.problem(r.Name.place, "", "route name %q is used twice, first in line %d", r.Name.Shown, lines[i])
+				c.problem(r.Name.place, "", "route name %q is used twice, first in line %d", r.Name.Shown, c.lines[i])
 			}
 		}
-		c.shadowed(r, route, routes, lines)
-		c.passable(r, route, routes, lines)
-		routes, lines = append(routes, route), append(lines, r.At.line)
+		c.shadowed(r, route)
+		c.passable(r, route)
+		c.earlier, c.lines = append(c.earlier, route), append(c.lines, r.At.line)
 	}
-	return routes
+	return c.earlier
 }
 
-// shadowed reports a route that no request reaches. It is only a warning unless
-// rules are lost to a skip: then bodies would go in clear that the file protects.
-func (c *compiler) shadowed(r routeConfig, route *Route, earlier []*Route, lines []int) {
-	plain := *route // as the file spells it: whoever takes that leaves nothing worth having
+// shadowed reports a route that no request reaches. A route with rules behind a
+// skip is a problem, since bodies that the file protects would pass in clear; any
+// other is a warning.
+func (c *routeCompiler) shadowed(r routeConfig, route *Route) {
+	// Compare case-sensitively: an earlier route that takes route's own spelling
+	// leaves only odd spellings.
+	plain := *route
 	plain.template.fold = false
-	i := slices.IndexFunc(earlier, func(e *Route) bool { return e.covers(&plain) })
+	i := slices.IndexFunc(c.earlier, func(e *Route) bool { return e.covers(&plain) })
 	if i < 0 || r.Match == nil || !r.Match.Path.present() {
 		return
 	}
 	report := c.warn
-	if earlier[i].Skip && !route.Skip {
+	if c.earlier[i].Skip && !route.Skip {
 		report = c.problem
 	}
 	report(r.At, "move it up, or narrow the other", "route %q is never reached: %q in line %d takes all its requests",
-		route.Name, earlier[i].Name, lines[i])
+		route.Name, c.earlier[i].Name, c.lines[i])
 }
 
-func (c *compiler) route(r routeConfig) *Route {
+func (c *routeCompiler) route(r routeConfig) *Route {
 	route := &Route{Name: r.Name.Value, Skip: r.Skip.Value}
 	if r.Name.present() && r.Name.Value == "" {
 		c.problem(r.Name.place, "", "a route needs a name")
@@ -74,182 +74,143 @@ func (c *compiler) route(r routeConfig) *Route {
 	return route
 }
 
-// plan compiles one direction of r.
-func (c *compiler) plan(d *directionConfig, r *routeConfig, request bool) *Plan {
-	reads := request && r.reads()
-	if d == nil && reads {
-		d = &directionConfig{}
+// match compiles which requests r takes. By default a route with rules ignores the
+// case of its path: a service may treat /Customers as /customers, and then no
+// spelling gets around the rules; if the service tells them apart, more is sealed
+// than necessary. A route with skip compares case-sensitively by default.
+func (c *routeCompiler) match(r *Route, m *matchConfig) {
+	for _, h := range m.Hosts {
+		if detail := checkHost(h.Value); detail != "" {
+			c.problem(h.place, "write a host name or *.suffix, without port", "host: %s", detail)
+		}
+		r.Hosts = append(r.Hosts, strings.ToLower(strings.TrimSuffix(h.Value, ".")))
 	}
-	if d == nil || request && d.unread(r) {
-		return nil
+	for _, t := range m.Methods {
+		c.method(r, t)
 	}
-	p := &Plan{Limits: c.limits, PassTypes: c.passTypes(d.Pass), Envelopes: envelopesOf(d, r.Envelopes)}
-	if d.Body.Value == "streamed" {
-		p.Mode = Streamed
+	r.IgnoreCase = m.IgnoreCase.Value || !m.IgnoreCase.present() && !r.Skip
+	t, offset, detail := parseTemplate(m.Path.Value, r.IgnoreCase)
+	if m.Path.present() && detail != "" {
+		c.problem(c.inside(m.Path.place, m.Path.Value, offset), "", "path %q: %s", m.Path.Shown, detail)
 	}
-	at := c.rules(p, d)
-	if len(at) == 0 && !reads {
-		c.problem(d.At, "", "no values to seal or open")
+	r.template = t
+	r.Path = m.Path.Value
+	if len(r.Path) > 1 {
+		r.Path = strings.TrimSuffix(r.Path, "/")
 	}
-	if slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Open }) {
-		p.OpenedBytes, p.Limits.BodyBytes = p.Limits.BodyBytes, 0
-	}
-	c.migration(d, p)
-	c.guards(p, d, request)
-	if s := c.selector(p, at, d.IgnoreCase.Value); s != nil {
-		p.Selector = s.Guarded(p.guard())
-		check(c, p, d)
-	}
-	return p
 }
 
-// check has every format compile what it needs of the plan, since a route is read
-// in each format that its bodies come in.
-func check(c *compiler, p *Plan, d *directionConfig) {
-	p.Checked = make(map[*codec.Format]any)
-	for _, f := range formats.Table() {
-		checked, err := f.Check(p.Selector, codec.Options{})
-		if err != nil {
-			c.problem(d.At, "", "bodies of format %s cannot have these rules: %v", f.Name, err)
+func (c *routeCompiler) method(r *Route, t text) {
+	if t.Value == "" || strings.ContainsFunc(t.Value, func(r rune) bool { return (r < 'A' || r > 'Z') && r != '-' && r != '_' }) {
+		c.problem(t.place, "write it in upper case: POST", "%q is no method", t.Shown)
+		return
+	}
+	if t.Value == "CONNECT" && !r.Skip {
+		c.problem(t.place, "a route for CONNECT needs skip: true", "rules do not reach what goes through a tunnel")
+	}
+	r.Methods = append(r.Methods, t.Value)
+}
+
+// checkHost returns what is wrong with h, a host of a route, or "".
+func checkHost(h string) string {
+	name := strings.TrimPrefix(h, "*.")
+	_, err := hostname(name)
+	_, port := cutPort(name)
+	switch {
+	case name == "" || name == ".":
+		return "empty"
+	case strings.Contains(name, "*"):
+		return "* is only possible in front, as *.suffix"
+	case strings.HasPrefix(port, ":"):
+		return "a port, or an IPv6 address without brackets"
+	case err != nil:
+		return "not a host name"
+	}
+	return ""
+}
+
+// bound checks that the path of route has every parameter that the tags of d are
+// bound to. The path of a collection lacks the parameter of its records: values
+// sealed there would open in no record.
+func (c *routeCompiler) bound(route *Route, d *directionConfig) {
+	if d == nil {
+		return
+	}
+	for _, e := range append(d.Seal[:len(d.Seal):len(d.Seal)], d.Open...) {
+		tag := c.conf.Tags.index(e.Value.Value)
+		if tag < 0 {
 			continue
 		}
-		p.Checked[f] = checked
-	}
-}
-
-// rules adds the rules of both operations, and returns where each one's path stands.
-func (c *compiler) rules(p *Plan, d *directionConfig) []named[text] {
-	var at []named[text]
-	for _, e := range d.Seal {
-		p.Rules = append(p.Rules, c.rule(e, false))
-		at = append(at, e)
-	}
-	for _, e := range d.Open {
-		if i := d.Seal.index(e.Name); i >= 0 {
-			c.problem(e.At, "a value is sealed or opened, not both", "path %q is in seal, line %d, and in open", e.Name, d.Seal[i].At.line)
-			continue
-		}
-		p.Rules = append(p.Rules, c.rule(e, true))
-		at = append(at, e)
-	}
-	c.nested(at)
-	return at
-}
-
-// nested warns of a path below another of the same direction, where the two
-// are spelled alike: the outer value is taken whole, so the inner rule never applies.
-func (c *compiler) nested(at []named[text]) {
-	for _, inner := range at {
-		for _, outer := range at {
-			rest, ok := strings.CutPrefix(inner.Name, outer.Name)
-			if ok && rest != "" && (rest[0] == '.' || rest[0] == '[') {
-				c.warn(inner.At, "", "path %q never applies: %q in line %d takes the value that it is in", inner.Name, outer.Name, outer.At.line)
+		for _, from := range c.conf.Tags[tag].Value.ContextFrom {
+			param, ok := paramOf(from.Value)
+			if n := route.template.named(param); ok && n != 1 {
+				param := strings.TrimPrefix(from.Value.Shown, "path.")
+				c.problem(e.Value.place, "write {"+param+"} into the path, once, or use a tag without context_from",
+					"tag %q is bound to {%s} of the path, which stands %d times in that of route %q", e.Value.Shown, param, n, route.Name)
 			}
 		}
 	}
 }
 
-func (c *compiler) rule(e named[text], open bool) Rule {
-	tag := c.conf.Tags.index(e.Value.Value)
-	if tag >= 0 {
-		c.tagUsed[tag] = true
-		c.mayUse(e, c.conf.Tags[tag].Value.Key, open)
-	} else if e.Value.present() {
-		c.problem(e.Value.place, didYouMean(e.Value.Value, c.conf.Tags.names()), "unknown tag %q", e.Value.Shown)
-	}
-	return Rule{Path: e.Name, Tag: tag, Open: open}
-}
+// elsewhere says where servers may read a method or a host instead of in the
+// pseudo-header.
+var elsewhere = map[string]string{"method": "_method of a form, of JSON or of a query, or a header", "host": "a header"}
 
-// mayUse checks that the key of a rule's tag is there for what the rule does.
-func (c *compiler) mayUse(e named[text], key text, open bool) {
-	i := c.conf.Keys.index(key.Value)
-	if i < 0 {
+// passable warns of a skip behind rules that it takes requests from by method or host
+// alone: what tells them apart, a server may read elsewhere than sealmesh does.
+func (c *compiler) passable(r routeConfig, skip *Route, earlier []*Route, lines []int) {
+	if !skip.Skip || r.Match == nil || !r.Match.Path.present() {
 		return
 	}
-	switch use := useOf(c.conf.Keys[i].Value.Use); {
-	case open && use == hsm.SealOnly:
-		c.problem(e.At, "", "path %q is to be opened, but the use of key %q is seal", e.Name, key.Shown)
-	case !open && use == hsm.OpenOnly:
-		c.problem(e.At, "", "path %q is to be sealed, but the use of key %q is open", e.Name, key.Shown)
+	for i, e := range earlier {
+		plain := e.template
+		plain.fold = false
+		if by := e.tells(skip); by != "" && !e.Skip && skip.template.covers(&plain) {
+			c.warn(r.At, "leave "+by+"s out of the rules, or narrow the skip",
+				"route %q skips requests that only their %s keeps from the rules of route %q, line %d: a server that takes the %[2]s from elsewhere (%[5]s) is past them",
+				skip.Name, by, e.Name, lines[i], elsewhere[by])
+		}
 	}
 }
 
-func (c *compiler) migration(d *directionConfig, p *Plan) {
-	if d.Migration == nil {
+// passable warns of a skip that only a method or a host separates from the rules of
+// an earlier route: a server may read those elsewhere than sealmesh does.
+func (c *routeCompiler) passable(r routeConfig, skip *Route) {
+	if !skip.Skip || r.Match == nil || !r.Match.Path.present() {
 		return
 	}
-	until := d.Migration.AcceptPlaintextUntil
-	if len(d.Open) == 0 {
-		c.problem(d.Migration.At, "", "migration concerns values to open, and there are none")
-		return
-	}
-	if until.present() {
-		c.checkDates(until)
-	}
-	for i := range p.Rules {
-		if p.Rules[i].Open {
-			p.Rules[i].PlaintextUntil = until.Value
+	for i, e := range c.earlier {
+		plain := e.template
+		plain.fold = false
+		if by := e.tells(skip); by != "" && !e.Skip && skip.template.covers(&plain) {
+			c.warn(r.At, "leave "+by+"s out of the rules, or narrow the skip",
+				"route %q skips requests that only their %s keeps from the rules of route %q, line %d: a server that takes the %[2]s from elsewhere (%[5]s) is past them",
+				skip.Name, by, e.Name, c.lines[i], elsewhere[by])
 		}
 	}
 }
 
-// selector compiles the paths. It drops a path that does not compile and tries
-// again, so that every bad path is reported.
-func (c *compiler) selector(p *Plan, at []named[text], fold bool) *codec.Selector {
-	compile := codec.NewSelector
-	if fold {
-		compile = codec.NewFoldingSelector
-	}
-	in := make([]codec.Rule, len(p.Rules))
-	for i, r := range p.Rules {
-		in[i] = codec.Rule{Path: r.Path, Unescape: !r.Open && c.deterministic(r.Tag), Open: r.Open, Envelopes: p.Envelopes == KeepEnvelopes}
-		if r.Open {
-			in[i].Longest = longestSealed(c.limits.ValueBytes)
+// passesUnmatched warns of the same if requests that no route takes may pass.
+func (c *compiler) passesUnmatched(p *Policy) {
+	everything := &Route{Skip: true}
+	for _, r := range p.Routes {
+		if by := r.tells(everything); by != "" && !r.Skip && p.Unmatched == PassUnmatched {
+			c.warn(c.conf.Unmatched.place, "leave "+by+"s out of the rules, or write unmatched: refuse",
+				"unmatched: pass lets requests through that only their %s keeps from the rules of route %q: a server that takes the %[1]s from elsewhere (%[3]s) is past them", by, r.Name, elsewhere[by])
 		}
-	}
-	for {
-		s, err := compile(in)
-		if err == nil {
-			return s
-		}
-		bad, ok := errors.AsType[*codec.PathError](err)
-		i := -1
-		if ok {
-			i = lastPath(in, bad.Path)
-		}
-		if i < 0 {
-			c.problem(at[0].At, "", "%v", err)
-			return nil
-		}
-		c.problem(c.inside(at[i].At, at[i].Name, bad.Offset), "", "path %q: %s", bad.Path, bad.Detail)
-		in, at = slices.Delete(in, i, i+1), slices.Delete(at, i, i+1)
 	}
 }
 
-// longestSealed returns how long a value of n bytes may be once it is sealed and in
-// quotes: what may be sealed must open again.
-func longestSealed(n int) int {
-	const quotes = 2 // of a JSON string
-	return envelope.EncodedLen(envelope.MaxInline, cmp.Or(n, codec.DefaultValueBytes)+suite.MaxOverhead) + quotes
-}
-
-func lastPath(rules []codec.Rule, path string) int {
-	for i, r := range slices.Backward(rules) {
-		if r.Path == path {
-			return i
-		}
+// tells returns what distinguishes a request that other takes from one that r takes
+// on the same path: "method", "host", or "" for nothing.
+func (r *Route) tells(other *Route) string {
+	foreign := func(m string) bool { return !slices.Contains(r.Methods, m) }
+	if len(r.Methods) > 0 && (len(other.Methods) == 0 || slices.ContainsFunc(other.Methods, foreign)) {
+		return "method"
 	}
-	return -1
-}
-
-func (c *compiler) deterministic(tag int) bool {
-	if tag < 0 {
-		return false
+	another := func(h string) bool { return !matchesHost(r.Hosts, h) }
+	if len(r.Hosts) > 0 && (len(other.Hosts) == 0 || slices.ContainsFunc(other.Hosts, another)) {
+		return "host"
 	}
-	return isDeterministic(c.conf.Tags[tag].Value.Suite)
-}
-
-func isDeterministic(t text) bool {
-	s := suite.ByName(t.Value)
-	return s != nil && s.Deterministic
+	return ""
 }

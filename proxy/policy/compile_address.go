@@ -7,22 +7,29 @@ import (
 	"strings"
 )
 
-// maxSocketPath is the longest path of a unix socket that Linux takes (sun_path less its NUL).
+// maxSocketPath is the longest path of a unix socket on Linux, in bytes: sun_path
+// without its NUL (unix(7)).
 const maxSocketPath = 107
 
-// addresses compiles where the process serves. No two of them are the same.
-func (c *compiler) addresses(p *Policy) {
+// An addressCompiler compiles where the process serves.
+type addressCompiler struct{ *compiler }
+
+// addresses fills in the addresses of p and its transport. No two addresses may
+// be the same.
+func (c addressCompiler) addresses(p *Policy) {
 	conf := c.conf
 	p.Listen = c.listen(conf.Listen, conf.InsecureLoopback, conf.TLS != nil)
 	p.Admin, p.Metrics = c.admin(conf.Admin), c.metrics(conf.Metrics)
+	p.Transport = c.transport(conf.ListenTransport, p)
 	listen := strings.TrimPrefix(p.Listen, "tcp://")
 	c.distinct(listen, p.Admin, conf.Admin, conf.Listen)
 	c.distinct(listen, p.Metrics, conf.Metrics, conf.Listen)
 	c.distinct(p.Admin, p.Metrics, conf.Metrics, conf.Admin)
 }
 
-// distinct reports two addresses that are the same, where the file has either.
-func (c *compiler) distinct(a, b string, first, second text) {
+// distinct reports that addresses a and b are the same, if the file sets either.
+// first and second are where it does.
+func (c addressCompiler) distinct(a, b string, first, second text) {
 	at := first.place
 	if !at.present() {
 		at = second.place
@@ -32,10 +39,11 @@ func (c *compiler) distinct(a, b string, first, second text) {
 	}
 }
 
-// listen returns the canonical form of the listener's address: unix:///path or
-// tcp://host:port. Loopback is no boundary: every user and every container of
-// the network namespace reaches it, so it needs tls unless the file says otherwise.
-func (c *compiler) listen(t text, insecure toggle, tls bool) string {
+// listen returns the listener's address in canonical form: unix:///path or
+// tcp://host:port. Loopback protects nothing: every user and every container in
+// the network namespace can connect. So loopback needs tls, unless the file sets
+// insecure_loopback.
+func (c addressCompiler) listen(t text, insecure toggle, tls bool) string {
 	addr, local := DefaultListen, true
 	if t.present() {
 		addr, local = c.address(t, "listen")
@@ -56,8 +64,8 @@ func (c *compiler) listen(t text, insecure toggle, tls bool) string {
 	return addr
 }
 
-// transport chooses the gRPC server of p's listener.
-func (c *compiler) transport(t text, p *Policy) Transport {
+// transport chooses the gRPC server for p.Listen.
+func (c addressCompiler) transport(t text, p *Policy) Transport {
 	local := strings.HasPrefix(p.Listen, "unix://") && p.TLS == nil
 	switch {
 	case t.Value == "own" && !local && p.Listen != "":
@@ -68,9 +76,9 @@ func (c *compiler) transport(t text, p *Policy) Transport {
 	return GRPCTransport
 }
 
-// admin returns the canonical form of the admin address: unix:///path or
-// host:port, or "" for none.
-func (c *compiler) admin(t text) string {
+// admin returns the admin address in canonical form: unix:///path or host:port,
+// or "" for none.
+func (c addressCompiler) admin(t text) string {
 	switch {
 	case !t.present():
 		return DefaultAdmin
@@ -88,9 +96,9 @@ func (c *compiler) admin(t text) string {
 	return hostport
 }
 
-// metrics returns the canonical form of the address to be read: unix:///path
-// or host:port, or "" for none.
-func (c *compiler) metrics(t text) string {
+// metrics returns the address of /metrics in canonical form: unix:///path or
+// host:port, or "" for none.
+func (c addressCompiler) metrics(t text) string {
 	switch {
 	case !t.present():
 		return DefaultMetrics
@@ -101,8 +109,10 @@ func (c *compiler) metrics(t text) string {
 	return strings.TrimPrefix(addr, "tcp://")
 }
 
-// address checks an address, and tells whether only this host reaches it.
-func (c *compiler) address(t text, key string) (addr string, local bool) {
+// address checks the address t of key. It returns unix:///path or
+// tcp://host:port, or "" if t is invalid; local reports whether only this host can
+// connect.
+func (c addressCompiler) address(t text, key string) (addr string, local bool) {
 	if path, ok := strings.CutPrefix(t.Value, "unix://"); ok {
 		if !strings.HasPrefix(path, "/") || len(path) > maxSocketPath {
 			c.problem(t.place, "", "%q: a socket's path is absolute and at most %d bytes long", key, maxSocketPath)

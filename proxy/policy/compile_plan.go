@@ -1,0 +1,218 @@
+package policy
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/codec/formats"
+	"github.com/sealmesh/sealmesh/codec/suite"
+	"github.com/sealmesh/sealmesh/hsm"
+)
+
+// A planCompiler compiles one direction of a route.
+type planCompiler struct {
+	*compiler
+	direction *directionConfig
+	request   bool
+	plan      *Plan
+	at        []named[text] // the path and tag of each rule in plan
+}
+
+// plan compiles one direction of r; nil if its bodies are not read.
+func (c *compiler) plan(d *directionConfig, r *routeConfig, request bool) *Plan {
+	reads := request && r.reads()
+	if d == nil && reads {
+		d = &directionConfig{}
+	}
+	if d == nil || request && d.unread(r) {
+		return nil
+	}
+	p := &planCompiler{compiler: c, direction: d, request: request, plan: &Plan{Limits: c.limits, Envelopes: envelopesOf(d, r.Envelopes)}}
+	p.compile(reads)
+	return p.plan
+}
+
+func (c *planCompiler) compile(reads bool) {
+	d, p := c.direction, c.plan
+	p.PassTypes = c.passTypes(d.Pass)
+	if d.Body.Value == "streamed" {
+		p.Mode = Streamed
+	}
+	c.rules()
+	if len(c.at) == 0 && !reads {
+		c.problem(d.At, "", "no values to seal or open")
+	}
+	if slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Open }) {
+		p.OpenedBytes, p.Limits.BodyBytes = p.Limits.BodyBytes, 0
+	}
+	c.migration()
+	c.guards()
+	if s := c.selector(); s != nil {
+		p.Selector = s.Guarded(p.guard())
+		c.check()
+	}
+}
+
+// check lets every format compile what it needs from the plan: the bodies of a route
+// may have any format.
+func (c *planCompiler) check() {
+	c.plan.Checked = make(map[*codec.Format]any)
+	for _, f := range formats.Table() {
+		checked, err := f.Check(c.plan.Selector, codec.Options{})
+		if err != nil {
+			c.problem(c.direction.At, "", "bodies of format %s cannot have these rules: %v", f.Name, err)
+			continue
+		}
+		c.plan.Checked[f] = checked
+	}
+}
+
+// rules adds the rules of both operations.
+func (c *planCompiler) rules() {
+	d, p := c.direction, c.plan
+	for _, e := range d.Seal {
+		p.Rules = append(p.Rules, c.rule(e, false))
+		c.at = append(c.at, e)
+	}
+	for _, e := range d.Open {
+		if i := d.Seal.index(e.Name); i >= 0 {
+			c.problem(e.At, "a value is sealed or opened, not both", "path %q is in seal, line %d, and in open", e.Name, d.Seal[i].At.line)
+			continue
+		}
+		p.Rules = append(p.Rules, c.rule(e, true))
+		c.at = append(c.at, e)
+	}
+	c.nested()
+}
+
+// nested warns of a path below another path of the same direction, if the longer
+// begins with the shorter: the outer value is taken whole, so the inner rule never
+// applies.
+func (c *planCompiler) nested() {
+	for _, inner := range c.at {
+		for _, outer := range c.at {
+			rest, ok := strings.CutPrefix(inner.Name, outer.Name)
+			if ok && rest != "" && (rest[0] == '.' || rest[0] == '[') {
+				c.warn(inner.At, "", "path %q never applies: %q in line %d takes the value that it is in", inner.Name, outer.Name, outer.At.line)
+			}
+		}
+	}
+}
+
+func (c *planCompiler) rule(e named[text], open bool) Rule {
+	tag := c.conf.Tags.index(e.Value.Value)
+	if tag >= 0 {
+		c.tagUsed[tag] = true
+		c.mayUse(e, c.conf.Tags[tag].Value.Key, open)
+	} else if e.Value.present() {
+		c.problem(e.Value.place, didYouMean(e.Value.Value, c.conf.Tags.names()), "unknown tag %q", e.Value.Shown)
+	}
+	return Rule{Path: e.Name, Tag: tag, Open: open}
+}
+
+// mayUse checks that key may be used for what the rule e does.
+func (c *planCompiler) mayUse(e named[text], key text, open bool) {
+	i := c.conf.Keys.index(key.Value)
+	if i < 0 {
+		return
+	}
+	switch use := useOf(c.conf.Keys[i].Value.Use); {
+	case open && use == hsm.SealOnly:
+		c.problem(e.At, "", "path %q is to be opened, but the use of key %q is seal", e.Name, key.Shown)
+	case !open && use == hsm.OpenOnly:
+		c.problem(e.At, "", "path %q is to be sealed, but the use of key %q is open", e.Name, key.Shown)
+	}
+}
+
+func (c *planCompiler) migration() {
+	d, p := c.direction, c.plan
+	if d.Migration == nil {
+		return
+	}
+	until := d.Migration.AcceptPlaintextUntil
+	if len(d.Open) == 0 {
+		c.problem(d.Migration.At, "", "migration concerns values to open, and there are none")
+		return
+	}
+	if until.present() {
+		c.checkDates(until)
+	}
+	for i := range p.Rules {
+		if p.Rules[i].Open {
+			p.Rules[i].PlaintextUntil = until.Value
+		}
+	}
+}
+
+// checkDates warns of a migration that has ended, or that lasts too long to be one.
+func (c *planCompiler) checkDates(d date) {
+	const longest = 400 * 24 * time.Hour
+	switch left := time.Until(d.Value); {
+	case left <= 0:
+		c.warn(d.place, "delete the migration", "accept_plaintext_until is past: plaintext is refused")
+	case left > longest:
+		c.warn(d.place, "", "accept_plaintext_until is more than 400 days ahead")
+	}
+}
+
+// selector compiles the paths. It reports a path that does not compile, drops it and
+// tries again, so that every bad path is reported.
+func (c *planCompiler) selector() *codec.Selector {
+	p, at := c.plan, c.at
+	compile := codec.NewSelector
+	if c.direction.IgnoreCase.Value {
+		compile = codec.NewFoldingSelector
+	}
+	in := make([]codec.Rule, len(p.Rules))
+	for i, r := range p.Rules {
+		in[i] = codec.Rule{Path: r.Path, Unescape: !r.Open && c.deterministic(r.Tag), Open: r.Open, Envelopes: p.Envelopes == KeepEnvelopes}
+		if r.Open {
+			in[i].Longest = longestSealed(c.limits.ValueBytes)
+		}
+	}
+	for {
+		s, err := compile(in)
+		if err == nil {
+			return s
+		}
+		bad, ok := errors.AsType[*codec.PathError](err)
+		i := -1
+		if ok {
+			i = lastPath(in, bad.Path)
+		}
+		if i < 0 {
+			c.problem(at[0].At, "", "%v", err)
+			return nil
+		}
+		c.problem(c.inside(at[i].At, at[i].Name, bad.Offset), "", "path %q: %s", bad.Path, bad.Detail)
+		in, at = slices.Delete(in, i, i+1), slices.Delete(at, i, i+1)
+	}
+}
+
+// longestSealed returns the length in bytes that a value of n bytes may have once it
+// is sealed and in quotes: a value that may be sealed must open again.
+func longestSealed(n int) int {
+	const quotes = 2 // of a JSON string
+	return envelope.EncodedLen(envelope.MaxInline, cmp.Or(n, codec.DefaultValueBytes)+suite.MaxOverhead) + quotes
+}
+
+func lastPath(rules []codec.Rule, path string) int {
+	for i, r := range slices.Backward(rules) {
+		if r.Path == path {
+			return i
+		}
+	}
+	return -1
+}
+
+func (c *planCompiler) deterministic(tag int) bool {
+	if tag < 0 {
+		return false
+	}
+	return isDeterministic(c.conf.Tags[tag].Value.Suite)
+}
