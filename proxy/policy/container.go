@@ -7,7 +7,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// A table is a mapping whose keys are names or paths that the file chooses, in
+// A table is a mapping whose keys the file chooses: names or paths. Entries are in
 // the order of the file.
 type table[T any] []named[T]
 
@@ -68,7 +68,7 @@ func (l *list[T]) decode(d *decoder, n ast.Node, s spot) {
 	d.notEmpty(seq, s)
 }
 
-// entryName calls an entry by its own name, where it has one.
+// entryName returns the name of entry i in messages: its own name, if it has one.
 func entryName(each string, i int, n ast.Node) string {
 	if m, ok := n.(*ast.MappingNode); ok {
 		for _, v := range m.Values {

@@ -10,20 +10,20 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// A decoder fills config types from YAML nodes. It never stops: whatever does
-// not fit is reported and left zero, so that one run finds every problem.
+// A decoder fills config types from YAML nodes. It reports a value that does not fit,
+// leaves it zero and continues, so that one run finds every problem.
 type decoder struct {
 	*report
 	getenv   func(string) (string, bool)
 	readFile func(string) ([]byte, error)
 }
 
-// A spot names a value in messages: the key Name of the mapping In.
+// A spot names a value in messages: the key name of the mapping in.
 type spot struct {
 	name string
 	in   string // `rotate of key "customer"`; "" for the file itself
-	each string // what one entry of a table or list is called: "route"
-	// words are all that a text may be; nil for any
+	each string // name of one entry of a table or list: "route"
+	// words are all values that a text may have; nil for any
 	words []string
 }
 
@@ -64,8 +64,8 @@ func (d *decoder) into(n ast.Node, p any, s spot) {
 	d.fields(n, v, s.inside())
 }
 
-// fields fills a struct from a mapping. Its field At, if there is one, takes
-// the place where the mapping begins; it stays zero when n is no mapping.
+// fields fills the struct v from the mapping n. The field At of v, if there is one,
+// takes the place where the mapping begins; it stays zero if n is no mapping.
 func (d *decoder) fields(n ast.Node, v reflect.Value, in string) {
 	pairs, ok := d.mapping(n, in)
 	if !ok {
@@ -100,7 +100,7 @@ func inOf(in string) string {
 	return " in " + in
 }
 
-// A configField is one key of a mapping, as the tags of a config type say.
+// A configField is one key of a mapping, as the tags of a config type describe it.
 type configField struct {
 	name     string
 	each     string
@@ -141,8 +141,8 @@ type pair struct {
 	value ast.Node
 }
 
-// mapping returns the entries of a mapping, less those whose key is used
-// twice or is no scalar, which it reports.
+// mapping returns the entries of the mapping n. It reports and leaves out an entry
+// whose key is used twice or is no scalar.
 func (d *decoder) mapping(n ast.Node, in string) ([]pair, bool) {
 	m, ok := n.(*ast.MappingNode)
 	if !ok {
@@ -179,7 +179,7 @@ func (d *decoder) pair(v *ast.MappingValueNode) (pair, bool) {
 	return pair{}, false
 }
 
-// wrongType reports a node that is not what it has to be.
+// wrongType reports that name is n and must be want.
 func (d *decoder) wrongType(n ast.Node, name, want string) {
 	hint := ""
 	switch n.(type) {

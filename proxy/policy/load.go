@@ -2,13 +2,16 @@ package policy
 
 import (
 	"crypto/sha256"
+	_ "embed"
 	"encoding/hex"
+	"slices"
 )
 
-// Load parses and compiles src. Its error is a [Problems], which holds every
-// problem of the file at once; a file of more than [MaxFileBytes] is one. name is used in
-// messages. getenv and readFile resolve ${ENV} and ${file:path}: readFile is given the
-// path as the file has it, and takes a relative one from the policy file's folder.
+// Load parses and compiles src, a policy file. Its error is a [Problems] with every
+// problem of the file; a file longer than [MaxFileBytes] is a problem. name is the
+// file's name in messages. getenv resolves ${ENV}; its second result reports whether
+// the variable is set. readFile resolves ${file:path}: it gets the path as the file
+// spells it, and resolves a relative path from the policy file's folder.
 func Load(name string, src []byte, getenv func(string) (string, bool), readFile func(string) ([]byte, error)) (*Policy, error) {
 	r := newReport(name, string(src))
 	root := r.parse(string(src))
@@ -26,3 +29,12 @@ func Load(name string, src []byte, getenv func(string) (string, bool), readFile 
 	p.Warnings, p.Advice = inOrder(r.warnings), inOrder(r.advice)
 	return p, nil
 }
+
+//go:embed schema.json
+var schema []byte
+
+// Schema returns the JSON Schema (draft 2020-12) of policy files, for editors. It is
+// made from the types that [Load] fills, and describes every key. A file that fits
+// the schema may still have problems: only Load checks names, paths and limits
+// against each other.
+func Schema() []byte { return slices.Clone(schema) }

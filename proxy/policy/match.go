@@ -1,21 +1,29 @@
 package policy
 
-import "strings"
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+)
 
-// Match finds the first route that a request falls under, nil when there is
-// none. path is the :path pseudo-header, with its query. ErrAmbiguousPath is returned for a path that
-// two servers could read differently (dot segments, empty segments, encoded slashes), whatever the
-// routes are; ErrAmbiguousHost is the same of host, and
-// ErrMethodInQuery of the method, where that selects rules.
+// Match returns the first route that a request falls under, or nil for none. path
+// is the :path pseudo-header with its query.
 //
-// Paths are compared decoded, segment by segment, without a trailing slash, and with regard
-// to case unless the route says otherwise. Parameters (/a;x=1) belong to a segment for
-// some servers and not for others, so both readings must fall under the same route.
+// Match returns ErrAmbiguousPath for a path that two servers could read differently
+// (dot segments, empty segments, encoded slashes), whatever the routes are. It
+// returns ErrAmbiguousHost for such a host, and ErrMethodInQuery for such a method if
+// methods select rules.
 //
-// OPTIONS * asks about the server as a whole and falls under no route. CONNECT falls under a
-// route only if that names the method and has skip; else it is ErrTunnel.
+// Paths are compared decoded, segment by segment and without a trailing slash. Case
+// counts unless the route ignores it. Some servers count parameters (/a;x=1) as part
+// of a segment and others do not, so both readings must fall under the same route.
 //
-// It allocates nothing unless path holds percent-encoding or more than 32 segments.
+// OPTIONS * concerns the whole server (RFC 9110 section 9.3.7) and falls under no
+// route. CONNECT falls under a route only if the route names the method and has skip;
+// otherwise the error is ErrTunnel.
+//
+// Match allocates nothing unless path has percent-encoding or more than 32 segments.
 func (p *Policy) Match(method, host, path string) (*Route, error) {
 	host, err := hostname(host)
 	if err != nil {
@@ -49,11 +57,11 @@ func (p *Policy) Match(method, host, path string) (*Route, error) {
 	return route, nil
 }
 
-// A routeIndex holds the routes by the first literal segment of their paths, each
-// list in the order of the file.
+// A routeIndex holds the routes by the first literal segment of their paths. Each
+// list is in the order of the file.
 type routeIndex struct {
 	byFirst map[string][]*Route
-	others  []*Route // those that any first segment, or none, may match
+	others  []*Route // routes that do not begin with a literal
 }
 
 func newRouteIndex(routes []*Route) routeIndex {
@@ -77,7 +85,8 @@ func newRouteIndex(routes []*Route) routeIndex {
 	return x
 }
 
-// first returns the literal that every path begins with, where there is one.
+// first returns the literal that every path of t begins with, and whether there is
+// one.
 func (t *template) first() (string, bool) {
 	if t.fold || len(t.steps) == 0 || t.steps[0].any {
 		return "", false
@@ -100,7 +109,7 @@ func (x *routeIndex) find(method, host string, segments []string) *Route {
 	return nil
 }
 
-// takesMethod disregards case: some frameworks take "post" for POST.
+// takesMethod ignores case: some frameworks read "post" as POST.
 func (r *Route) takesMethod(method string) bool {
 	for _, m := range r.Methods {
 		if strings.EqualFold(m, method) {
@@ -108,4 +117,81 @@ func (r *Route) takesMethod(method string) bool {
 		}
 	}
 	return len(r.Methods) == 0
+}
+
+// ErrMethodInQuery is returned if methods select rules and a request's query has the
+// parameter _method, which Symfony, Laravel, Spring and Express read as the method.
+var ErrMethodInQuery = errors.New("match: the query has _method, which some servers take for the method")
+
+// HasRules reports whether any route has rules.
+func (p *Policy) HasRules() bool {
+	return slices.ContainsFunc(p.Routes, func(r *Route) bool { return !r.Skip })
+}
+
+// ByMethod reports whether a request's method decides which rules apply.
+func (p *Policy) ByMethod() bool {
+	return p.HasRules() && slices.ContainsFunc(p.Routes, func(r *Route) bool { return len(r.Methods) > 0 })
+}
+
+// ByHost reports whether a request's host decides which rules apply.
+func (p *Policy) ByHost() bool {
+	return p.HasRules() && slices.ContainsFunc(p.Routes, func(r *Route) bool { return len(r.Hosts) > 0 })
+}
+
+// methodInQuery reports whether a server may read _method, in any spelling, in the
+// query of target.
+func methodInQuery(target string) bool {
+	_, query, _ := strings.Cut(target, "?")
+	if query == "" || !strings.Contains(query, "%") && !strings.Contains(strings.ToLower(query), "method") {
+		return false
+	}
+	for pair := range strings.FieldsFuncSeq(query, func(c rune) bool { return c == '&' || c == ';' }) {
+		name, _, _ := strings.Cut(pair, "=")
+		if isMethodParam(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// isMethodParam reports whether the laxest servers read name as _method: decoded more
+// than once, also from %u005F as IIS does, in any case, and by PHP's rules for
+// variables: leading spaces are dropped; a dot, a space or a bracket is an
+// underscore; what follows a bracket is an index.
+func isMethodParam(name string) bool {
+	for range 3 {
+		name = strings.NewReplacer("%u00", "%", "%U00", "%", "+", " ").Replace(name)
+		plain, err := url.PathUnescape(name)
+		if err != nil || plain == name {
+			break
+		}
+		name = plain
+	}
+	name = strings.TrimLeft(name, " \t\r\n\v\f")
+	if name == "" || !strings.ContainsRune("_. [", rune(name[0])) {
+		return false
+	}
+	rest, _, _ := strings.Cut(name[1:], "[")
+	rest, _, _ = strings.Cut(rest, "\x00")
+	return strings.EqualFold(strings.TrimSpace(rest), "method")
+}
+
+// Spelled reports whether a request that falls under r spells its method, host and
+// path as r does. Another spelling may fall under another route of an Envoy, which
+// compares them more strictly or less strictly.
+func (r *Route) Spelled(method, host, path string) bool {
+	path, _, _ = strings.Cut(path, "?")
+	if name, port := cutPort(host); len(r.Hosts) > 0 && (port == ":" || strings.HasSuffix(name, ".")) {
+		return false
+	}
+	if strings.ContainsAny(path, "%;") || len(r.Methods) > 0 && !slices.Contains(r.Methods, method) {
+		return false
+	}
+	if path == "/" {
+		return true
+	}
+	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	exact := r.template
+	exact.fold = false
+	return exact.matches(segments) && segments[len(segments)-1] != ""
 }

@@ -16,12 +16,12 @@ import (
 // MaxFileBytes is the longest policy file that is read.
 const MaxFileBytes = 1 << 20
 
-// maxNesting is far above what a policy can use. The parser's time is
-// quadratic in it, and its stack deep.
+// maxNesting is far above what a policy needs. The parser's time is quadratic in the
+// nesting, and its stack grows with it.
 const maxNesting = 64
 
-// parse returns the root of the one document in src, or nil when it has
-// reported why there is none.
+// parse returns the root of the only document in src, or nil after reporting why
+// there is none.
 func (r *report) parse(src string) ast.Node {
 	if !r.readable(src) {
 		return nil
@@ -48,8 +48,8 @@ func (r *report) parse(src string) ast.Node {
 	return roots[0]
 }
 
-// syntaxError takes an error of the parser apart. Its Error method would print
-// the file around the place, in time quadratic in the file.
+// syntaxError returns the place and the message of a parser's error. Its Error method
+// would print the file around the place, in time quadratic in the file.
 func syntaxError(err error) (place, string) {
 	e, ok := errors.AsType[yaml.Error](err)
 	if !ok {
@@ -61,7 +61,7 @@ func syntaxError(err error) (place, string) {
 	return place{1, 1}, e.GetMessage()
 }
 
-// readable refuses what the parser would change silently, or take too long over.
+// readable refuses a file that the parser would change silently or be slow on.
 func (r *report) readable(src string) bool {
 	if len(src) > MaxFileBytes {
 		r.problem(place{1, 1}, "", "the file has %d bytes, more than %d", len(src), MaxFileBytes)
@@ -76,7 +76,7 @@ func (r *report) readable(src string) bool {
 	return true
 }
 
-// parseYAML turns a panic of the parser into an error: no file may end the process.
+// parseYAML turns a panic of the parser into an error: no file may crash the process.
 func parseYAML(src string) (file *ast.File, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -90,8 +90,8 @@ func parseYAML(src string) (file *ast.File, err error) {
 	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 }
 
-// tooDeep returns the token that nests too deep: in brackets, or in
-// indicators that follow each other on one line.
+// tooDeep returns the token that nests too deep, in brackets or in a row of
+// indicators; nil for none.
 func tooDeep(tokens token.Tokens) *token.Token {
 	brackets, row := 0, 0
 	for _, t := range tokens {

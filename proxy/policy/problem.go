@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// A Problem is one thing that is wrong with a policy file, and where.
+// A Problem is one fault of a policy file and its place.
 type Problem struct {
 	File    string
 	Line    int    // the first is 1
@@ -33,8 +33,8 @@ func (p Problem) Error() string {
 		p.File, p.Line, p.Column, msg, p.Line, p.Source, caretIndent(p.Source, p.Column))
 }
 
-// caretIndent keeps tabs, so that the caret stands under its character
-// whatever width the terminal gives a tab.
+// caretIndent keeps tabs, so that the caret is below its character whatever the
+// terminal's tab width.
 func caretIndent(line string, column int) string {
 	before, _ := cutRunes(line, column-1)
 	return strings.Map(func(r rune) rune {
@@ -45,7 +45,7 @@ func caretIndent(line string, column int) string {
 	}, before)
 }
 
-// Problems is everything that is wrong with a file, in the order of the file.
+// Problems are all faults of a file, in the order of the file.
 type Problems []Problem
 
 // Error prints every problem, one after the other.
@@ -57,13 +57,12 @@ func (ps Problems) Error() string {
 	return strings.Join(all, "\n")
 }
 
-// A place is a position in the file. The zero place is that of a value that
-// the file does not have.
+// A place is a position in the file, or zero for a value that the file lacks.
 type place struct{ line, column int }
 
 func (p place) present() bool { return p.line != 0 }
 
-// A report collects what is found in one file.
+// A report collects the findings in one file.
 type report struct {
 	name     string
 	lines    []string
@@ -88,8 +87,8 @@ func (r *report) warn(at place, hint, format string, args ...any) {
 	r.warnings = append(r.warnings, r.at(at, hint, format, args...))
 }
 
-// at clamps the place into the file: what a YAML library says of the position of something
-// that is missing is not always a position that exists.
+// at makes a Problem. It clamps the place into the file: the YAML library may give
+// a missing value a position that does not exist.
 func (r *report) at(at place, hint, format string, args ...any) Problem {
 	line := min(max(at.line, 1), len(r.lines))
 	src := r.lines[line-1]
@@ -99,9 +98,9 @@ func (r *report) at(at place, hint, format string, args ...any) Problem {
 	}
 }
 
-// inside returns the place of the byte at offset in a scalar that begins at a
-// place, or that place where the file does not spell the scalar out: it
-// has YAML escapes, or an expansion.
+// inside returns the place of the byte at offset in scalar, which begins at at. It
+// returns at itself if the file spells the scalar differently, with YAML escapes or
+// an expansion.
 func (r *report) inside(at place, scalar string, offset int) place {
 	if !at.present() || at.line > len(r.lines) || offset > len(scalar) {
 		return at
@@ -125,7 +124,7 @@ func cutRunes(s string, n int) (before, after string) {
 	return s, ""
 }
 
-// result returns the problems in the order of the file, each once; nil when there is none.
+// result returns the problems in the order of the file, each once; nil for none.
 func (r *report) result() error {
 	if len(r.problems) == 0 {
 		return nil
@@ -140,15 +139,16 @@ func inOrder(ps Problems) Problems {
 	return slices.Compact(ps)
 }
 
-// inlinePIN finds the PIN of an RFC 7512 URI that stands in the file itself
-// rather than behind an expansion, and the default of an expansion in its place.
+// inlinePIN finds the PIN of an RFC 7512 URI that the file spells out, directly or as
+// the default of an expansion.
 var inlinePIN = regexp.MustCompile(`(pin-value=(?:\$\{[A-Za-z0-9_]*:-)?)([^$;&\s"',\]}][^;&\s"',\]}]*)`)
 
-// inlinePassword does the same for that of a store's URL, in its user part or as a parameter.
+// inlinePassword does the same for the password of a store's URL, in the user part
+// or as a parameter.
 var inlinePassword = regexp.MustCompile(`(//[^/@:\s]*:(?:\$\{[A-Za-z0-9_]*:-)?|[?&]password=(?:\$\{[A-Za-z0-9_]*:-)?)([^$/&@\s"',\]}][^/&@\s"',\]}]*)`)
 
-// mask hides inline PINs and passwords behind as many characters, so that no
-// message shows one and the caret stays where it is.
+// mask replaces inline PINs and passwords by as many asterisks, so that no message
+// shows one and the caret stays in place.
 func mask(line string) string {
 	for _, secret := range []*regexp.Regexp{inlinePIN, inlinePassword} {
 		line = secret.ReplaceAllStringFunc(line, func(s string) string {
@@ -157,4 +157,47 @@ func mask(line string) string {
 		})
 	}
 	return line
+}
+
+// didYouMean returns a hint: the candidate nearest to word, or if none is near, all
+// candidates if they are at most 12.
+func didYouMean(word string, candidates []string) string {
+	candidates = slices.Sorted(slices.Values(candidates))
+	best, bound := "", max(1, len(word)/3)+1
+	for _, c := range candidates {
+		if dist := distance(strings.ToLower(word), strings.ToLower(c)); dist < bound {
+			best, bound = c, dist
+		}
+	}
+	switch {
+	case best != "":
+		return fmt.Sprintf("did you mean %q?", best)
+	case len(candidates) == 0 || len(candidates) > 12:
+		return ""
+	}
+	return "known: " + strings.Join(candidates, ", ")
+}
+
+// distance returns the number of edits between a and b: insert, delete or replace a
+// byte, or swap two neighbours (optimal string alignment).
+func distance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := last[j-1]
+			if a[i-1] != b[j-1] {
+				change++
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
 }

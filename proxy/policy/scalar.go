@@ -16,7 +16,7 @@ import (
 type text struct {
 	place
 	Value string
-	Shown string // as the file has it: what a message may quote, since expansions hold secrets
+	Shown string // as in the file. Messages quote this, since Value may hold a secret.
 }
 
 // A number is a whole number, 0 or more.
@@ -35,7 +35,7 @@ type size struct {
 type toggle struct {
 	place
 	Value     bool
-	malformed bool // reported already
+	malformed bool // and reported
 }
 
 // A duration is a span of time: 5m, 1h30m, 30d.
@@ -132,8 +132,8 @@ func (v *date) decode(d *decoder, n ast.Node, s spot) {
 	*v = date{placeOf(n), day}
 }
 
-// plain returns a scalar of a type other than text as the file writes it. In
-// quotes it is text, and refused, unless an expansion stands in them.
+// plain returns a scalar that is not text, as the file writes it. A scalar in quotes
+// is text, which plain reports, unless it has an expansion.
 func (d *decoder) plain(n ast.Node, s spot, want string) (string, bool) {
 	switch v := n.(type) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
@@ -168,7 +168,7 @@ func parseSize(s string) (uint64, bool) {
 	return 0, false
 }
 
-// parseDuration is time.ParseDuration with days in front: 30d, 1d12h.
+// parseDuration is [time.ParseDuration] with optional days in front: 30d, 1d12h.
 func parseDuration(s string) (time.Duration, bool) {
 	const day = 24 * time.Hour
 	days, rest, hasDays := strings.Cut(s, "d")
@@ -186,4 +186,73 @@ func parseDuration(s string) (time.Duration, bool) {
 	}
 	v, err := time.ParseDuration(rest)
 	return span + v, err == nil && v >= 0 && v < day
+}
+
+// expand replaces ${ENV}, ${ENV:-default} and ${file:path} in s; $${ stands for a
+// literal ${. Line breaks at the end of a file are cut. expand reports what is unset
+// or unreadable, and never shows a value.
+func (d *decoder) expand(at place, s string) (string, bool) {
+	var b strings.Builder
+	ok := true
+	for {
+		i := strings.Index(s, "${")
+		if i < 0 {
+			b.WriteString(s)
+			return b.String(), ok
+		}
+		if i > 0 && s[i-1] == '$' {
+			b.WriteString(s[:i-1] + "${")
+			s = s[i+2:]
+			continue
+		}
+		b.WriteString(s[:i])
+		name, rest, closed := strings.Cut(s[i+2:], "}")
+		if !closed {
+			d.problem(at, "write $${ for a literal ${", "${ without a closing }")
+			return "", false
+		}
+		v, found := d.lookup(at, name)
+		b.WriteString(v)
+		ok = ok && found
+		s = rest
+	}
+}
+
+func (d *decoder) lookup(at place, name string) (string, bool) {
+	if path, isFile := strings.CutPrefix(name, "file:"); isFile {
+		return d.readSecret(at, path)
+	}
+	name, fallback, hasFallback := strings.Cut(name, ":-")
+	if !isEnvName(name) {
+		d.problem(at, "write ${NAME}, ${NAME:-default}, ${file:path}, or $${ for a literal ${",
+			"%q is no name of an environment variable", name)
+		return "", false
+	}
+	v, set := d.getenv(name)
+	if set && (v != "" || !hasFallback) {
+		return v, true
+	}
+	if !hasFallback {
+		d.problem(at, "set it, or give a default: ${"+name+":-default}", "environment variable %s is not set", name)
+	}
+	return fallback, hasFallback
+}
+
+func (d *decoder) readSecret(at place, path string) (string, bool) {
+	b, err := d.readFile(path)
+	if err != nil {
+		d.problem(at, "", "cannot read ${file:%s}: %v", path, err)
+		return "", false
+	}
+	return strings.TrimRight(string(b), "\r\n"), true
+}
+
+func isEnvName(s string) bool {
+	for i, c := range []byte(s) {
+		letter := c == '_' || 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != ""
 }

@@ -7,12 +7,13 @@ import (
 	"strings"
 )
 
-// stampPrefix tells a stamp from what Envoy sends where nobody wrote one.
+// stampPrefix distinguishes a stamp from other values that Envoy may send.
 const stampPrefix = "sealmesh-stamp-1-"
 
-// Stamp identifies what Envoy has to know of p: which requests each route takes, in which order,
-// which are left out, and how bodies travel. Two policies of one stamp may differ in rules, tags,
-// keys and limits. `sealmesh envoy` writes the stamp into Envoy's configuration.
+// Stamp returns a hash of what Envoy must know of p: which requests each route takes
+// and in which order, which routes are skipped, and how bodies travel. Policies with
+// the same stamp may differ in rules, tags, keys and limits. `sealmesh envoy` writes
+// the stamp into Envoy's configuration.
 func (p *Policy) Stamp() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "unmatched %d\n", p.Unmatched)
@@ -35,12 +36,13 @@ func (p *Plan) travels() string {
 	return "buffered"
 }
 
-// off reports whether an Envoy that knows r need not show its requests.
+// off reports whether Envoy need not send the requests of r to sealmesh.
 func (r *Route) off() bool { return r.Skip || r.Request == nil && r.Response == nil }
 
-// LeftOut lists the routes of p that have rules for requests which old leaves out: an Envoy that was
-// configured for old does not show them, and what they protect would pass in clear. It may name a
-// route too many, never one too few.
+// LeftOut lists the routes of p with rules for requests that old leaves out. An Envoy
+// configured for old does not send those requests to sealmesh, so values that p
+// protects would pass in clear. LeftOut may list a route too many, but never misses
+// one.
 func (p *Policy) LeftOut(old *Policy) (names []string) {
 	for i, r := range p.Routes {
 		if was := p.leftOut(i, old); was != "" && !r.off() {
@@ -50,7 +52,7 @@ func (p *Policy) LeftOut(old *Policy) (names []string) {
 	return names
 }
 
-// leftOut says how old left out requests of the route at i, "" for not at all.
+// leftOut returns how old leaves out requests of the route at i; "" if it does not.
 func (p *Policy) leftOut(i int, old *Policy) string {
 	r := p.Routes[i]
 	for _, was := range old.Routes {
@@ -67,7 +69,7 @@ func (p *Policy) leftOut(i int, old *Policy) string {
 	return ""
 }
 
-// coveredBefore reports whether the routes before one with rules still leave out all that was left out.
+// coveredBefore reports whether one of earlier still leaves out all requests of was.
 func coveredBefore(earlier []*Route, was *Route) bool {
 	for _, r := range earlier {
 		if r.off() && r.covers(was) {
@@ -82,7 +84,8 @@ func (r *Route) meets(o *Route) bool {
 	return meet(r.Methods, o.Methods, strings.EqualFold) && meet(r.Hosts, o.Hosts, sameHosts) && r.template.meets(&o.template)
 }
 
-// meet reports whether two lists, of which an empty one names everything, have something in common.
+// meet reports whether a and b have an element in common. An empty list stands for
+// everything.
 func meet(a, b []string, same func(a, b string) bool) bool {
 	for _, x := range a {
 		for _, y := range b {

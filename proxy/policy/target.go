@@ -8,29 +8,32 @@ import (
 	"unicode/utf8"
 )
 
-// ErrAmbiguousPath is returned for a path that two servers could read
-// differently: a route for one reading would be a way around the other's.
+// ErrAmbiguousPath is returned for a path that two servers could read differently:
+// a request could get around the route of one reading by the other.
 var ErrAmbiguousPath = errors.New("match: the path can be read in two ways")
 
-// ErrAmbiguousHost is the same of a host.
+// ErrAmbiguousHost is returned for a host that two servers could read differently.
 var ErrAmbiguousHost = errors.New("match: the host can be read in two ways")
 
-// ErrTunnel is returned for CONNECT where no route with skip names the method: rules do
-// not reach what goes through a tunnel.
+// ErrTunnel is returned for CONNECT unless a route with skip names the method: rules
+// do not reach the bytes in a tunnel.
 var ErrTunnel = errors.New("match: CONNECT opens a tunnel that no route with skip names")
 
-// inlineSegments is how many segments of a path are held without allocating.
+// inlineSegments is how many segments of a path need no allocation.
 const inlineSegments = 32
 
-// split appends the decoded segments of an origin-form target (RFC 9112 section
-// 3.2.1) to dst, less its query. A trailing slash counts for nothing: a server may take
-// /a and /a/ for one. params tells that a segment has parameters.
+// split appends the decoded segments of target to dst, without the query. target is
+// in origin form (RFC 9112 section 3.2.1). A trailing slash is ignored, since a server
+// may treat /a and /a/ alike. params reports whether a segment has parameters.
 //
-// It refuses whatever servers are known to read in different ways: empty and dot segments
-// (also encoded, also before parameters: Tomcat reads /a/..;x as /a/..), delimiters in
-// disguise (an encoded slash, backslash, ? or #: see CVE-2024-38474 of Apache's mod_rewrite),
-// a bare # or space, controls, bytes that are not UTF-8 (an overlong form may be taken for
-// a slash), what is encoded twice, and spaces at the ends of a segment, which some frameworks cut.
+// split refuses what servers are known to read in different ways:
+//   - empty and dot segments, also encoded, and also before parameters: Tomcat reads
+//     /a/..;x as /a/..
+//   - an encoded slash, backslash, ? or #: see CVE-2024-38474 of Apache's mod_rewrite
+//   - a bare # or space, and control characters
+//   - bytes that are not UTF-8: a server may read an overlong form as a slash
+//   - double encoding
+//   - spaces at the ends of a segment, which some frameworks cut
 func split(dst []string, target string) (segments []string, params bool, err error) {
 	path, _, _ := strings.Cut(target, "?")
 	rest, ok := strings.CutPrefix(path, "/")
@@ -59,7 +62,7 @@ func split(dst []string, target string) (segments []string, params bool, err err
 	return dst, params, nil
 }
 
-// checkSegment refuses a decoded segment that has no single reading.
+// checkSegment refuses a decoded segment that servers read in different ways.
 func checkSegment(s string) error {
 	if s == "" || s == "." || s == ".." || s != strings.TrimSpace(s) {
 		return ErrAmbiguousPath
@@ -96,9 +99,9 @@ func cutParams(segments []string) {
 	}
 }
 
-// hostname returns an authority's host: without port, and without the dot that
-// ends a fully qualified name. It refuses user information, a port that is none, and
-// characters that no host has, since servers differ in what they make of them.
+// hostname returns the host of authority, without port and without the dot that ends
+// a fully qualified name. It refuses user information, a malformed port, and
+// characters that no host has, since servers read those in different ways.
 func hostname(authority string) (string, error) {
 	for i := 0; i < len(authority); i++ {
 		switch c := authority[i]; {
@@ -125,8 +128,8 @@ func isIPv6(s string) bool {
 	return err == nil && a.Is6()
 }
 
-// cutPort cuts an authority behind its host. A host that begins with a bracket
-// ends with one. port begins with a colon, if well-formed.
+// cutPort cuts authority after its host. A host that begins with a bracket ends with
+// one. A well-formed port begins with a colon.
 func cutPort(authority string) (host, port string) {
 	end := strings.IndexByte(authority, ':')
 	if strings.HasPrefix(authority, "[") {
@@ -147,7 +150,8 @@ func isPort(s string) bool {
 	return s[0] == ':' && strings.Trim(s[1:], "0123456789") == ""
 }
 
-// matchesHost reports whether a host is one of hosts, exactly or by *.suffix.
+// matchesHost reports whether host is one of hosts, exactly or by *.suffix. Case does
+// not count.
 func matchesHost(hosts []string, host string) bool {
 	for _, h := range hosts {
 		if suffix, ok := strings.CutPrefix(h, "*"); ok {

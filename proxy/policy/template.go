@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"slices"
 	"strings"
 )
@@ -15,12 +16,13 @@ type step struct {
 // A template is a compiled path template.
 type template struct {
 	steps []step
-	rest  bool // ends in **: any number of segments may follow, also none
+	rest  bool // ends in **: any number of segments may follow, or none
 	fold  bool // compare literals without regard to case
 }
 
-// parseTemplate compiles a path template. What a literal cannot be (a dot
-// segment, an encoded character) is refused, since no request that is let in has it.
+// parseTemplate compiles a path template. It refuses a literal that no admitted
+// request can have, such as a dot segment or an encoded character. detail is "", or
+// what is wrong at offset in s.
 func parseTemplate(s string, fold bool) (t template, offset int, detail string) {
 	t.fold = fold
 	if !strings.HasPrefix(s, "/") {
@@ -103,4 +105,50 @@ func (r *Route) covers(o *Route) bool {
 	hosts := len(r.Hosts) == 0 || len(o.Hosts) > 0 && !slices.ContainsFunc(o.Hosts, func(h string) bool { return !matchesHost(r.Hosts, h) })
 	methods := len(r.Methods) == 0 || len(o.Methods) > 0 && !slices.ContainsFunc(o.Methods, func(m string) bool { return !slices.Contains(r.Methods, m) })
 	return hosts && methods && r.template.covers(&o.template)
+}
+
+// MaxParamBytes is the longest path parameter, decoded, that a value may be bound to.
+// It is authenticated with each value of a body.
+const MaxParamBytes = 1024
+
+// ErrLongParam is returned for a path parameter longer than [MaxParamBytes].
+var ErrLongParam = errors.New("match: a path parameter that values are bound to is too long")
+
+// named returns how many segments are {name}.
+func (t *template) named(name string) (n int) {
+	for _, s := range t.steps {
+		if s.name == name && name != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// Param returns the segment of target that {name} in the route's path stands for,
+// decoded once, byte for byte. target is the :path pseudo-header of a request for
+// which [Policy.Match] returned r. The path of r must have {name} exactly once.
+//
+// The error is ErrAmbiguousPath for a segment with parameters (/a;x=1), since servers
+// disagree on whether those belong to it, and for a path that Match refuses. It is
+// ErrLongParam for a segment longer than [MaxParamBytes].
+func (r *Route) Param(target, name string) (string, error) {
+	var room [inlineSegments]string
+	segments, _, err := split(room[:0], target)
+	if err != nil {
+		return "", err
+	}
+	for i, s := range r.template.steps {
+		if s.name != name || i >= len(segments) {
+			continue
+		}
+		switch value := segments[i]; {
+		case strings.Contains(value, ";"):
+			return "", ErrAmbiguousPath
+		case len(value) > MaxParamBytes:
+			return "", ErrLongParam
+		default:
+			return value, nil
+		}
+	}
+	return "", ErrAmbiguousPath
 }
