@@ -23,7 +23,6 @@ var morePackageFiles = map[string]int{
 	"keycache":        39, // until key is split
 	"keycache/keyuse": 31, // queue, spool and OTLP of one pipeline
 	"proxy":           28, // phases of one exchange
-	"proxy/policy":    29, // one file for each part of a policy
 }
 
 // moreMethods lists the types that may have more methods than maxMethods. The
@@ -40,7 +39,6 @@ var moreMethods = map[string]int{
 	"proxy.exchange":           41, // one state machine: an HTTP exchange
 	"proxy.direction":          25, // one state machine: a body
 	"proxy/envoycheck.check":   35, // reports all findings at once
-	"proxy/policy.compiler":    56, // reports all problems of a policy at once
 	"proxy/transport.conn":     41, // one state machine: an HTTP/2 connection
 	"proxy/transport.stream":   27, // one state machine: an HTTP/2 stream
 	"cmd/sealmesh.reloader":    22, // until serve is a package

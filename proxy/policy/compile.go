@@ -13,8 +13,9 @@ import (
 )
 
 // A compiler makes a Policy from a config. Like the decoder it never stops at a
-// problem. A value whose place is zero is absent: the file leaves it out, or the
-// decoder has reported it. One type for each part of the file embeds the compiler.
+// problem. A value whose place is zero is absent: the file leaves it out, or
+// the decoder has reported it. One type for each part of the file embeds the
+// compiler.
 type compiler struct {
 	*report
 	conf    *config
@@ -76,8 +77,8 @@ func (c *compiler) audit() Audit {
 	return a
 }
 
-// within returns v after checking that it is from least to most, or otherwise if
-// the file does not set it.
+// within returns v after checking that it is from least to most, or otherwise
+// if the file does not set it.
 func (c *compiler) within(at place, v, least, most, otherwise uint64, name string) uint64 {
 	if !at.present() {
 		return otherwise
@@ -157,8 +158,9 @@ func (c *compiler) unused() {
 // fips reports whether the file requires FIPS-approved algorithms.
 func (c *compiler) fips() bool { return c.conf.FIPS.Value == "required" }
 
-// defaultSuite is that of a tag that names none. With fips: required it is the one
-// that is left: who asks for approved algorithms should not have to name them.
+// defaultSuite is that of a tag that names none. With fips: required it is the
+// one that is left: who asks for approved algorithms should not have to name
+// them.
 func (c *compiler) defaultSuite() suite.ID {
 	if c.fips() {
 		return suite.HKDFAES256GCM

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// maxSocketPath is the longest path of a unix socket on Linux, in bytes: sun_path
-// without its NUL (unix(7)).
+// maxSocketPath is the longest path of a unix socket on Linux, in bytes:
+// sun_path without its NUL (unix(7)).
 const maxSocketPath = 107
 
 // An addressCompiler compiles where the process serves.
@@ -27,8 +27,8 @@ func (c addressCompiler) addresses(p *Policy) {
 	c.distinct(p.Admin, p.Metrics, conf.Metrics, conf.Admin)
 }
 
-// distinct reports that addresses a and b are the same, if the file sets either.
-// first and second are where it does.
+// distinct reports that addresses a and b are the same, if the file sets
+// either. first and second are where it does.
 func (c addressCompiler) distinct(a, b string, first, second text) {
 	at := first.place
 	if !at.present() {
@@ -41,8 +41,8 @@ func (c addressCompiler) distinct(a, b string, first, second text) {
 
 // listen returns the listener's address in canonical form: unix:///path or
 // tcp://host:port. Loopback protects nothing: every user and every container in
-// the network namespace can connect. So loopback needs tls, unless the file sets
-// insecure_loopback.
+// the network namespace can connect. So loopback needs tls, unless the file
+// sets insecure_loopback.
 func (c addressCompiler) listen(t text, insecure toggle, tls bool) string {
 	addr, local := DefaultListen, true
 	if t.present() {
@@ -110,8 +110,8 @@ func (c addressCompiler) metrics(t text) string {
 }
 
 // address checks the address t of key. It returns unix:///path or
-// tcp://host:port, or "" if t is invalid; local reports whether only this host can
-// connect.
+// tcp://host:port, or "" if t is invalid; local reports whether only this host
+// can connect.
 func (c addressCompiler) address(t text, key string) (addr string, local bool) {
 	if path, ok := strings.CutPrefix(t.Value, "unix://"); ok {
 		if !strings.HasPrefix(path, "/") || len(path) > maxSocketPath {

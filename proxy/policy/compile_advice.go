@@ -34,8 +34,8 @@ func (c adviser) note(at place, hint, format string, args ...any) {
 	c.advice = append(c.advice, c.at(at, hint, format, args...))
 }
 
-// reach notes rules that open values in places where no rule to the same service
-// seals: an envelope there came from somebody else.
+// reach notes rules that open values in places where no rule to the same
+// service seals: an envelope there came from somebody else.
 func (c adviser) reach(r *Route, d *directionConfig) {
 	sealed := c.sealedFor(r)
 	if sealed == nil {
@@ -93,7 +93,8 @@ func selectorOf(rules []codec.Rule, fold bool) *codec.Selector {
 	return s
 }
 
-// sameService reports whether requests for one host may fall under either route.
+// sameService reports whether requests for one host may fall under either
+// route.
 func sameService(a, b *Route) bool {
 	if len(a.Hosts) == 0 || len(b.Hosts) == 0 {
 		return true
@@ -109,8 +110,8 @@ func hostsMeet(a, b string) bool {
 	return a == b || aWild && strings.HasSuffix(bSuffix, aSuffix) || bWild && strings.HasSuffix(aSuffix, bSuffix)
 }
 
-// writers notes requests that may store an envelope that r opens, because sealmesh
-// does not read them or does not look for envelopes.
+// writers notes requests that may store an envelope that r opens, because
+// sealmesh does not read them or does not look for envelopes.
 func (c adviser) writers(r *Route, conf *routeConfig) {
 	if len(conf.Response.Open) == 0 {
 		return
@@ -137,7 +138,8 @@ func (c adviser) writers(r *Route, conf *routeConfig) {
 	}
 }
 
-// hasFields reports whether a service may read fields from a body of type media.
+// hasFields reports whether a service may read fields from a body of type
+// media.
 func hasFields(media string) bool {
 	major, _, _ := strings.Cut(media, "/")
 	return major == "application" && media != "application/octet-stream" || major == "multipart" || major == "text"
@@ -149,7 +151,8 @@ func mayWrite(r *Route) bool {
 	})
 }
 
-// surprises notes which places get around the rules that seal, one for each kind.
+// surprises notes which places get around the rules that seal, one for each
+// kind.
 func (c adviser) surprises(p *Plan, d *directionConfig) {
 	if p.Selector == nil {
 		return
@@ -173,8 +176,8 @@ func (c adviser) surprises(p *Plan, d *directionConfig) {
 	}
 }
 
-// boundElsewhere notes a tag whose parameter follows different names in the paths of
-// two routes: to the tag, customer 7 and order 7 are one record.
+// boundElsewhere notes a tag whose parameter follows different names in the
+// paths of two routes: to the tag, customer 7 and order 7 are one record.
 func (c adviser) boundElsewhere() {
 	for _, t := range c.conf.Tags {
 		for _, from := range t.Value.ContextFrom {

@@ -10,8 +10,8 @@ import (
 )
 
 // reads reports whether requests of r are read for envelopes although only
-// responses have rules. A stolen envelope that a request stores would be opened in
-// the response.
+// responses have rules. A stolen envelope that a request stores would be opened
+// in the response.
 func (r *routeConfig) reads() bool {
 	return r.Response != nil && envelopesOf(r.Request, r.Envelopes) != EnvelopesAreData
 }
@@ -37,8 +37,9 @@ func envelopesOf(d *directionConfig, route text) Envelopes {
 	return RefuseEnvelopes
 }
 
-// guards compiles what a direction says about bodies as a whole. A patch is refused
-// only if there are rules, since it can only hide a value that a rule looks for.
+// guards compiles what a direction says about bodies as a whole. A patch is
+// refused only if there are rules, since it can only hide a value that a rule
+// looks for.
 func (c *planCompiler) guards() {
 	d, p := c.direction, c.plan
 	if d.Patch.present() && !c.request {
@@ -116,8 +117,8 @@ func (c *planCompiler) passTypes(ts texts) []string {
 }
 
 // readFormat returns a media type that a codec reads and that media, a type or
-// type/*, covers; "" for none. Such a type must not pass: a body with a charset that
-// the codec does not know would get around the rules.
+// type/*, covers; "" for none. Such a type must not pass: a body with a charset
+// that the codec does not know would get around the rules.
 func readFormat(media string) string {
 	if formats.Table().Detect(media).Format != nil {
 		return media

@@ -69,8 +69,8 @@ func (c keyCompiler) keks(uris texts) {
 	}
 }
 
-// secretInURI finds a secret in the URI of a KEK after expansion: an expansion must
-// not put one there either.
+// secretInURI finds a secret in the URI of a KEK after expansion: an expansion
+// must not put one there either.
 var secretInURI = regexp.MustCompile(`^[a-z0-9]+://[^/?]*@|[?&](?:pin-value|client-secret|secret|secret[_-]id|token|password)=`)
 
 // isKEK reports whether uri is kind:rest, with neither empty. hsm/builtin knows
@@ -103,8 +103,8 @@ func (c keyCompiler) store(k keyConfig) string {
 	return t.Value
 }
 
-// hasPassword reports whether url holds a password. A port may look like one, but
-// no @ follows it.
+// hasPassword reports whether url holds a password. A port may look like one,
+// but no @ follows it.
 func hasPassword(url string) bool {
 	for _, m := range inlinePassword.FindAllStringSubmatchIndex(url, -1) {
 		if strings.HasPrefix(url[m[0]:], "//") && !strings.Contains(url[m[1]:], "@") {

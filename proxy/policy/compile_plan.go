@@ -90,9 +90,9 @@ func (c *planCompiler) rules() {
 	c.nested()
 }
 
-// nested warns of a path below another path of the same direction, if the longer
-// begins with the shorter: the outer value is taken whole, so the inner rule never
-// applies.
+// nested warns of a path below another path of the same direction, if the
+// longer begins with the shorter: the outer value is taken whole, so the inner
+// rule never applies.
 func (c *planCompiler) nested() {
 	for _, inner := range c.at {
 		for _, outer := range c.at {
@@ -149,7 +149,8 @@ func (c *planCompiler) migration() {
 	}
 }
 
-// checkDates warns of a migration that has ended, or that lasts too long to be one.
+// checkDates warns of a migration that has ended, or that lasts too long to be
+// one.
 func (c *planCompiler) checkDates(d date) {
 	const longest = 400 * 24 * time.Hour
 	switch left := time.Until(d.Value); {
@@ -160,8 +161,8 @@ func (c *planCompiler) checkDates(d date) {
 	}
 }
 
-// selector compiles the paths. It reports a path that does not compile, drops it and
-// tries again, so that every bad path is reported.
+// selector compiles the paths. It reports a path that does not compile, drops
+// it and tries again, so that every bad path is reported.
 func (c *planCompiler) selector() *codec.Selector {
 	p, at := c.plan, c.at
 	compile := codec.NewSelector
@@ -194,8 +195,8 @@ func (c *planCompiler) selector() *codec.Selector {
 	}
 }
 
-// longestSealed returns the length in bytes that a value of n bytes may have once it
-// is sealed and in quotes: a value that may be sealed must open again.
+// longestSealed returns the length in bytes that a value of n bytes may have
+// once it is sealed and in quotes: a value that may be sealed must open again.
 func longestSealed(n int) int {
 	const quotes = 2 // of a JSON string
 	return envelope.EncodedLen(envelope.MaxInline, cmp.Or(n, codec.DefaultValueBytes)+suite.MaxOverhead) + quotes

@@ -31,8 +31,8 @@ func (c *routeCompiler) routes() []*Route {
 }
 
 // shadowed reports a route that no request reaches. A route with rules behind a
-// skip is a problem, since bodies that the file protects would pass in clear; any
-// other is a warning.
+// skip is a problem, since bodies that the file protects would pass in clear;
+// any other is a warning.
 func (c *routeCompiler) shadowed(r routeConfig, route *Route) {
 	// Compare case-sensitively: an earlier route that takes route's own spelling
 	// leaves only odd spellings.
@@ -74,10 +74,11 @@ func (c *routeCompiler) route(r routeConfig) *Route {
 	return route
 }
 
-// match compiles which requests r takes. By default a route with rules ignores the
-// case of its path: a service may treat /Customers as /customers, and then no
-// spelling gets around the rules; if the service tells them apart, more is sealed
-// than necessary. A route with skip compares case-sensitively by default.
+// match compiles which requests r takes. By default a route with rules ignores
+// the case of its path: a service may treat /Customers as /customers, and then
+// no spelling gets around the rules; if the service tells them apart, more is
+// sealed than necessary. A route with skip compares case-sensitively by
+// default.
 func (c *routeCompiler) match(r *Route, m *matchConfig) {
 	for _, h := range m.Hosts {
 		if detail := checkHost(h.Value); detail != "" {
@@ -129,9 +130,9 @@ func checkHost(h string) string {
 	return ""
 }
 
-// bound checks that the path of route has every parameter that the tags of d are
-// bound to. The path of a collection lacks the parameter of its records: values
-// sealed there would open in no record.
+// bound checks that the path of route has every parameter that the tags of d
+// are bound to. The path of a collection lacks the parameter of its records:
+// values sealed there would open in no record.
 func (c *routeCompiler) bound(route *Route, d *directionConfig) {
 	if d == nil {
 		return
@@ -156,8 +157,9 @@ func (c *routeCompiler) bound(route *Route, d *directionConfig) {
 // pseudo-header.
 var elsewhere = map[string]string{"method": "_method of a form, of JSON or of a query, or a header", "host": "a header"}
 
-// passable warns of a skip behind rules that it takes requests from by method or host
-// alone: what tells them apart, a server may read elsewhere than sealmesh does.
+// passable warns of a skip behind rules that it takes requests from by method
+// or host alone: what tells them apart, a server may read elsewhere than
+// sealmesh does.
 func (c *compiler) passable(r routeConfig, skip *Route, earlier []*Route, lines []int) {
 	if !skip.Skip || r.Match == nil || !r.Match.Path.present() {
 		return
@@ -173,8 +175,9 @@ func (c *compiler) passable(r routeConfig, skip *Route, earlier []*Route, lines 
 	}
 }
 
-// passable warns of a skip that only a method or a host separates from the rules of
-// an earlier route: a server may read those elsewhere than sealmesh does.
+// passable warns of a skip that only a method or a host separates from the
+// rules of an earlier route: a server may read those elsewhere than sealmesh
+// does.
 func (c *routeCompiler) passable(r routeConfig, skip *Route) {
 	if !skip.Skip || r.Match == nil || !r.Match.Path.present() {
 		return
@@ -201,8 +204,8 @@ func (c *compiler) passesUnmatched(p *Policy) {
 	}
 }
 
-// tells returns what distinguishes a request that other takes from one that r takes
-// on the same path: "method", "host", or "" for nothing.
+// tells returns what distinguishes a request that other takes from one that r
+// takes on the same path: "method", "host", or "" for nothing.
 func (r *Route) tells(other *Route) string {
 	foreign := func(m string) bool { return !slices.Contains(r.Methods, m) }
 	if len(r.Methods) > 0 && (len(other.Methods) == 0 || slices.ContainsFunc(other.Methods, foreign)) {

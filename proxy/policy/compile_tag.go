@@ -67,7 +67,8 @@ func (c tagCompiler) unapproved(t text, tag string, s *suite.Suite) {
 	c.problem(t.place, hint, "fips: required does not admit suite %q of tag %q: it is not FIPS-approved", t.Shown, tag)
 }
 
-// contextFrom compiles the context pairs of t that take their values from paths.
+// contextFrom compiles the context pairs of t that take their values from
+// paths.
 func (c tagCompiler) contextFrom(t tagConfig) []Bound {
 	if len(t.ContextFrom) == 0 {
 		return nil

@@ -7,8 +7,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// A table is a mapping whose keys the file chooses: names or paths. Entries are in
-// the order of the file.
+// A table is a mapping whose keys the file chooses: names or paths. Entries are
+// in the order of the file.
 type table[T any] []named[T]
 
 // A named value is one entry of a table.
@@ -68,7 +68,8 @@ func (l *list[T]) decode(d *decoder, n ast.Node, s spot) {
 	d.notEmpty(seq, s)
 }
 
-// entryName returns the name of entry i in messages: its own name, if it has one.
+// entryName returns the name of entry i in messages: its own name, if it has
+// one.
 func entryName(each string, i int, n ast.Node) string {
 	if m, ok := n.(*ast.MappingNode); ok {
 		for _, v := range m.Values {

@@ -10,8 +10,8 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// A decoder fills config types from YAML nodes. It reports a value that does not fit,
-// leaves it zero and continues, so that one run finds every problem.
+// A decoder fills config types from YAML nodes. It reports a value that does
+// not fit, leaves it zero and continues, so that one run finds every problem.
 type decoder struct {
 	*report
 	getenv   func(string) (string, bool)
@@ -64,8 +64,9 @@ func (d *decoder) into(n ast.Node, p any, s spot) {
 	d.fields(n, v, s.inside())
 }
 
-// fields fills the struct v from the mapping n. The field At of v, if there is one,
-// takes the place where the mapping begins; it stays zero if n is no mapping.
+// fields fills the struct v from the mapping n. The field At of v, if there is
+// one, takes the place where the mapping begins; it stays zero if n is no
+// mapping.
 func (d *decoder) fields(n ast.Node, v reflect.Value, in string) {
 	pairs, ok := d.mapping(n, in)
 	if !ok {
@@ -100,7 +101,8 @@ func inOf(in string) string {
 	return " in " + in
 }
 
-// A configField is one key of a mapping, as the tags of a config type describe it.
+// A configField is one key of a mapping, as the tags of a config type describe
+// it.
 type configField struct {
 	name     string
 	each     string
@@ -141,8 +143,8 @@ type pair struct {
 	value ast.Node
 }
 
-// mapping returns the entries of the mapping n. It reports and leaves out an entry
-// whose key is used twice or is no scalar.
+// mapping returns the entries of the mapping n. It reports and leaves out an
+// entry whose key is used twice or is no scalar.
 func (d *decoder) mapping(n ast.Node, in string) ([]pair, bool) {
 	m, ok := n.(*ast.MappingNode)
 	if !ok {

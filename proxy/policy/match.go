@@ -7,23 +7,25 @@ import (
 	"strings"
 )
 
-// Match returns the first route that a request falls under, or nil for none. path
-// is the :path pseudo-header with its query.
+// Match returns the first route that a request falls under, or nil for none.
+// path is the :path pseudo-header with its query.
 //
-// Match returns ErrAmbiguousPath for a path that two servers could read differently
-// (dot segments, empty segments, encoded slashes), whatever the routes are. It
-// returns ErrAmbiguousHost for such a host, and ErrMethodInQuery for such a method if
-// methods select rules.
+// Match returns ErrAmbiguousPath for a path that two servers could read
+// differently (dot segments, empty segments, encoded slashes), whatever the
+// routes are. It returns ErrAmbiguousHost for such a host, and ErrMethodInQuery
+// for such a method if methods select rules.
 //
-// Paths are compared decoded, segment by segment and without a trailing slash. Case
-// counts unless the route ignores it. Some servers count parameters (/a;x=1) as part
-// of a segment and others do not, so both readings must fall under the same route.
+// Paths are compared decoded, segment by segment and without a trailing slash.
+// Case counts unless the route ignores it. Some servers count parameters
+// (/a;x=1) as part of a segment and others do not, so both readings must fall
+// under the same route.
 //
-// OPTIONS * concerns the whole server (RFC 9110 section 9.3.7) and falls under no
-// route. CONNECT falls under a route only if the route names the method and has skip;
-// otherwise the error is ErrTunnel.
+// OPTIONS * concerns the whole server (RFC 9110 section 9.3.7) and falls under
+// no route. CONNECT falls under a route only if the route names the method and
+// has skip; otherwise the error is ErrTunnel.
 //
-// Match allocates nothing unless path has percent-encoding or more than 32 segments.
+// Match allocates nothing unless path has percent-encoding or more than 32
+// segments.
 func (p *Policy) Match(method, host, path string) (*Route, error) {
 	host, err := hostname(host)
 	if err != nil {
@@ -57,8 +59,8 @@ func (p *Policy) Match(method, host, path string) (*Route, error) {
 	return route, nil
 }
 
-// A routeIndex holds the routes by the first literal segment of their paths. Each
-// list is in the order of the file.
+// A routeIndex holds the routes by the first literal segment of their paths.
+// Each list is in the order of the file.
 type routeIndex struct {
 	byFirst map[string][]*Route
 	others  []*Route // routes that do not begin with a literal
@@ -85,8 +87,8 @@ func newRouteIndex(routes []*Route) routeIndex {
 	return x
 }
 
-// first returns the literal that every path of t begins with, and whether there is
-// one.
+// first returns the literal that every path of t begins with, and whether there
+// is one.
 func (t *template) first() (string, bool) {
 	if t.fold || len(t.steps) == 0 || t.steps[0].any {
 		return "", false
@@ -119,8 +121,9 @@ func (r *Route) takesMethod(method string) bool {
 	return len(r.Methods) == 0
 }
 
-// ErrMethodInQuery is returned if methods select rules and a request's query has the
-// parameter _method, which Symfony, Laravel, Spring and Express read as the method.
+// ErrMethodInQuery is returned if methods select rules and a request's query
+// has the parameter _method, which Symfony, Laravel, Spring and Express read as
+// the method.
 var ErrMethodInQuery = errors.New("match: the query has _method, which some servers take for the method")
 
 // HasRules reports whether any route has rules.
@@ -138,8 +141,8 @@ func (p *Policy) ByHost() bool {
 	return p.HasRules() && slices.ContainsFunc(p.Routes, func(r *Route) bool { return len(r.Hosts) > 0 })
 }
 
-// methodInQuery reports whether a server may read _method, in any spelling, in the
-// query of target.
+// methodInQuery reports whether a server may read _method, in any spelling, in
+// the query of target.
 func methodInQuery(target string) bool {
 	_, query, _ := strings.Cut(target, "?")
 	if query == "" || !strings.Contains(query, "%") && !strings.Contains(strings.ToLower(query), "method") {
@@ -154,10 +157,10 @@ func methodInQuery(target string) bool {
 	return false
 }
 
-// isMethodParam reports whether the laxest servers read name as _method: decoded more
-// than once, also from %u005F as IIS does, in any case, and by PHP's rules for
-// variables: leading spaces are dropped; a dot, a space or a bracket is an
-// underscore; what follows a bracket is an index.
+// isMethodParam reports whether the laxest servers read name as _method:
+// decoded more than once, also from %u005F as IIS does, in any case, and by
+// PHP's rules for variables: leading spaces are dropped; a dot, a space or a
+// bracket is an underscore; what follows a bracket is an index.
 func isMethodParam(name string) bool {
 	for range 3 {
 		name = strings.NewReplacer("%u00", "%", "%U00", "%", "+", " ").Replace(name)
@@ -176,9 +179,9 @@ func isMethodParam(name string) bool {
 	return strings.EqualFold(strings.TrimSpace(rest), "method")
 }
 
-// Spelled reports whether a request that falls under r spells its method, host and
-// path as r does. Another spelling may fall under another route of an Envoy, which
-// compares them more strictly or less strictly.
+// Spelled reports whether a request that falls under r spells its method, host
+// and path as r does. Another spelling may fall under another route of an
+// Envoy, which compares them more strictly or less strictly.
 func (r *Route) Spelled(method, host, path string) bool {
 	path, _, _ = strings.Cut(path, "?")
 	if name, port := cutPort(host); len(r.Hosts) > 0 && (port == ":" || strings.HasSuffix(name, ".")) {

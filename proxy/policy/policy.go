@@ -1,9 +1,12 @@
-// Package policy turns a policy file into a [Policy]: an immutable value that
-// says, for each request, which values of which body are sealed or opened, how,
-// and under which key. Nothing of the file's own types is used once it is compiled.
+// Package policy turns a policy file into a [Policy]. A Policy is immutable and
+// says for each request which values of its bodies are sealed or opened, how,
+// and under which key.
 //
-// The file is YAML, and every key is described where its type is, in config.go; [Schema]
-// is the same for editors. In short:
+//	YAML ─ parse ─→ nodes ─ decode ─→ config ─ compile ─→ Policy ─ Match ─→ Route, Plan
+//
+// The types in config.go are the file: their comments describe every key, and
+// [Schema] and docs/policy.md are made from them. Only this package sees those
+// types. In short:
 //
 //	version: 1
 //	listen: unix:///run/sealmesh/ext_proc.sock      # or tcp://host:port with tls
@@ -20,7 +23,7 @@
 //	    kek: URI                                    # or a list; with quorum: how many must wrap
 //	    context: {NAME: VALUE}                      # bound to data keys, logged by the KMS
 //	    rotate: {age: 24h, uses: 2147483648, bytes: 1TiB}
-//	    cache: {soft: 5m, hard: 1h}                 # revocation bound, outage bound
+//	    cache: {soft: 5m, hard: 1h}                 # soft TTL, hard TTL
 //	    require: {manager, origin, spec, multi_region, regions, rotation, min_days_to_expiry}
 //	    store: inline                               # or dir:PATH, dynamodb:TABLE, postgres://HOST/DATABASE
 //	    record: ${file:lookup.record}               # pinned, for the deterministic suite
@@ -40,9 +43,10 @@
 //	    envelopes: refuse                           # or keep, data: where no rule opens them
 //	  - {name: NAME, match: {path: /healthz}, skip: true}
 //
-// Unknown and duplicate keys, wrong types, names that nothing defines, paths that do not
-// compile and bounds that contradict each other are [Problems], all reported at once with
-// line, column and what to write instead. YAML anchors, aliases, merge keys and tags are refused.
+// [Load] reports every problem of a file at once, each with line, column and
+// what to write instead: unknown and duplicate keys, wrong types, undefined
+// names, paths that do not compile, limits that contradict each other. It
+// refuses YAML anchors, aliases, merge keys and tags.
 package policy
 
 import (
@@ -59,17 +63,17 @@ type Policy struct {
 	Transport Transport
 	Admin     string // "unix:///run/sealmesh/admin.sock" or "127.0.0.1:9901", loopback only; "" for none
 	Metrics   string // "127.0.0.1:9464" or "unix:///path"; "" for none
-	TLS       *TLS   // nil for none, which only a socket may have, and loopback where the file insists
-	FIPS      bool   // approved algorithms alone, by the FIPS module
+	TLS       *TLS   // nil for none: only on a unix socket, or with insecure_loopback
+	FIPS      bool   // only approved algorithms, of the Go FIPS module
 	Keys      []Key
 	Tags      []Tag
 	Routes    []*Route // in the order of the file
 	Unmatched Unmatched
 	Audit     Audit
 	Limits    Limits
-	Hash      string // hex SHA-256 of the file after expansion of nothing: its identity in metrics and /config
+	Hash      string // hex SHA-256 of the file before expansion: its identity in metrics and /config
 	Warnings  []Problem
-	Advice    []Problem // what a policy that is right may do that its author does not expect
+	Advice    []Problem // what a correct policy does that its author may not expect
 
 	index    routeIndex
 	byMethod bool
@@ -78,25 +82,26 @@ type Policy struct {
 // Transport says which gRPC server serves Listen.
 type Transport uint8
 
-// The own transport serves unix sockets without TLS only.
+// The transports. OwnTransport serves only unix sockets without TLS.
 const (
 	OwnTransport  Transport = iota // package proxy/transport
 	GRPCTransport                  // google.golang.org/grpc
 )
 
-// TLS is mutual TLS of the listener: paths of PEM files, and the SPIFFE ids or
-// DNS names of which a client's certificate must carry one.
+// TLS is mutual TLS of the listener. Cert, Key and ClientCA are paths of PEM
+// files. A client's certificate must carry one of the SPIFFE ids or DNS names
+// in Allow.
 type TLS struct {
 	Cert, Key, ClientCA string
 	Allow               []string
 }
 
-// Unmatched says what becomes of a request that no route matches.
+// Unmatched says what happens to a request that no route matches.
 type Unmatched uint8
 
-// RefuseUnmatched is the default.
+// Values of [Unmatched].
 const (
-	RefuseUnmatched Unmatched = iota
+	RefuseUnmatched Unmatched = iota // default
 	PassUnmatched
 )
 
@@ -131,15 +136,16 @@ type Tag struct {
 	Key     string
 	Suite   suite.ID
 	Context map[string]string // bound pairs besides the tag's name
-	// ContextFrom are bound pairs whose values are path parameters, in order of the pairs' names.
-	// Every route with the tag has them; see [Route.Param].
+	// ContextFrom are bound pairs whose values are path parameters, in order of
+	// name. The path of every route with the tag has these parameters; see
+	// [Route.Param].
 	ContextFrom []Bound
 }
 
-// A Bound is a pair of a context whose value is a path parameter of each request.
+// A Bound is a context pair whose value is a path parameter of each request.
 type Bound struct{ Pair, Param string }
 
-// BoundPairs are the names of the pairs in t.ContextFrom.
+// BoundPairs returns the names of the pairs in t.ContextFrom.
 func (t *Tag) BoundPairs() []string {
 	pairs := make([]string, len(t.ContextFrom))
 	for i, b := range t.ContextFrom {
@@ -151,13 +157,13 @@ func (t *Tag) BoundPairs() []string {
 // A Route is a compiled route.
 type Route struct {
 	Name     string
-	Skip     bool  // explicitly without rules: no body is asked for
+	Skip     bool  // explicitly without rules: sealmesh reads no body
 	Request  *Plan // nil when no rule touches the direction
 	Response *Plan
-	// what the Envoy generator needs
-	Hosts, Methods []string
-	Path           string // the template, without a trailing slash
-	IgnoreCase     bool   // of literals in Path
+	// For Envoy's configuration:
+	Hosts, Methods []string // empty for all
+	Path           string   // the template, without a trailing slash
+	IgnoreCase     bool     // of literals in Path
 
 	template template
 }
@@ -165,66 +171,69 @@ type Route struct {
 // A Plan is the rules of one direction of a route.
 type Plan struct {
 	Selector *codec.Selector
-	// Checked is what each format has compiled of Selector, for Plan.Body.
+	// Checked is what each format compiled from Selector; see [Plan.Body].
 	Checked map[*codec.Format]any
-	Rules   []Rule   // by Field.Rule; none where bodies are only read for envelopes
-	Mode    BodyMode // which Envoy body mode the generated configuration asks for
+	Rules   []Rule   // by Field.Rule; none if bodies are only scanned for envelopes
+	Mode    BodyMode // Envoy's body mode
 	Limits  codec.Limits
-	// OpenedBytes bounds a body with values to open, in bytes once they are open, in place
-	// of Limits.BodyBytes; 0: no bound.
+	// OpenedBytes limits a body with values to open, in bytes after opening, and
+	// replaces Limits.BodyBytes; 0 for no limit.
 	OpenedBytes int64
 	Envelopes   Envelopes
 	Root        codec.Root
 	Null        NullMode
-	// RequireMatch refuses a body in which no rule finds a value.
+	// RequireMatch: a body in which no rule finds a value is refused.
 	RequireMatch bool
 	Patches      bool // a body that is a patch by its shape is refused
-	// PassTypes are media types that may pass unread, explicitly: lower case, "image/png" or
-	// "image/*". None of them covers a media type of codec's table.
+	// PassTypes are media types that may pass unread, in lower case: "image/png"
+	// or "image/*". None covers a media type that a codec reads.
 	PassTypes []string
 }
 
-// A Rule is what happens to the values of one path.
+// A Rule says what happens to the values of one path.
 type Rule struct {
 	Path string
 	Tag  int  // index into Policy.Tags
 	Open bool // false: seal
-	// PlaintextUntil: on open, a value that is no envelope passes until then (migration); zero never.
+	// PlaintextUntil: until then a value to open that is no envelope passes
+	// (migration); zero for never.
 	PlaintextUntil time.Time
 }
 
-// Body is what a Writer of format f needs to know of every body of p. What one
-// body adds to it, the caller fills in.
+// Body returns what a Writer of format f needs to know about every body of p.
+// The caller adds what concerns one body.
 func (p *Plan) Body(f *codec.Format) codec.Body {
 	return codec.Body{At: p.Selector.Root(), Checked: p.Checked[f], Limits: p.Limits}
 }
 
-// Reads reports whether the plan only looks at bodies, and changes none.
+// Reads reports whether the plan only scans bodies for envelopes and changes
+// none.
 func (p *Plan) Reads() bool { return len(p.Rules) == 0 }
 
-// Envelopes says what becomes of an envelope where no rule opens it.
+// Envelopes says what happens to an envelope that no rule opens.
 type Envelopes uint8
 
-// What becomes of them.
+// Values of [Envelopes].
 const (
-	RefuseEnvelopes Envelopes = iota
-	KeepEnvelopes             // where a rule seals, one that opens under the rule's tag stays
-	EnvelopesAreData
+	RefuseEnvelopes  Envelopes = iota // default: the body is refused
+	KeepEnvelopes                     // in place of a value to seal, an envelope that opens under the tag stays
+	EnvelopesAreData                  // an envelope is text like any other
 )
 
-// NullMode says what becomes of null where a value is to be sealed.
+// NullMode says what happens to null in place of a value to seal.
 type NullMode uint8
 
-// What becomes of it.
+// Values of [NullMode].
 const (
-	NullByType NullMode = iota // kept in JSON Merge Patch, where null deletes
+	NullByType NullMode = iota // default: sealed, but kept in JSON Merge Patch, where null deletes
 	KeepNull
 	SealNull
 )
 
-// BodyMode is the Envoy body mode a plan asks for.
+// BodyMode is the way in which Envoy sends a body.
 type BodyMode uint8
 
+// Values of [BodyMode].
 const (
 	Buffered BodyMode = iota // default: keeps content-length, lets Envoy retry
 	Streamed                 // FULL_DUPLEX_STREAMED: bodies past the buffer limit, gRPC, SSE
@@ -234,21 +243,21 @@ const (
 type Audit struct {
 	Required   bool   // default true
 	SpoolDir   string // "" for no spool
-	SpoolBytes int64  // 0 means keyuse's default
+	SpoolBytes int64  // 0 for keyuse's default
 }
 
 // Limits of the process. Load fills in the defaults.
 type Limits struct {
 	BufferedBytes int64         // longest buffered body
 	Streams       int           // exchanges at once
-	Exchange      time.Duration // longest exchange in a streamed body mode without progress
-	Memory        int64         // bytes that are held of bodies in sum; 0: what the process has by default
-	CallerShare   int           // of Memory and Streams that one caller may take, per cent
-	Held          time.Duration // longest time for which a body is held that is not complete
-	Rate          int64         // bytes a second that such a body has to bring, once Exchange has passed
+	Exchange      time.Duration // longest time without progress in a streamed exchange
+	Memory        int64         // bytes of bodies held at once; 0 for the process's default
+	CallerShare   int           // share of Memory and Streams that one caller may use, in per cent
+	Held          time.Duration // longest time to hold an incomplete body
+	Rate          int64         // least bytes per second of such a body, after Exchange
 }
 
-// Defaults of [Limits], and of what else the proxy needs and a file may leave out.
+// Defaults of [Limits] and of addresses.
 const (
 	DefaultBufferedBytes = 4 << 20
 	DefaultStreams       = 10_000

@@ -87,8 +87,8 @@ func (r *report) warn(at place, hint, format string, args ...any) {
 	r.warnings = append(r.warnings, r.at(at, hint, format, args...))
 }
 
-// at makes a Problem. It clamps the place into the file: the YAML library may give
-// a missing value a position that does not exist.
+// at makes a Problem. It clamps the place into the file: the YAML library may
+// give a missing value a position that does not exist.
 func (r *report) at(at place, hint, format string, args ...any) Problem {
 	line := min(max(at.line, 1), len(r.lines))
 	src := r.lines[line-1]
@@ -98,9 +98,9 @@ func (r *report) at(at place, hint, format string, args ...any) Problem {
 	}
 }
 
-// inside returns the place of the byte at offset in scalar, which begins at at. It
-// returns at itself if the file spells the scalar differently, with YAML escapes or
-// an expansion.
+// inside returns the place of the byte at offset in scalar, which begins at at.
+// It returns at itself if the file spells the scalar differently, with YAML
+// escapes or an expansion.
 func (r *report) inside(at place, scalar string, offset int) place {
 	if !at.present() || at.line > len(r.lines) || offset > len(scalar) {
 		return at
@@ -124,7 +124,8 @@ func cutRunes(s string, n int) (before, after string) {
 	return s, ""
 }
 
-// result returns the problems in the order of the file, each once; nil for none.
+// result returns the problems in the order of the file, each once; nil for
+// none.
 func (r *report) result() error {
 	if len(r.problems) == 0 {
 		return nil
@@ -139,16 +140,16 @@ func inOrder(ps Problems) Problems {
 	return slices.Compact(ps)
 }
 
-// inlinePIN finds the PIN of an RFC 7512 URI that the file spells out, directly or as
-// the default of an expansion.
+// inlinePIN finds the PIN of an RFC 7512 URI that the file spells out, directly
+// or as the default of an expansion.
 var inlinePIN = regexp.MustCompile(`(pin-value=(?:\$\{[A-Za-z0-9_]*:-)?)([^$;&\s"',\]}][^;&\s"',\]}]*)`)
 
-// inlinePassword does the same for the password of a store's URL, in the user part
-// or as a parameter.
+// inlinePassword does the same for the password of a store's URL, in the user
+// part or as a parameter.
 var inlinePassword = regexp.MustCompile(`(//[^/@:\s]*:(?:\$\{[A-Za-z0-9_]*:-)?|[?&]password=(?:\$\{[A-Za-z0-9_]*:-)?)([^$/&@\s"',\]}][^/&@\s"',\]}]*)`)
 
-// mask replaces inline PINs and passwords by as many asterisks, so that no message
-// shows one and the caret stays in place.
+// mask replaces inline PINs and passwords by as many asterisks, so that no
+// message shows one and the caret stays in place.
 func mask(line string) string {
 	for _, secret := range []*regexp.Regexp{inlinePIN, inlinePassword} {
 		line = secret.ReplaceAllStringFunc(line, func(s string) string {
@@ -159,8 +160,8 @@ func mask(line string) string {
 	return line
 }
 
-// didYouMean returns a hint: the candidate nearest to word, or if none is near, all
-// candidates if they are at most 12.
+// didYouMean returns a hint: the candidate nearest to word, or if none is near,
+// all candidates if they are at most 12.
 func didYouMean(word string, candidates []string) string {
 	candidates = slices.Sorted(slices.Values(candidates))
 	best, bound := "", max(1, len(word)/3)+1
@@ -178,8 +179,8 @@ func didYouMean(word string, candidates []string) string {
 	return "known: " + strings.Join(candidates, ", ")
 }
 
-// distance returns the number of edits between a and b: insert, delete or replace a
-// byte, or swap two neighbours (optimal string alignment).
+// distance returns the number of edits between a and b: insert, delete or
+// replace a byte, or swap two neighbours (optimal string alignment).
 func distance(a, b string) int {
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

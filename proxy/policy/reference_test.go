@@ -52,7 +52,7 @@ A duration is as in Go, with days: "30s", "5m", "1h30m", "30d". A date is "2027-
 
 func generateReference(t *testing.T) []byte {
 	t.Helper()
-	p := &reference{docs: commentsOf(t, "config.go"), sections: map[reflect.Type]int{}}
+	p := &reference{docs: configComments(t), sections: map[reflect.Type]int{}}
 	p.section(reflect.TypeFor[config](), "")
 	var b bytes.Buffer
 	b.WriteString(strings.ReplaceAll(referenceHead, `"`, "`"))

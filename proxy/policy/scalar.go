@@ -132,8 +132,8 @@ func (v *date) decode(d *decoder, n ast.Node, s spot) {
 	*v = date{placeOf(n), day}
 }
 
-// plain returns a scalar that is not text, as the file writes it. A scalar in quotes
-// is text, which plain reports, unless it has an expansion.
+// plain returns a scalar that is not text, as the file writes it. A scalar in
+// quotes is text, which plain reports, unless it has an expansion.
 func (d *decoder) plain(n ast.Node, s spot, want string) (string, bool) {
 	switch v := n.(type) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
@@ -168,7 +168,8 @@ func parseSize(s string) (uint64, bool) {
 	return 0, false
 }
 
-// parseDuration is [time.ParseDuration] with optional days in front: 30d, 1d12h.
+// parseDuration is [time.ParseDuration] with optional days in front: 30d,
+// 1d12h.
 func parseDuration(s string) (time.Duration, bool) {
 	const day = 24 * time.Hour
 	days, rest, hasDays := strings.Cut(s, "d")
@@ -188,9 +189,9 @@ func parseDuration(s string) (time.Duration, bool) {
 	return span + v, err == nil && v >= 0 && v < day
 }
 
-// expand replaces ${ENV}, ${ENV:-default} and ${file:path} in s; $${ stands for a
-// literal ${. Line breaks at the end of a file are cut. expand reports what is unset
-// or unreadable, and never shows a value.
+// expand replaces ${ENV}, ${ENV:-default} and ${file:path} in s; $${ stands for
+// a literal ${. Line breaks at the end of a file are cut. expand reports what
+// is unset or unreadable, and never shows a value.
 func (d *decoder) expand(at place, s string) (string, bool) {
 	var b strings.Builder
 	ok := true

@@ -39,7 +39,7 @@ type generator struct {
 
 func generateSchema(t *testing.T) []byte {
 	t.Helper()
-	g := &generator{docs: commentsOf(t, "config.go"), defs: object{}}
+	g := &generator{docs: configComments(t), defs: object{}}
 	g.define(reflect.TypeFor[config]())
 	root := g.defs["config"].(object)
 	delete(g.defs, "config")
@@ -57,14 +57,23 @@ func generateSchema(t *testing.T) []byte {
 	return b.Bytes()
 }
 
-// commentsOf returns the comments of the struct types in a file and their fields.
-func commentsOf(t *testing.T, file string) map[string]string {
+// configComments returns the comments of the struct types in config.go and
+// config_key.go and of their fields.
+func configComments(t *testing.T) map[string]string {
 	t.Helper()
-	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
 	docs := map[string]string{}
+	for _, file := range []string{"config.go", "config_key.go"} {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		comments(t, f, docs)
+	}
+	return docs
+}
+
+func comments(t *testing.T, f *ast.File, docs map[string]string) {
+	t.Helper()
 	for _, decl := range f.Decls {
 		d, ok := decl.(*ast.GenDecl)
 		if !ok || d.Tok != token.TYPE {
@@ -84,7 +93,6 @@ func commentsOf(t *testing.T, file string) map[string]string {
 			}
 		}
 	}
-	return docs
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

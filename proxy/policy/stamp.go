@@ -10,10 +10,10 @@ import (
 // stampPrefix distinguishes a stamp from other values that Envoy may send.
 const stampPrefix = "sealmesh-stamp-1-"
 
-// Stamp returns a hash of what Envoy must know of p: which requests each route takes
-// and in which order, which routes are skipped, and how bodies travel. Policies with
-// the same stamp may differ in rules, tags, keys and limits. `sealmesh envoy` writes
-// the stamp into Envoy's configuration.
+// Stamp returns a hash of what Envoy must know of p: which requests each route
+// takes and in which order, which routes are skipped, and how bodies travel.
+// Policies with the same stamp may differ in rules, tags, keys and limits.
+// `sealmesh envoy` writes the stamp into Envoy's configuration.
 func (p *Policy) Stamp() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "unmatched %d\n", p.Unmatched)
@@ -39,10 +39,10 @@ func (p *Plan) travels() string {
 // off reports whether Envoy need not send the requests of r to sealmesh.
 func (r *Route) off() bool { return r.Skip || r.Request == nil && r.Response == nil }
 
-// LeftOut lists the routes of p with rules for requests that old leaves out. An Envoy
-// configured for old does not send those requests to sealmesh, so values that p
-// protects would pass in clear. LeftOut may list a route too many, but never misses
-// one.
+// LeftOut lists the routes of p with rules for requests that old leaves out. An
+// Envoy configured for old does not send those requests to sealmesh, so values
+// that p protects would pass in clear. LeftOut may list a route too many, but
+// never misses one.
 func (p *Policy) LeftOut(old *Policy) (names []string) {
 	for i, r := range p.Routes {
 		if was := p.leftOut(i, old); was != "" && !r.off() {
@@ -52,7 +52,8 @@ func (p *Policy) LeftOut(old *Policy) (names []string) {
 	return names
 }
 
-// leftOut returns how old leaves out requests of the route at i; "" if it does not.
+// leftOut returns how old leaves out requests of the route at i; "" if it does
+// not.
 func (p *Policy) leftOut(i int, old *Policy) string {
 	r := p.Routes[i]
 	for _, was := range old.Routes {
@@ -69,7 +70,8 @@ func (p *Policy) leftOut(i int, old *Policy) string {
 	return ""
 }
 
-// coveredBefore reports whether one of earlier still leaves out all requests of was.
+// coveredBefore reports whether one of earlier still leaves out all requests of
+// was.
 func coveredBefore(earlier []*Route, was *Route) bool {
 	for _, r := range earlier {
 		if r.off() && r.covers(was) {
@@ -84,8 +86,8 @@ func (r *Route) meets(o *Route) bool {
 	return meet(r.Methods, o.Methods, strings.EqualFold) && meet(r.Hosts, o.Hosts, sameHosts) && r.template.meets(&o.template)
 }
 
-// meet reports whether a and b have an element in common. An empty list stands for
-// everything.
+// meet reports whether a and b have an element in common. An empty list stands
+// for everything.
 func meet(a, b []string, same func(a, b string) bool) bool {
 	for _, x := range a {
 		for _, y := range b {

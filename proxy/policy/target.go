@@ -8,23 +8,26 @@ import (
 	"unicode/utf8"
 )
 
-// ErrAmbiguousPath is returned for a path that two servers could read differently:
-// a request could get around the route of one reading by the other.
+// ErrAmbiguousPath is returned for a path that two servers could read
+// differently: a request could get around the route of one reading by the
+// other.
 var ErrAmbiguousPath = errors.New("match: the path can be read in two ways")
 
-// ErrAmbiguousHost is returned for a host that two servers could read differently.
+// ErrAmbiguousHost is returned for a host that two servers could read
+// differently.
 var ErrAmbiguousHost = errors.New("match: the host can be read in two ways")
 
-// ErrTunnel is returned for CONNECT unless a route with skip names the method: rules
-// do not reach the bytes in a tunnel.
+// ErrTunnel is returned for CONNECT unless a route with skip names the method:
+// rules do not reach the bytes in a tunnel.
 var ErrTunnel = errors.New("match: CONNECT opens a tunnel that no route with skip names")
 
 // inlineSegments is how many segments of a path need no allocation.
 const inlineSegments = 32
 
-// split appends the decoded segments of target to dst, without the query. target is
-// in origin form (RFC 9112 section 3.2.1). A trailing slash is ignored, since a server
-// may treat /a and /a/ alike. params reports whether a segment has parameters.
+// split appends the decoded segments of target to dst, without the query.
+// target is in origin form (RFC 9112 section 3.2.1). A trailing slash is
+// ignored, since a server may treat /a and /a/ alike. params reports whether a
+// segment has parameters.
 //
 // split refuses what servers are known to read in different ways:
 //   - empty and dot segments, also encoded, and also before parameters: Tomcat reads
@@ -99,9 +102,9 @@ func cutParams(segments []string) {
 	}
 }
 
-// hostname returns the host of authority, without port and without the dot that ends
-// a fully qualified name. It refuses user information, a malformed port, and
-// characters that no host has, since servers read those in different ways.
+// hostname returns the host of authority, without port and without the dot that
+// ends a fully qualified name. It refuses user information, a malformed port,
+// and characters that no host has, since servers read those in different ways.
 func hostname(authority string) (string, error) {
 	for i := 0; i < len(authority); i++ {
 		switch c := authority[i]; {
@@ -128,8 +131,8 @@ func isIPv6(s string) bool {
 	return err == nil && a.Is6()
 }
 
-// cutPort cuts authority after its host. A host that begins with a bracket ends with
-// one. A well-formed port begins with a colon.
+// cutPort cuts authority after its host. A host that begins with a bracket ends
+// with one. A well-formed port begins with a colon.
 func cutPort(authority string) (host, port string) {
 	end := strings.IndexByte(authority, ':')
 	if strings.HasPrefix(authority, "[") {
@@ -141,8 +144,8 @@ func cutPort(authority string) (host, port string) {
 	return authority[:end], authority[end:]
 }
 
-// isPort reports whether s is empty, or a colon and digits, or a colon alone (RFC 3986
-// section 3.2.3).
+// isPort reports whether s is empty, or a colon and digits, or a colon alone
+// (RFC 3986 section 3.2.3).
 func isPort(s string) bool {
 	if s == "" {
 		return true
@@ -150,8 +153,8 @@ func isPort(s string) bool {
 	return s[0] == ':' && strings.Trim(s[1:], "0123456789") == ""
 }
 
-// matchesHost reports whether host is one of hosts, exactly or by *.suffix. Case does
-// not count.
+// matchesHost reports whether host is one of hosts, exactly or by *.suffix.
+// Case does not count.
 func matchesHost(hosts []string, host string) bool {
 	for _, h := range hosts {
 		if suffix, ok := strings.CutPrefix(h, "*"); ok {

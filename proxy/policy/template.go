@@ -21,8 +21,8 @@ type template struct {
 }
 
 // parseTemplate compiles a path template. It refuses a literal that no admitted
-// request can have, such as a dot segment or an encoded character. detail is "", or
-// what is wrong at offset in s.
+// request can have, such as a dot segment or an encoded character. detail is
+// "", or what is wrong at offset in s.
 func parseTemplate(s string, fold bool) (t template, offset int, detail string) {
 	t.fold = fold
 	if !strings.HasPrefix(s, "/") {
@@ -107,8 +107,8 @@ func (r *Route) covers(o *Route) bool {
 	return hosts && methods && r.template.covers(&o.template)
 }
 
-// MaxParamBytes is the longest path parameter, decoded, that a value may be bound to.
-// It is authenticated with each value of a body.
+// MaxParamBytes is the longest path parameter, decoded, that a value may be
+// bound to. It is authenticated with each value of a body.
 const MaxParamBytes = 1024
 
 // ErrLongParam is returned for a path parameter longer than [MaxParamBytes].
@@ -124,13 +124,14 @@ func (t *template) named(name string) (n int) {
 	return n
 }
 
-// Param returns the segment of target that {name} in the route's path stands for,
-// decoded once, byte for byte. target is the :path pseudo-header of a request for
-// which [Policy.Match] returned r. The path of r must have {name} exactly once.
+// Param returns the segment of target that {name} in the route's path stands
+// for, decoded once, byte for byte. target is the :path pseudo-header of a
+// request for which [Policy.Match] returned r. The path of r must have {name}
+// exactly once.
 //
-// The error is ErrAmbiguousPath for a segment with parameters (/a;x=1), since servers
-// disagree on whether those belong to it, and for a path that Match refuses. It is
-// ErrLongParam for a segment longer than [MaxParamBytes].
+// The error is ErrAmbiguousPath for a segment with parameters (/a;x=1), since
+// servers disagree on whether those belong to it, and for a path that Match
+// refuses. It is ErrLongParam for a segment longer than [MaxParamBytes].
 func (r *Route) Param(target, name string) (string, error) {
 	var room [inlineSegments]string
 	segments, _, err := split(room[:0], target)
