@@ -58,7 +58,7 @@ func BenchmarkOpen16(b *testing.B) {
 // BenchmarkBareSeal16 and BenchmarkBareOpen16 are the floor: envelope and suite, no cache, no account.
 func BenchmarkBareSeal16(b *testing.B) {
 	c, h := bare(b)
-	dst, fc := make([]byte, 0, 1024), envelope.FieldContext("pii", nil)
+	dst, fc := make([]byte, 0, 1024), envelope.NewFrame("pii", nil).Context(nil)
 	s, err := envelope.NewSealer(h, c)
 	if err != nil {
 		b.Fatal(err)
@@ -72,7 +72,7 @@ func BenchmarkBareSeal16(b *testing.B) {
 
 func BenchmarkBareOpen16(b *testing.B) {
 	c, h := bare(b)
-	fc := envelope.FieldContext("pii", nil)
+	fc := envelope.NewFrame("pii", nil).Context(nil)
 	s, err := envelope.NewSealer(h, c)
 	if err != nil {
 		b.Fatal(err)

@@ -22,7 +22,7 @@ func TestSealedValuesOpen(t *testing.T) {
 		for _, c := range []struct {
 			kind  codec.Kind
 			value string
-		}{{codec.Text, "123-45-6789"}, {codec.Literal, `{"a":[1,2]}`}, {codec.Bytes, "\x00\xff"}, {codec.Text, ""}} {
+		}{{codec.Text, "123-45-6789"}, {codec.Literal, `{"a":[1,2]}`}, {codec.Bytes, "\x00\xff"}, {codec.Raw, "\x01a &amp; b"}, {codec.Text, ""}} {
 			text, err := s.Seal([]byte("x"), r.tag, c.kind, []byte(c.value))
 			if err != nil {
 				t.Fatal(err)
@@ -41,7 +41,7 @@ func TestSealedValuesOpen(t *testing.T) {
 		if len(uses) != 2 || uses[0]["sealmesh.operation"] != "seal" || uses[1]["sealmesh.operation"] != "open" {
 			t.Fatalf("uses %v, want one seal and one open", uses)
 		}
-		if uses[0]["sealmesh.fields"] != 4.0 || uses[0]["sealmesh.bytes"] != 24.0 || uses[0]["sealmesh.cache"] != "miss" || uses[1]["sealmesh.cache"] != "hit" {
+		if uses[0]["sealmesh.fields"] != 5.0 || uses[0]["sealmesh.bytes"] != 34.0 || uses[0]["sealmesh.cache"] != "miss" || uses[1]["sealmesh.cache"] != "hit" {
 			t.Errorf("uses %v", uses)
 		}
 	})

@@ -10,11 +10,12 @@ import (
 	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
-// Commitment returns HMAC-SHA256(key, "sealmesh/v1/data-key-id"). A data key
-// that does not give the commitment of its record must not be used: no suite
-// commits to its key, so this is what keeps one envelope from opening to two
-// values. The half that is in every envelope resists collisions to 2^64 work,
-// the whole in the record to 2^128. It is public: compare it as you like.
+// Commitment returns HMAC-SHA256(key, "sealmesh/v1/data-key-id"). Do not use a
+// data key whose commitment differs from that in its record: no suite commits
+// to its key, so only the commitment keeps one envelope from opening to two
+// values. Half of the commitment is in every envelope, and resists collisions
+// up to 2^64 work. The whole is in the record, and resists them up to 2^128. A
+// commitment is public: comparing it need not take constant time.
 func Commitment(key []byte) [32]byte {
 	m := hmac.New(sha256.New, key)
 	m.Write([]byte(suite.LabelDataKeyID))
@@ -23,7 +24,7 @@ func Commitment(key []byte) [32]byte {
 
 func aadLen(fieldContext int) int { return len(Prefix) + headLen + fieldContext }
 
-// AppendAAD appends the authenticated data of a value sealed under h:
+// AppendAAD appends to dst the authenticated data of a value sealed under h:
 // "sm1.", suite, kind, key id, then fieldContext.
 func AppendAAD(dst []byte, h Header, fieldContext []byte) []byte {
 	dst = append(dst, Prefix...)
@@ -32,22 +33,18 @@ func AppendAAD(dst []byte, h Header, fieldContext []byte) []byte {
 	return append(dst, fieldContext...)
 }
 
-// FieldContext encodes a tag's name and bound pairs: each length-prefixed,
-// pairs in order of name. No two different inputs give the same bytes.
-func FieldContext(tag string, pairs map[string]string) []byte {
-	return NewFrame(tag, pairs).Context(nil)
-}
-
-// A Frame is a field context that lacks the values of some pairs. Immutable,
+// A Frame is a field context that lacks the values of some pairs. A field
+// context is a tag's name and the bound pairs in order of name, each string
+// behind its length: no two different inputs give the same bytes. Immutable,
 // safe for concurrent use.
 type Frame struct {
-	pieces [][]byte // what stands before, between and after those values
+	pieces [][]byte // the bytes before, between and after those values
 	size   int      // of all pieces
 }
 
-// NewFrame returns the frame of a tag's name, of pairs, and of the pairs that
-// are named in open, whose values come later. What pairs holds under a name in
-// open does not count.
+// NewFrame returns the Frame of a tag's name, of pairs, and of further pairs
+// that are named in open and get their values later. A value that pairs has for
+// a name in open is ignored.
 func NewFrame(tag string, pairs map[string]string, open ...string) Frame {
 	names := slices.Concat(slices.Collect(maps.Keys(pairs)), open)
 	slices.Sort(names)
@@ -71,7 +68,7 @@ func (f *Frame) add(piece []byte) {
 }
 
 // Context returns the field context with values, one for each open pair, in
-// order of the pairs' names. It allocates once.
+// order of the names. It allocates once.
 func (f Frame) Context(values []string) []byte {
 	n := f.size
 	for _, v := range values {

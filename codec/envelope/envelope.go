@@ -5,8 +5,8 @@
 //	sealed     = suite shape key-id [inline] payload
 //	suite      = %d1-3                          ; package suite
 //	shape      = OCTET                          ; bits 0-1: 0 by id, 1 inline
-//	                                            ; bits 2-4: value kind 0-2, package codec;
-//	                                            ; 3-7 are of later versions
+//	                                            ; bits 2-4: value kind 0-3, package codec;
+//	                                            ; 4-7 are of later versions
 //	                                            ; bits 5-7: zero
 //	key-id     = 16OCTET                        ; commitment, first half
 //	inline     = length record                  ; iff bits 0-1 are 1
@@ -23,17 +23,22 @@
 //	length     = 2OCTET                         ; big endian, of what follows; never 0
 //
 //	aad        = "sm1." suite value-kind key-id context
-//	value-kind = %d0-2
+//	value-kind = %d0-3
 //	context    = string *(string string)        ; tag, then name and value in order of name
 //	string     = 4OCTET *OCTET                  ; length, big endian, and as many bytes
 //
-// Both text forms are canonical: what parses is, byte for byte, what the parts
-// would be written as. The authenticated data leaves out how the key is
-// referred to, so that a record can be wrapped anew, or moved from the envelope
-// to a store, without the value being touched. It holds no path: a value opens
-// wherever its tag and context are the same, so whoever can write to the store
-// can put one customer's value in another's place, or an old one back. An
-// envelope vouches for a value and its class, not for where it stands.
+// Both text forms are canonical: a text that parses is, byte for byte, the text
+// that its parts are written as.
+//
+// The authenticated data leaves out the reference to the key. So a record can be
+// wrapped again, or moved from the envelope to a store, and the ciphertext stays
+// as it is.
+//
+// The authenticated data holds no path: a value opens wherever its tag and
+// context are the same. Somebody who can write to the store can put one
+// customer's value in another's place, or restore an old value. An envelope
+// vouches for a value and its class, not for its place. Tags with a pair from
+// the request's path (context_from) bind a value to its record.
 package envelope
 
 import (
@@ -50,7 +55,7 @@ const Prefix = "sm1."
 // hold.
 const MaxInline = 1<<16 - 1
 
-// Errors of [Parse], [ParseRecord] and [ParseRecordText]. They tell nothing of
+// Errors of [Parse], [ParseRecord] and [ParseRecordText]. They say nothing about
 // the input.
 var (
 	ErrNotEnvelope   = errors.New("parse: not a text of sealmesh")
@@ -66,24 +71,24 @@ const (
 	inline     = 1
 	kindShift  = 2
 	kindBits   = 3
-	lastKind   = codec.Bytes
+	lastKind   = codec.Raw
 	lengthSize = 2
 )
 
 // KeyID is the first 16 bytes of a data key's commitment.
 type KeyID [16]byte
 
-// Header is everything of an envelope but its payload.
+// Header is all of an envelope but its payload.
 type Header struct {
 	Suite  suite.ID
 	Kind   codec.Kind
 	KeyID  KeyID
-	Record []byte // inline wrapped-key record, nil when the key is by reference
+	Record []byte // inline wrapped-key record; nil where the key is by id
 }
 
 // Append appends the text form of h and payload to dst. It panics when [Parse]
-// would refuse the result, or when h.Record or payload lie in dst's spare
-// capacity, which is written to: a value so written would be lost.
+// would refuse the result, and when h.Record or payload are in the spare
+// capacity of dst, which Append writes to: the value would be lost.
 func Append(dst []byte, h Header, payload []byte) []byte {
 	if err := h.check(); err != nil {
 		panic("envelope: append: " + err.Error())
@@ -100,15 +105,15 @@ func Append(dst []byte, h Header, payload []byte) []byte {
 	return encode(append(dst, Prefix...), append(appendHead(work[:0], h), payload...))
 }
 
-// EncodedLen returns the length of the text form, for lengths of an inline
-// record (0 when by reference) and of a payload.
+// EncodedLen returns the length of the text form, given the lengths of an inline
+// record (0 for an envelope by id) and of a payload.
 func EncodedLen(record, payload int) int {
 	return len(Prefix) + encoding.EncodedLen(binaryLen(record, payload))
 }
 
-// Parse decodes text into buf (grown as needed) and returns the parts, which
-// alias the returned buffer. Every text that Append would not have produced is
-// an error.
+// Parse decodes text into buf, which grows as needed, and returns the parts.
+// They alias out, the buffer to give to the next call. Every text that Append
+// would not have written is an error.
 func Parse(buf []byte, text []byte) (h Header, payload, out []byte, err error) {
 	body, err := version1(text, Prefix)
 	if err != nil {
@@ -122,7 +127,7 @@ func Parse(buf []byte, text []byte) (h Header, payload, out []byte, err error) {
 	return h, payload, bin, err
 }
 
-// split takes the binary form apart.
+// split parses the binary form.
 func split(bin []byte) (Header, []byte, error) {
 	if len(bin) < headLen {
 		return Header{}, nil, ErrMalformed

@@ -19,7 +19,7 @@ func Example() {
 	}
 	commitment := envelope.Commitment(key)
 	h := envelope.Header{Suite: c.Suite(), Kind: codec.Text, KeyID: envelope.KeyID(commitment[:16])}
-	context := envelope.FieldContext("pii.email", map[string]string{"service": "customers"})
+	context := envelope.NewFrame("pii.email", map[string]string{"service": "customers"}).Context(nil)
 
 	sealer, err := envelope.NewSealer(h, c)
 	if err != nil {
@@ -38,7 +38,7 @@ func Example() {
 	value, _, err := envelope.Open(nil, buf, h, c, payload, context)
 	fmt.Printf("%s %v\n", value, err)
 
-	other := envelope.FieldContext("pii.ssn", map[string]string{"service": "customers"})
+	other := envelope.NewFrame("pii.ssn", map[string]string{"service": "customers"}).Context(nil)
 	_, _, err = envelope.Open(nil, buf, h, c, payload, other)
 	fmt.Println(err)
 	// Output:

@@ -74,9 +74,9 @@ func FuzzSealOpen(f *testing.F) {
 	f.Add(uint8(1), uint8(1), []byte("record"), []byte(`{"a":1}`), "pii", "")
 	f.Add(uint8(2), uint8(2), []byte(nil), []byte{}, "", "\x00")
 	f.Fuzz(func(t *testing.T, id, kind uint8, record, value []byte, tag, tenant string) {
-		h := header(suite.ID(id%3+1), codec.Kind(kind%3), record[:min(len(record), envelope.MaxInline)])
+		h := header(suite.ID(id%3+1), codec.Kind(kind%4), record[:min(len(record), envelope.MaxInline)])
 		c := newCipher(t, h.Suite, testKey)
-		context := envelope.FieldContext(tag, map[string]string{"tenant": tenant})
+		context := fieldContext(tag, map[string]string{"tenant": tenant})
 		text, err := seal(nil, h, c, value, context)
 		if err != nil {
 			t.Fatal(err)

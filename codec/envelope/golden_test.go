@@ -53,7 +53,7 @@ func (g golden) seal(t *testing.T) string {
 	}
 	commitment := envelope.Commitment(g.DataKey)
 	h := envelope.Header{Suite: g.Suite, Kind: g.Kind, KeyID: envelope.KeyID(commitment[:16]), Record: g.Record}
-	text, err := seal(nil, h, newCipher(t, g.Suite, g.DataKey), g.Plaintext, envelope.FieldContext(g.Tag, g.Context))
+	text, err := seal(nil, h, newCipher(t, g.Suite, g.DataKey), g.Plaintext, fieldContext(g.Tag, g.Context))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func (g golden) open(t *testing.T) ([]byte, error) {
 			t.Errorf("the record does not parse, or is another key's: %v", err)
 		}
 	}
-	out, _, err := envelope.Open(nil, buf, h, newCipher(t, h.Suite, g.DataKey), payload, envelope.FieldContext(g.Tag, g.Context))
+	out, _, err := envelope.Open(nil, buf, h, newCipher(t, h.Suite, g.DataKey), payload, fieldContext(g.Tag, g.Context))
 	return out, err
 }
 
@@ -89,17 +89,22 @@ func TestGolden(t *testing.T) {
 		codec.Text:    "Zoë Müller, 123-45-6789",
 		codec.Literal: `{"number": "4111 1111 1111 1111", "limit": 1.50e3, "a\u0062": [true, null]}`,
 		codec.Bytes:   "\x00\x01\xfe\xff\r\n",
+		codec.Raw:     string(rune(codec.XMLContent)) + "M&#252;ller <!-- & --> ",
 	}
 	n := 0
 	for s := range suite.All() {
 		for kind, plaintext := range plaintexts {
 			for _, reference := range []string{"by-id", "inline"} {
 				n++
+				seed := uint64(n - n/8*2) // the files of kinds 0 to 2 were made before there was kind 3
+				if codec.Kind(kind) == codec.Raw {
+					seed = uint64(200 + n)
+				}
 				name := fmt.Sprintf("%s-kind%d-%s", s.Name, kind, reference)
 				t.Run(name, func(t *testing.T) {
 					key := sha256.Sum256([]byte("golden data key " + name))
 					g := golden{
-						Seed: uint64(n), DataKey: key[:], Suite: s.ID, Kind: codec.Kind(kind), Plaintext: hexBytes(plaintext),
+						Seed: seed, DataKey: key[:], Suite: s.ID, Kind: codec.Kind(kind), Plaintext: hexBytes(plaintext),
 						Tag: "pii.card", Context: map[string]string{"service": "customers", "tenant": "acme"},
 					}
 					if reference == "inline" {
@@ -165,7 +170,7 @@ func TestFieldContextVectors(t *testing.T) {
 			nil, {}, {"customer": "9"}, {"customer": ""}, {"customer": "Zo\u00eb"}, {"service": "customers", "customer": "9"},
 			{"a": "1", "B": "2", "aa": "3", "\u00e4": "4"},
 		} {
-			all = append(all, contextVector{"pii.ssn", pairs, envelope.FieldContext("pii.ssn", pairs)})
+			all = append(all, contextVector{"pii.ssn", pairs, fieldContext("pii.ssn", pairs)})
 		}
 		writeMissing(t, path, all)
 	}
@@ -174,7 +179,7 @@ func TestFieldContextVectors(t *testing.T) {
 		t.Fatalf("%d vectors", len(all))
 	}
 	for _, v := range all {
-		if got := envelope.FieldContext(v.Tag, v.Context); !bytes.Equal(got, v.FieldContext) {
+		if got := fieldContext(v.Tag, v.Context); !bytes.Equal(got, v.FieldContext) {
 			t.Errorf("%s %v: %x, want %x", v.Tag, v.Context, got, []byte(v.FieldContext))
 		}
 		names := slices.Sorted(maps.Keys(v.Context))

@@ -14,7 +14,7 @@ import (
 // kind and reference, and nothing that a text may well begin with.
 func TestIsHead(t *testing.T) {
 	for s := range suite.All() {
-		for _, kind := range []codec.Kind{codec.Text, codec.Literal, codec.Bytes} {
+		for _, kind := range []codec.Kind{codec.Text, codec.Literal, codec.Bytes, codec.Raw} {
 			for _, record := range [][]byte{nil, []byte("a record")} {
 				text, err := seal(nil, header(s.ID, kind, record), newCipher(t, s.ID, testKey), []byte("v"), testContext)
 				if err != nil {

@@ -1,19 +1,19 @@
 package envelope
 
 // A Parser parses envelopes one after the other, as the function [Parse] does.
-// It knows again what an earlier one began with: most of a body's are sealed
-// under one data key, and its record is the greater part of each. The zero
-// value is ready. Not safe for concurrent use.
+// It decodes the beginning of an envelope only where that differs from the
+// beginning of an earlier envelope: most envelopes of a body are sealed under
+// one data key, and its record is the greater part of each. The zero value is
+// ready. Not safe for concurrent use.
 type Parser struct {
-	text []byte // the beginning of the last one that was read whole, in full groups of base64
-	bin  []byte // and what it stands for
+	text []byte // how the last envelope that was decoded whole begins, in full groups of base64
+	bin  []byte // the same, decoded
 }
 
-// maxHead is the length in bytes of the longest beginning that a Parser
-// remembers.
+// maxHead is the length in bytes of the longest beginning that a Parser keeps.
 const maxHead = 1 << 10
 
-// Parse gives what the function Parse gives. buf stays the caller's.
+// Parse returns what the function [Parse] returns. The Parser does not keep buf.
 func (p *Parser) Parse(buf, text []byte) (h Header, payload, out []byte, err error) {
 	n := len(p.text)
 	if n == 0 || len(text) < n || string(text[:n]) != string(p.text) {
@@ -31,8 +31,7 @@ func (p *Parser) Parse(buf, text []byte) (h Header, payload, out []byte, err err
 	return h, payload, out, err
 }
 
-// remember keeps what is before the payload, as far as it fills groups of
-// base64.
+// remember keeps the bytes before the payload that fill groups of base64.
 func (p *Parser) remember(text, bin []byte, head int) {
 	p.text, p.bin = p.text[:0], p.bin[:0]
 	if head > maxHead {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// RecordPrefix starts the text form of a record that stands alone.
+// RecordPrefix starts the text form of a record that is in no envelope.
 const RecordPrefix = "smk1."
 
 // Limits of a record.
@@ -36,8 +36,8 @@ type Wrap struct {
 // KeyID returns the id of the data key: the first half of its commitment.
 func (r Record) KeyID() KeyID { return KeyID(r.Commitment[:16]) }
 
-// Check reports why r has no binary form: no wrap, too many, one that is empty
-// or too long, or two of one KEK.
+// Check returns an error where r has no binary form: it has no wrap, too many,
+// a wrap that is empty or too long, or two wraps by one KEK.
 func (r Record) Check() error {
 	if len(r.Wraps) == 0 || len(r.Wraps) > MaxWraps {
 		return fmt.Errorf("a wrapped-key record has 1 to %d wraps, not %d", MaxWraps, len(r.Wraps))
@@ -55,8 +55,8 @@ func (r Record) Check() error {
 	return nil
 }
 
-// AppendRecord appends r's binary form. It panics when [Record.Check] fails,
-// since a data key so written would be lost.
+// AppendRecord appends the binary form of r to dst. It panics when
+// [Record.Check] fails: the data key would be lost.
 func AppendRecord(dst []byte, r Record) []byte {
 	if err := r.Check(); err != nil {
 		panic("envelope: append record: " + err.Error())
@@ -72,7 +72,8 @@ func AppendRecord(dst []byte, r Record) []byte {
 	return dst
 }
 
-// ParseRecord is its inverse, and as canonical as Parse. Wraps alias b.
+// ParseRecord parses the binary form of a record. It accepts only what
+// AppendRecord writes. The wraps of the result alias b.
 func ParseRecord(b []byte) (Record, error) {
 	if len(b) > 0 && b[0] > recordVersion {
 		return Record{}, ErrFutureVersion
@@ -99,14 +100,16 @@ func ParseRecord(b []byte) (Record, error) {
 	return r, nil
 }
 
-// AppendRecordText appends the text form of a record that stands alone, in a
-// file or for a pinned key. It panics when [Record.Check] fails.
+// AppendRecordText appends to dst the text form of a record that is in no
+// envelope but in a file, or pinned in a policy. It panics when [Record.Check]
+// fails.
 func AppendRecordText(dst []byte, r Record) []byte {
 	dst = append(dst, RecordPrefix...)
 	return encoding.AppendEncode(dst, AppendRecord(nil, r))
 }
 
-// ParseRecordText is its inverse. Text of a file has to be trimmed first.
+// ParseRecordText parses the text form of a record. The caller trims the text of
+// a file first.
 func ParseRecordText(text []byte) (Record, error) {
 	body, err := version1(text, RecordPrefix)
 	if err != nil {

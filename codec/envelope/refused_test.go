@@ -45,7 +45,7 @@ func makeRefused(t *testing.T) []refusal {
 		add("unknown suite", "unknown suite", binary(func(bin []byte) []byte { bin[0] = 200; return bin }))
 		add("reserved bit", "malformed", flip(1, 1<<7))
 		add("unknown key reference", "malformed", flip(1, 2))
-		add("unknown kind", "future version", flip(1, 3<<2))
+		add("unknown kind", "future version", flip(1, 4<<2))
 		add("padding", "malformed", text(func(s string) string { return s + "=" }))
 		add("line end", "malformed", text(func(s string) string { return s + "\n" }))
 		add("cut to the header", "malformed", binary(func(bin []byte) []byte { return bin[:18] }))

@@ -8,24 +8,25 @@ import (
 	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
-// A Sealer seals values under one data key with one [suite.Cipher]. What its
-// envelopes have in common, an inline record above all, it has encoded
-// beforehand: of each value only the payload is. Safe for concurrent use.
+// A Sealer seals values under one data key with one [suite.Cipher]. It encodes
+// once what its envelopes have in common, such as an inline record, and encodes
+// only the payload for each value. Safe for concurrent use.
 type Sealer struct {
 	suite  *suite.Suite
 	cipher suite.Cipher
 	heads  [lastKind + 1]head
-	rest   []byte // what comes before the payload and does not fill a group of base64: at most two bytes
+	rest   []byte // the last bytes before the payload that fill no group of base64, at most two
 }
 
-// A head is what envelopes of one kind of value begin with.
+// A head is the beginning of the envelopes of one kind of value.
 type head struct {
-	text []byte // of all that comes before the payload and fills groups of base64
-	aad  []byte
+	text []byte // of the bytes before the payload that fill groups of base64
+	aad  []byte // but the field context
 }
 
-// NewSealer returns a Sealer for a Cipher of suite h.Suite under the data key
-// of h.KeyID, which h.Record wraps unless it is nil. h.Kind is not used.
+// NewSealer returns a Sealer for c, a Cipher of suite h.Suite under the data key
+// of h.KeyID. h.Record is the data key's record for inline envelopes, or nil.
+// h.Kind is not used.
 func NewSealer(h Header, c suite.Cipher) (*Sealer, error) {
 	h.Kind = codec.Text
 	if err := h.check(); err != nil {
@@ -45,16 +46,17 @@ func NewSealer(h Header, c suite.Cipher) (*Sealer, error) {
 	return s, nil
 }
 
-// group is how many bytes four characters of base64 stand for.
+// group is the number of bytes that four characters of base64 encode.
 const group = 3
 
-// Seal seals plaintext and appends the envelope's text to dst. On an error dst
+// Seal seals plaintext and appends the envelope's text to dst. On an error, dst
 // is as it was.
 //
-// It lays out payload and authenticated data behind the text, in dst's spare
-// capacity, so that it copies nothing and, given [SealedCap] bytes of it,
-// allocates nothing. None of what stays there is secret. It fails when
-// plaintext or fieldContext lie there.
+// Seal puts payload and authenticated data behind the text, in the spare
+// capacity of dst. So it copies nothing, and allocates nothing where the
+// capacity is enough: twice the length of the text and some hundred bytes. What
+// it leaves there is not secret. It fails when plaintext or fieldContext are in
+// that memory.
 func (s *Sealer) Seal(dst []byte, kind codec.Kind, plaintext, fieldContext []byte) ([]byte, error) {
 	if kind > lastKind {
 		return dst, errors.New("seal: unknown value kind")
@@ -74,18 +76,12 @@ func (s *Sealer) Seal(dst []byte, kind codec.Kind, plaintext, fieldContext []byt
 	return encode(append(dst, head.text...), bin), nil
 }
 
-// SealedCap returns spare capacity enough for Seal, for lengths of an
-// inline record (0 when by reference), a payload and a field context.
-func SealedCap(record, payload, fieldContext int) int {
-	return EncodedLen(record, payload) + group - 1 + payload + aadLen(fieldContext)
-}
-
-// Open opens payload, which [Parse] returned together with h and buf, with c,
-// the Cipher of suite h.Suite under the data key of h.KeyID, and appends the
-// plaintext to dst. Every failure is [suite.ErrOpen], and leaves dst as it was.
+// Open opens payload and appends the plaintext to dst. [Parse] returned payload
+// together with h and buf; c is the Cipher of suite h.Suite under the data key
+// of h.KeyID. Every failure is [suite.ErrOpen], and leaves dst as it was.
 //
-// The authenticated data is put behind what Parse left in buf; Open returns
-// buf, which may have grown, for the next Parse. dst must not overlap it.
+// Open puts the authenticated data behind what Parse left in buf, and returns
+// buf, which may have grown, for the next Parse. dst must not overlap buf.
 func Open(dst, buf []byte, h Header, c suite.Cipher, payload, fieldContext []byte) (out, grown []byte, err error) {
 	n := len(buf)
 	buf = AppendAAD(buf, h, fieldContext)

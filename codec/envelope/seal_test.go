@@ -13,3 +13,8 @@ func seal(dst []byte, h envelope.Header, c suite.Cipher, value, context []byte) 
 	}
 	return s.Seal(dst, h.Kind, value, context)
 }
+
+// fieldContext is the field context of a tag and its pairs.
+func fieldContext(tag string, pairs map[string]string) []byte {
+	return envelope.NewFrame(tag, pairs).Context(nil)
+}

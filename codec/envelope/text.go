@@ -9,11 +9,11 @@ import (
 	"github.com/sealmesh/sealmesh/codec"
 )
 
-// encoding is strict: it refuses bits behind the last byte that are not zero.
+// encoding is strict: it refuses trailing bits that are not zero.
 var encoding = base64.RawURLEncoding.Strict()
 
-// reserve grows dst by n bytes for text, and by size more for what it is
-// encoded from, which it returns.
+// reserve gives dst room for n bytes of text and for the size bytes that the text
+// is encoded from. It returns the latter as work.
 func reserve(dst []byte, n, size int) (grown, work []byte) {
 	dst = slices.Grow(dst, n+size)
 	start := len(dst) + n
@@ -28,8 +28,8 @@ func encode(dst, bin []byte) []byte {
 	return dst
 }
 
-// decode appends the bytes that text stands for. It accepts one text per
-// result: the decoder skips line ends, which the two lengths give away.
+// decode appends the bytes that text encodes. It accepts one text for each
+// result. The decoder skips line ends; the length of the result shows them.
 func decode(dst, text []byte) ([]byte, bool) {
 	if len(text)%4 == 1 {
 		return dst, false
@@ -42,7 +42,7 @@ func decode(dst, text []byte) ([]byte, bool) {
 }
 
 // version1 strips prefix, whose last two bytes are "1.". The same prefix with a
-// higher number is of a version to come.
+// higher number is [ErrFutureVersion].
 func version1(text []byte, prefix string) ([]byte, error) {
 	if body, ok := bytes.CutPrefix(text, []byte(prefix)); ok {
 		return body, nil
@@ -58,14 +58,14 @@ func version1(text []byte, prefix string) ([]byte, error) {
 	return nil, ErrFutureVersion
 }
 
-// appendString appends p behind its length. The caller has checked that it
-// fits.
+// appendString appends the length of p and p. The caller has checked that the
+// length fits two bytes.
 func appendString(dst, p []byte) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(p)))
 	return append(dst, p...)
 }
 
-// cutString is its inverse. An empty string is an error.
+// cutString undoes appendString. An empty string is an error.
 func cutString(p []byte) (s, rest []byte, ok bool) {
 	if len(p) < lengthSize {
 		return nil, nil, false
@@ -78,13 +78,14 @@ func cutString(p []byte) (s, rest []byte, ok bool) {
 	return p[:n:n], p[n:], true
 }
 
-// laterSuites is the highest number of a suite that IsHead expects: while a
-// fleet is upgraded, what one version lets in another opens.
+// laterSuites is the highest suite number that IsHead takes for a suite. While a
+// fleet is upgraded, an envelope of a later suite that this version let in would
+// open in the next.
 const laterSuites = 15
 
-// IsHead reports whether text begins an envelope, of this version or a later
-// one, as [codec.Guard] asks. A value that is cut off behind its head is one
-// too: whoever stores the rest elsewhere could put both together.
+// IsHead reports whether text begins an envelope of this version or of a later
+// one, for [codec.Guard]. An envelope that ends behind its head counts too:
+// somebody could store the rest elsewhere and join both.
 func IsHead(text []byte) bool {
 	body, ok := bytes.CutPrefix(text, []byte(Prefix))
 	if !ok || len(text) < codec.HeadLen {
