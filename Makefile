@@ -24,6 +24,12 @@ build: ## Build build/sealmesh
 demo: build envoy ## Watch it work, end to end, through a real Envoy (KEEP=1 stays up)
 	@build/sealmesh demo $(if $(wildcard $(ENVOY)),--envoy $(ENVOY)) $(if $(KEEP),--keep)
 
+# With -short a test that starts Envoy, PostgreSQL or a real PKCS#11 module is
+# skipped by the fixture that finds it, and a test of more than two seconds skips itself.
+.PHONY: test-fast
+test-fast: ## Run the tests to run while you work: no race detector, no servers (under 1 minute)
+	go test -short ./...
+
 .PHONY: test
 test: envoy packages ## Run every test, with the race detector, against the real parts
 	go vet ./...

@@ -56,9 +56,12 @@ func run(m *testing.M) int {
 }
 
 // need returns the first of paths that exists. What CI cannot do without, it
-// does not skip.
+// does not skip. With -short every test that needs one is skipped.
 func need(t testing.TB, paths ...string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: uses a real PKCS#11 module")
+	}
 	for _, p := range paths {
 		if _, err := os.Stat(p); err == nil {
 			return p

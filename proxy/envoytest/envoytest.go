@@ -23,8 +23,12 @@ import (
 
 // Path returns the Envoy to use: SEALMESH_ENVOY, or the one on PATH. Where there
 // is none the test is skipped, but in CI it fails: there Envoy is not optional.
+// With -short it is always skipped.
 func Path(t testing.TB) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: starts Envoy")
+	}
 	if p := os.Getenv("SEALMESH_ENVOY"); p != "" {
 		if _, err := os.Stat(p); err == nil {
 			return p

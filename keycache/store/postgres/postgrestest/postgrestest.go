@@ -62,6 +62,9 @@ func Start(t *testing.T) *Server {
 // binaries finds PostgreSQL, or ends the test.
 func binaries(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: starts PostgreSQL")
+	}
 	if path, err := exec.LookPath("initdb"); err == nil {
 		return filepath.Dir(path)
 	}
