@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what tests need beyond Go, where apt-get is. Does nothing, and quickly,
-# where it is there already.
+# Install the servers that tests start (PostgreSQL, PgBouncer) with apt-get. Does nothing
+# if they are installed.
 set -eu
 
 missing=""
