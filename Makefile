@@ -3,7 +3,7 @@
 ENVOY_VERSION := 1.40.0
 ENVOY := $(shell command -v envoy 2>/dev/null || echo $(CURDIR)/build/envoy/bin/envoy)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-GO_BUILD := CGO_ENABLED=1 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+GO_BUILD := CGO_ENABLED=1 go build -trimpath -ldflags "-s -w -X github.com/sealmesh/sealmesh/cmd/sealmesh/cli.version=$(VERSION)"
 
 # Tools run at these versions, outside go.mod: sealmesh does not depend on them.
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0

@@ -21,7 +21,7 @@ type family struct {
 // metrics reads the declarations: calls of counter and gauge with a name, a help text and labels.
 func metrics(t *testing.T) map[string]family {
 	t.Helper()
-	f, err := parser.ParseFile(token.NewFileSet(), "../cmd/sealmesh/metrics.go", nil, 0)
+	f, err := parser.ParseFile(token.NewFileSet(), "../cmd/sealmesh/serve/admin/metrics.go", nil, 0)
 	must(t, err)
 	all := make(map[string]family)
 	ast.Inspect(f, func(n ast.Node) bool {
@@ -106,7 +106,7 @@ func query(t *testing.T, expr string) (names, labels []string) {
 func written(t *testing.T, values string) {
 	t.Helper()
 	var code strings.Builder
-	for _, name := range []string{"../proxy/refuse.go", "../codec/errors.go", "../hsm/errors.go", "../keycache/stats.go", "../cmd/sealmesh/metrics.go"} {
+	for _, name := range []string{"../proxy/refuse.go", "../codec/errors.go", "../hsm/errors.go", "../keycache/stats.go", "../cmd/sealmesh/serve/admin/metrics.go"} {
 		code.WriteString(read(t, name))
 	}
 	for v := range strings.SplitSeq(values, "|") {
@@ -171,7 +171,7 @@ func TestAlerts(t *testing.T) {
 		"refused_total", "plaintext_passed_total", "audit_spans_dropped_total", "audit_collector_down", "audit_pending_bytes",
 		"audit_spool_failing", "audit_damaged_bytes",
 		"kms_requests_total", "data_key_cache_stale_total", "data_key_degraded_total", "config_last_reload_successful",
-		"data_key_cache_misses_total", "keks_not_as_required", "keks_away", "store_inlined_total", "store_unavailable",
+		"data_key_cache_misses_total", "kek_requirement_violations", "keks_unavailable", "store_inlined_total", "store_unavailable",
 	} {
 		if !slices.Contains(watched, "sealmesh_"+name) {
 			t.Errorf("no alert watches sealmesh_%s", name)

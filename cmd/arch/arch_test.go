@@ -53,13 +53,31 @@ var importRules = []struct {
 	{"proxy", anyOf(std, ours("codec", "keycache", "proxy/policy", "proxy/transport", "proxy/wire"), external("google.golang.org/grpc", "go.opentelemetry.io/otel"))},
 	{"deploy", nothing},
 	{"docs", nothing},
-	{"bench", anything},
-	{"cmd", anything},
+	{"bench", library},
+	{"cmd", library},
+	{"cmd/sealmesh", anyOf(library, ours("cmd/sealmesh"))},
+	{"cmd/sealmesh/admin", command},
+	{"cmd/sealmesh/apply", command},
+	{"cmd/sealmesh/check", command},
+	{"cmd/sealmesh/cli", anyOf(library, ours("cmd/sealmesh/keyset"))},
+	{"cmd/sealmesh/cmdtest", library},
+	{"cmd/sealmesh/demo", command},
+	{"cmd/sealmesh/envoy", command},
+	{"cmd/sealmesh/inspect", command},
+	{"cmd/sealmesh/keys", command},
+	{"cmd/sealmesh/keyset", library},
+	{"cmd/sealmesh/rewrap", command},
+	{"cmd/sealmesh/serve", anyOf(command, ours("cmd/sealmesh/serve/admin"))},
+	{"cmd/sealmesh/serve/admin", command},
 }
 
 func std(path string) bool { return !strings.Contains(strings.SplitN(path, "/", 2)[0], ".") }
-func anything(path string) bool {
-	return !strings.HasPrefix(path, module+"cmd/sealmesh/") || strings.HasSuffix(path, "/demo")
+
+// library is everything below cmd, and command what one command may import:
+// commands do not import each other.
+func library(path string) bool { return !strings.HasPrefix(path, module+"cmd/") }
+func command(path string) bool {
+	return library(path) || ours("cmd/sealmesh/cli", "cmd/sealmesh/keyset")(path)
 }
 func nothing(string) bool { return false }
 

@@ -80,7 +80,7 @@ func TestFlush(t *testing.T) {
 	if opens(); unwraps() != before {
 		t.Fatal("the KMS is asked without need")
 	}
-	if status, body := s.post("/keys/flush?key=man"); status != http.StatusNotFound || !strings.Contains(body, "GET /keys lists them") {
+	if status, body := s.post("/keys/flush?key=man"); status != http.StatusNotFound || !strings.Contains(body, "GET /keys lists the keys") {
 		t.Errorf("an unknown key: %d %s", status, body)
 	}
 	if status, _ := s.post("/keys/flush?key="); status != http.StatusNotFound {
@@ -148,7 +148,7 @@ func TestAdminPeer(t *testing.T) {
 	}
 	s.logged(`"path":"/keys/flush","status":404,"peer":{"pid":`, 1)
 	out, err := exec.Command("sealmesh", "admin", "flush", "nobody", "--address", "unix://"+socket).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), `404 Not Found: there is no key "nobody"`) {
+	if err == nil || !strings.Contains(string(out), `404 Not Found: no key "nobody"`) {
 		t.Errorf("%v: %s", err, out)
 	}
 	out, err = exec.Command("sealmesh", "admin", "keys", "--address", "unix://"+socket).CombinedOutput()
@@ -217,10 +217,10 @@ func TestAddressTaken(t *testing.T) {
 	dir := t.TempDir()
 	must(t, local.Create(filepath.Join(dir, "kek")))
 	for _, c := range []struct{ admin, metrics, want string }{
-		{"unix://" + dir + "/a", metrics, "metrics: listen tcp " + metrics + ": bind: address already in use; the policy may name another address (metrics: unix:///path), or none (metrics: none)"},
-		{"unix://" + s.dir + "/admin.sock", "none", "another process serves there; the policy may name another address (admin: unix:///path), or none"},
-		{"unix:///nowhere/at/all", "none", "does the folder exist, and may this user write to it?); the policy may name another address (admin: "},
-		{admin, "unix:///nowhere/at/all", "does the folder exist, and may this user write to it?); the policy may name another address (metrics: "},
+		{"unix://" + dir + "/a", metrics, "metrics: listen tcp " + metrics + ": bind: address already in use; set another address in the policy (metrics: unix:///path), or none (metrics: none)"},
+		{"unix://" + s.dir + "/admin.sock", "none", "another process serves there; set another address in the policy (admin: unix:///path), or none"},
+		{"unix:///nowhere/at/all", "none", "does the folder exist, and may this user write to it?); set another address in the policy (admin: "},
+		{admin, "unix:///nowhere/at/all", "does the folder exist, and may this user write to it?); set another address in the policy (metrics: "},
 	} {
 		file := filepath.Join(dir, "policy.yaml")
 		text := strings.NewReplacer("unix://${STACK_DIR}/admin.sock", c.admin, "metrics: none", "metrics: "+c.metrics, "${STACK_DIR}", dir).Replace(testPolicy)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/sealmesh/sealmesh/cmd/sealmesh/cli"
 )
 
 // When the drain bound passes, or the operator asks again, a body under way ends as an
@@ -24,7 +26,7 @@ func TestDrainLate(t *testing.T) {
 		log   string
 	}{
 		"bound passed": {drain: "300ms", log: "did not end in time"},
-		"asked again":  {drain: "1h", twice: true, log: "asked again"},
+		"asked again":  {drain: "1h", twice: true, log: "second signal"},
 	} {
 		for _, path := range []string{"/streamed/x", "/buffered/x"} {
 			t.Run(name+" "+path, func(t *testing.T) {
@@ -49,7 +51,7 @@ func TestDrainLate(t *testing.T) {
 				}()
 				s.sawError(t, s.send(s.request(http.MethodPost, path, r)))
 				<-s.gone
-				if code := s.sealmesh.ProcessState.ExitCode(); code != exitOK || !strings.Contains(s.logs.String(), c.log) {
+				if code := s.sealmesh.ProcessState.ExitCode(); code != cli.ExitOK || !strings.Contains(s.logs.String(), c.log) {
 					t.Errorf("exit code %d", code)
 				}
 				if seen := s.upstream.everything(); strings.Contains(seen, canary) {
@@ -111,7 +113,7 @@ func TestSpoolReplay(t *testing.T) {
 		"after a drain": func(s *stack) {
 			must(s.t, s.sealmesh.Process.Signal(syscall.SIGTERM))
 			<-s.gone
-			if code := s.sealmesh.ProcessState.ExitCode(); code != exitOK {
+			if code := s.sealmesh.ProcessState.ExitCode(); code != cli.ExitOK {
 				s.t.Errorf("exit code %d", code)
 			}
 		},

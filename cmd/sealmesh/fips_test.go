@@ -30,7 +30,7 @@ func TestFIPSBinary(t *testing.T) {
 		t.Errorf("%v %d %s", got.err, got.status, got.body)
 	}
 	ready, err := s.admin("/readyz")
-	if err != nil || !strings.Contains(ready, "fips: required; FIPS 140-3 mode here on, module v1.0.0\n") {
+	if err != nil || !strings.Contains(ready, "fips: required; FIPS 140-3 mode of this process: on, module v1.0.0\n") {
 		t.Errorf("%v %s", err, ready)
 	}
 	s.wait("key uses", func() error {
@@ -43,7 +43,7 @@ func TestFIPSBinary(t *testing.T) {
 	})
 	must(t, os.WriteFile(s.policy+".off", []byte(testPolicy), 0o600))
 	must(t, os.Rename(s.policy+".off", s.policy))
-	if status, text := s.post("/reload"); status != http.StatusUnprocessableEntity || !strings.Contains(text, "a change of fips takes a restart") {
+	if status, text := s.post("/reload"); status != http.StatusUnprocessableEntity || !strings.Contains(text, "a change of fips needs a restart") {
 		t.Errorf("%d %s", status, text)
 	}
 	must(t, os.WriteFile(s.policy, []byte(policy), 0o600))

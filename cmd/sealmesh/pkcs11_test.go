@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sealmesh/sealmesh/cmd/sealmesh/cli"
 )
 
 // keys new makes a KEK on a token, never a second one in its place, and a policy can use it.
@@ -41,10 +43,10 @@ func TestKeysNewPKCS11(t *testing.T) {
 		t.Fatal(out)
 	}
 	uri := "pkcs11:token=prod;object=kek?module-path=" + module + "&pin-source=file:" + put("pin", "87654321\n")
-	if out, code := execute("sealmesh", "keys", "new", "--kek", uri); code != exitOK || !strings.Contains(out, ": made.") || strings.Contains(out, "87654321") {
+	if out, code := execute("sealmesh", "keys", "new", "--kek", uri); code != cli.ExitOK || !strings.Contains(out, ": made.") || strings.Contains(out, "87654321") {
 		t.Fatalf("exit %d: %s", code, out)
 	}
-	if out, code := execute("sealmesh", "keys", "new", "--kek", uri); code != exitKey || !strings.Contains(out, "pkcs11") {
+	if out, code := execute("sealmesh", "keys", "new", "--kek", uri); code != cli.ExitKey || !strings.Contains(out, "pkcs11") {
 		t.Errorf("once more: exit %d: %s", code, out)
 	}
 	file := put("policy.yaml", fmt.Sprintf(`version: 1
@@ -52,7 +54,7 @@ keys: {main: {kek: %q}}
 tags: {pii: {key: main}}
 routes: [{name: r, match: {path: /r}, request: {seal: {$.a: pii}}}]
 `, uri))
-	if out, code := execute("sealmesh", "keys", "verify", "-c", file); code != exitOK || !strings.Contains(out, "proven") {
+	if out, code := execute("sealmesh", "keys", "verify", "-c", file); code != cli.ExitOK || !strings.Contains(out, "verified") {
 		t.Errorf("exit %d: %s", code, out)
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 
+	"github.com/sealmesh/sealmesh/cmd/sealmesh/cli"
 	"github.com/sealmesh/sealmesh/hsm/local"
 	"github.com/sealmesh/sealmesh/keycache/keyuse/keyusetest"
 	"github.com/sealmesh/sealmesh/proxy/bootstrap"
@@ -179,7 +180,7 @@ func (s *stack) start(opt stackOptions) {
 func (s *stack) startEnvoy(opt stackOptions) {
 	s.t.Helper()
 	s.t.Setenv("STACK_DIR", s.dir)
-	p, err := readPolicy(s.policy)
+	p, err := cli.ReadPolicy(s.policy)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func TestNoStamp(t *testing.T) {
 	s.logged("Envoy's configuration has no stamp", 1)
 	s.write(ruled(t))
 	status, body := s.post("/reload")
-	const want = "route free (was skipped by route free): write Envoy's configuration again and restart Envoy, then restart sealmesh"
+	const want = "route free (was skipped by route free): generate Envoy's configuration again and restart Envoy, then restart sealmesh"
 	if status != http.StatusUnprocessableEntity || !strings.Contains(body, want) {
 		t.Errorf("%d %s", status, body)
 	}

@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"log/slog"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,11 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgproto3"
-	"google.golang.org/grpc/health"
-
+	"github.com/sealmesh/sealmesh/cmd/sealmesh/cmdtest"
 	"github.com/sealmesh/sealmesh/codec/envelope"
-	"github.com/sealmesh/sealmesh/hsm/local"
 	"github.com/sealmesh/sealmesh/keycache/store/postgres/postgrestest"
 )
 
@@ -111,13 +104,13 @@ func (s *stack) traffic(sealed string) (stop func() (n, failed int64)) {
 // and open once it is back.
 func TestStoreOutage(t *testing.T) {
 	db := postgrestest.Start(t)
-	network := newRoughNetwork(t, db.Address())
-	s := newStack(t, stackOptions{policy: fmt.Sprintf(storeOutagePolicy, network.proxy.Listen, "")})
+	network := cmdtest.NewNetwork(t, db.Address())
+	s := newStack(t, stackOptions{policy: fmt.Sprintf(storeOutagePolicy, network.Proxy.Listen, "")})
 	sealed := s.sealed(t, `{"secret":"`+canary+`"}`)
 	if !s.byID(t) {
 		t.Fatal("sealed inline")
 	}
-	for name, fail := range network.failures(t) {
+	for name, fail := range network.Failures(t) {
 		t.Run(name, func(t *testing.T) {
 			unknown := s.strangersEnvelope(t, db.Address())
 			stop := s.traffic(sealed)
@@ -153,12 +146,12 @@ func TestStoreOutageAtRotation(t *testing.T) {
 	const uses = 300
 	for fallback, refuses := range map[string]bool{"inline": false, "refuse": true} {
 		t.Run(fallback, func(t *testing.T) {
-			network := newRoughNetwork(t, db.Address())
+			network := cmdtest.NewNetwork(t, db.Address())
 			more := fmt.Sprintf(", rotate: {uses: %d}, store_fallback: %s", uses, fallback)
-			s := newStack(t, stackOptions{policy: fmt.Sprintf(storeOutagePolicy, network.proxy.Listen, more)})
+			s := newStack(t, stackOptions{policy: fmt.Sprintf(storeOutagePolicy, network.Proxy.Listen, more)})
 			value := `{"secret":"` + canary + `"}`
 			sealed := s.sealed(t, value)
-			must(t, network.proxy.Disable())
+			must(t, network.Proxy.Disable())
 			var refused, inline int
 			var last string
 			for range 3 * uses {
@@ -185,7 +178,7 @@ func TestStoreOutageAtRotation(t *testing.T) {
 			if ok, _ := s.opens(sealed); !ok {
 				t.Error("what was sealed before does not open")
 			}
-			must(t, network.proxy.Enable())
+			must(t, network.Proxy.Enable())
 			if !refuses {
 				s.opensElsewhere(t, last)
 				return
@@ -212,58 +205,4 @@ func (s *stack) opensElsewhere(t *testing.T, sealed string) {
 	if err != nil || !strings.Contains(string(out), canary) {
 		t.Errorf("%v: %s", err, out)
 	}
-}
-
-// A store that refuses from the start is used by nobody, and says so to everybody:
-// data keys go inline meanwhile, which is longer than the columns may be.
-func TestStartWithAStoreThatRefuses(t *testing.T) {
-	dir := t.TempDir()
-	must(t, local.Create(filepath.Join(dir, "kek")))
-	// What a pooler answers that reaches no server, or takes no start-up parameter.
-	pooler := refusingPostgres(t, "08P01", "unsupported startup parameter")
-	config := filepath.Join(dir, "policy.yaml")
-	must(t, os.WriteFile(config, []byte(fmt.Sprintf(`version: 1
-listen: unix://%[1]s/s
-admin: unix://%[1]s/a
-metrics: none
-keys: {main: {kek: "local:kek", store: "postgres://sealmesh@%[2]s/keys?sslmode=disable"}}
-tags: {pii: {key: main}}
-routes: [{name: r, match: {path: /r}, request: {seal: {$.a: pii}}}]
-`, dir, pooler)), 0o600))
-	var logs bytes.Buffer
-	r := newReloader(t, config, slog.New(slog.NewJSONHandler(&logs, nil)))
-	for path, want := range map[string]string{
-		"/metrics": `sealmesh_store_unavailable{key="main"} 1`,
-		"/readyz":  "key main: its store is unavailable",
-		"/keys":    "unsupported startup parameter",
-	} {
-		w := httptest.NewRecorder()
-		(&admin{reload: r, recorder: r.recorder, ready: health.NewServer()}).handler(t.Context()).ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-		if !strings.Contains(w.Body.String(), want) {
-			t.Errorf("%s says nothing of %q: %s", path, want, w.Body)
-		}
-	}
-	if !strings.Contains(logs.String(), `"level":"ERROR","msg":"the store of a key is unavailable"`) || !strings.Contains(logs.String(), "unsupported startup parameter") {
-		t.Errorf("log: %s", &logs)
-	}
-}
-
-// refusingPostgres answers every connection with one error, and returns its address.
-func refusingPostgres(t *testing.T, sqlstate, text string) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = c.Read(make([]byte, 1024)) // the start-up message
-			b, _ := (&pgproto3.ErrorResponse{Severity: "FATAL", Code: sqlstate, Message: text}).Encode(nil)
-			_, _ = c.Write(b)
-			_ = c.Close()
-		}
-	}()
-	return l.Addr().String()
 }

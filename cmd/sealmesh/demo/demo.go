@@ -128,7 +128,8 @@ func (t *tour) sealedAtRest() error {
 	return nil
 }
 
-// plain checks that a body has all values of one customer in clear, and no envelope.
+// plain checks that a body has all values of one customer in clear, and no
+// envelope.
 func (t *tour) plain(body []byte) error {
 	if bytes.Contains(body, []byte("sm1.")) {
 		return fmt.Errorf("a client got an envelope: %s", body)

@@ -50,7 +50,8 @@ func (s *stack) standIn(listen, upstream string, p *policy.Policy) error {
 	return nil
 }
 
-// modeOf is what the generated Envoy configuration asks for on a route, with headers.
+// modeOf is what the generated Envoy configuration asks for on a route, with
+// headers.
 func modeOf(r *policy.Route) dataplane.Mode {
 	var m dataplane.Mode
 	if r.Skip {

@@ -32,7 +32,8 @@ func cells(text []byte) ([]cell, error) {
 	return out, nil
 }
 
-// sideBySide prints what was sent, what is stored and what came back, a field a line.
+// sideBySide prints what was sent, what is stored and what came back, a field a
+// line.
 func (s screen) sideBySide(sent, stored, received []byte) error {
 	columns := make([][]cell, 3)
 	for i, text := range [][]byte{sent, stored, received} {

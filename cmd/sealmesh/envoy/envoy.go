@@ -1,0 +1,70 @@
+// Package envoy implements "sealmesh envoy".
+package envoy
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/sealmesh/sealmesh/cmd/sealmesh/cli"
+	"github.com/sealmesh/sealmesh/proxy/bootstrap"
+)
+
+// Command returns "sealmesh envoy".
+func Command() *cobra.Command {
+	var config string
+	var opt bootstrap.Options
+	c := &cobra.Command{
+		Use:   "envoy --config FILE --upstream HOST:PORT",
+		Short: "Print a complete Envoy bootstrap for a policy",
+		Long: `Print a complete Envoy bootstrap for a policy:
+
+  - the ext_proc filter, which fails closed
+  - a cluster for sealmesh with raised circuit breakers
+  - for each route, the body modes and the fewest messages that its rules need
+  - the filter disabled on routes that the policy skips
+
+Apart from that, Envoy passes traffic as if it were not there; docs/envoy.md lists
+the remaining differences.
+
+  sealmesh envoy -c policy.yaml --upstream 127.0.0.1:8080 > envoy.yaml
+  envoy -c envoy.yaml
+
+If the policy's listener uses tls, the --tls flags name Envoy's certificate and
+the CA of sealmesh's certificate. Envoy reads those files when it starts.`,
+		Args: cli.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			p, err := cli.ReadPolicy(config)
+			if err != nil {
+				return err
+			}
+			b, err := bootstrap.New(p, opt)
+			if err != nil {
+				return err
+			}
+			out, err := bootstrap.YAML(b)
+			if err != nil {
+				return err
+			}
+			_, err = c.OutOrStdout().Write(out)
+			return err
+		},
+	}
+	cli.ConfigFlag(c, &config)
+	f := c.Flags()
+	f.StringVar(&opt.Listen, "listen", "127.0.0.1:10000", "address on which Envoy serves clients, host:port")
+	f.StringVar(&opt.Upstream, "upstream", "", "address of the protected service, host:port")
+	f.StringVar(&opt.Admin, "admin", "", "address of Envoy's admin endpoint, host:port (default none)")
+	f.BoolVar(&opt.Buffered, "buffered", false, "let Envoy, not sealmesh, buffer bodies: for Envoy before 1.38 and for routes with retries")
+	f.BoolVar(&opt.HTTP2, "http2", false, "use HTTP/2 to the upstream (gRPC)")
+	f.StringVar(&opt.Processor, "processor", "", "address at which Envoy reaches sealmesh, host:port (default: listen of the policy)")
+	f.DurationVar(&opt.Timeout, "timeout", 0, "longest duration of an exchange (default unlimited)")
+	f.DurationVar(&opt.IdleTimeout, "idle-timeout", 0, "longest time without traffic on an exchange (default unlimited)")
+	f.DurationVar(&opt.UpstreamIdle, "upstream-idle", bootstrap.DefaultUpstreamIdle, "how long an idle connection to the service is kept; must be shorter than the service's own idle timeout")
+	f.StringSliceVar(&opt.Upgrades, "upgrade", []string{"websocket"}, "protocols that clients may upgrade to on routes without rules")
+	f.BoolVar(&opt.ForwardedFor, "forwarded-for", false, "append the client's address to x-forwarded-for")
+	f.StringVar(&opt.TLS.Cert, "tls-cert", "", "PEM file of Envoy's certificate; it must contain a name listed in tls.allow")
+	f.StringVar(&opt.TLS.Key, "tls-key", "", "PEM file of the private key for --tls-cert")
+	f.StringVar(&opt.TLS.CA, "tls-ca", "", "PEM file of the CA that signed sealmesh's certificate")
+	f.StringVar(&opt.TLS.ServerName, "tls-server-name", "", "name in sealmesh's certificate: a DNS name or a URI such as a SPIFFE ID")
+	_ = c.MarkFlagRequired("upstream")
+	return c
+}

@@ -1,0 +1,72 @@
+package serve
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+	"google.golang.org/grpc/health"
+
+	"github.com/sealmesh/sealmesh/hsm/local"
+)
+
+// A store that refuses from the start is used by nobody, and says so to everybody:
+// data keys go inline meanwhile, which is longer than the columns may be.
+func TestStartWithAStoreThatRefuses(t *testing.T) {
+	dir := t.TempDir()
+	must(t, local.Create(filepath.Join(dir, "kek")))
+	// What a pooler answers that reaches no server, or takes no start-up parameter.
+	pooler := refusingPostgres(t, "08P01", "unsupported startup parameter")
+	config := filepath.Join(dir, "policy.yaml")
+	must(t, os.WriteFile(config, []byte(fmt.Sprintf(`version: 1
+listen: unix://%[1]s/s
+admin: unix://%[1]s/a
+metrics: none
+keys: {main: {kek: "local:kek", store: "postgres://sealmesh@%[2]s/keys?sslmode=disable"}}
+tags: {pii: {key: main}}
+routes: [{name: r, match: {path: /r}, request: {seal: {$.a: pii}}}]
+`, dir, pooler)), 0o600))
+	var logs bytes.Buffer
+	r := newReloader(t, config, slog.New(slog.NewJSONHandler(&logs, nil)))
+	for path, want := range map[string]string{
+		"/metrics": `sealmesh_store_unavailable{key="main"} 1`,
+		"/readyz":  "key main: its store is unavailable",
+		"/keys":    "unsupported startup parameter",
+	} {
+		w := httptest.NewRecorder()
+		r.admin(t.Context(), health.NewServer()).Handler(true).ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s says nothing of %q: %s", path, want, w.Body)
+		}
+	}
+	if !strings.Contains(logs.String(), `"level":"ERROR","msg":"the store of a key is unavailable"`) || !strings.Contains(logs.String(), "unsupported startup parameter") {
+		t.Errorf("log: %s", &logs)
+	}
+}
+
+// refusingPostgres answers every connection with one error, and returns its address.
+func refusingPostgres(t *testing.T, sqlstate, text string) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 1024)) // the start-up message
+			b, _ := (&pgproto3.ErrorResponse{Severity: "FATAL", Code: sqlstate, Message: text}).Encode(nil)
+			_, _ = c.Write(b)
+			_ = c.Close()
+		}
+	}()
+	return l.Addr().String()
+}
