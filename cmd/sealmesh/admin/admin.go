@@ -38,7 +38,7 @@ sealmesh runs as can use the socket. sealmesh logs which process changed what.`,
 	if initial == "" {
 		initial = policy.DefaultAdmin
 	}
-	c.PersistentFlags().StringVar(&address, "address", initial, "admin address of the policy (SEALMESH_ADMIN)")
+	c.PersistentFlags().StringVar(&address, "address", initial, "admin `ADDRESS` of the policy (SEALMESH_ADMIN)")
 	add := func(use, short, method, path string) {
 		c.AddCommand(&cobra.Command{Use: use, Short: short, Args: cli.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 			return request(c, address, method, path)

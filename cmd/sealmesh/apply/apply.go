@@ -46,9 +46,9 @@ with --param: --param id=9 stands for {id} in the path.`,
 	}
 	cli.ConfigFlag(c, &config)
 	f := c.Flags()
-	f.StringVar(&body.Route, "route", "", "name of the route")
-	f.StringVar(&direction, "direction", "", "request or response")
-	f.StringVar(&body.ContentType, "content-type", "application/json", "content type of the input")
+	f.StringVar(&body.Route, "route", "", "`NAME` of the route")
+	f.StringVar(&direction, "direction", "", "`DIRECTION` of the body: request or response")
+	f.StringVar(&body.ContentType, "content-type", "application/json", "content `TYPE` of the input")
 	cli.ParamFlag(c, &body.Params)
 	_ = c.MarkFlagRequired("route")
 	_ = c.MarkFlagRequired("direction")

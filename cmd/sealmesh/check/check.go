@@ -63,7 +63,7 @@ Exit codes: 0 valid, 3 policy invalid, 5 findings about Envoy, or warnings with
 		},
 	}
 	cli.ConfigFlag(c, &config)
-	c.Flags().StringVar(&envoy, "envoy", "", "Envoy configuration to check against the policy")
+	c.Flags().StringVar(&envoy, "envoy", "", "Envoy configuration `FILE` to check against the policy")
 	c.Flags().BoolVar(&strict, "strict", false, "exit with 5 if there are warnings")
 	return c
 }

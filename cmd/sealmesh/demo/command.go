@@ -38,7 +38,7 @@ the demo shows was verified.`,
 			return Run(c.Context(), opt)
 		},
 	}
-	c.Flags().StringVar(&opt.Envoy, "envoy", "", "Envoy binary (default: envoy on PATH)")
+	c.Flags().StringVar(&opt.Envoy, "envoy", "", "Envoy `BINARY` (default: envoy on PATH)")
 	c.Flags().BoolVar(&opt.Keep, "keep", false, "keep running at the end, and print curl commands")
 	return c
 }

@@ -60,8 +60,8 @@ envelope that does not open there belongs to another record.`,
 			})
 		},
 	}
-	c.Flags().StringVarP(&opt.config, "config", "c", "", "policy file; its KEKs are named in the output")
-	c.Flags().StringVar(&opt.tag, "tag", "", "report whether the envelope opens under this tag of the policy")
+	c.Flags().StringVarP(&opt.config, "config", "c", "", "policy `FILE`; its KEKs are named in the output")
+	c.Flags().StringVar(&opt.tag, "tag", "", "report whether the envelope opens under this `TAG` of the policy")
 	cli.ParamFlag(c, &opt.params)
 	return c
 }

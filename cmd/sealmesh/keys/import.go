@@ -50,10 +50,10 @@ material again and no other.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&uri, "kek", "", "KEK URI with the ARN of the key")
-	f.StringVar(&material, "material", "", "file with the key material, mode 0600")
+	f.StringVar(&uri, "kek", "", "KEK `URI` with the ARN of the key")
+	f.StringVar(&material, "material", "", "`FILE` with the key material, mode 0600")
 	f.BoolVar(&generate, "generate", false, "generate the material and write it to the file")
-	f.StringVar(&expires, "expires", "", "date (UTC) on which KMS deletes the material (default never)")
+	f.StringVar(&expires, "expires", "", "`DATE` (UTC) on which KMS deletes the material (default never)")
 	_ = c.MarkFlagRequired("kek")
 	_ = c.MarkFlagRequired("material")
 	return c

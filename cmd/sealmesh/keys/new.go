@@ -51,9 +51,9 @@ the policy.
 		},
 	}
 	f := c.Flags()
-	f.StringArrayVar(&uris, "kek", nil, "KEK URI; with --record it may be given more than once")
-	f.StringToStringVar(&context, "context", nil, "encryption context of the data key, NAME=VALUE")
-	f.StringVar(&record, "record", "", "write the record of a pinned data key to this file")
+	f.StringArrayVar(&uris, "kek", nil, "KEK `URI`; with --record it may be given more than once")
+	f.StringToStringVar(&context, "context", nil, "encryption context of the data key, `NAME=VALUE`")
+	f.StringVar(&record, "record", "", "write the record of a pinned data key to this `FILE`")
 	f.BoolVar(&fips, "fips", false, "use only the FIPS module, as a policy with fips: required demands")
 	_ = c.MarkFlagRequired("kek")
 	return c

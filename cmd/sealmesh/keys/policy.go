@@ -42,11 +42,11 @@ All use is bound to the key's encryption context.
 	}
 	cli.ConfigFlag(c, &config)
 	f := c.Flags()
-	f.StringVar(&key, "key", "", "print only this key of the policy")
-	f.StringArrayVar(&who.admin, "admin", nil, "ARN of a principal that administers the key")
-	f.StringArrayVar(&who.seal, "seal", nil, "ARN of a principal that only seals (use: seal)")
-	f.StringArrayVar(&who.open, "open", nil, "ARN of a principal that only opens (use: open)")
-	f.StringArrayVar(&who.both, "both", nil, "ARN of a principal that seals and opens")
+	f.StringVar(&key, "key", "", "print only this `KEY` of the policy")
+	f.StringArrayVar(&who.admin, "admin", nil, "`ARN` of a principal that administers the key")
+	f.StringArrayVar(&who.seal, "seal", nil, "`ARN` of a principal that only seals (use: seal)")
+	f.StringArrayVar(&who.open, "open", nil, "`ARN` of a principal that only opens (use: open)")
+	f.StringArrayVar(&who.both, "both", nil, "`ARN` of a principal that seals and opens")
 	return c
 }
 

@@ -42,7 +42,7 @@ store is unavailable or refuses, 5 all keys verified, but not all as required.`,
 		},
 	}
 	cli.ConfigFlag(c, &config)
-	c.Flags().StringVarP(&output, "output", "o", "table", "output format: table or json")
+	c.Flags().StringVarP(&output, "output", "o", "table", "output `FORMAT`: table or json")
 	return c
 }
 

@@ -35,7 +35,7 @@ and one call to each KEK that wraps it.
 
 Which records change:
 
-  default     the records inside envelopes; an envelope that refers to its record by
+  (default)   the records inside envelopes; an envelope that refers to its record by
               id is not changed, and neither is that record
   --to by-id  records move into the key's store; envelopes keep only the id
   --to inline the reverse
@@ -87,16 +87,16 @@ func Command() *cobra.Command {
 	}
 	cli.ConfigFlag(c, &opt.config)
 	f := c.Flags()
-	f.StringVar(&opt.key, "key", "", "key of the policy (default: its only key)")
-	f.StringArrayVar(&opt.drop, "drop", nil, "URI of a KEK that still unwraps but must not wrap any more")
+	f.StringVar(&opt.key, "key", "", "`KEY` of the policy (default: its only key)")
+	f.StringArrayVar(&opt.drop, "drop", nil, "`URI` of a KEK that still unwraps but must not wrap any more")
 	f.BoolVar(&opt.renew, "renew", false, "wrap again with the newest version of every KEK")
-	f.StringVar(&opt.to, "to", "", "form of key reference in envelopes: inline or by-id (default: unchanged)")
+	f.StringVar(&opt.to, "to", "", "`FORM` of key reference in envelopes: inline or by-id (default: unchanged)")
 	f.BoolVar(&opt.stores, "stores", false, "rewrap the records in the stores of all keys instead of envelopes")
-	f.StringVar(&opt.reseal, "reseal", "", "open values and seal them again under this tag")
-	f.StringVar(&opt.from, "from", "", "with --reseal: tag under which values are sealed now (default: the same tag)")
+	f.StringVar(&opt.reseal, "reseal", "", "open values and seal them again under this `TAG`")
+	f.StringVar(&opt.from, "from", "", "with --reseal: `TAG` under which values are sealed now (default: the same tag)")
 	cli.ParamFlag(c, &opt.params)
-	f.StringVar(&opt.in, "in", "", "input file (default: standard input)")
-	f.StringVar(&opt.out, "out", "", "output file (default: standard output)")
+	f.StringVar(&opt.in, "in", "", "input `FILE` (default: standard input)")
+	f.StringVar(&opt.out, "out", "", "output `FILE` (default: standard output)")
 	f.BoolVar(&opt.dryRun, "dry-run", false, "count what would change, and change nothing")
 	f.BoolVar(&opt.keepGoing, "keep-going", false, "leave what fails unchanged and continue")
 	return c

@@ -71,8 +71,8 @@ exchanges at once: clients get errors, and nothing passes in clear.`,
 		},
 	}
 	cli.ConfigFlag(c, &opt.config)
-	c.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
-	c.Flags().DurationVar(&opt.drain, "drain", defaultDrain, "how long exchanges in flight may take to end")
+	c.Flags().StringVar(&level, "log-level", "info", "log `LEVEL`: debug, info, warn or error")
+	c.Flags().DurationVar(&opt.drain, "drain", defaultDrain, "`TIME` that exchanges in flight may take to end")
 	return c
 }
 
