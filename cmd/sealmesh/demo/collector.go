@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-// A spanSink is an OTLP collector that keeps every span it is sent.
+// A spanSink is an OTLP collector that keeps every span.
 type spanSink struct {
 	collector.UnimplementedTraceServiceServer
 	server *grpc.Server
@@ -34,7 +34,7 @@ func startSink() (*spanSink, string, error) {
 	return s, "http://" + l.Addr().String(), nil
 }
 
-// Export takes a batch (opentelemetry.proto.collector.trace.v1).
+// Export stores a batch of spans (opentelemetry.proto.collector.trace.v1).
 func (s *spanSink) Export(_ context.Context, req *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +59,7 @@ func (s *spanSink) keyUses() []map[string]string {
 		for _, kv := range span.Attributes {
 			attrs[strings.TrimPrefix(kv.Key, "sealmesh.")] = display(kv.Value)
 		}
-		// Before it is ready, sealmesh proves each key by using it once.
+		// Before sealmesh is ready, it verifies each key by using it once.
 		if attrs["route"] != "sealmesh.verify" {
 			out = append(out, attrs)
 		}

@@ -1,6 +1,7 @@
-// Package demo shows sealmesh at work: a legacy service that knows nothing of
-// encryption, a real Envoy before it, and sealmesh beside that. It sends real
-// requests, shows what each party sees, and fails unless all of it was so.
+// Package demo implements "sealmesh demo": a legacy service that knows nothing
+// of encryption, a real Envoy in front of it, and sealmesh beside Envoy. The
+// demo sends real requests, shows what each party sees, and verifies everything
+// that it shows.
 package demo
 
 import (
@@ -16,21 +17,21 @@ import (
 	"time"
 )
 
-// Options of the demo.
+// Options are the options of the demo.
 type Options struct {
-	Self   string // this binary, which the demo runs as the service
-	Envoy  string // an Envoy binary; "" plays Envoy's part in Go
-	Keep   bool   // stay up at the end
+	Self   string // the sealmesh binary to run
+	Envoy  string // the Envoy binary; "" uses a stand-in in Go
+	Keep   bool   // keep running at the end, until the context ends
 	Out    io.Writer
 	Colour bool
 }
 
-// Run runs the demo. It returns nil only when everything that it shows was
+// Run runs the demo. It returns nil only if everything that it shows was
 // verified.
 func Run(ctx context.Context, opt Options) error {
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		return errors.New("the demo's legacy service is written in Python: install python3 and try again")
+		return errors.New("the legacy service of the demo needs Python: install python3 and try again")
 	}
 	dir, err := os.MkdirTemp("", "sealmesh-demo-")
 	if err != nil {
@@ -61,14 +62,14 @@ func Run(ctx context.Context, opt Options) error {
 	return nil
 }
 
-// A tour is the demo's acts, in order, and what they have seen so far.
+// A tour runs the acts of the demo in order and keeps what they have seen.
 type tour struct {
 	*stack
 	screen
-	stored []byte // the database's rows
+	stored []byte // rows of the database
 }
 
-// The values that must never be seen in clear behind Envoy.
+// secrets are the values that must never appear in clear behind Envoy.
 var secrets = []string{"078-05-1120", "84000.50", "+41 79 555 01 01", "219-09-9999", "1.2e5", "+41 79 555 02 02"}
 
 var customers = []string{
@@ -123,13 +124,13 @@ func (t *tour) sealedAtRest() error {
 	if n := bytes.Count(t.stored, []byte(`"sm1.`)); n != 7 {
 		return fmt.Errorf("the database holds %d envelopes, not 7", n)
 	}
-	t.verified("no tagged value is in the database in clear; all else is as it was")
+	t.verified("no tagged value is in the database in clear; everything else is unchanged")
 	t.verified("every value came back, numbers digit for digit (84000.50, 1.2e5)")
 	return nil
 }
 
-// plain checks that a body has all values of one customer in clear, and no
-// envelope.
+// plain checks that a body has all values of one customer in clear and contains
+// no envelope.
 func (t *tour) plain(body []byte) error {
 	if bytes.Contains(body, []byte("sm1.")) {
 		return fmt.Errorf("a client got an envelope: %s", body)
@@ -165,11 +166,11 @@ func (t *tour) uses(ctx context.Context) error {
 	for _, u := range uses {
 		n, err := strconv.Atoi(u["fields"])
 		if err != nil || u["outcome"] != "ok" {
-			return fmt.Errorf("a key use is not as it should be: %v", u)
+			return fmt.Errorf("unexpected key use: %v", u)
 		}
 		values += n
 	}
-	t.verified(fmt.Sprintf("%d spans, one per exchange, direction, key and operation; %d values cost %d calls of the KEK", want, values, calls))
+	t.verified(fmt.Sprintf("%d spans, one per exchange, direction, key and operation; %d values cost %d calls to the KEK", want, values, calls))
 	return nil
 }
 

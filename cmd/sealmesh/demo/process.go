@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// A process is a program that the demo started. What it prints goes to a file,
-// which is shown when something goes wrong.
+// A process is a program that the demo started. Its output goes to a file,
+// whose end is shown in errors.
 type process struct {
 	name string
 	log  string
@@ -48,7 +48,7 @@ func (p *process) kill() {
 	<-p.gone
 }
 
-// until waits for ready, and fails when the process ends first.
+// until waits until ready returns nil. It fails if the process ends first.
 func (p *process) until(ctx context.Context, ready func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -69,14 +69,14 @@ func (p *process) until(ctx context.Context, ready func() error) error {
 	}
 }
 
-// tail returns the last of what the process printed.
+// tail returns the last lines that the process printed.
 func (p *process) tail() string {
 	b, _ := os.ReadFile(p.log)
 	lines := bytes.Split(bytes.TrimSpace(b), []byte("\n"))
 	return "    " + string(bytes.Join(lines[max(0, len(lines)-12):], []byte("\n    ")))
 }
 
-// freePort returns a loopback port that nobody listened on a moment ago.
+// freePort returns a loopback port that was free a moment ago.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -86,7 +86,7 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// answers is a readiness check: url gives 200.
+// answers returns a readiness check: url responds with 200.
 func answers(client *http.Client, url string) func() error {
 	return func() error {
 		resp, err := client.Get(url)
@@ -101,7 +101,7 @@ func answers(client *http.Client, url string) func() error {
 	}
 }
 
-// overSocket is an HTTP client of the server on a unix socket.
+// overSocket returns an HTTP client for the server on a unix socket.
 func overSocket(path string) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

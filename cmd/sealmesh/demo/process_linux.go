@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// dieWithParent leaves nothing running when the demo is killed.
+// dieWithParent makes the process end when the demo is killed.
 func dieWithParent(c *exec.Cmd) {
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }

@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// A screen is what a person reads.
+// A screen prints for a person.
 type screen struct {
 	out    io.Writer
 	colour bool
@@ -27,9 +27,9 @@ func (s screen) verified(what string) {
 }
 
 func (t *tour) intro() {
-	by := "Envoy is a real one: " + t.opt.Envoy
+	by := "Envoy: " + t.opt.Envoy
 	if t.opt.Envoy == "" {
-		by = "No Envoy was found: its part is played by sealmesh's own data plane, in Go."
+		by = "Envoy: none found; a stand-in written in Go takes its place."
 	}
 	fmt.Fprintf(t.out, `
   client ──▶ Envoy ──▶ legacy service (Python, SQLite)
@@ -58,13 +58,13 @@ func (s screen) spans(uses []map[string]string) {
 }
 
 func (t *tour) done() {
-	fmt.Fprintf(t.out, "\n%s\n", t.paint("1;32", "All of it was verified."))
+	fmt.Fprintf(t.out, "\n%s\n", t.paint("1;32", "Everything was verified."))
 }
 
-// kept says how to go on by hand.
+// kept prints commands to continue by hand.
 func (t *tour) kept() {
 	fmt.Fprintf(t.out, `
-Everything stays up until you press Ctrl-C. Try:
+Everything keeps running until you press Ctrl-C. Try:
 
   curl -s %[1]s/customers -H 'content-type: application/json' -d '{"name":"Grace","ssn":"123-45-6789","income":1e5,"contacts":[]}'
   curl -s %[1]s/customers/3            # as a client sees it

@@ -34,16 +34,16 @@ type stack struct {
 	sealmesh *process
 	envoy    *process
 
-	standInDown func() // ends what plays Envoy's part; nil with a real Envoy
+	standInDown func() // stops the stand-in; nil with a real Envoy
 
-	edge   string // http://host:port where clients connect
+	edge   string // http://host:port of Envoy
 	direct string // the legacy service itself
 	admin  *http.Client
 }
 
 func (s *stack) path(name string) string { return filepath.Join(s.dir, name) }
 
-// up writes the files and starts the processes, one after the other.
+// up writes the files and starts the processes one by one.
 func (s *stack) up(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{s.files, s.startSink, s.startLegacy, s.startSealmesh, s.startEnvoy} {
 		if err := step(ctx); err != nil {
@@ -127,7 +127,7 @@ func (s *stack) startEnvoy(ctx context.Context) error {
 	return s.envoy.until(ctx, answers(http.DefaultClient, s.edge+"/healthz"))
 }
 
-// rows returns what the legacy database holds, a JSON object a line.
+// rows returns the content of the legacy database, one JSON object per line.
 func (s *stack) rows(ctx context.Context) ([]byte, error) {
 	out, err := exec.CommandContext(ctx, s.python, s.path("legacy.py"), "--dump", s.path("customers.db")).Output()
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// standIn plays Envoy's part where none can be had: one data plane for each
-// route of the policy, in the phases that the route needs.
+// standIn serves in place of Envoy: one data plane for each route of the
+// policy, with the messages that the route needs.
 func (s *stack) standIn(listen, upstream string, p *policy.Policy) error {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
@@ -50,8 +50,8 @@ func (s *stack) standIn(listen, upstream string, p *policy.Policy) error {
 	return nil
 }
 
-// modeOf is what the generated Envoy configuration asks for on a route, with
-// headers.
+// modeOf returns the processing mode that the generated Envoy configuration has
+// for a route, with headers.
 func modeOf(r *policy.Route) dataplane.Mode {
 	var m dataplane.Mode
 	if r.Skip {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// customer is a customer's fields with their JSON text as it stood.
+// customer holds the fields of a customer as unchanged JSON text.
 type customer struct {
 	Name     json.RawMessage `json:"name"`
 	Email    json.RawMessage `json:"email"`
@@ -17,9 +17,10 @@ type customer struct {
 	} `json:"contacts"`
 }
 
+// A cell is a named field and its JSON text.
 type cell struct{ name, text string }
 
-// cells flattens one customer.
+// cells returns the fields of one customer as a list.
 func cells(text []byte) ([]cell, error) {
 	var c customer
 	if err := json.Unmarshal(text, &c); err != nil {
@@ -32,8 +33,7 @@ func cells(text []byte) ([]cell, error) {
 	return out, nil
 }
 
-// sideBySide prints what was sent, what is stored and what came back, a field a
-// line.
+// sideBySide prints what was sent, stored and returned, one field per line.
 func (s screen) sideBySide(sent, stored, received []byte) error {
 	columns := make([][]cell, 3)
 	for i, text := range [][]byte{sent, stored, received} {
@@ -55,7 +55,7 @@ func (s screen) sideBySide(sent, stored, received []byte) error {
 	return nil
 }
 
-// shorten cuts an envelope where it has shown what it is.
+// shorten cuts an envelope to its recognizable beginning.
 func shorten(text string) string {
 	const width = 26
 	if len(text) <= width || !strings.HasPrefix(text, `"sm1.`) {
