@@ -24,8 +24,9 @@ const (
 )
 
 // Open opens the KEKs of keys and checks them against their requirements. A KEK
-// that is unavailable, or whose answer is unclear, goes to Key.Unavailable if the key
-// has enough other KEKs; otherwise Open fails. The caller closes the keys.
+// that is unavailable, or whose answer is unclear, goes to Key.Unavailable if
+// the key has enough other KEKs; otherwise Open fails. The caller closes the
+// keys.
 func Open(ctx context.Context, keys []policy.Key, opt builtin.Options) ([]*hsm.Key, error) {
 	opened := OpenAll(ctx, keys, opt)
 	violations, unavailable := Check(ctx, keys, opened)
