@@ -13,7 +13,7 @@ import (
 
 const referencePage = "../../docs/policy.md"
 
-// TestReferenceIsCurrent holds docs/policy.md equal to what config.go says.
+// TestReferenceIsCurrent holds docs/policy.md equal to what the comments of config*.go say.
 func TestReferenceIsCurrent(t *testing.T) {
 	want := generateReference(t)
 	if *update {
@@ -27,11 +27,11 @@ func TestReferenceIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("docs/policy.md is not what config.go says: run go test ./proxy/policy -update")
+		t.Error("docs/policy.md is not what the comments of config*.go say: run go test ./proxy/policy -update")
 	}
 }
 
-const referenceHead = `<!-- Made from proxy/policy/config.go: go test ./proxy/policy -update -->
+const referenceHead = `<!-- Made from the comments of proxy/policy/config*.go: go test ./proxy/policy -update -->
 
 # Policy reference
 
