@@ -107,7 +107,7 @@ func TestExamplePolicy(t *testing.T) {
 	}
 }
 
-// Whoever looks for a file finds out what it is for.
+// The README says what every file is for.
 func TestReadmeNamesEveryFile(t *testing.T) {
 	text := read(t, "README.md")
 	must(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
