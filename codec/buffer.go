@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Sizes of pooled buffers: powers of two from 1 KiB to 4 MiB. Longer ones are
-// made and dropped, since a pool of them would only hoard memory.
+// Sizes of pooled buffers: powers of two from 1 KiB to 4 MiB. Longer buffers
+// are not pooled, since a pool would keep their memory for nothing.
 const (
 	minBufferBits = 10
 	maxBufferBits = 22
@@ -14,13 +14,13 @@ const (
 
 var buffers [maxBufferBits - minBufferBits + 1]sync.Pool
 
-// GetBuffer returns an empty buffer with room for at least n bytes. Whoever
-// appends past its capacity leaves the old memory, uncleared, to the garbage
-// collector: ask for enough. Safe for concurrent use.
+// GetBuffer returns an empty buffer with room for at least n bytes. Ask for
+// enough: an append past the capacity leaves the old memory, uncleared, to the
+// garbage collector. Safe for concurrent use.
 //
-// The pool is exported for the transport, which holds the same plaintext: the
-// pools of gRPC zero on the way out only, so that a body would stay in
-// idle memory until somebody happens to reuse it.
+// The pool is exported for the transport, which holds the same plaintext. The
+// pools of gRPC clear a buffer only when it is taken, so a body would stay in
+// idle memory until then.
 func GetBuffer(n int) *[]byte {
 	class := bufferClass(n)
 	if class >= len(buffers) {
@@ -34,8 +34,8 @@ func GetBuffer(n int) *[]byte {
 	return &b
 }
 
-// PutBuffer clears all of b's capacity and gives it back. Neither b nor a slice
-// of it may be used afterwards.
+// PutBuffer clears the whole capacity of b and gives b back to the pool. The
+// caller must not use b or a slice of it afterwards.
 func PutBuffer(b *[]byte) {
 	whole := (*b)[:cap(*b)]
 	clear(whole)

@@ -35,8 +35,10 @@
 // pieces. The result never depends on how the body was cut. A chunk can cut a
 // tagged value; the Writer then holds what came of the value, and nothing else:
 //
-//	chunk 1   {"name":"Ada","ssn":"123-4      chunk 2   5-6789","x":1}
-//	          └── leaves ──┘└ tag ┘└ held ┘              └ ends ┘└ leaves ┘
+//	chunk 1   {"name":"Ada","ssn":"123-4
+//	          └───── leaves ─────┘└held┘
+//	chunk 2   5-6789","x":1}
+//	          └value┘└leave┘
 //
 // # Adding a format
 //

@@ -5,10 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// appendFold appends name with every character replaced by the one that stands
-// for all that differ from it in case alone (Unicode simple folding, as
-// strings.EqualFold compares): "SSN", "ssn" and "\u017f\u017fn" become one.
-// Bytes that are not UTF-8 stay.
+// appendFold appends name with every character replaced by the representative
+// of those that differ from it only in case (Unicode simple folding, as
+// strings.EqualFold compares): "SSN", "ssn" and "\u017f\u017fn" become equal.
+// Bytes that are not UTF-8 stay as they are.
 func appendFold(dst, name []byte) []byte {
 	for i := 0; i < len(name); {
 		c := name[i]
@@ -31,7 +31,7 @@ func appendFold(dst, name []byte) []byte {
 }
 
 // foldRune returns the representative of r: the ASCII lower case letter if
-// there is one, and else the smallest.
+// there is one, or the smallest rune.
 func foldRune(r rune) rune {
 	least := r
 	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {

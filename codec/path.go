@@ -18,7 +18,7 @@ type segment struct {
 	index      int
 }
 
-// A pathParser reads the subset of RFC 9535 that a reader of one pass can
+// A pathParser parses the subset of RFC 9535 that one pass over a body can
 // decide.
 type pathParser struct {
 	path string
@@ -97,7 +97,7 @@ func (p *pathParser) afterDots() (segment, error) {
 	return p.afterDot()
 }
 
-// afterDot reads * or a name in shorthand.
+// afterDot reads * or a name without quotes.
 func (p *pathParser) afterDot() (segment, error) {
 	if p.peek() == '*' {
 		p.pos++
@@ -120,7 +120,7 @@ func (p *pathParser) afterDot() (segment, error) {
 	return segment{}, p.fail("a name with this character must be written ['…']")
 }
 
-// nameRune is name-first and name-char of RFC 9535 §2.5.1.1.
+// nameRune reports whether r is a name-first or name-char of RFC 9535 §2.5.1.1.
 func nameRune(r rune, first bool) bool {
 	switch {
 	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r == '_', r >= 0x80:

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// quoted reads a name between two quotes: string-literal of RFC 9535 §2.3.1.1.
+// quoted reads a name between quotes: string-literal of RFC 9535 §2.3.1.1.
 func (p *pathParser) quoted(quote byte) (string, error) {
 	open := p.pos
 	p.pos++
@@ -35,7 +35,7 @@ func (p *pathParser) quoted(quote byte) (string, error) {
 	return "", p.fail("the quote is never closed")
 }
 
-// escape reads one escape sequence, a pair of surrogates as one.
+// escape reads one escape sequence, or the two of a surrogate pair.
 func (p *pathParser) escape(quote byte) (rune, error) {
 	const letters, meanings = `bfnrt/\`, "\b\f\n\r\t/\\"
 	start := p.pos
@@ -57,7 +57,7 @@ func (p *pathParser) escape(quote byte) (rune, error) {
 	return 0, p.fail("not an escape sequence of RFC 9535")
 }
 
-// unicode reads what follows \u.
+// unicode reads the digits after \u, and the other half of a surrogate pair.
 func (p *pathParser) unicode() (rune, bool) {
 	r, ok := p.hex4()
 	if !ok || !utf16.IsSurrogate(r) {

@@ -5,14 +5,14 @@ import (
 	"strconv"
 )
 
-// maxPlaces bounds how many places Uncovered looks at. Paths as people write
-// them take some dozens.
+// maxPlaces is the number of places that Uncovered looks at before it gives up.
+// Usual paths take some dozens.
 const maxPlaces = 5_000
 
 // Uncovered returns a place that path selects and that no rule of sealed owns,
-// written as a path, or "" where there is none. A place inside one that is
-// owned is owned too. It is for warnings: where the search would take long, it
-// gives up and returns "". A path that does not compile has no places.
+// written as a path, or "" where there is none. A place inside an owned place
+// is owned too. Uncovered is for warnings: where the search would take long, it
+// returns "", and so it does for a path that does not compile.
 func Uncovered(path string, sealed *Selector) string {
 	open, err := newSelector([]Rule{{Path: path}}, sealed.names.fold)
 	if err != nil {
@@ -42,7 +42,7 @@ func Uncovered(path string, sealed *Selector) string {
 	return ""
 }
 
-// A place is where two cursors stand at once.
+// A place is one place in a document, as two selectors see it.
 type place struct {
 	open, sealed Cursor
 	text         string
@@ -72,15 +72,15 @@ func (p *place) step(s descent) place {
 
 func (c *Cursor) copy() Cursor { return Cursor{sel: c.sel, states: slices.Clone(c.top())} }
 
-// A descent is one way to go one level down.
+// A descent is one way down from a place.
 type descent struct {
 	name  []byte // nil for an element
 	index int
 	text  string
 }
 
-// stepsOf returns every descent that any of the selectors tells from others:
-// the names and indexes of their rules, and one of each that no rule has.
+// stepsOf returns every descent that the selectors distinguish: the names and
+// indexes of their rules, and one name and one index that no rule has.
 func stepsOf(selectors ...*Selector) []descent {
 	var all []descent
 	other, index := "other", 0
@@ -99,11 +99,10 @@ func stepsOf(selectors ...*Selector) []descent {
 	return append(all, descent{name: []byte(other), text: "." + other}, descent{index: index, text: "[" + strconv.Itoa(index) + "]"})
 }
 
-// Surprises returns places that rules for paths do not own and that people
-// think they do: an array around the body's value, one value where a path has a
-// list of them, and members by which readers in JavaScript that merge objects
-// reach the value all the same. Each is given with the path that it gets
-// around.
+// Surprises returns places near path that the rules of sealed do not own,
+// although authors of policies often expect it: an array around the body's
+// value, one value where the path has a list, and members by which JavaScript
+// that merges objects still reads the value.
 func Surprises(path string, sealed *Selector) (places []Surprise) {
 	segs, err := parsePath(path)
 	if err != nil || len(segs) == 0 {
@@ -123,20 +122,20 @@ func Surprises(path string, sealed *Selector) (places []Surprise) {
 	return slices.DeleteFunc(places, func(s Surprise) bool { return Uncovered(s.Place, sealed) == "" })
 }
 
-// A Surprise is a place that a rule does not own, though one may think so.
+// A Surprise is a place that a rule does not own, although it may look so.
 type Surprise struct {
 	Kind  SurpriseKind
 	Place string
 }
 
-// A SurpriseKind says why a place is a surprise.
+// A SurpriseKind is the reason why a place is a [Surprise].
 type SurpriseKind uint8
 
-// The kinds.
+// Kinds of surprises.
 const (
 	RootArray  SurpriseKind = iota // the body's value is an array
 	OneForMany                     // one value where the path has a list
-	Prototype                      // a member that is another object's to a reader that merges
+	Prototype                      // a member that sets a prototype when objects are merged
 )
 
 // shorthand reports whether name needs no brackets in a path.

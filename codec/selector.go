@@ -9,39 +9,51 @@ import (
 
 // A Rule is one compiled path of a plan.
 type Rule struct {
-	Path     string // RFC 9535 subset: $ followed by .name ['name'] [n] [*] .* ..name ..['name'] ..[n] ..*
-	Unescape bool   // give every string as Text, however it was escaped (deterministic suite)
-	Open     bool   // a string that may be an envelope is given as Text, however it was escaped
-	// Envelopes says that strings in its places may hold envelopes, as those of
-	// Open may: the Transform judges them. Strings with escapes may not, unless
-	// they are given as Text.
+	// Path is of a subset of RFC 9535: $ and any of .name ['name'] [n] [*] .*
+	// ..name ..['name'] ..[n] ..*
+	Path string
+	// Unescape gives every string as Text, with or without escapes. The
+	// deterministic suite needs it: equal strings must be equal bytes.
+	Unescape bool
+	// Open marks a rule whose values are opened. A string that may be an envelope
+	// is given as Text, with or without escapes. Strings that hold envelopes are
+	// not refused; the Transform decides.
+	Open bool
+	// Envelopes lets strings hold envelopes as Open does. A string with escapes
+	// that is not given as Text may not.
 	Envelopes bool
-	Longest   int // bound of the value, as it stands in the body, in place of Limits.ValueBytes; 0 for that one
+	// Longest is the length limit of the rule's values in bytes, as they stand in
+	// the body; 0 means Limits.ValueBytes.
+	Longest int
 }
 
-// maxSegments is how many steps a path may have: its states fit one word.
+// maxSegments is the number of steps that a path may have: its states must fit
+// one word.
 const maxSegments = 63
 
-// A Selector is a compiled set of rules. It answers, as a [Cursor] descends,
-// which rule owns a value, without allocating. Immutable, safe for concurrent
-// use.
+// A Selector is a compiled set of rules. As a [Cursor] descends, the Selector
+// says which rule owns a value, and does not allocate. Immutable, safe for
+// concurrent use.
 //
-// When several rules match one value, the most specific owns it: the one with
-// fewer descendant segments, then fewer wildcards, then more segments, then the
-// one that sorts first. A value inside an owned value is part of it: the
-// outermost wins.
+// Where several rules match one value, the most specific rule owns it: the rule
+// with fewer descendant segments, then fewer wildcards, then more segments,
+// then the rule that sorts first. A value inside an owned value is part of the
+// owned value: the outermost wins.
 //
-// The rules are one nondeterministic automaton, run bit-parallel. A rule of k
-// segments has k+1 neighbouring bits of one word; bit i is set where the first
-// i segments have matched, bit k where the rule does. One step down is (states
-// & matches of this step) << 1 | states & loops, so its cost does not depend on
-// how many rules there are, only on how many words hold them.
+// The rules are one nondeterministic automaton that runs bit-parallel. A rule
+// of k segments has k+1 neighbouring bits of one word. Bit i is set where the
+// first i segments have matched, and bit k where the rule matches. One step
+// down is
+//
+//	(states & matches of this step) << 1 | states & loops
+//
+// so its cost depends on the number of words, and not on the number of rules.
 type Selector struct {
 	words  int       // in each mask
 	start  []uint64  // bit 0 of every rule
 	loop   []uint64  // states whose next segment is a descendant one
 	accept []uint64  // last bit of every rule
-	rules  []int32   // by bit: the rule whose states it is among
+	rules  []int32   // by bit: the rule that the bit belongs to
 	names  nameTable // member name → row of masks
 	index  []int     // element indexes that rules name, sorted
 	masks  []uint64  // rows of words: row 0 for any step, then names, then indexes
@@ -49,13 +61,13 @@ type Selector struct {
 	guard  Guard
 }
 
-// NewSelector compiles rules; Field.Rule is an index into them. A path outside
-// the subset is a *PathError, and so is one that says the same as an earlier
-// one.
+// NewSelector compiles rules. Field.Rule is an index into rules. A path outside
+// the subset is a [*PathError], and so is a path that means the same as an
+// earlier path.
 func NewSelector(rules []Rule) (*Selector, error) { return newSelector(rules, false) }
 
-// NewFoldingSelector is NewSelector for applications that take "SSN" for "ssn":
-// names are compared without regard to case, by Unicode simple folding.
+// NewFoldingSelector is [NewSelector] for applications that read "SSN" as
+// "ssn": names are compared without regard to case, by Unicode simple folding.
 func NewFoldingSelector(rules []Rule) (*Selector, error) { return newSelector(rules, true) }
 
 func newSelector(rules []Rule, fold bool) (*Selector, error) {
@@ -84,17 +96,18 @@ func newSelector(rules []Rule, fold bool) (*Selector, error) {
 	return s, nil
 }
 
-// Rule returns the rule that Field.Rule is the index of.
+// Rule returns rule i, as given to [NewSelector]. The caller must not change
+// it.
 func (s *Selector) Rule(i int) *Rule { return &s.given[i] }
 
-// Names returns the member names that rules use, each once, in no order. Where
-// names are folded, so are they. The caller must not change the result.
+// Names returns the member names that rules use, each once, in no order. They
+// are folded where [Selector.Folds]. The caller must not change the result.
 func (s *Selector) Names() []string { return s.names.entries }
 
 // Folds reports whether names are compared without regard to case.
 func (s *Selector) Folds() bool { return s.names.fold }
 
-// A compiledPath is a path with what its place in the order depends on.
+// A compiledPath is a path and what its rank among paths depends on.
 type compiledPath struct {
 	rule                   int
 	segs                   []segment
@@ -135,7 +148,7 @@ func (p compiledPath) compare(q compiledPath) int {
 	)
 }
 
-// A PathError names the part of a path that cannot be compiled.
+// A PathError says which part of a path cannot be compiled, and why.
 type PathError struct {
 	Path   string
 	Offset int // byte offset in Path

@@ -2,8 +2,8 @@ package codec
 
 import "slices"
 
-// build lays paths, the most specific first, out in words: of the rules that
-// accept one value, the lowest bit is then the one that owns it.
+// build assigns bits to paths, which are sorted, the most specific first. So
+// the lowest bit of the rules that accept a value is that of the owner.
 func (s *Selector) build(paths []compiledPath) {
 	bit := 0
 	for i := range paths {
@@ -60,7 +60,7 @@ func (s *Selector) fill(paths []compiledPath) {
 	}
 }
 
-// row returns the row of masks for a step that seg names.
+// row returns the row of masks for the step that seg names.
 func (s *Selector) row(seg segment) int {
 	switch {
 	case seg.any:
@@ -82,18 +82,18 @@ func (s *Selector) indexRow(index int) int {
 	return 1 + len(s.names.entries) + at
 }
 
-// A nameTable finds a member name among those that rules use. Names are put in
-// buckets by length, first and last byte, which tells nearly every other name
-// apart before a byte of it is compared.
+// A nameTable finds a member name among the names that rules use. Names are in
+// buckets by length, first and last byte. So most other names are excluded
+// before a byte is compared.
 type nameTable struct {
 	bucket  [257]uint32    // where each bucket starts in entries
 	entries []string       // by bucket
-	crowded map[string]int // index of the entries of buckets with more than crowd of them
-	fold    bool           // entries are folded, and names are before they are compared
-	longest int            // entry, in bytes
+	crowded map[string]int // index of each entry of a bucket with more than crowd entries
+	fold    bool           // entries are folded, and a name is folded before it is compared
+	longest int            // length of the longest entry, in bytes
 }
 
-// crowd is how many entries of a bucket are compared one after the other.
+// crowd is the number of entries of a bucket that are compared one by one.
 const crowd = 8
 
 func (t *nameTable) build(names []string) {
@@ -128,10 +128,10 @@ func nameBucket(name []byte) int {
 	return int(uint8(n) + name[0]*31 + name[n-1]*7)
 }
 
-// find returns the row of masks for name: 0 when no rule uses it.
+// find returns the row of masks for name, 0 where no rule uses it.
 func (t *nameTable) find(name []byte) int {
 	if t.fold {
-		// A folded character takes at least a third of the bytes that it took.
+		// Folding shortens a character to a third of its bytes at most.
 		if len(name) > 3*t.longest {
 			return 0
 		}
@@ -144,8 +144,8 @@ func (t *nameTable) find(name []byte) int {
 	return t.findExact(name)
 }
 
-// findLong is find for a long name that has to be folded. No name grows by
-// that.
+// findLong is find for a long name that has to be folded. Folding makes no name
+// longer.
 func (t *nameTable) findLong(name []byte) int {
 	b := GetBuffer(len(name))
 	defer PutBuffer(b)

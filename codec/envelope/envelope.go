@@ -30,9 +30,9 @@
 // Both text forms are canonical: a text that parses is, byte for byte, the text
 // that its parts are written as.
 //
-// The authenticated data leaves out the reference to the key. So a record can be
-// wrapped again, or moved from the envelope to a store, and the ciphertext stays
-// as it is.
+// The authenticated data leaves out the reference to the key. So a record can
+// be wrapped again, or moved from the envelope to a store, and the ciphertext
+// stays as it is.
 //
 // The authenticated data holds no path: a value opens wherever its tag and
 // context are the same. Somebody who can write to the store can put one
@@ -55,8 +55,8 @@ const Prefix = "sm1."
 // hold.
 const MaxInline = 1<<16 - 1
 
-// Errors of [Parse], [ParseRecord] and [ParseRecordText]. They say nothing about
-// the input.
+// Errors of [Parse], [ParseRecord] and [ParseRecordText]. They say nothing
+// about the input.
 var (
 	ErrNotEnvelope   = errors.New("parse: not a text of sealmesh")
 	ErrMalformed     = errors.New("parse: malformed")
@@ -105,8 +105,8 @@ func Append(dst []byte, h Header, payload []byte) []byte {
 	return encode(append(dst, Prefix...), append(appendHead(work[:0], h), payload...))
 }
 
-// EncodedLen returns the length of the text form, given the lengths of an inline
-// record (0 for an envelope by id) and of a payload.
+// EncodedLen returns the length of the text form, given the lengths of an
+// inline record (0 for an envelope by id) and of a payload.
 func EncodedLen(record, payload int) int {
 	return len(Prefix) + encoding.EncodedLen(binaryLen(record, payload))
 }

@@ -13,7 +13,8 @@ type Parser struct {
 // maxHead is the length in bytes of the longest beginning that a Parser keeps.
 const maxHead = 1 << 10
 
-// Parse returns what the function [Parse] returns. The Parser does not keep buf.
+// Parse returns what the function [Parse] returns. The Parser does not keep
+// buf.
 func (p *Parser) Parse(buf, text []byte) (h Header, payload, out []byte, err error) {
 	n := len(p.text)
 	if n == 0 || len(text) < n || string(text[:n]) != string(p.text) {

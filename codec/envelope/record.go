@@ -108,8 +108,8 @@ func AppendRecordText(dst []byte, r Record) []byte {
 	return encoding.AppendEncode(dst, AppendRecord(nil, r))
 }
 
-// ParseRecordText parses the text form of a record. The caller trims the text of
-// a file first.
+// ParseRecordText parses the text form of a record. The caller trims the text
+// of a file first.
 func ParseRecordText(text []byte) (Record, error) {
 	body, err := version1(text, RecordPrefix)
 	if err != nil {

@@ -24,9 +24,9 @@ type head struct {
 	aad  []byte // but the field context
 }
 
-// NewSealer returns a Sealer for c, a Cipher of suite h.Suite under the data key
-// of h.KeyID. h.Record is the data key's record for inline envelopes, or nil.
-// h.Kind is not used.
+// NewSealer returns a Sealer for c, a Cipher of suite h.Suite under the data
+// key of h.KeyID. h.Record is the data key's record for inline envelopes, or
+// nil. h.Kind is not used.
 func NewSealer(h Header, c suite.Cipher) (*Sealer, error) {
 	h.Kind = codec.Text
 	if err := h.check(); err != nil {

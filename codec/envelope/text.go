@@ -12,8 +12,8 @@ import (
 // encoding is strict: it refuses trailing bits that are not zero.
 var encoding = base64.RawURLEncoding.Strict()
 
-// reserve gives dst room for n bytes of text and for the size bytes that the text
-// is encoded from. It returns the latter as work.
+// reserve gives dst room for n bytes of text and for the size bytes that the
+// text is encoded from. It returns the latter as work.
 func reserve(dst []byte, n, size int) (grown, work []byte) {
 	dst = slices.Grow(dst, n+size)
 	start := len(dst) + n
@@ -78,9 +78,9 @@ func cutString(p []byte) (s, rest []byte, ok bool) {
 	return p[:n:n], p[n:], true
 }
 
-// laterSuites is the highest suite number that IsHead takes for a suite. While a
-// fleet is upgraded, an envelope of a later suite that this version let in would
-// open in the next.
+// laterSuites is the highest suite number that IsHead takes for a suite. While
+// a fleet is upgraded, an envelope of a later suite that this version let in
+// would open in the next.
 const laterSuites = 15
 
 // IsHead reports whether text begins an envelope of this version or of a later

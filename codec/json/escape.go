@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// unescape appends to dst what s, the inside of a valid JSON string, stands
-// for. It fails on half a surrogate pair, which no UTF-8 text can hold. The
-// result is never longer than s.
+// unescape appends to dst the text of s, the inside of a valid JSON string. It
+// fails on half a surrogate pair, which UTF-8 cannot encode. The text is never
+// longer than s.
 func unescape(dst, s []byte) ([]byte, bool) {
 	for i := 0; i < len(s); {
 		if s[i] != '\\' {
@@ -49,8 +49,8 @@ func hex4(s []byte) (r rune) {
 	return r
 }
 
-// plainBlocks returns the length of as many blocks of 32 bytes as text begins
-// with and are plain: all of an envelope but its end.
+// plainBlocks returns the length of the blocks of 32 bytes at the beginning of
+// text that are plain. In an envelope that is all but the last bytes.
 func plainBlocks(text []byte) int {
 	i := 0
 	for i <= len(text)-32 {
@@ -65,8 +65,8 @@ func plainBlocks(text []byte) int {
 	return i
 }
 
-// plainText reports whether text can stand between quotes as it is, and whether
-// it is UTF-8 at all.
+// plainText reports whether text can be put between quotes without escapes, and
+// whether it is UTF-8.
 func plainText(text []byte) (plain, valid bool) {
 	plain = true
 	for i := plainRun(text, plainBlocks(text)); i < len(text); i = plainRun(text, i) {
@@ -87,7 +87,7 @@ func plainText(text []byte) (plain, valid bool) {
 	return plain, true
 }
 
-// escapedLen returns how many bytes appendEscaped appends.
+// escapedLen returns the number of bytes that appendEscaped appends.
 func escapedLen(text []byte) int {
 	n := len(text)
 	for _, c := range text {

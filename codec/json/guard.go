@@ -8,7 +8,8 @@ const (
 	rootDetail     = "the value of the body is not what the policy says"
 )
 
-// keepPiece keeps what will be needed of a string that the chunk cuts.
+// keepPiece keeps what will be needed of a string that the chunk cuts. piece is
+// what the chunk has of its inside.
 func (s *scanner) keepPiece(piece []byte, t token) bool {
 	if s.guard.Envelope != nil {
 		s.spot.next(s.guard.Envelope, piece)
@@ -27,7 +28,7 @@ func (s *scanner) keepPiece(piece []byte, t token) bool {
 	return true
 }
 
-// named reports whether the names of the innermost container are looked at.
+// named reports whether the names of the innermost container are compared.
 func (s *scanner) named() bool { return s.live || s.watched() }
 
 // endName looks at a member name whose quote is the byte before chunk[end].

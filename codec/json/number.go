@@ -1,6 +1,6 @@
 package json
 
-// A numberState is how far a number has come, RFC 8259 §6.
+// A numberState is the last part of a number that was read (RFC 8259 §6).
 type numberState uint8
 
 const (
@@ -28,9 +28,9 @@ var afterDigit = [...]numberState{
 	numberE: numberExp, numberSign: numberExp, numberExp: numberExp,
 }
 
-// scanNumber reads on from p[i] in state s, up to the first byte that is no
-// part of a number (stopEnd), the end of the chunk (stopMore) or an offending
-// byte (stopBad).
+// scanNumber reads a number from p[i] in state s. It stops at the first byte
+// that is no part of the number (stopEnd), at the end of the chunk (stopMore)
+// or at an offending byte (stopBad).
 func scanNumber(p []byte, i int, s numberState) (int, numberState, stop) {
 	for i < len(p) {
 		next := numberBad

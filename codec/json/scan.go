@@ -2,7 +2,7 @@ package json
 
 import "github.com/sealmesh/sealmesh/codec"
 
-// scan reads one chunk.
+// scan reads one chunk, after which err says whether the body is still good.
 func (s *scanner) scan(p []byte) error {
 	s.chunk = p
 	i := 0
@@ -47,7 +47,7 @@ func (s *scanner) scan(p []byte) error {
 	return s.err
 }
 
-// scanName reads a member name, or the end of an object without members.
+// scanName reads a member name, or the end of an empty object.
 func (s *scanner) scanName(p []byte, i int) int {
 	if p[i] != '"' {
 		if p[i] == '}' && s.state == atFirstName {
@@ -118,7 +118,7 @@ func (s *scanner) scanValue(p []byte, i int) int {
 	return s.scanLiteral(p, i+1, literalRest(c))
 }
 
-// scanNext reads a comma or what closes the container.
+// scanNext reads a comma or the end of the container.
 func (s *scanner) scanNext(p []byte, i int) int {
 	next, _ := innermost(s.frames)
 	switch {
@@ -133,7 +133,7 @@ func (s *scanner) scanNext(p []byte, i int) int {
 	return s.malformed(i, "expected a comma or ]")
 }
 
-// openContainer enters the object or array that begins at p[i].
+// openContainer enters the object or array whose first byte is p[i].
 func (s *scanner) openContainer(i int, kind class) int {
 	if len(s.frames) == s.limits.Depth {
 		return s.fail(codec.TooDeep, i, "arrays and objects are nested deeper than the limit")
@@ -164,7 +164,7 @@ func (s *scanner) closeContainer(i int) int {
 	return s.endValue(i + 1)
 }
 
-// endValue is called when a value of any kind is complete.
+// endValue notes that a value of any kind is complete.
 func (s *scanner) endValue(end int) int {
 	s.state = atNext
 	if len(s.frames) == 0 {
@@ -176,7 +176,8 @@ func (s *scanner) endValue(end int) int {
 	return end
 }
 
-// endScalar is endValue for a scalar inside a chunk: it takes a comma with it.
+// endScalar is endValue for a scalar inside a chunk. It also reads the comma
+// that follows.
 func (s *scanner) endScalar(p []byte, end int) int {
 	end = s.endValue(end)
 	if end >= 0 && end < len(p) && p[end] == ',' && s.state == atNext {
@@ -185,7 +186,7 @@ func (s *scanner) endScalar(p []byte, end int) int {
 	return end
 }
 
-// scanNumber reads a number on from p[i].
+// scanNumber reads a number, or the rest of a number, from p[i].
 func (s *scanner) scanNumber(p []byte, i int, from numberState) int {
 	end, at, why := scanNumber(p, i, from)
 	switch why {

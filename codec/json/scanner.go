@@ -11,11 +11,11 @@ const (
 	atFirstName                        // a name or }
 	atName                             // a name
 	atColon                            // :
-	atNext                             // a comma, or what closes the container
+	atNext                             // a comma, or the end of the container
 	atEnd                              // blanks only
 )
 
-// A token is one that the last chunk left unfinished.
+// A token is a token that the last chunk cut.
 type token uint8
 
 const (

@@ -5,26 +5,26 @@ import (
 	"math/bits"
 )
 
-// A stop says why a fast loop ended.
+// A stop is the reason why a fast loop ended.
 type stop uint8
 
 const (
 	stopEnd  stop = iota // the token is complete
 	stopMore             // the chunk ended inside it
-	stopBad              // the byte there cannot stand there
+	stopBad              // the byte there is not allowed there
 )
 
-// notPlain looks at eight bytes at once, which costs a short string no
+// notPlain looks at eight bytes at once, so that a short string costs no
 // mispredicted branch. The lowest bit that is set is the high bit of the first
-// byte that is below ' ', equal to '"' or '\\', or past 0x7f: a borrow can set
-// bits above it, never below.
+// byte that is below ' ', equal to '"' or '\\', or past 0x7f. A borrow can set
+// bits above that bit, never below.
 func notPlain(x uint64) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	return ((x - ' '*ones) | ((x ^ '"'*ones) - ones) | ((x ^ '\\'*ones) - ones) | x) & highs
 }
 
-// plainRun returns the index of the first byte from i that is not plain in a
-// string.
+// plainRun returns the index of the first byte from p[i] on that is not plain
+// in a string.
 func plainRun(p []byte, i int) int {
 	for i >= 0 && i <= len(p)-8 {
 		if hit := notPlain(binary.LittleEndian.Uint64(p[i : i+8])); hit != 0 {
@@ -39,8 +39,9 @@ func plainRun(p []byte, i int) int {
 }
 
 // scanString reads the inside of a string from p[i]. It returns the index after
-// the closing quote (stopEnd), of the first unit that the chunk cuts
-// (stopMore), or of the offending byte (stopBad), and whether it saw an escape.
+// the closing quote (stopEnd), of the first character or escape that the chunk
+// cuts (stopMore), or of the offending byte (stopBad), and whether it saw an
+// escape.
 func scanString(p []byte, i int) (end int, escaped bool, why stop) {
 	for {
 		if i = plainRun(p, i); i == len(p) {
@@ -91,7 +92,8 @@ func scanEscape(p []byte) (n int, why stop) {
 	return 6, stopEnd
 }
 
-// scanRune reads the character of several bytes that p starts with.
+// scanRune reads the character that p starts with, whose lead byte allows t. It
+// returns its length, or the index of the offending byte.
 func scanRune(p []byte, t runeTail) (n int, why stop) {
 	lo, hi := t.lo, t.hi
 	for k := 1; k <= int(t.n); k++ {
@@ -106,15 +108,16 @@ func scanRune(p []byte, t runeTail) (n int, why stop) {
 	return int(t.n) + 1, stopEnd
 }
 
-// A partString is where in a string the last chunk ended: between two
-// characters when it is zero.
+// A partString is the place in a string where the last chunk ended. The zero
+// value is between two characters.
 type partString struct {
 	escape bool     // after a backslash
 	hex    uint8    // hex digits still to come
 	tail   runeTail // continuation bytes still to come
 }
 
-// step reads one byte of a character that a chunk cut, or that begins one.
+// step reads one byte of a character that a chunk cut, or the first byte of a
+// character.
 func (s *partString) step(c byte) (ok bool) {
 	switch {
 	case s.escape:

@@ -1,6 +1,6 @@
 package json
 
-// A class is what one byte begins, or means inside a string.
+// A class is what a byte begins, or what it means inside a string.
 type class uint8
 
 // Classes of the first byte of a value.
@@ -25,8 +25,8 @@ var valueClass = [256]class{
 
 var isSpace = [256]bool{' ': true, '\t': true, '\n': true, '\r': true}
 
-// Classes of a byte in a string. A plain one is zero, so that the tight loop is
-// one compare.
+// Classes of a byte in a string. Plain is zero, so that the tight loop compares
+// with zero.
 const (
 	plainByte class = iota
 	quoteByte
@@ -68,8 +68,8 @@ func makeStringClass() (t [256]class) {
 	return t
 }
 
-// A runeTail is what may follow a lead byte: n continuation bytes, of which the
-// first lies in lo..hi and the others in 80..BF (RFC 3629 §4).
+// A runeTail is what must follow a lead byte: n continuation bytes, the first
+// in lo..hi and the others in 80..BF (RFC 3629 §4).
 type runeTail struct{ n, lo, hi uint8 }
 
 var runeTails = [...]runeTail{
@@ -83,7 +83,7 @@ var runeTails = [...]runeTail{
 	badByte:   {},
 }
 
-// escapeMeaning gives the character of a two-character escape, 0 for none.
+// escapeMeaning is the character of a two-character escape, or 0.
 var escapeMeaning = [256]byte{
 	'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t',
 }

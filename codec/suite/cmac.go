@@ -22,8 +22,8 @@ func (b *block) double() {
 // xor adds src to the first bytes of dst.
 func xor(dst, src []byte) { subtle.XORBytes(dst, dst[:len(src)], src) }
 
-// cmacSubkey returns K1 of RFC 4493: what is added to a last block that is
-// whole.
+// cmacSubkey returns K1 of RFC 4493, which is added to a last block that is
+// full.
 func cmacSubkey(c cipher.Block) block {
 	k1 := new(block)
 	c.Encrypt(k1[:], k1[:])
@@ -44,8 +44,8 @@ func newCMAC(c cipher.Block) cmacKey {
 	return m
 }
 
-// absorb chains whole blocks, none of which is the message's last, into the
-// state.
+// absorb chains full blocks into the state. The last block of the message is
+// not among them.
 func (m *cmacKey) absorb(state *block, p []byte) {
 	for ; len(p) > 0; p = p[blockSize:] {
 		subtle.XORBytes(state[:], state[:], p[:blockSize])

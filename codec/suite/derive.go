@@ -8,9 +8,9 @@ import (
 	"slices"
 )
 
-// newXAES returns suite 1: XAES-256-GCM as c2sp.org/XAES-256-GCM defines it.
-// Its key derivation is the SP 800-108r1 counter KDF over AES-CMAC, of one
-// block per step, so that CMAC is one AES call on the input and K1.
+// newXAES returns suite 1: XAES-256-GCM as c2sp.org/XAES-256-GCM defines it. It
+// derives subkeys by the SP 800-108r1 counter KDF over AES-CMAC. The input of
+// each step is one block, so CMAC is one AES call on the input and K1.
 func newXAES(key []byte) (Cipher, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
@@ -33,9 +33,9 @@ func newXAES(key []byte) (Cipher, error) {
 	}}, nil
 }
 
-// newHKDF returns suite 2, which differs from suite 1 in the derivation alone.
-// HKDF takes the key itself each time, so that the Cipher keeps a copy; the
-// copy is cleared once nobody can reach the Cipher.
+// newHKDF returns suite 2, which differs from suite 1 only in the derivation.
+// HKDF takes the key itself each time, so the Cipher keeps a copy. The copy is
+// cleared when the Cipher is garbage collected.
 func newHKDF(key []byte) (Cipher, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err

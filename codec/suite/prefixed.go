@@ -13,10 +13,10 @@ const (
 	tagSize          = 16
 	prefixedOverhead = prefixSize + nonceSize + tagSize
 
-	// SP 800-38D allows 2^32 random nonces under one key. Half of that leaves a
-	// chance of 2^-35 that two are equal, and room for counts that are claimed in
-	// blocks. At 1 MiB a value it is 2^47 blocks, where GCM's distance from ideal
-	// is 2^-35 too.
+	// SP 800-38D allows 2^32 random nonces under one key. With half of that, two
+	// nonces are equal with probability 2^-35, and counts may be claimed in
+	// blocks. Values of 1 MiB then have 2^47 blocks, where GCM's distance from
+	// ideal is 2^-35 too.
 	maxPrefixedMessages = 1 << 31
 
 	foreignSlots = 64
@@ -24,7 +24,7 @@ const (
 
 type prefix [prefixSize]byte
 
-// A subkey is the AEAD that belongs to one prefix.
+// A subkey is the AEAD of one prefix.
 type subkey struct {
 	prefix prefix
 	aead   cipher.AEAD
@@ -34,21 +34,23 @@ type subkey struct {
 // the data key and a random prefix, so that many processes may share a data
 // key.
 //
-// The prefix is drawn once, when the Cipher first seals, and with it the key
-// schedule is made once. The price: nonces must be unique per prefix, where
-// XAES-256-GCM with a fresh 24-byte nonce per message would allow 2^80. Hence
-// MaxMessages. Two Ciphers share a prefix with probability 2^-96, or when a
-// process image is duplicated (VM snapshot, checkpoint): nonces come from
-// crypto/rand message by message, which asks the kernel, so copies draw
-// different ones as long as the kernel reseeds after a restore (VM generation
-// id), but they spend one common bound. Restart after a restore.
+// The Cipher draws its prefix and makes the key schedule once, when it first
+// seals. In return nonces must be unique per prefix: this is why MaxMessages
+// exists. XAES-256-GCM with a fresh 24-byte nonce per message would allow 2^80
+// messages.
+//
+// Two Ciphers share a prefix with probability 2^-96, or when a process image is
+// duplicated (VM snapshot, checkpoint). Nonces come from crypto/rand, which
+// asks the kernel for each message. So copies draw different nonces if the
+// kernel reseeds after a restore (VM generation id), but together they use up
+// one MaxMessages. Restart the process after a restore.
 type prefixed struct {
 	id     ID
 	derive func(*prefix) ([]byte, error) // 32 bytes, which the caller clears
 	own    atomic.Pointer[subkey]
-	// Subkeys of prefixes that others drew, by their low bits; nil until needed. A
-	// slot is filled only by a payload that proved authentic, so nobody without
-	// the data key can fill the table or empty it.
+	// Subkeys of prefixes that other Ciphers drew, by the low bits of the prefix;
+	// nil until needed. Only an authentic payload fills a slot, so nobody without
+	// the data key can fill the table or evict from it.
 	foreign atomic.Pointer[[foreignSlots]atomic.Pointer[subkey]]
 }
 

@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// A knownAnswer is one payload that a suite must open, and must reproduce if it
-// is deterministic.
+// A knownAnswer is one payload that a suite must open, and must reproduce if
+// the suite is deterministic.
 type knownAnswer struct {
 	id      ID
 	key     byte // repeated
@@ -29,8 +29,9 @@ var knownAnswers = [...]knownAnswer{
 	{AES256SIV, 3, "bae49dfe3d637b50edd1a4f4d2340eaa6ea37aba3d8a5605249d9f79"},
 }
 
-// SelfTest runs known answers through every suite, tampers with them, and seals
-// and opens once more. A process must not serve unless it returns nil.
+// SelfTest checks every suite: it opens known answers, refuses them once they
+// are changed, and seals and opens a value. A process must not serve unless
+// SelfTest returns nil.
 func SelfTest() error {
 	for _, k := range knownAnswers {
 		if err := k.check(); err != nil {

@@ -11,19 +11,19 @@ import (
 	"sync"
 )
 
-// A siv is AES-SIV (RFC 5297) with one component of associated data. Sealing
-// the same plaintext and associated data gives the same payload, and nothing
-// else is revealed: no nonce can be misused, because there is none.
+// A siv is AES-SIV (RFC 5297) with one component of associated data. Equal
+// plaintexts with equal associated data give equal payloads, and a payload
+// reveals nothing else. It has no nonce that could be misused.
 type siv struct {
 	mac     cmacKey
 	ctr     cipher.Block
-	zero    block     // dbl(CMAC(0^128)), where every S2V begins
+	zero    block     // dbl(CMAC(0^128)), the start of every S2V
 	scratch sync.Pool // of *sivScratch: arguments of a cipher.Block escape
 }
 
-// longPlaintext is the length from which the library's key stream, which has
-// several blocks in the processor at once, is worth the allocation of it. Of
-// the MAC that would be no use: each of its blocks waits for the one before.
+// longPlaintext is the length in bytes from which the standard library's key
+// stream is worth its allocation: it computes several blocks at once. The MAC
+// cannot, since each block depends on the one before.
 const longPlaintext = 2 << 10
 
 type sivScratch struct {
@@ -49,7 +49,7 @@ func newDeterministic(key []byte) (Cipher, error) {
 	return c, nil
 }
 
-// newSIV takes the double-length key of RFC 5297: CMAC's, then CTR's.
+// newSIV takes the double-length key of RFC 5297: first CMAC's, then CTR's.
 func newSIV(keys []byte) (*siv, error) {
 	half := len(keys) / 2
 	mac, err := aes.NewCipher(keys[:half])
@@ -127,7 +127,7 @@ func (c *siv) s2v(s *sivScratch, plaintext, aad []byte) {
 		c.mac.sum(&s.v, s.tail[:blockSize])
 		return
 	}
-	// xorend: D is added to the last 16 bytes, which may lie in two blocks.
+	// xorend: D is added to the last 16 bytes, which may span two blocks.
 	head := (len(plaintext) - blockSize) / blockSize * blockSize
 	c.mac.absorb(&s.v, plaintext[:head])
 	n := copy(s.tail[:], plaintext[head:])
@@ -135,8 +135,8 @@ func (c *siv) s2v(s *sivScratch, plaintext, aad []byte) {
 	c.mac.sum(&s.v, s.tail[:n])
 }
 
-// xorKeyStream is AES-CTR from tag with bits 63 and 31 cleared, as RFC 5297
-// §2.5 says so that no carry leaves the last 32 bits.
+// xorKeyStream is AES-CTR that starts at tag with bits 63 and 31 cleared. RFC
+// 5297 §2.5 clears them so that no carry leaves the last 32 bits.
 func (c *siv) xorKeyStream(s *sivScratch, dst, src, tag []byte) {
 	copy(s.ctr[:], tag)
 	s.ctr[8] &= 0x7f

@@ -6,19 +6,20 @@
 //	2   hkdf-aes-256-gcm  prefix 12 | nonce 12 | ciphertext | 16   2^31 messages  yes: approved parts only
 //	3   deterministic     SIV 16 | ciphertext                      no bound       no: SIV is not approved
 //
-// None of them commits to its key: two keys can be made that open one payload
-// to two values. The envelope commits instead: it authenticates the data key's
-// id, and a key that does not match its 32-byte commitment is never used.
+// No suite commits to its key: an attacker can make two keys that open one
+// payload to two values. The envelope commits instead. It authenticates the
+// data key's id, and a data key that does not match its 32-byte commitment is
+// never used.
 //
-// Suites 1 and 2 hide equality, and nothing hides length. Suite 3 shows which
-// values are equal under one key and context, to anyone who reads the
-// ciphertext; whoever may seal can test guesses.
+// No suite hides the length of a value. Suites 1 and 2 hide whether two values
+// are equal. Suite 3 shows it, for one key and context, to anyone who reads the
+// ciphertext, and anyone who may seal can test guesses.
 //
-// Time does not depend on keys or plaintexts where the CPU has AES and
-// carry-less multiplication instructions, as amd64, arm64, ppc64le and s390x
-// servers do; elsewhere the standard library's AES looks up tables. Whether a
-// payload's prefix was met before shows in the time of Open; prefixes are
-// public.
+// The time of an operation does not depend on keys or plaintexts where the CPU
+// has instructions for AES and carry-less multiplication, as servers with
+// amd64, arm64, ppc64le and s390x have. Elsewhere the standard library's AES
+// looks up tables. The time of Open shows whether the Cipher has seen the
+// payload's prefix before; prefixes are public.
 package suite
 
 import (
@@ -31,7 +32,7 @@ import (
 // KeySize is the length of every data key, in bytes.
 const KeySize = 32
 
-// ID is a suite's permanent number, the first byte of every envelope.
+// ID is the permanent number of a suite, the first byte of every envelope.
 type ID uint8
 
 // The suites.
@@ -44,18 +45,18 @@ const (
 // A Cipher seals and opens values under one data key. Safe for concurrent use.
 //
 // The spare capacity of dst must overlap neither of the other arguments: Seal
-// fails if it does, and Open fails or panics. With enough of it, neither method
-// allocates, save that Open derives a subkey when it meets a prefix for the
-// first time, and that the deterministic suite makes one stream for a value of
-// 2 KiB or more.
+// fails if it does, and Open fails or panics. With enough spare capacity the
+// methods do not allocate, with two exceptions: Open derives a subkey when it
+// meets a prefix for the first time, and the deterministic suite makes one key
+// stream for a value of 2 KiB or more.
 type Cipher interface {
-	// Suite returns the number to write beside what Seal returns.
+	// Suite returns the number to store with the payload.
 	Suite() ID
-	// Seal appends the payload (prefix, nonce, ciphertext and tag, as the suite
-	// lays them out) to dst.
+	// Seal seals plaintext and appends the payload to dst. The layout is the
+	// suite's; see the table above.
 	Seal(dst, plaintext, aad []byte) ([]byte, error)
 	// Open appends the plaintext to dst. Every failure is [ErrOpen], and leaves no
-	// plaintext behind.
+	// plaintext in memory.
 	Open(dst, payload, aad []byte) ([]byte, error)
 }
 
@@ -65,26 +66,26 @@ type Suite struct {
 	Name          string // as policies name it: "xaes-256-gcm", "hkdf-aes-256-gcm", "deterministic"
 	Overhead      int    // payload length less plaintext length
 	Deterministic bool   // equal values under equal keys and contexts seal to equal envelopes
-	MaxMessages   uint64 // per Cipher: make a new one before more are sealed
-	// Approved says that every part is a FIPS 140-3 approved service of the Go
-	// Cryptographic Module. GODEBUG=fips140=only does not enforce this: it lets
-	// suites 1 and 3 run, since they call the raw block cipher.
+	MaxMessages   uint64 // per Cipher: make a new Cipher before it seals more
+	// Approved: every part is a FIPS 140-3 approved service of the Go
+	// Cryptographic Module. GODEBUG=fips140=only does not enforce this: suites 1
+	// and 3 call the raw block cipher, which it lets run.
 	Approved bool
 	// New returns a Cipher under a key of [KeySize] bytes. It keeps no reference
-	// to key, which the caller may clear.
+	// to key: the caller may clear it.
 	New func(key []byte) (Cipher, error)
 }
 
-// ErrOpen is every reason why a payload does not open: too short, forged,
-// changed, another key's or another context's. It tells nothing more on
-// purpose.
+// ErrOpen is the error of a payload that does not open. It is the same for a
+// payload that is too short, was forged or changed, or belongs to another key
+// or context: an attacker learns nothing from it.
 var ErrOpen = errors.New("open: the value is not authentic")
 
 // MaxOverhead is the largest Overhead of all suites, in bytes.
 const MaxOverhead = prefixedOverhead
 
-// maxPlaintext is where AES-SIV's 31-bit block counter would wrap, and half of
-// what AES-GCM could take: 32 GiB.
+// maxPlaintext is 32 GiB in bytes: there AES-SIV's 31-bit block counter would
+// wrap. AES-GCM could take twice as much.
 const maxPlaintext = 1 << 35
 
 var errTooLong = errors.New("seal: the value is longer than 32 GiB")
@@ -104,7 +105,7 @@ var table = [...]Suite{
 	},
 }
 
-// ByID returns the suite with that number, or nil.
+// ByID returns the suite with number id, or nil.
 func ByID(id ID) *Suite {
 	if id == 0 || int(id) > len(table) {
 		return nil
@@ -112,7 +113,7 @@ func ByID(id ID) *Suite {
 	return &table[id-1]
 }
 
-// ByName returns the suite that policies call name, or nil.
+// ByName returns the suite that policies call by name, or nil.
 func ByName(name string) *Suite {
 	for s := range All() {
 		if s.Name == name {
@@ -122,8 +123,8 @@ func ByName(name string) *Suite {
 	return nil
 }
 
-// All yields every suite in order of number. Entries are shared: never change
-// one.
+// All yields every suite in order of number. The entries are shared: do not
+// change them.
 func All() iter.Seq[*Suite] {
 	return func(yield func(*Suite) bool) {
 		for i := range table {
