@@ -23,7 +23,7 @@ func (s suite) badDataKey(t *testing.T) {
 	checkError(t, "WrapDataKey of a destroyed key", err, hsm.Unsupported)
 }
 
-// promptly is generous: it tells "gave up" from "waited for a time-out".
+// promptly is generous: it separates giving up from waiting for a time-out.
 const promptly = 2 * time.Second
 
 func (s suite) cancelled(t *testing.T) {
@@ -86,7 +86,7 @@ func (s suite) concurrent(t *testing.T) {
 	wg.Wait()
 }
 
-// concurrentUnwrap is mustUnwrap for goroutines that may not call t.Fatal.
+// concurrentUnwrap is mustUnwrap for goroutines, which must not call t.Fatal.
 func (s suite) concurrentUnwrap(t *testing.T, wrapped []byte, ec hsm.EncryptionContext, want []byte) {
 	secret, err := s.unwrap.UnwrapDataKey(t.Context(), wrapped, ec)
 	if err != nil {
@@ -120,15 +120,15 @@ func (s suite) observed(t *testing.T) {
 	checkCalls(t, "UnwrapDataKey", took(), err)
 	_, err = s.unwrap.UnwrapDataKey(ctx, wrapped, Context(t, "another", "context"))
 	if calls := took(); s.ContextInside {
-		// The back end opened it; that the context is another was found here.
+		// The back end opened the wrap; the provider found the wrong context.
 		checkCalls(t, "UnwrapDataKey, wrong context", calls, nil)
 	} else {
 		checkCalls(t, "UnwrapDataKey, wrong context", calls, err)
 	}
 }
 
-// checkCalls wants at least one call, every one complete, and the last one to
-// have ended as the operation did.
+// checkCalls checks that there is a call, that every call is complete, and that the
+// last one ended as the operation did.
 func checkCalls(t *testing.T, what string, calls []hsm.Call, err error) {
 	t.Helper()
 	if len(calls) == 0 {

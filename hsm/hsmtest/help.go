@@ -8,7 +8,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// WantError checks err's class and that its text holds every one of texts.
+// WantError checks that err is an [hsm.Error] of class, and that its message contains
+// each of texts.
 func WantError(t *testing.T, err error, class hsm.Class, texts ...string) *hsm.Error {
 	t.Helper()
 	e, ok := errors.AsType[*hsm.Error](err)
@@ -23,7 +24,7 @@ func WantError(t *testing.T, err error, class hsm.Class, texts ...string) *hsm.E
 	return e
 }
 
-// Wrap has p make a data key, and returns its wrap, which [Unwrap] opens.
+// Wrap makes a data key with p and returns its wrap, for [Unwrap].
 func Wrap(t *testing.T, p hsm.Provider) []byte {
 	t.Helper()
 	key, wrapped, err := p.GenerateDataKey(t.Context(), Context(t, "service", "customers"))
@@ -34,7 +35,7 @@ func Wrap(t *testing.T, p hsm.Provider) []byte {
 	return wrapped
 }
 
-// Unwrap has p open what [Wrap] returned.
+// Unwrap opens with p what [Wrap] returned.
 func Unwrap(t *testing.T, p hsm.Provider, wrapped []byte) error {
 	t.Helper()
 	key, err := p.UnwrapDataKey(t.Context(), wrapped, Context(t, "service", "customers"))

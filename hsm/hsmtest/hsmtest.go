@@ -1,5 +1,19 @@
-// Package hsmtest is the contract of [hsm.Provider] as tests. Every back end
-// runs the same suite, so that nothing above hsm needs to know which one it has.
+// Package hsmtest is the conformance suite of [hsm.Provider]. Every back end runs
+// the same tests, so no package above hsm depends on which back end it has.
+//
+// To add a back end, make one folder below hsm:
+//
+//  1. Copy the provider in this package's example, and replace the requests by those
+//     of your service. Read [hsm.Provider] for the rules.
+//  2. Sort every error of the service into a class with a table of [hsm.Verdict]s.
+//     An error that the table lacks is [hsm.Unclear] if the service itself answered,
+//     and [hsm.Unavailable] otherwise.
+//  3. Call [Run] in a test, with a [Harness] that opens your provider. A fake of the
+//     service belongs in a folder below yours.
+//  4. Export Kind, the part of a KEK's URI before the first colon, and Open.
+//
+// Then add one line with the next free number to the table in hsm/builtin. The number
+// is permanent: wrapped-key records contain it.
 package hsmtest
 
 import (
@@ -8,38 +22,37 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// A Harness tells [Run] how to reach the back end, and which optional abilities
-// it has. The zero value of every field but Open is the strict choice.
+// A Harness tells [Run] how to open the back end and what it can do. Only Open is
+// required. The zero value of every other field is the strictest.
 type Harness struct {
-	// Open returns a new handle on the KEK under test, the same KEK each time.
-	// It registers its own clean-up; Run closes the handle too where it can be.
+	// Open returns a new handle on the KEK under test, the same KEK each time. Run
+	// closes the handle if it is an [io.Closer]; Open registers other clean-up.
 	Open func(t testing.TB) hsm.Provider
 
-	// Other returns a handle on another KEK of the same back end. Nil skips the
-	// proof that a wrap by another KEK is corrupt; say why where you leave it out.
+	// Other returns a handle on another KEK of the same back end. Nil skips the test
+	// that a wrap by another KEK is corrupt; say why where you leave it nil.
 	Other func(t testing.TB) hsm.Provider
 
-	// Unwrapper is set for a seal-only handle: Open's UnwrapDataKey must then
-	// fail as Denied or Unsupported, and what it wrapped is opened by
-	// Unwrapper's handle on the same KEK.
+	// Unwrapper is set if the handles of Open are seal-only. Then their UnwrapDataKey
+	// must fail as Denied or Unsupported, and the suite unwraps with Unwrapper's
+	// handle on the same KEK.
 	Unwrapper func(t testing.TB) hsm.Provider
 
-	// Sample is how many positions of a wrapped key the tamper and truncation
-	// proofs try, spread over its whole length. Zero is every one; slow back
-	// ends set it.
+	// Sample is how many positions of a wrapped key the tests Tampered and Truncated
+	// try, spread over its whole length. Zero is every position; slow back ends set it.
 	Sample int
 
-	// ContextInside is set where the back end opens a wrap under any context, and the
-	// provider compares it: the call succeeds then, and the operation does not.
+	// ContextInside is set if the back end opens a wrap under any context and the
+	// provider compares the context: then the call succeeds and the operation fails.
 	ContextInside bool
 
-	// Gaps names proofs that the back end is known to fail, each with the reason:
-	// for emulators whose flaws are not the real back end's, and for nothing else.
+	// Gaps names tests that the back end is known to fail, each with the reason. It is
+	// only for emulators with flaws that the real back end does not have.
 	Gaps map[string]string
 }
 
-// Run proves the contract. It makes a few hundred calls, plus two for every
-// byte of a wrapped key that [Harness.Sample] allows.
+// Run tests the contract. It makes a few hundred calls, and two for every byte of a
+// wrapped key, or for [Harness.Sample] of them.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
 	tests := []struct {

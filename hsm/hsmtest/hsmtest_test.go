@@ -45,7 +45,7 @@ func (f flawed) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Encryp
 	return f.Provider.UnwrapDataKey(ctx, wrapped, ec)
 }
 
-// flaws is what a back end may get wrong, and the proof that has to notice.
+// flaws are mistakes of a back end, by the name of the test that must notice.
 func flaws(p *local.Provider) map[string]flawed {
 	var fixed []byte
 	return map[string]flawed{
@@ -142,8 +142,8 @@ func flaws(p *local.Provider) map[string]flawed {
 
 const flawVariable = "SEALMESH_HSMTEST_FLAW"
 
-// TestSuiteNotices runs the suite on each flawed provider in another process and
-// wants the very proof to fail that the flaw is named after.
+// TestSuiteNotices runs the suite on each flawed provider in another process, and
+// checks that the test fails which the flaw is named after.
 func TestSuiteNotices(t *testing.T) {
 	p := newLocal(t)
 	if flaw := os.Getenv(flawVariable); flaw != "" {
@@ -162,7 +162,7 @@ func TestSuiteNotices(t *testing.T) {
 	}
 }
 
-// TestSuiteAccepts: the provider that the flaws are made from has none.
+// TestSuiteAccepts runs the suite on the provider without a flaw.
 func TestSuiteAccepts(t *testing.T) {
 	p := newLocal(t)
 	hsmtest.Run(t, hsmtest.Harness{
@@ -170,6 +170,9 @@ func TestSuiteAccepts(t *testing.T) {
 		Other: func(t testing.TB) hsm.Provider { return newLocal(t) },
 	})
 }
+
+// TestExampleConforms holds the example, which newcomers copy, to the contract.
+func TestExampleConforms(t *testing.T) { testConformance(t) }
 
 func newLocal(t testing.TB) *local.Provider {
 	t.Helper()

@@ -10,8 +10,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// A suite is one test's handles: wrap is under test, unwrap opens what it
-// wrapped, and the two are one unless the harness is seal-only.
+// A suite holds the handles of one test: wrap is under test, and unwrap opens what
+// wrap wrapped. They are the same unless the harness is seal-only.
 type suite struct {
 	Harness
 	wrap, unwrap hsm.Provider
@@ -61,8 +61,8 @@ func (s suite) mustUnwrap(t *testing.T, wrapped []byte, ec hsm.EncryptionContext
 	}
 }
 
-// mustBeCorrupt is what all bad wraps have in common: no key, the class, and an
-// error that says nothing of either.
+// mustBeCorrupt checks that a bad wrap gives no key and an error of class Corrupt,
+// which shows neither key nor wrap.
 func (s suite) mustBeCorrupt(t *testing.T, what string, wrapped []byte, ec hsm.EncryptionContext) {
 	t.Helper()
 	secret, err := s.unwrap.UnwrapDataKey(t.Context(), wrapped, ec)
@@ -103,8 +103,8 @@ func checkError(t *testing.T, what string, err error, want hsm.Class) {
 	}
 }
 
-// checkSilent fails when err holds eight bytes of secret in any usual dress,
-// other than in the KEK's name: some back ends write that into their wraps.
+// checkSilent checks that err shows no eight bytes of secret in any usual encoding.
+// The KEK's name does not count: some back ends write it into their wraps.
 func checkSilent(t *testing.T, what string, err error, secret []byte) {
 	t.Helper()
 	text := err.Error()
@@ -112,8 +112,8 @@ func checkSilent(t *testing.T, what string, err error, secret []byte) {
 		text = strings.ReplaceAll(text, e.KeyID, "")
 	}
 	for i := 0; i+8 <= len(secret); i++ {
-		for _, dress := range dresses(secret[i : i+8]) {
-			if strings.Contains(text, dress) {
+		for _, shown := range encodings(secret[i : i+8]) {
+			if strings.Contains(text, shown) {
 				t.Fatalf("%s: the error contains key material or wrapped bytes", what)
 			}
 		}
