@@ -127,8 +127,8 @@ func (s suite) observed(t *testing.T) {
 	}
 }
 
-// checkCalls checks that there is a call, that every call is complete, and that the
-// last one ended as the operation did.
+// checkCalls checks that there is a call, that every call is complete, and that
+// the last one ended as the operation did.
 func checkCalls(t *testing.T, what string, calls []hsm.Call, err error) {
 	t.Helper()
 	if len(calls) == 0 {

@@ -8,8 +8,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// Context makes an encryption context from alternating names and values. It ends the
-// test if they are invalid.
+// Context makes an encryption context from alternating names and values. It
+// ends the test if they are invalid.
 func Context(t testing.TB, pairs ...string) hsm.EncryptionContext {
 	t.Helper()
 	m := make(map[string]string, len(pairs)/2)
@@ -29,8 +29,8 @@ func boundContext(t *testing.T) hsm.EncryptionContext {
 	return Context(t, "service", bound["service"], "tenant", bound["tenant"])
 }
 
-// contextBound checks that a wrap opens only under its own context. Some of the other
-// contexts are those that a careless encoding would confuse with it.
+// contextBound checks that a wrap opens only under its own context. Some of the
+// other contexts are those that a careless encoding would confuse with it.
 func (s suite) contextBound(t *testing.T) {
 	key, wrapped := s.generate(t, boundContext(t))
 	s.mustUnwrap(t, wrapped, Context(t, "tenant", "north", "service", "customers"), key)
@@ -100,8 +100,8 @@ func (s suite) truncated(t *testing.T) {
 	s.mustBeCorrupt(t, "twice over", append(bytes.Clone(wrapped), wrapped...), ec)
 }
 
-// positions yields every index below n, or Sample of them with the first and the
-// last.
+// positions yields every index below n, or Sample of them with the first and
+// the last.
 func (s suite) positions(n int) func(func(int) bool) {
 	return func(yield func(int) bool) {
 		count := n

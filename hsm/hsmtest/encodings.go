@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// encodings returns b as it may appear in messages: raw, quoted, hexadecimal, base64
-// and as fmt prints a slice.
+// encodings returns b as it may appear in messages: raw, quoted, hexadecimal,
+// base64 and as fmt prints a slice.
 func encodings(b []byte) []string {
 	slice := fmt.Sprint(b)
 	return []string{

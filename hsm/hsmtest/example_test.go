@@ -14,8 +14,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 )
 
-// A box is a provider whose KEK is an AES-256 key in memory. A real back end sends
-// what seal and open do here to a KMS or an HSM.
+// A box is a provider whose KEK is an AES-256 key in memory. A real back end
+// sends what seal and open do here to a KMS or an HSM.
 type box struct {
 	aead cipher.AEAD
 	id   string // what stays the same when the KEK's URI changes

@@ -8,8 +8,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// WantError checks that err is an [hsm.Error] of class, and that its message contains
-// each of texts.
+// WantError checks that err is an [hsm.Error] of class, and that its message
+// contains each of texts.
 func WantError(t *testing.T, err error, class hsm.Class, texts ...string) *hsm.Error {
 	t.Helper()
 	e, ok := errors.AsType[*hsm.Error](err)

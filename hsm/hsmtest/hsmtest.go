@@ -1,19 +1,20 @@
-// Package hsmtest is the conformance suite of [hsm.Provider]. Every back end runs
-// the same tests, so no package above hsm depends on which back end it has.
+// Package hsmtest is the conformance suite of [hsm.Provider]. Every back end
+// runs the same tests, so no package above hsm depends on which back end it
+// has.
 //
 // To add a back end, make one folder below hsm:
 //
 //  1. Copy the provider in this package's example, and replace the requests by those
 //     of your service. Read [hsm.Provider] for the rules.
-//  2. Sort every error of the service into a class with a table of [hsm.Verdict]s.
-//     An error that the table lacks is [hsm.Unclear] if the service itself answered,
-//     and [hsm.Unavailable] otherwise.
+//  2. Sort every error code of the service into an [hsm.Class] by one table, as
+//     gcpkms/verdicts.go does. A code that the table lacks is [hsm.Unclear] if the
+//     service itself answered, and [hsm.Unavailable] otherwise.
 //  3. Call [Run] in a test, with a [Harness] that opens your provider. A fake of the
 //     service belongs in a folder below yours.
 //  4. Export Kind, the part of a KEK's URI before the first colon, and Open.
 //
-// Then add one line with the next free number to the table in hsm/builtin. The number
-// is permanent: wrapped-key records contain it.
+// Then add one line with the next free number to the table in hsm/builtin. The
+// number is permanent: wrapped-key records contain it.
 package hsmtest
 
 import (
@@ -22,37 +23,39 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// A Harness tells [Run] how to open the back end and what it can do. Only Open is
-// required. The zero value of every other field is the strictest.
+// A Harness tells [Run] how to open the back end and what it can do. Only Open
+// is required. The zero value of every other field is the strictest.
 type Harness struct {
 	// Open returns a new handle on the KEK under test, the same KEK each time. Run
 	// closes the handle if it is an [io.Closer]; Open registers other clean-up.
 	Open func(t testing.TB) hsm.Provider
 
-	// Other returns a handle on another KEK of the same back end. Nil skips the test
-	// that a wrap by another KEK is corrupt; say why where you leave it nil.
+	// Other returns a handle on another KEK of the same back end. Nil skips the
+	// test that a wrap by another KEK is corrupt; say why where you leave it nil.
 	Other func(t testing.TB) hsm.Provider
 
-	// Unwrapper is set if the handles of Open are seal-only. Then their UnwrapDataKey
-	// must fail as Denied or Unsupported, and the suite unwraps with Unwrapper's
-	// handle on the same KEK.
+	// Unwrapper is set if the handles of Open are seal-only. Then their
+	// UnwrapDataKey must fail as Denied or Unsupported, and the suite unwraps with
+	// Unwrapper's handle on the same KEK.
 	Unwrapper func(t testing.TB) hsm.Provider
 
-	// Sample is how many positions of a wrapped key the tests Tampered and Truncated
-	// try, spread over its whole length. Zero is every position; slow back ends set it.
+	// Sample is how many positions of a wrapped key the tests Tampered and
+	// Truncated try, spread over its whole length. Zero is every position; slow
+	// back ends set it.
 	Sample int
 
 	// ContextInside is set if the back end opens a wrap under any context and the
-	// provider compares the context: then the call succeeds and the operation fails.
+	// provider compares the context: then the call succeeds and the operation
+	// fails.
 	ContextInside bool
 
-	// Gaps names tests that the back end is known to fail, each with the reason. It is
-	// only for emulators with flaws that the real back end does not have.
+	// Gaps names tests that the back end is known to fail, each with the reason.
+	// It is only for emulators with flaws that the real back end does not have.
 	Gaps map[string]string
 }
 
-// Run tests the contract. It makes a few hundred calls, and two for every byte of a
-// wrapped key, or for [Harness.Sample] of them.
+// Run tests the contract. It makes a few hundred calls, and two for every byte
+// of a wrapped key, or for [Harness.Sample] of them.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
 	tests := []struct {

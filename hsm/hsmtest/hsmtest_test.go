@@ -142,8 +142,8 @@ func flaws(p *local.Provider) map[string]flawed {
 
 const flawVariable = "SEALMESH_HSMTEST_FLAW"
 
-// TestSuiteNotices runs the suite on each flawed provider in another process, and
-// checks that the test fails which the flaw is named after.
+// TestSuiteNotices runs the suite on each flawed provider in another process,
+// and checks that the test fails which the flaw is named after.
 func TestSuiteNotices(t *testing.T) {
 	p := newLocal(t)
 	if flaw := os.Getenv(flawVariable); flaw != "" {

@@ -10,8 +10,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// A suite holds the handles of one test: wrap is under test, and unwrap opens what
-// wrap wrapped. They are the same unless the harness is seal-only.
+// A suite holds the handles of one test: wrap is under test, and unwrap opens
+// what wrap wrapped. They are the same unless the harness is seal-only.
 type suite struct {
 	Harness
 	wrap, unwrap hsm.Provider
@@ -61,8 +61,8 @@ func (s suite) mustUnwrap(t *testing.T, wrapped []byte, ec hsm.EncryptionContext
 	}
 }
 
-// mustBeCorrupt checks that a bad wrap gives no key and an error of class Corrupt,
-// which shows neither key nor wrap.
+// mustBeCorrupt checks that a bad wrap gives no key and an error of class
+// Corrupt, which shows neither key nor wrap.
 func (s suite) mustBeCorrupt(t *testing.T, what string, wrapped []byte, ec hsm.EncryptionContext) {
 	t.Helper()
 	secret, err := s.unwrap.UnwrapDataKey(t.Context(), wrapped, ec)
@@ -103,8 +103,9 @@ func checkError(t *testing.T, what string, err error, want hsm.Class) {
 	}
 }
 
-// checkSilent checks that err shows no eight bytes of secret in any usual encoding.
-// The KEK's name does not count: some back ends write it into their wraps.
+// checkSilent checks that err shows no eight bytes of secret in any usual
+// encoding. The KEK's name does not count: some back ends write it into their
+// wraps.
 func checkSilent(t *testing.T, what string, err error, secret []byte) {
 	t.Helper()
 	text := err.Error()
