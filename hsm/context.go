@@ -15,9 +15,9 @@ const (
 )
 
 // An EncryptionContext is a set of non-secret name/value pairs that a provider
-// binds to a data key when it wraps it. KMS writes it to its audit log in
-// clear, so it never holds a value from a body. The zero value is empty.
-// Immutable, safe for concurrent use.
+// binds to a data key when it wraps the key. A KMS writes the pairs to its
+// audit log in clear, so a pair never holds a value from a body. The zero value
+// is empty. Immutable, safe for concurrent use.
 type EncryptionContext struct {
 	pairs   map[string]string
 	encoded string
@@ -53,9 +53,9 @@ func appendLengthPrefixed(dst []byte, s string) []byte {
 // Map returns a copy of the pairs, nil when there are none.
 func (c EncryptionContext) Map() map[string]string { return maps.Clone(c.pairs) }
 
-// Encoded returns the canonical bytes: for each pair in order of name, a
-// two-byte big-endian length and the name, then the same of the value. Back ends
-// that bind bytes rather than pairs bind these.
+// Encoded returns the canonical bytes: for each pair in order of name, the name
+// and then the value, each after its length in two bytes, big endian. A
+// provider whose back end binds bytes and not pairs binds these.
 func (c EncryptionContext) Encoded() []byte { return []byte(c.encoded) }
 
 // Equal reports whether both contexts hold the same pairs.

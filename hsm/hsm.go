@@ -1,11 +1,15 @@
-// Package hsm is the contract between sealmesh and whatever holds a
+// Package hsm is the contract between sealmesh and the holder of a
 // key-encryption key (KEK): a cloud KMS, an HSM, or a file.
 //
 // A KEK never leaves its [Provider]. A provider makes, wraps and unwraps
 // 32-byte data keys, binds each wrap to an [EncryptionContext], and reports
-// every failure as one of the classes in [Class]. Nothing else in sealmesh talks to
-// a KMS, and a provider knows nothing of envelopes, bodies or policies: adding
-// one touches one folder below this one and a line in hsm/builtin.
+// every failure as an [Error] of one [Class]. Only providers talk to a KMS, and
+// a provider knows nothing about envelopes, bodies or policies.
+//
+//	policy ─→ Key (not open) ─ builtin.Open ─→ Keyring ─→ Key ─→ KEK ─→ Provider
+//
+// A [Keyring] holds the keys of a policy. A [Key] has one [KEK] or more, and
+// each KEK has its open provider. To add a back end, see package hsmtest.
 package hsm
 
 import (
@@ -20,39 +24,39 @@ const DataKeySize = 32
 // accepts. AWS KMS documents 6,144 as its own upper bound.
 const MaxWrappedSize = 6144
 
-// A Provider is one KEK, opened and ready.
+// A Provider is one open KEK.
 //
-// Every implementation passes hsmtest.Run, which proves that the encryption
-// context is bound: a data key unwraps only under the context it was wrapped
-// with. All methods are safe for concurrent use, honour ctx, and return errors
-// that [ClassOf] can classify.
+// Every implementation passes hsmtest.Run, which checks that the encryption
+// context is bound: a data key unwraps only under the context that it was
+// wrapped with. All methods are safe for concurrent use, return when ctx ends,
+// and return errors that are [*Error]. They report each request to [Observe].
+//
+// A provider that holds sessions or connections also implements [io.Closer]. A
+// provider that can describe its KEK also implements [Describer].
 type Provider interface {
-	// GenerateDataKey makes a new data key, and returns it together with its
-	// wrapped form. Where the back end can make random keys itself, it does.
+	// GenerateDataKey makes a new data key and returns it with its wrapped form.
+	// The back end makes the key, if it can make random keys.
 	GenerateDataKey(ctx context.Context, ec EncryptionContext) (key *Secret, wrapped []byte, err error)
 
-	// WrapDataKey wraps a data key that another KEK made, so that one data key
-	// can be opened by any of several KEKs. It does not retain key.
+	// WrapDataKey wraps a data key that another KEK made, so that any of several
+	// KEKs can unwrap it. It does not retain key. A key that is not [DataKeySize]
+	// bytes is [Unsupported].
 	WrapDataKey(ctx context.Context, key *Secret, ec EncryptionContext) (wrapped []byte, err error)
 
-	// UnwrapDataKey is the inverse of both. wrapped is untrusted input of at
-	// most [MaxWrappedSize] bytes. A wrap that was made by another KEK, under
-	// another context, or changed since, is [Corrupt]: the three are not told
-	// apart.
+	// UnwrapDataKey is the inverse of GenerateDataKey and WrapDataKey. wrapped is
+	// untrusted. A wrap of another KEK, of another context, or changed since, is
+	// [Corrupt]; the error does not distinguish the three.
 	UnwrapDataKey(ctx context.Context, wrapped []byte, ec EncryptionContext) (key *Secret, err error)
 }
 
-// A provider that holds sessions or connections implements [io.Closer] too.
-// One that can tell what its KEK is implements [Describer].
-
-// A Describer reports what a KEK is, so that a policy's `require:` can be
-// checked when sealmesh starts and again in the background.
+// A Describer describes its KEK, so that sealmesh can check a policy's
+// `require:` when it starts and later in the background.
 type Describer interface {
 	Describe(ctx context.Context) (Description, error)
 }
 
-// A Description is what a back end says of a KEK. A field that the back end has
-// no notion of is left zero.
+// A Description is what a back end reports about a KEK. A field that the back
+// end does not know is zero.
 type Description struct {
 	Kind         string    // provider kind: "awskms", "pkcs11", "local", …
 	KeyID        string    // resolved identity: an ARN, a PKCS#11 URI
@@ -66,8 +70,8 @@ type Description struct {
 	RotationDays int       // rotation period in days, 0 where unknown
 	Expires      time.Time // when the key or its imported material expires; zero for never
 
-	// Hints say, by field of a policy's require:, what an operator of this back end does
-	// about a KEK that is not so, without a full stop. A field that is not here has a
-	// hint that serves any back end.
+	// Hints say, by field of a policy's require:, how an operator of this back end
+	// fixes a KEK that violates the field, without a full stop. Other fields have
+	// a general hint.
 	Hints map[string]string
 }

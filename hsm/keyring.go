@@ -14,15 +14,19 @@ type KEK struct {
 	URI        string // as configured: "awskms:///arn:…", "local:path", "pkcs11:…"
 	Kind       string // provider kind, the part of URI before the first colon
 	ProviderID uint8  // permanent number of Kind in wrapped-key records; see hsm/builtin
-	Identity   string // what stays the same when URI changes: a resolved ARN (for mrk- keys without its Region), a key's fingerprint
-	Provider   Provider
-	Former     []KEK // keys that URI stood for before: they unwrap and wrap nothing; see [Succeeding]
+	// Identity stays the same when URI changes: a resolved ARN (of an mrk- key
+	// without its Region), or a key's fingerprint.
+	Identity string
+	Provider Provider
+	Former   []KEK // keys that URI named before: they only unwrap; see [Succeeding]
 }
 
-// Succeeding is implemented by a provider whose URI is an alias, a name that may
-// be given to another key, and which knows the keys that had the name before.
+// Succeeding is implemented by a provider whose URI is an alias, a name that
+// may be given to another key, and which knows the keys that had the name
+// before.
 type Succeeding interface {
-	// Former returns those keys, each with a provider that unwraps. It asks nobody.
+	// Former returns those keys, each with a provider that unwraps. It makes no
+	// request.
 	Former() []KEK
 }
 
@@ -33,8 +37,8 @@ func (k KEK) Ref() [4]byte {
 	return [4]byte(sum[:4])
 }
 
-// A Key is what a policy calls a key: a name, the context bound to its data
-// keys, and the KEKs that wrap them.
+// A Key is a key of a policy, with open KEKs: a name, the context bound to its
+// data keys, and the KEKs that wrap them.
 type Key struct {
 	Name    string
 	Context EncryptionContext
@@ -48,11 +52,11 @@ type Key struct {
 	Use    Use
 	Rotate Rotate
 	Cache  TTLs
-	Record []byte // pinned wrapped-key record, in its text form, for keys that are made once; nil otherwise
+	Record []byte // pinned wrapped-key record in text form, for a key that never rotates; else nil
 }
 
-// Unwrapping returns the KEKs that unwrap: k's own, and after them those that bore a
-// name of theirs before.
+// Unwrapping returns the KEKs that unwrap: those of k, and then their former
+// keys.
 func (k *Key) Unwrapping() []KEK {
 	all := slices.Clone(k.KEKs)
 	for _, kek := range k.KEKs {
@@ -69,7 +73,7 @@ type UnavailableKEK struct {
 	Err error
 }
 
-// Close closes every provider of k that holds something open.
+// Close closes every provider of k that is an [io.Closer].
 func (k *Key) Close() error {
 	var errs []error
 	for _, kek := range k.KEKs {
@@ -78,7 +82,7 @@ func (k *Key) Close() error {
 	return errors.Join(errs...)
 }
 
-// Close closes k's provider where it holds something open.
+// Close closes k's provider if it is an [io.Closer].
 func (k KEK) Close() error {
 	if c, ok := k.Provider.(io.Closer); ok {
 		return c.Close()
@@ -86,28 +90,29 @@ func (k KEK) Close() error {
 	return nil
 }
 
-// Use says what this process may do under a key. What it may not do it does not
-// try, so that the role it runs under need not be allowed to.
+// Use says what this process may do under a key. It never tries what it may not
+// do, so its role needs no permission for that.
 type Use uint8
 
-// The uses.
+// Values of [Use].
 const (
 	SealAndOpen Use = iota
-	SealOnly        // never unwraps: past the soft bound a new data key is made instead
+	SealOnly        // never unwraps: past the soft TTL it makes a new data key instead
 	OpenOnly        // never makes a data key
 )
 
-// Rotate bounds the use of one data key for sealing. A zero field takes the default.
+// Rotate limits the use of one data key for sealing. A zero field stands for
+// keycache's default.
 type Rotate struct {
 	Age   time.Duration
-	Uses  uint64
-	Bytes uint64
+	Uses  uint64 // values sealed
+	Bytes uint64 // bytes sealed
 }
 
-// TTLs says how long an unwrapped data key may be used. Past Soft it is
-// unwrapped again in the background, so a revocation takes effect within Soft;
-// past Hard it is not used, so an outage is survived for Hard. A zero field
-// takes the default.
+// TTLs say how long an unwrapped data key may be used. Past Soft it is
+// unwrapped again in the background, so a revocation takes effect within Soft.
+// Past Hard it is not used, so sealmesh survives an outage for Hard. A zero
+// field stands for the default.
 type TTLs struct {
 	Soft time.Duration
 	Hard time.Duration
@@ -116,17 +121,19 @@ type TTLs struct {
 // Defaults of [TTLs].
 const (
 	DefaultSoft = 5 * time.Minute
-	DefaultHard = time.Hour // at least Soft
+	DefaultHard = time.Hour // or Soft, if that is longer
 )
 
-// A Keyring is the set of keys that this process may use. Only what the
-// configuration lists unwraps anything: nothing is discovered from an
-// envelope. Immutable, safe for concurrent use.
+// A Keyring is the set of keys that this process may use. Only KEKs that the
+// configuration names unwrap data keys; an envelope cannot name others.
+// Immutable, safe for concurrent use.
 type Keyring struct {
 	keys map[string]*Key
 }
 
-// NewKeyring takes ownership of keys.
+// NewKeyring makes a Keyring of keys and takes ownership of them. It returns an
+// error if a name is empty or used twice, a key has no open KEK, a quorum is
+// out of range, or two KEKs of a key have the same [KEK.Ref].
 func NewKeyring(keys ...*Key) (*Keyring, error) {
 	r := &Keyring{keys: make(map[string]*Key, len(keys))}
 	for _, k := range keys {
@@ -151,7 +158,7 @@ func NewKeyring(keys ...*Key) (*Keyring, error) {
 // Key returns the key of that name, or nil.
 func (r *Keyring) Key(name string) *Key { return r.keys[name] }
 
-// Keys returns every key, in no order.
+// Keys returns every key, in no particular order.
 func (r *Keyring) Keys() []*Key {
 	keys := make([]*Key, 0, len(r.keys))
 	for _, k := range r.keys {
@@ -160,7 +167,7 @@ func (r *Keyring) Keys() []*Key {
 	return keys
 }
 
-// Close closes every provider that holds something open.
+// Close closes every provider that is an [io.Closer].
 func (r *Keyring) Close() error {
 	var errs []error
 	for _, k := range r.keys {

@@ -7,20 +7,23 @@ import (
 	"crypto/subtle"
 )
 
-// RSAPlaintextSize is the length in bytes of what is wrapped under an RSA KEK.
+// RSAPlaintextSize is the length in bytes of the plaintext that an RSA KEK
+// wraps.
 const RSAPlaintextSize = DataKeySize + sha256.Size
 
-// An RSALabel binds the encryption context of wraps under RSA KEKs, for which no back
-// end takes one: what is encrypted (RSAES-OAEP with SHA-256 for both, RFC 8017 §7.1) is
-// the data key, and then the SHA-256 of label and canonical context. The hash stands
-// inside, since services and devices do not let us set OAEP's own label.
+// An RSALabel binds the encryption context to wraps by RSA KEKs, since no back
+// end takes a context for RSA. The plaintext of RSAES-OAEP (RFC 8017 section
+// 7.1, SHA-256 for hash and mask) is the data key followed by SHA-256(label ‖
+// canonical context). The hash is in the plaintext because services and devices
+// do not let us set OAEP's own label.
 //
-// The label keeps that hash apart from every other one in sealmesh, and versions the
-// layout. Each provider has its own, for ever.
+// The label separates this hash from every other hash in sealmesh, and is the
+// version of the layout. Each provider has its own label, which never changes.
 type RSALabel string
 
-// Wrap wraps key, of [DataKeySize] bytes. It needs nobody's leave and leaves no trace
-// in an audit log: the key is public. So a wrap does not tell who made it, either.
+// Wrap wraps key, which has [DataKeySize] bytes, with the public key. That
+// needs no permission of the back end and leaves no trace in its audit log, and
+// anybody could have made the wrap.
 func (l RSALabel) Wrap(public *rsa.PublicKey, key []byte, ec EncryptionContext) ([]byte, error) {
 	hash := l.hash(ec)
 	plaintext := append(append(make([]byte, 0, RSAPlaintextSize), key...), hash[:]...)
@@ -28,8 +31,9 @@ func (l RSALabel) Wrap(public *rsa.PublicKey, key []byte, ec EncryptionContext) 
 	return rsa.EncryptOAEP(sha256.New(), rand.Reader, public, plaintext, nil)
 }
 
-// Bound reports, in constant time but for its length, whether plaintext was wrapped
-// under ec: then its first [DataKeySize] bytes are the data key.
+// Bound reports whether plaintext was wrapped under ec: then its first
+// [DataKeySize] bytes are the data key. The time depends only on the length of
+// plaintext.
 func (l RSALabel) Bound(plaintext []byte, ec EncryptionContext) bool {
 	hash := l.hash(ec)
 	return len(plaintext) == RSAPlaintextSize && subtle.ConstantTimeCompare(plaintext[DataKeySize:], hash[:]) == 1

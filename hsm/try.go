@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A proxy has callers waiting: it tries little and soon, and leaves waiting out
-// a long outage to keycache, which serves from what it has.
+// Callers of a proxy wait, so tries are few and close together. keycache gets
+// through a long outage with cached data keys.
 const (
 	maxTries      = 3
 	baseBackoff   = 50 * time.Millisecond
@@ -15,12 +15,13 @@ const (
 	maxRetryAfter = time.Second
 )
 
-// Try calls try up to three times, until it says that another try cannot help.
-// Between two tries it waits with full jitter, for no longer than 200 ms, or for
-// as long as the back end asked, after, if that is a second at most. It returns
-// the error of ctx where that ended the wait, and nil otherwise.
+// Try calls try up to three times, until try returns again = false. Between two
+// calls it waits a random time of at most 200 ms (full jitter), or at least
+// after, the time that the back end asked for. If after is longer than a
+// second, Try gives up. It returns the error of ctx if ctx ended the wait, and
+// nil otherwise.
 //
-// Providers turn their SDK's own retries off and use Try, so that every request
+// Providers disable the retries of their SDK and use Try, so that every request
 // counts against the caller's slots and is reported to [Observe].
 func Try(ctx context.Context, try func() (again bool, after time.Duration)) error {
 	for attempt := 1; ; attempt++ {

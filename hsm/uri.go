@@ -10,16 +10,17 @@ import (
 	"time"
 )
 
-// Of the timeout= that the URIs of KEKs over a network have: for one try, from dialling
-// to the last byte.
+// Default and limits of timeout= in the URI of a KEK over a network: the time
+// of one try, from dialling to the last byte.
 const (
 	DefaultTimeout = 2 * time.Second
 	MinTimeout     = 10 * time.Millisecond
 	MaxTimeout     = time.Minute
 )
 
-// URIOptions calls set for each option of a KEK's URI, in order of name: query is what
-// stands after its question mark. An option that is empty or given twice is an error.
+// URIOptions calls set for each option of a KEK's URI, in order of name. query
+// is the part after the question mark. An option that is empty or given twice
+// is an error.
 func URIOptions(query string, set func(name, value string) error) error {
 	options, err := url.ParseQuery(query)
 	if err != nil {
@@ -37,7 +38,7 @@ func URIOptions(query string, set func(name, value string) error) error {
 	return nil
 }
 
-// ParseTimeout reads the value of timeout=.
+// ParseTimeout parses the value of timeout=, from [MinTimeout] to [MaxTimeout].
 func ParseTimeout(value string) (time.Duration, error) {
 	d, err := time.ParseDuration(value)
 	if err != nil || d < MinTimeout || d > MaxTimeout {
@@ -46,8 +47,9 @@ func ParseTimeout(value string) (time.Duration, error) {
 	return d, nil
 }
 
-// IsLoopback reports whether host, a name or an address without port, is this machine:
-// then a provider may speak plain HTTP. Data keys and tokens cross that connection.
+// IsLoopback reports whether host, a name or an address without port, is this
+// machine. Only then may a provider use plain HTTP, since data keys and tokens
+// cross the connection.
 func IsLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
