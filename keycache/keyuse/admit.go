@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// add takes encoded spans, all or none, and gives a reservation back. What is
-// reserved has room even when the others have filled the queue.
+// add queues encoded spans, all or none, and gives a reservation back. Reserved
+// spans have room even if the queue is full.
 func (q *queue) add(b []byte, spans int, reserved int64, caller string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -36,9 +36,9 @@ func (q *queue) add(b []byte, spans int, reserved int64, caller string) error {
 	return nil
 }
 
-// share reports whether caller may add n bytes, and counts them. While more than half of
-// the queue is used, one caller takes a quarter of it at most, so that none keeps all others
-// from being recorded.
+// share reports whether caller may add n bytes, and counts them. While the
+// queue is more than half full, one caller gets at most a quarter of it, so
+// that no caller can keep all others from being recorded.
 func (q *queue) share(caller string, n int64) bool {
 	if q.bytes <= q.limit/2 {
 		if len(q.shares) > 0 {
@@ -52,13 +52,14 @@ func (q *queue) share(caller string, n int64) bool {
 		return false
 	}
 	if !known {
-		caller = strings.Clone(caller) // it may be part of a message that is freed
+		caller = strings.Clone(caller) // it may share memory with a message that is freed
 	}
 	q.shares[caller] = have + n
 	return true
 }
 
-// split fills batches span by span, since no batch may outgrow what collectors accept.
+// split fills batches span by span, because no batch may exceed what collectors
+// accept.
 func (q *queue) split(b []byte) {
 	for len(b) > 0 {
 		size, n := binary.Uvarint(b[1:])
@@ -71,6 +72,7 @@ func (q *queue) split(b []byte) {
 	}
 }
 
+// fill appends encoded spans to the current batch.
 func (q *queue) fill(b []byte, spans int) {
 	if n := len(q.free); q.cur == nil && n > 0 {
 		q.cur, q.free = q.free[n-1], q.free[:n-1]
@@ -82,7 +84,7 @@ func (q *queue) fill(b []byte, spans int) {
 	q.curSpans += spans
 }
 
-// grant reserves n bytes past every limit.
+// grant reserves n bytes regardless of all limits.
 func (q *queue) grant(n int64) Reservation {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -90,8 +92,9 @@ func (q *queue) grant(n int64) Reservation {
 	return Reservation{n}
 }
 
-// reserve takes n bytes of a second limit, as large as that of the spans: so nobody
-// is refused for what others may still record. It takes none while the queue is full.
+// reserve takes n bytes of a second limit, which is as large as the limit of
+// spans: so reservations of others never cause a refusal. It fails while the
+// queue is full.
 func (q *queue) reserve(n int64) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -4,8 +4,8 @@ package keyuse
 
 import "testing"
 
-// TestRecordAllocatesNothing holds the hot path, a reservation included. The race
-// detector makes sync.Pool forget, so it is not run under it.
+// TestRecordAllocatesNothing holds the hot path, a reservation included. The
+// race detector makes sync.Pool forget, so it is not run under it.
 func TestRecordAllocatesNothing(t *testing.T) {
 	r := acknowledging(t)
 	uses := []Use{benchUse, benchUse, benchUse, benchUse, benchUse}

@@ -4,22 +4,26 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sealmesh/sealmesh/keycache/keyuse/otlp"
 )
 
 const (
-	// attemptsEvery is how often attempts are recorded.
+	// attemptsEvery is the interval at which attempts are recorded.
 	attemptsEvery = time.Second
-	// maxAttempts bounds the spans of one such round; what is beyond shares a span per error.
+	// maxAttempts limits the spans of one interval. Further attempts share one
+	// span per error.
 	maxAttempts = 64
 )
 
-// An attemptID is what attempts are added up by.
+// An attemptID identifies attempts that share a span.
 type attemptID struct {
 	caller, route, direction, key, tag, operation, errorType string
 }
 
-// attempts are uses that failed before a key was known. Anybody can cause any number of
-// them, so they are recorded in sum, and only while the queue has room for everybody.
+// attempts are uses that failed before a key was known. Anybody can cause any
+// number of them. So they are aggregated, and recorded only while the queue has
+// room.
 type attempts struct {
 	r *Recorder
 
@@ -29,8 +33,9 @@ type attempts struct {
 	timer  *time.Timer
 }
 
+// An attempt is one span of aggregated uses.
 type attempt struct {
-	exchange Exchange // the first one
+	exchange Exchange // of the first use
 	use      Use
 }
 
@@ -41,11 +46,13 @@ func newAttempts(r *Recorder) *attempts {
 	return a
 }
 
-// Attempt records a use that failed before a key was known, with at most one tag, within
-// a second and together with others of its kind: of the same caller, route, direction, key,
-// tag, operation and error. Their span is in the trace of the first of them, and says how many
-// values there were. In one second, 64 kinds have spans of their own. Attempts wait
-// while the queue is half full, and are never refused.
+// Attempt records a use with at most one tag that failed before a key was
+// known. Uses of the same caller, route, direction, key, tag, operation and
+// error within one second share a span. The span is in the trace of the first
+// use and has the number of values. At most 64 kinds have spans of their own in
+// one second.
+//
+// Attempts wait while the queue is more than half full. They are never refused.
 func (r *Recorder) Attempt(x *Exchange, u *Use) { r.attempts.add(x, u) }
 
 func (a *attempts) add(x *Exchange, u *Use) {
@@ -59,20 +66,20 @@ func (a *attempts) add(x *Exchange, u *Use) {
 	first := *x
 	known := a.uses[id]
 	if known == nil && len(a.uses) >= maxAttempts {
-		id = attemptID{caller: ellipsis, errorType: u.ErrorType}
-		first = Exchange{TraceID: x.TraceID, ParentID: x.ParentID, Caller: ellipsis}
+		id = attemptID{caller: otlp.Ellipsis, errorType: u.ErrorType}
+		first = Exchange{TraceID: x.TraceID, ParentID: x.ParentID, Caller: otlp.Ellipsis}
 		known = a.uses[id]
 	}
 	if known == nil {
 		if len(a.uses) == 0 {
 			a.timer.Reset(attemptsEvery)
 		}
-		first.Caller = strings.Clone(first.Caller) // it may be part of a message that is freed
+		first.Caller = strings.Clone(first.Caller) // it may share memory with a message that is freed
 		id.caller = first.Caller
 		known = &attempt{first, *u}
 		known.use.Tags = append([]string(nil), u.Tags...)
-		if id.caller == ellipsis {
-			known.use.Key, known.use.Tags = ellipsis, nil
+		if id.caller == otlp.Ellipsis {
+			known.use.Key, known.use.Tags = otlp.Ellipsis, nil
 		}
 		a.uses[id] = known
 		return
@@ -82,8 +89,9 @@ func (a *attempts) add(x *Exchange, u *Use) {
 	known.use.Aggregate = known.use.Aggregate || x.TraceID == [16]byte{} || x.TraceID != known.exchange.TraceID || x.ParentID != known.exchange.ParentID
 }
 
-// flush records what has come, while less than half of the queue is used. What finds no
-// room goes on adding up. all has room past every limit: there are few spans.
+// flush records aggregated attempts while less than half of the queue is used.
+// The others stay and keep aggregating. all ignores that limit: the number of
+// spans is small.
 func (a *attempts) flush(all bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -104,7 +112,7 @@ func (a *attempts) flush(all bool) {
 	}
 }
 
-// end records what is left.
+// end records what is left and refuses further attempts.
 func (a *attempts) end() {
 	a.flush(true)
 	a.mu.Lock()

@@ -7,12 +7,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
+	"github.com/sealmesh/sealmesh/keycache/keyuse/otlp"
 )
 
 var forged = Use{Key: "customer", Operation: "open", Tags: []string{"pii"}, Fields: 1, ErrorType: "value_not_opened"}
 
-// attemptsOf returns how many values the spans of a collector say failed, by caller.
+// attemptsOf returns how many values the spans of a collector say failed, by
+// caller.
 func attemptsOf(spans []map[string]any) map[string]int64 {
 	n := map[string]int64{}
 	for _, s := range spans {
@@ -23,14 +24,14 @@ func attemptsOf(spans []map[string]any) map[string]int64 {
 
 // keeping acknowledges, and keeps the spans.
 func keeping(spans *[]map[string]any) *far {
-	return &far{answer: func(_ int, req *request) (answer, error) {
-		eachField(req.body, func(_ protowire.Number, _ uint64, span []byte) { *spans = append(*spans, decodeSpan(span)) })
-		return answer{}, nil
+	return &far{answer: func(_ int, req *otlp.Request) (otlp.Answer, error) {
+		*spans = append(*spans, req.Decode()...)
+		return otlp.Answer{}, nil
 	}}
 }
 
-// A caller that sends forged envelopes as fast as it can costs one span a second, with
-// the count, and another's are told apart.
+// A caller that sends forged envelopes as fast as it can costs one span a
+// second, with the count, and another's are told apart.
 func TestAttemptsAreRecordedInSum(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var spans []map[string]any
@@ -76,8 +77,8 @@ func TestAttemptsOfManyCallers(t *testing.T) {
 		if err := r.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if n := attemptsOf(spans); len(spans) != maxAttempts+1 || n[ellipsis] != 5000-maxAttempts {
-			t.Errorf("%d spans, %d of callers without a span", len(spans), n[ellipsis])
+		if n := attemptsOf(spans); len(spans) != maxAttempts+1 || n[otlp.Ellipsis] != 5000-maxAttempts {
+			t.Errorf("%d spans, %d of callers without a span", len(spans), n[otlp.Ellipsis])
 		}
 		if err := r.Close(t.Context()); err != nil {
 			t.Fatal(err)
@@ -85,14 +86,14 @@ func TestAttemptsOfManyCallers(t *testing.T) {
 	})
 }
 
-// However long forged envelopes come while the collector is unreachable, the record
-// has room for the uses of others, and the count is right in the end.
+// However long forged envelopes come while the collector is unreachable, the
+// record has room for the uses of others, and the count is right in the end.
 func TestAttemptsLeaveRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var spans []map[string]any
 		f := keeping(&spans)
 		back := f.answer
-		f.answer = func(int, *request) (answer, error) { return answer{}, errUnreachable }
+		f.answer = func(int, *otlp.Request) (otlp.Answer, error) { return otlp.Answer{}, errUnreachable }
 		r := openFar(t, f, Options{Required: true, QueueBytes: MinQueueBytes})
 		x := benchExchange
 		for i := range 100_000 {
@@ -128,7 +129,7 @@ func TestAttemptsLeaveRoom(t *testing.T) {
 // What finds no room even at the end is counted as lost.
 func TestAttemptsThatAreLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &far{answer: func(int, *request) (answer, error) { return answer{}, errUnreachable }}
+		f := &far{answer: func(int, *otlp.Request) (otlp.Answer, error) { return otlp.Answer{}, errUnreachable }}
 		r := openFar(t, f, Options{Required: true, QueueBytes: MinQueueBytes})
 		full := 0
 		for r.Record(&benchExchange, []Use{benchUse}, Reservation{}) == nil {

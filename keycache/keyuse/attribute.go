@@ -1,25 +1,31 @@
 package keyuse
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/sealmesh/sealmesh/keycache/keyuse/otlp"
+)
 
 // An attribute is the encoded beginning of a Span.attributes field:
 //
 //	tagAttribute, length of the pair, tagKey, length of the name, name, tagValue
 //
-// It is copied whole, 32 bytes at once, and what is too much is overwritten by what
-// follows: three times as fast as appending piece by piece.
+// It is always copied whole, as 32 bytes, and the following bytes overwrite the
+// excess. That is three times as fast as appending piece by piece.
 type attribute struct {
 	start [slack]byte
 	n     int
 }
 
 const (
-	slack  = 32            // bytes that may be touched past the end of a span
-	maxKey = slack - 4 - 1 // of an attribute's name
-	// short values leave every length around them in one varint byte.
+	slack  = 32            // bytes that may be written past the end of a span
+	maxKey = slack - 4 - 1 // longest name of an attribute
+	// short is the longest value whose enclosing lengths all fit in one varint
+	// byte.
 	short = 127 - maxKey - 8
 )
 
+// named encodes the beginning of an attribute.
 func named(name string) *attribute {
 	a := &attribute{n: 5 + len(name)}
 	copy(a.start[:], []byte{tagAttribute, 0, tagKey, byte(len(name))})
@@ -46,8 +52,8 @@ var (
 	errorAttr     = named("error.type")
 )
 
-// begin appends the start of an attribute whose AnyValue takes size bytes, at
-// most short+4, and makes room for the value. b has the capacity for slack bytes more.
+// begin appends the beginning of an attribute and room for an AnyValue of size
+// bytes, at most short+4. b has capacity for slack more bytes.
 func (a *attribute) begin(b []byte, size int) (whole, value []byte) {
 	at := len(b)
 	end := at + a.n + 1 + size
@@ -58,7 +64,7 @@ func (a *attribute) begin(b []byte, size int) (whole, value []byte) {
 	return b, b[at+a.n+1 : end]
 }
 
-// beginLong does the same for any size, and without the room.
+// beginLong is begin for any size. It makes no room.
 func (a *attribute) beginLong(b []byte, size int) []byte {
 	b = append(b, tagAttribute)
 	b = appendVarint(b, a.n-2+varintLen(size)+size)
@@ -66,14 +72,14 @@ func (a *attribute) beginLong(b []byte, size int) []byte {
 	return appendVarint(b, size)
 }
 
-// appendString appends a string attribute, or nothing when value is empty.
+// appendString appends a string attribute, or nothing if value is empty.
 func (a *attribute) appendString(b []byte, value string, limit int) []byte {
 	if value == "" {
 		return b
 	}
-	// Words are constants of ours, and ASCII.
-	if len(value) > limit || limit != maxWord && !valid(value) {
-		value = fit(value, limit)
+	// Values with the limit maxWord are our own ASCII constants.
+	if len(value) > limit || limit != maxWord && !otlp.Valid(value) {
+		value = otlp.Fit(value, limit)
 	}
 	if n := len(value); n <= short {
 		b, v := a.begin(b, 2+n)
@@ -85,6 +91,7 @@ func (a *attribute) appendString(b []byte, value string, limit int) []byte {
 	return appendText(b, tagString, value)
 }
 
+// appendInt appends an integer attribute.
 func (a *attribute) appendInt(b []byte, value int64) []byte {
 	if uint64(value) < 0x80 {
 		b, v := a.begin(b, 2)
@@ -100,15 +107,15 @@ func (a *attribute) appendInt(b []byte, value int64) []byte {
 	return binary.AppendUvarint(b, uint64(value))
 }
 
-// appendTrue appends a boolean that is set.
+// appendTrue appends a boolean attribute that is true.
 func (a *attribute) appendTrue(b []byte) []byte {
 	b, v := a.begin(b, 2)
 	v[0], v[1] = tagBool, 1
 	return b
 }
 
-// appendDataKey appends the id of a data key in hexadecimal; a zero id means
-// that the use failed before a key was known.
+// appendDataKey appends the id of a data key in hexadecimal, or nothing if the
+// id is zero: the use failed before a key was known.
 func appendDataKey(b []byte, id *[16]byte) []byte {
 	if *id == ([16]byte{}) {
 		return b
@@ -123,8 +130,8 @@ func appendDataKey(b []byte, id *[16]byte) []byte {
 	return b
 }
 
-// appendTags appends an array of strings. Names past maxTags are replaced by
-// one "…".
+// appendTags appends an array of strings. One "…" replaces the names beyond
+// maxTags.
 func appendTags(b []byte, tags []string) []byte {
 	if len(tags) == 0 {
 		return b
@@ -132,14 +139,14 @@ func appendTags(b []byte, tags []string) []byte {
 	size, n := 0, 0
 	for ; n < len(tags); n++ {
 		e := elementLen(len(tags[n]))
-		if size+e > maxTags || len(tags[n]) > maxName || !valid(tags[n]) {
+		if size+e > maxTags || len(tags[n]) > maxName || !otlp.Valid(tags[n]) {
 			break
 		}
 		size += e
 	}
 	rest := n < len(tags)
 	if rest {
-		size += elementLen(len(ellipsis))
+		size += elementLen(len(otlp.Ellipsis))
 	}
 	b = tagsAttr.beginLong(b, 1+varintLen(size)+size)
 	b = append(b, tagArray)
@@ -148,12 +155,12 @@ func appendTags(b []byte, tags []string) []byte {
 		b = appendElement(b, tag)
 	}
 	if rest {
-		b = appendElement(b, ellipsis)
+		b = appendElement(b, otlp.Ellipsis)
 	}
 	return b
 }
 
-// elementLen is the length of a string as a field of ArrayValue.
+// elementLen is the encoded length of a string of n bytes in an ArrayValue.
 func elementLen(n int) int {
 	if n <= short {
 		return 4 + n

@@ -15,6 +15,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
+
+	"github.com/sealmesh/sealmesh/keycache/keyuse/otlp"
 )
 
 var (
@@ -35,11 +37,11 @@ func acknowledging(tb testing.TB) *Recorder {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	out := exporter{
-		export: func(context.Context, *request) (answer, error) { return answer{}, nil },
-		close:  func() error { return nil },
+	out := otlp.Exporter{
+		Export: func(context.Context, *otlp.Request) (otlp.Answer, error) { return otlp.Answer{}, nil },
+		Close:  func() error { return nil },
 	}
-	r, err := open(opt, destination{delay: time.Second}, out)
+	r, err := open(opt, otlp.Destination{Delay: time.Second}, out)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -91,7 +93,8 @@ func BenchmarkEncode(b *testing.B) {
 }
 
 // BenchmarkExport is the CPU time of the whole process per span that a sink
-// over gRPC acknowledged: this recorder against the SDK, same sink, nothing lost.
+// over gRPC acknowledged: this recorder against the SDK, same sink, nothing
+// lost.
 func BenchmarkExport(b *testing.B) {
 	b.Run("recorder", func(b *testing.B) {
 		addr := discard(b)
@@ -127,7 +130,7 @@ func BenchmarkExport(b *testing.B) {
 			b.Fatal(err)
 		}
 		p := sdktrace.NewTracerProvider(sdktrace.WithBatcher(out, sdktrace.WithBlocking()), sdktrace.WithSampler(sdktrace.AlwaysSample()))
-		tracer := p.Tracer(scopeName)
+		tracer := p.Tracer(otlp.ScopeName)
 		cpu := cpuTime(b)
 		for b.Loop() {
 			_, span := tracer.Start(b.Context(), spanName)

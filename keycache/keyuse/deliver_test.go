@@ -10,18 +10,19 @@ import (
 	"testing/synctest"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
+	"github.com/sealmesh/sealmesh/keycache/keyuse/otlp"
 )
 
-// A far is an exporter that answers as a test tells it, and notes when it was asked.
+// A far is an exporter that answers as a test tells it, and notes when it was
+// asked.
 type far struct {
 	mu     sync.Mutex
-	answer func(attempt int, req *request) (answer, error)
+	answer func(attempt int, req *otlp.Request) (otlp.Answer, error)
 	asked  []time.Time
 	got    []int // Fields of the spans it acknowledged
 }
 
-func (f *far) export(_ context.Context, req *request) (answer, error) {
+func (f *far) export(_ context.Context, req *otlp.Request) (otlp.Answer, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked = append(f.asked, time.Now())
@@ -32,10 +33,10 @@ func (f *far) export(_ context.Context, req *request) (answer, error) {
 	return a, err
 }
 
-func fieldsOf(req *request) (fields []int) {
-	eachField(req.body, func(_ protowire.Number, _ uint64, span []byte) {
-		fields = append(fields, int(decodeSpan(span)["sealmesh.fields"].(int64)))
-	})
+func fieldsOf(req *otlp.Request) (fields []int) {
+	for _, span := range req.Decode() {
+		fields = append(fields, int(span["sealmesh.fields"].(int64)))
+	}
 	return fields
 }
 
@@ -53,8 +54,8 @@ func openFar(t *testing.T, f *far, opt Options) *Recorder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := exporter{export: f.export, close: func() error { return nil }}
-	r, err := open(opt, destination{delay: time.Second}, out)
+	out := otlp.Exporter{Export: f.export, Close: func() error { return nil }}
+	r, err := open(opt, otlp.Destination{Delay: time.Second}, out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,17 +83,17 @@ func TestBackoff(t *testing.T) {
 		max  []time.Duration
 	}{
 		{"doubles", errUnreachable, []time.Duration{50e6, 100e6, 200e6, 400e6}, []time.Duration{100e6, 200e6, 400e6, 800e6}},
-		{"as asked", &sendError{after: 7 * time.Second, err: errUnreachable}, []time.Duration{7e9, 7e9}, []time.Duration{7e9, 7e9}},
-		{"asked too much", &sendError{after: 24 * time.Hour, err: errUnreachable}, []time.Duration{maxAsked}, []time.Duration{maxAsked}},
-		{"for good", &sendError{permanent: true, err: errUnreachable}, []time.Duration{500e6, 1e9, 2e9}, []time.Duration{1e9, 2e9, 4e9}},
+		{"as asked", &otlp.Error{After: 7 * time.Second, Err: errUnreachable}, []time.Duration{7e9, 7e9}, []time.Duration{7e9, 7e9}},
+		{"asked too much", &otlp.Error{After: 24 * time.Hour, Err: errUnreachable}, []time.Duration{maxAsked}, []time.Duration{maxAsked}},
+		{"for good", &otlp.Error{Permanent: true, Err: errUnreachable}, []time.Duration{500e6, 1e9, 2e9}, []time.Duration{1e9, 2e9, 4e9}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := &far{answer: func(attempt int, _ *request) (answer, error) {
+				f := &far{answer: func(attempt int, _ *otlp.Request) (otlp.Answer, error) {
 					if attempt <= len(c.min) {
-						return answer{}, c.err
+						return otlp.Answer{}, c.err
 					}
-					return answer{}, nil
+					return otlp.Answer{}, nil
 				}}
 				r := openFar(t, f, Options{Required: true})
 				start := time.Now()
@@ -121,10 +122,10 @@ func TestBackoff(t *testing.T) {
 
 func TestBackoffHasALimit(t *testing.T) {
 	for attempt := range 200 {
-		if d := backoff(attempt, &sendError{err: errUnreachable}); d <= 0 || d > maxBackoff {
+		if d := backoff(attempt, &otlp.Error{Err: errUnreachable}); d <= 0 || d > maxBackoff {
 			t.Fatalf("backoff(%d) = %v", attempt, d)
 		}
-		if d := backoff(attempt, &sendError{permanent: true, err: errUnreachable}); d < slowBackoff/2 || d > maxSlow {
+		if d := backoff(attempt, &otlp.Error{Permanent: true, Err: errUnreachable}); d < slowBackoff/2 || d > maxSlow {
 			t.Fatalf("slow backoff(%d) = %v", attempt, d)
 		}
 	}
@@ -133,7 +134,7 @@ func TestBackoffHasALimit(t *testing.T) {
 // TestDelay holds that a batch which is not full leaves after the delay.
 func TestDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &far{answer: func(int, *request) (answer, error) { return answer{}, nil }}
+		f := &far{answer: func(int, *otlp.Request) (otlp.Answer, error) { return otlp.Answer{}, nil }}
 		r := openFar(t, f, Options{Required: true})
 		start := time.Now()
 		recordFields(t, r, 1)
@@ -152,7 +153,9 @@ func TestDelay(t *testing.T) {
 
 func TestPartialSuccessIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &far{answer: func(int, *request) (answer, error) { return answer{rejected: 2, message: "too old"}, nil }}
+		f := &far{answer: func(int, *otlp.Request) (otlp.Answer, error) {
+			return otlp.Answer{Rejected: 2, Message: "too old"}, nil
+		}}
 		r := openFar(t, f, Options{Required: true})
 		recordFields(t, r, 1, 2, 3, 4, 5)
 		if err := r.Close(t.Context()); err != nil {
@@ -168,11 +171,11 @@ func TestPartialSuccessIsCounted(t *testing.T) {
 // what follows still arrives.
 func TestBestEffortGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &far{answer: func(attempt int, _ *request) (answer, error) {
+		f := &far{answer: func(attempt int, _ *otlp.Request) (otlp.Answer, error) {
 			if attempt == 1 {
-				return answer{}, &sendError{permanent: true, err: errUnreachable}
+				return otlp.Answer{}, &otlp.Error{Permanent: true, Err: errUnreachable}
 			}
-			return answer{}, nil
+			return otlp.Answer{}, nil
 		}}
 		r := openFar(t, f, Options{})
 		recordFields(t, r, 1)
@@ -190,7 +193,7 @@ func TestBestEffortGivesUp(t *testing.T) {
 // TestCloseWithoutSpool tries until its context ends, and tells what is lost.
 func TestCloseWithoutSpool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &far{answer: func(int, *request) (answer, error) { return answer{}, errUnreachable }}
+		f := &far{answer: func(int, *otlp.Request) (otlp.Answer, error) { return otlp.Answer{}, errUnreachable }}
 		r := openFar(t, f, Options{Required: true})
 		recordFields(t, r, 1, 2, 3)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -218,13 +221,13 @@ func TestCloseWithoutSpool(t *testing.T) {
 // TestCloseWithSpool does not wait for a collector that is unreachable.
 func TestCloseWithSpool(t *testing.T) {
 	dir := t.TempDir()
-	f := &far{answer: func(int, *request) (answer, error) { return answer{}, errUnreachable }}
+	f := &far{answer: func(int, *otlp.Request) (otlp.Answer, error) { return otlp.Answer{}, errUnreachable }}
 	r := openFar(t, f, Options{Required: true, SpoolDir: dir})
 	recordFields(t, r, 1, 2, 3)
 	if err := r.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	f = &far{answer: func(int, *request) (answer, error) { return answer{}, nil }}
+	f = &far{answer: func(int, *otlp.Request) (otlp.Answer, error) { return otlp.Answer{}, nil }}
 	r = openFar(t, f, Options{Required: true, SpoolDir: dir})
 	recordFields(t, r, 4)
 	if err := r.Close(t.Context()); err != nil {
@@ -248,9 +251,17 @@ func wantInts(t *testing.T, got []int, first, last int) {
 }
 
 func TestConsoleFailureIsRetried(t *testing.T) {
+	d, err := otlp.FromEnvironment(from("OTEL_TRACES_EXPORTER=console"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	synctest.Test(t, func(t *testing.T) {
-		r := openFar(t, &far{answer: func(n int, req *request) (answer, error) {
-			return openConsole(failing(n < 3)).export(t.Context(), req)
+		r := openFar(t, &far{answer: func(n int, req *otlp.Request) (otlp.Answer, error) {
+			out, err := d.Open(failing(n < 3), slog.Default())
+			if err != nil {
+				return otlp.Answer{}, err
+			}
+			return out.Export(t.Context(), req)
 		}}, Options{Required: true})
 		recordFields(t, r, 1)
 		if err := r.Close(t.Context()); err != nil || r.Stats().Exported != 1 {

@@ -2,6 +2,7 @@ package keyuse
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -10,15 +11,19 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/sealmesh/sealmesh/keycache/keyuse/spool"
 )
 
-// A faultyDisk is the real file system, and fails one call, or all from one on. It also
-// knows what would be left if the machine lost power: what sync reported as written, and
-// of a file whose sync failed, nothing that came later, however often it is synced again
-// (https://lwn.net/Articles/752063/, "fsyncgate").
+// A faultyDisk is the real file system, and fails one call, or all from one on.
+// It also knows what would be left if the machine lost power: what sync
+// reported as written, and of a file whose sync failed, nothing that came
+// later, however often it is synced again (https://lwn.net/Articles/752063/,
+// "fsyncgate").
 type faultyDisk struct {
-	osDisk
+	spool.OS
 	fault fault
+	lock  io.Closer // of the spool that was opened last
 
 	mu      sync.Mutex
 	calls   int
@@ -66,39 +71,45 @@ func (d *faultyDisk) Make(dir string) error {
 	if err := d.call("make", dir); err != nil {
 		return err
 	}
-	return d.osDisk.Make(dir)
+	return d.OS.Make(dir)
 }
 
 func (d *faultyDisk) List(dir string) ([]fs.DirEntry, error) {
 	if err := d.call("list", ""); err != nil {
 		return nil, err
 	}
-	return d.osDisk.List(dir)
+	return d.OS.List(dir)
 }
 
-func (d *faultyDisk) Open(path string, flag int) (file, error) {
+func (d *faultyDisk) Open(path string, flag int) (spool.File, error) {
 	if err := d.call("open", path); err != nil {
 		return nil, err
 	}
-	f, err := d.osDisk.Open(path, flag)
+	f, err := d.OS.Open(path, flag)
 	if err != nil {
 		return nil, err
 	}
 	return &faultyFile{f, d, path}, nil
 }
 
+func (d *faultyDisk) Lock(path string) (io.Closer, error) {
+	lock, err := d.OS.Lock(path)
+	d.lock = lock
+	return lock, err
+}
+
 func (d *faultyDisk) Rename(from, to string) error {
 	if err := d.call("rename", from); err != nil {
 		return err
 	}
-	return d.osDisk.Rename(from, to)
+	return d.OS.Rename(from, to)
 }
 
 func (d *faultyDisk) Remove(path string) error {
 	if err := d.call("remove", path); err != nil {
 		return err
 	}
-	return d.osDisk.Remove(path)
+	return d.OS.Remove(path)
 }
 
 func (d *faultyDisk) SyncDir(dir string) error {
@@ -116,7 +127,7 @@ func (d *faultyDisk) SyncDir(dir string) error {
 
 // A faultyFile is a file of a faultyDisk.
 type faultyFile struct {
-	file
+	spool.File
 	d    *faultyDisk
 	path string
 }
@@ -125,24 +136,24 @@ func (f *faultyFile) ReadAt(b []byte, off int64) (int, error) {
 	if err := f.d.call("read", f.path); err != nil {
 		return 0, err
 	}
-	return f.file.ReadAt(b, off)
+	return f.File.ReadAt(b, off)
 }
 
 func (f *faultyFile) WriteAt(b []byte, off int64) (int, error) {
 	if err := f.d.call("write", f.path); err != nil {
 		if f.d.fault.half {
-			_, _ = f.file.WriteAt(b[:len(b)/2], off)
+			_, _ = f.File.WriteAt(b[:len(b)/2], off)
 		}
 		return 0, err
 	}
-	return f.file.WriteAt(b, off)
+	return f.File.WriteAt(b, off)
 }
 
 func (f *faultyFile) Truncate(size int64) error {
 	if err := f.d.call("truncate", f.path); err != nil {
 		return err
 	}
-	return f.file.Truncate(size)
+	return f.File.Truncate(size)
 }
 
 // Sync does not wait for the real disk: power fails in the model only.
@@ -162,7 +173,7 @@ func (f *faultyFile) Sync() error {
 
 func (f *faultyFile) Close() error {
 	err := f.d.call("close", f.path)
-	return errors.Join(err, f.file.Close())
+	return errors.Join(err, f.File.Close())
 }
 
 // losePower leaves in dir what is durable.
@@ -176,7 +187,7 @@ func (d *faultyDisk) losePower(t *testing.T, dir string) {
 		path := filepath.Join(dir, e.Name())
 		b, ok := d.durable[path]
 		switch {
-		case filepath.Ext(path) != segmentSuffix:
+		case filepath.Ext(path) != ".keyuse":
 		case !d.named[path]:
 			err = errors.Join(err, os.Remove(path))
 		case ok:
@@ -225,4 +236,14 @@ func TestFaultyDiskLosesPower(t *testing.T) {
 	if want := map[string]string{"synced.keyuse": "synced", "twice.keyuse": "", "never.keyuse": ""}; !maps.Equal(got, want) {
 		t.Errorf("left: %v", slices.Sorted(maps.Keys(got)))
 	}
+}
+
+// segments returns the segment files in dir, damaged ones too.
+func segments(t *testing.T, dir string) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*.keyuse*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
 }

@@ -22,8 +22,8 @@ func offline(name string) string {
 	return map[string]string{"OTEL_TRACES_EXPORTER": "none", "OTEL_BSP_SCHEDULE_DELAY": "1"}[name]
 }
 
-// TestKilled kills a process whose collector is unreachable, by SIGKILL: what it had
-// spooled is sent by the next one, in order, and ahead of its own.
+// TestKilled kills a process whose collector is unreachable, by SIGKILL: what
+// it had spooled is sent by the next one, in order, and ahead of its own.
 func TestKilled(t *testing.T) {
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -86,8 +86,8 @@ func TestRestarts(t *testing.T) {
 	wantNoSegments(t, dir)
 }
 
-// TestCloseWhileStalled closes when the collector neither takes nor refuses, and
-// there is no time left: the spool keeps what is on its way.
+// TestCloseWhileStalled closes when the collector neither takes nor refuses,
+// and there is no time left: the spool keeps what is on its way.
 func TestCloseWhileStalled(t *testing.T) {
 	protocols(t, func(t *testing.T, c *keyusetest.Collector, env func(string) string) {
 		c.Stall()
@@ -111,8 +111,8 @@ func TestCloseWhileStalled(t *testing.T) {
 	})
 }
 
-// TestFull fills queue and spool: when required, Record refuses at once and takes
-// again when the collector is back; nothing that it took is lost.
+// TestFull fills queue and spool: when required, Record refuses at once and
+// takes again when the collector is back; nothing that it took is lost.
 func TestFull(t *testing.T) {
 	c := keyusetest.Start(t)
 	c.Refuse(codes.Unavailable)
@@ -158,7 +158,8 @@ func TestBestEffortCounts(t *testing.T) {
 	wantFields(t, c.Spans(), int(s.Recorded))
 }
 
-// TestReservation holds that what was reserved can be recorded, whatever others do.
+// TestReservation holds that what was reserved can be recorded, whatever others
+// do.
 func TestReservation(t *testing.T) {
 	c := keyusetest.Start(t)
 	c.Refuse(codes.Unavailable)

@@ -6,23 +6,22 @@ import (
 	"slices"
 )
 
-// Names that a reader of the spans sees. They are permanent.
+// Names that readers of the spans see. They are permanent.
 const (
-	spanName  = "sealmesh.key_use"
-	scopeName = "github.com/sealmesh/sealmesh/keycache/keyuse"
+	spanName = "sealmesh.key_use"
 
 	outcomeOK    = "ok"
 	outcomeError = "error"
 )
 
-// Bounds of one span. Names are cut visibly, with a trailing "…", so that no
-// caller can make a span that a reservation does not cover.
+// Limits of one span. Longer names are cut visibly, with a trailing "…", so
+// that no caller can make a span larger than its reservation.
 const (
 	maxName   = 128 // bytes of a configured name
 	maxCaller = 512
 	maxWord   = 48  // operation, suite, cache, direction, error type
 	maxTags   = 512 // bytes of all tag names with their framing
-	// maxSpan bounds one encoded span; a test holds it against the worst case.
+	// maxSpan is the largest encoded span; a test checks the worst case.
 	maxSpan = 2 << 10
 )
 
@@ -51,15 +50,16 @@ const (
 
 	kindInternal = 1
 	statusError  = 2
-	// Sampled, and it is known whether the parent is remote; remote when there is one.
+	// Sampled, and it is known whether the parent is remote; remote when there
+	// is one.
 	flagsRoot  = 0x01 | 0x100
 	flagsChild = flagsRoot | 0x200
 )
 
-// appendSpans appends one ScopeSpans.spans field per use. What the uses of an
-// exchange have in common is encoded once and copied for the others.
+// appendSpans appends one ScopeSpans.spans field per use. The common part of an
+// exchange is encoded once and copied for further uses.
 func appendSpans(b []byte, x *Exchange, uses []Use) []byte {
-	common := 0 // where the common part of the first span lies
+	common := 0 // offset of the common part in the first span
 	end := 0
 	for i := range uses {
 		b = slices.Grow(b, maxSpan+slack)
@@ -73,13 +73,14 @@ func appendSpans(b []byte, x *Exchange, uses []Use) []byte {
 			b = append(b, b[common:end]...)
 		}
 		b = appendUse(b, &uses[i])
-		// A span is between 128 bytes and maxSpan: its length takes two varint bytes.
+		// A span has 128 to maxSpan bytes: its length takes two varint bytes.
 		n := len(b) - at - 3
 		b[at+1], b[at+2] = byte(n)|0x80, byte(n>>7)
 	}
 	return b
 }
 
+// appendCommon appends the fields that all uses of an exchange share.
 func appendCommon(b []byte, x *Exchange) []byte {
 	trace, flags := x.TraceID, uint32(flagsRoot)
 	if trace == ([16]byte{}) {
@@ -102,6 +103,7 @@ func appendCommon(b []byte, x *Exchange) []byte {
 	return callerAttr.appendString(b, x.Caller, maxCaller)
 }
 
+// appendUse appends the fields of one use.
 func appendUse(b []byte, u *Use) []byte {
 	b = append(b, tagSpanID, 8)
 	b = binary.BigEndian.AppendUint64(b, rand.Uint64()|1) // all zero is not a span id

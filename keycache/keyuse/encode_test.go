@@ -21,14 +21,16 @@ import (
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/sealmesh/sealmesh/keycache/keyuse/otlp"
 )
 
 // decoded is what any OTLP collector reads.
 func decoded(t *testing.T, x *Exchange, uses []Use) *coltracepb.ExportTraceServiceRequest {
 	t.Helper()
-	req := newRequest(appendResource(nil, map[string]string{"service.name": "sealmesh"}), appendSpans(nil, x, uses), len(uses))
+	req := otlp.NewRequest(otlp.AppendResource(nil, map[string]string{"service.name": "sealmesh"}), appendSpans(nil, x, uses), len(uses))
 	msg := &coltracepb.ExportTraceServiceRequest{}
-	if err := proto.Unmarshal(slices.Concat(req.head, req.body), msg); err != nil {
+	if err := proto.Unmarshal(slices.Concat(req.Head, req.Body), msg); err != nil {
 		t.Fatal(err)
 	}
 	return msg
@@ -90,7 +92,7 @@ func viaSDK(t *testing.T, x *Exchange, uses []Use, got []*tracepb.Span) *coltrac
 			Attributes:           sdkAttributes(x, &u),
 			Status:               sdkStatus(&u),
 			Resource:             resource.NewSchemaless(otelattr.String("service.name", "sealmesh")),
-			InstrumentationScope: instrumentation.Scope{Name: scopeName},
+			InstrumentationScope: instrumentation.Scope{Name: otlp.ScopeName},
 		})
 	}
 	c := &captured{}
@@ -166,25 +168,6 @@ func TestIDs(t *testing.T) {
 				t.Fatalf("id %x twice", id)
 			}
 			seen[id] = true
-		}
-	}
-}
-
-func TestFit(t *testing.T) {
-	for _, c := range []struct {
-		in    string
-		limit int
-		want  string
-	}{
-		{"plain", 8, "plain"},
-		{"a\xffb", 8, "a?b"},
-		{"123456789", 8, "12345…"},
-		{"1234é6789", 8, "1234…"}, // é would be cut in two
-		{"12é456789", 8, "12é4…"},
-		{"\xff\xff\xff\xff\xff\xff\xff\xff\xff", 8, "?…"},
-	} {
-		if got := fit(c.in, c.limit); got != c.want {
-			t.Errorf("fit(%q, %d) = %q, want %q", c.in, c.limit, got, c.want)
 		}
 	}
 }

@@ -12,11 +12,15 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/sealmesh/sealmesh/keycache/keyuse/otlp"
+	"github.com/sealmesh/sealmesh/keycache/keyuse/spool"
 )
 
 // TestEveryDiskFault fails every call of the file system in turn, in every way,
-// once and until the disk is repaired. Each time every use is delivered, once, or counted as
-// lost, loudly; and what counts as spooled survives a loss of power.
+// once and until the disk is repaired. Each time every use is delivered, once,
+// or counted as lost, loudly; and what counts as spooled survives a loss of
+// power.
 func TestEveryDiskFault(t *testing.T) {
 	for name, f := range map[string]fault{
 		"EIO":                   {err: syscall.EIO},
@@ -49,25 +53,25 @@ func TestEveryDiskFault(t *testing.T) {
 	}
 }
 
-// meetFault spools uses while the collector is unreachable, delivers them, and has a
-// second process deliver what the first one left. power ends the first one by a loss of
-// power in place of the delivery.
+// meetFault spools uses while the collector is unreachable, delivers them, and
+// has a second process deliver what the first one left. power ends the first
+// one by a loss of power in place of the delivery.
 func meetFault(t *testing.T, f fault, power bool) (failed string) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "spool")
 		d := newFaultyDisk(f)
 		n, lost := 0, uint64(0)
 		log := &bytes.Buffer{}
-		collector := &far{answer: func(int, *request) (answer, error) { return answer{}, errUnreachable }}
+		collector := &far{answer: func(int, *otlp.Request) (otlp.Answer, error) { return otlp.Answer{}, errUnreachable }}
 		r := openOn(t, d, dir, collector, log)
 		if r != nil {
 			n = fill(t, r, d)
 			if power {
-				r.sender.end()
-				r.spiller.end()
+				r.sending.end()
+				r.spilling.end()
 				n = int(r.Stats().Spooled) // the others were in memory
 				lost = r.Stats().Dropped
-				crash(t, r)
+				crash(t, d)
 				d.losePower(t, dir)
 			} else {
 				lost = recover(t, r, d, collector)
@@ -75,7 +79,7 @@ func meetFault(t *testing.T, f fault, power bool) (failed string) {
 		}
 		failed = d.failed
 		d.repair()
-		collector.answer = func(int, *request) (answer, error) { return answer{}, nil }
+		collector.answer = func(int, *otlp.Request) (otlp.Answer, error) { return otlp.Answer{}, nil }
 		r = openOn(t, d, dir, collector, log)
 		if r == nil {
 			t.Fatalf("fault %d (%s): the repaired spool does not open: %s", f.at, failed, log)
@@ -89,7 +93,7 @@ func meetFault(t *testing.T, f fault, power bool) (failed string) {
 }
 
 // openOn opens a recorder whose spool is on d; nil when it refuses.
-func openOn(t *testing.T, d disk, dir string, f *far, log *bytes.Buffer) *Recorder {
+func openOn(t *testing.T, d spool.Disk, dir string, f *far, log *bytes.Buffer) *Recorder {
 	t.Helper()
 	opt, err := Options{
 		Required: true, SpoolDir: dir, SpoolBytes: MinSpoolBytes, QueueBytes: MinQueueBytes,
@@ -99,15 +103,15 @@ func openOn(t *testing.T, d disk, dir string, f *far, log *bytes.Buffer) *Record
 		t.Fatal(err)
 	}
 	opt.SpoolBytes = 256 << 10 // eight segments
-	r, err := open(opt, destination{delay: time.Second}, exporter{export: f.export, close: func() error { return nil }})
+	r, err := open(opt, otlp.Destination{Delay: time.Second}, otlp.Exporter{Export: f.export, Close: func() error { return nil }})
 	if err != nil {
 		fmt.Fprintln(log, "ERROR refuses to start:", err)
 	}
 	return r
 }
 
-// fill records uses until there are several segments, or until the record is full
-// for as long as the disk fails, and returns how many were taken.
+// fill records uses until there are several segments, or until the record is
+// full for as long as the disk fails, and returns how many were taken.
 func fill(t *testing.T, r *Recorder, d *faultyDisk) (n int) {
 	t.Helper()
 	for full := 0; n < 250 && full < 5; {
@@ -130,11 +134,12 @@ func fill(t *testing.T, r *Recorder, d *faultyDisk) (n int) {
 	return n
 }
 
-// recover brings the collector back, in time the disk too, and ends the process.
+// recover brings the collector back, in time the disk too, and ends the
+// process.
 func recover(t *testing.T, r *Recorder, d *faultyDisk, collector *far) (lost uint64) {
 	t.Helper()
 	collector.mu.Lock()
-	collector.answer = func(int, *request) (answer, error) { return answer{}, nil }
+	collector.answer = func(int, *otlp.Request) (otlp.Answer, error) { return otlp.Answer{}, nil }
 	collector.mu.Unlock()
 	time.Sleep(2 * time.Minute) // longer than a batch is looked for
 	d.repair()
@@ -148,9 +153,9 @@ func recover(t *testing.T, r *Recorder, d *faultyDisk, collector *far) (lost uin
 }
 
 // crash leaves the spool as a process does that ends without Close.
-func crash(t *testing.T, r *Recorder) {
+func crash(t *testing.T, d *faultyDisk) {
 	t.Helper()
-	if err := r.spool.lock.Close(); err != nil {
+	if err := d.lock.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -191,7 +196,7 @@ func TestVersion1IsRead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f := &far{answer: func(int, *request) (answer, error) { return answer{}, nil }}
+	f := &far{answer: func(int, *otlp.Request) (otlp.Answer, error) { return otlp.Answer{}, nil }}
 	r := openFar(t, f, Options{Required: true, SpoolDir: dir})
 	if err := r.Close(t.Context()); err != nil {
 		t.Fatal(err)
@@ -201,41 +206,19 @@ func TestVersion1IsRead(t *testing.T) {
 	}
 }
 
-// TestNewerVersionIsNotTouched holds that spans which a newer version spooled wait
-// for that version.
+// TestNewerVersionIsNotTouched holds that spans which a newer version spooled
+// wait for that version.
 func TestNewerVersionIsNotTouched(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "0000000000000000.keyuse")
 	if err := os.WriteFile(path, []byte("smku\x03\x00\x00\x00whatever comes then"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(Options{SpoolDir: dir, Getenv: from("")}); err == nil || !strings.Contains(err.Error(), "start the newer one") {
+	if _, err := Open(Options{SpoolDir: dir, Getenv: from("")}); err == nil || !strings.Contains(err.Error(), "start the newer sealmesh") {
 		t.Errorf("Open: %v", err)
 	}
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestDamagedFilesAreBounded damages segment after segment: the newest are kept,
-// and the disk does not fill.
-func TestDamagedFilesAreBounded(t *testing.T) {
-	dir := t.TempDir()
-	for range 40 {
-		s, _, _ := openDir(t, dir, MinSpoolBytes)
-		put(t, s, strings.Repeat("x", 10_000))
-		path := s.active.path
-		closeSpool(t, s)
-		if err := os.Truncate(path, 9_000); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s, _, _ := openDir(t, dir, MinSpoolBytes)
-	_, kept := s.size()
-	closeSpool(t, s)
-	left := segments(t, dir)
-	if kept > MinSpoolBytes/8 || len(left) != int(kept/9_000) || len(left) < 10 || left[len(left)-1] != filepath.Join(dir, fmt.Sprintf(segmentName, 39)+damagedSuffix) {
-		t.Errorf("%d bytes in %v", kept, left)
 	}
 }
 
@@ -249,13 +232,13 @@ func TestDamagedFileThatCannotBeMoved(t *testing.T) {
 			t.Fatal(err)
 		}
 		d, log := newFaultyDisk(fault{at: at, err: syscall.EIO}), &bytes.Buffer{}
-		f := &far{answer: func(int, *request) (answer, error) { return answer{}, nil }}
+		f := &far{answer: func(int, *otlp.Request) (otlp.Answer, error) { return otlp.Answer{}, nil }}
 		for range 2 {
 			if r := openOn(t, d, dir, f, log); r != nil {
 				_ = r.Close(t.Context())
 			}
 		}
-		if left := segments(t, dir); len(left) != 1 || filepath.Ext(left[0]) != damagedSuffix {
+		if left := segments(t, dir); len(left) != 1 || filepath.Ext(left[0]) != ".damaged" {
 			t.Errorf("%s: left %v\n%s", d.failed, left, log)
 		}
 		if d.failed == "" {
@@ -268,12 +251,12 @@ func TestDamagedFileThatCannotBeMoved(t *testing.T) {
 	}
 }
 
-// TestMissingSegmentIsLost removes a segment under a running recorder: its spans are
-// counted as lost, and those after them arrive.
+// TestMissingSegmentIsLost removes a segment under a running recorder: its
+// spans are counted as lost, and those after them arrive.
 func TestMissingSegmentIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		f := &far{answer: func(int, *request) (answer, error) { return answer{}, errUnreachable }}
+		f := &far{answer: func(int, *otlp.Request) (otlp.Answer, error) { return otlp.Answer{}, errUnreachable }}
 		r := openFar(t, f, Options{Required: true, SpoolDir: dir})
 		recordFields(t, r, 1, 2, 3)
 		time.Sleep(5 * time.Second)
@@ -286,7 +269,7 @@ func TestMissingSegmentIsLost(t *testing.T) {
 		recordFields(t, r, 4)
 		time.Sleep(5 * time.Second)
 		f.mu.Lock()
-		f.answer = func(int, *request) (answer, error) { return answer{}, nil }
+		f.answer = func(int, *otlp.Request) (otlp.Answer, error) { return otlp.Answer{}, nil }
 		f.mu.Unlock()
 		time.Sleep(time.Minute)
 		if s := r.Stats(); s.Dropped != 3 || s.Exported != 1 || s.SpoolBytes != 0 || s.Down {

@@ -1,42 +1,14 @@
 package keyuse
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/protobuf/proto"
-)
 
-// FuzzSegment reads any file as a segment: it never panics, finds only frames
-// whose checksum holds, and says so when it did not understand the file to its end.
-func FuzzSegment(f *testing.F) {
-	whole := appendHeader(nil, nil)
-	f.Add([]byte{})
-	f.Add(whole)
-	f.Add(appendFrame(slices.Clone(whole), []byte("spans"), 3))
-	f.Add(appendFrame(appendFrame(slices.Clone(whole), nil, 0), []byte("spans"), 1<<32-1))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		path := filepath.Join(t.TempDir(), "0000000000000000.keyuse")
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		seg, found, err := readSegment(osDisk{}, path)
-		read := int64(0)
-		for _, s := range found {
-			data, err := s.frame.read()
-			if err != nil || len(data) != s.frame.size {
-				t.Fatalf("frame at %d: %v", s.frame.off, err)
-			}
-			read += frameHeader + seg.link + int64(len(data))
-		}
-		if err == nil && len(b) > 0 && seg.live != len(found) || read > int64(len(b)) {
-			t.Fatalf("%d frames, %d live, %d of %d bytes", len(found), seg.live, read, len(b))
-		}
-	})
-}
+	"github.com/sealmesh/sealmesh/keycache/keyuse/otlp"
+)
 
 // FuzzSpan encodes any names: the official decoder reads every one, and no span
 // is larger than its reservation.
@@ -56,9 +28,9 @@ func FuzzSpan(f *testing.F) {
 		if len(b) > 2*maxSpan {
 			t.Fatalf("two spans of %d bytes", len(b))
 		}
-		req := newRequest(nil, b, 2)
+		req := otlp.NewRequest(nil, b, 2)
 		msg := &coltracepb.ExportTraceServiceRequest{}
-		if err := proto.Unmarshal(slices.Concat(req.head, req.body), msg); err != nil {
+		if err := proto.Unmarshal(slices.Concat(req.Head, req.Body), msg); err != nil {
 			t.Fatal(err)
 		}
 		if n := len(spansOf(msg)); n != 2 {

@@ -2,8 +2,9 @@ package keyuse
 
 import "net/netip"
 
-// Household is what of a caller's name one who wants more than a caller's share cannot
-// change at will: an address without its port, of an IPv6 address the network.
+// Household returns the part of a caller's name that the caller cannot choose
+// freely: an address without its port, for IPv6 the /64 network. Other names
+// are returned as they are. Limits per caller use it.
 func Household(caller string) string {
 	ip, err := netip.ParseAddr(caller)
 	if at, bad := netip.ParseAddrPort(caller); bad == nil {

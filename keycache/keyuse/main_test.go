@@ -18,7 +18,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// victimSpool in the environment makes this binary the process that TestKilled kills.
+// victimSpool in the environment makes this binary the process that TestKilled
+// kills.
 const victimSpool = "KEYUSE_TEST_VICTIM_SPOOL"
 
 const victimUses = 3000

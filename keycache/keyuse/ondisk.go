@@ -1,22 +1,26 @@
 package keyuse
 
-import "slices"
+import (
+	"slices"
 
-// restore queues what was found in the spool, before anything else is added,
-// and returns how many spans that is.
-func (q *queue) restore(found []stored) int {
+	"github.com/sealmesh/sealmesh/keycache/keyuse/spool"
+)
+
+// restore queues the batches of earlier processes, before any other, and
+// returns the number of their spans.
+func (q *queue) restore(found []spool.Stored) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	spans := 0
 	for _, f := range found {
-		q.pending = append(q.pending, &batch{spans: f.spans, frame: f.frame})
-		spans += f.spans
+		q.pending = append(q.pending, &batch{spans: f.Spans, frame: f.Frame})
+		spans += f.Spans
 	}
 	q.onDisk = len(q.pending)
 	return spans
 }
 
-// abandon gives up what is only in memory, and returns how many spans that is.
+// abandon drops what is only in memory, and returns the number of its spans.
 func (q *queue) abandon() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -29,8 +33,8 @@ func (q *queue) abandon() int {
 	return spans
 }
 
-// inMemory returns up to a few sealed batches that are not in the spool yet,
-// oldest first. Unless all is set it returns none while memory is less than half full.
+// inMemory returns some of the oldest sealed batches that are not in the spool.
+// Unless all is set it returns none while memory is less than half full.
 func (q *queue) inMemory(all bool) []*batch {
 	const round = 16
 	q.mu.Lock()
@@ -46,9 +50,10 @@ func (q *queue) inMemory(all bool) []*batch {
 	return batches
 }
 
-// moved says that b, the oldest batch in memory, now has a frame. It reports
-// false when b was acknowledged meanwhile, and the frame must go.
-func (q *queue) moved(b *batch, f frame) bool {
+// moved records that b, the oldest batch in memory, now has a frame. It reports
+// false if b was acknowledged in the meantime; the caller then releases the
+// frame.
+func (q *queue) moved(b *batch, f *spool.Frame) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if b.done {

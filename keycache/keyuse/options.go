@@ -6,43 +6,47 @@ import (
 	"io"
 	"log/slog"
 	"os"
+
+	"github.com/sealmesh/sealmesh/keycache/keyuse/spool"
 )
 
-// Defaults and least values of [Options].
+// Defaults and minima of [Options].
 const (
 	DefaultQueueBytes = 8 << 20
 	DefaultSpoolBytes = 256 << 20
 	MinQueueBytes     = 64 << 10
 	MinSpoolBytes     = 1 << 20
-
-	maxSegment = 8 << 20
 )
 
-// Options of a [Recorder]. Zero values take the documented defaults.
+// Options of a [Recorder]. Zero values mean the documented defaults.
 type Options struct {
-	// Required refuses key uses that cannot be recorded (`audit: required`).
+	// Required makes Record refuse key uses that cannot be recorded
+	// (`audit: required`).
 	Required bool
-	// SpoolDir is a directory for this process alone; it is made with mode 0700. ""
-	// means no spool.
+	// SpoolDir is a directory for this process alone, made with mode 0700.
+	// Empty: no spool.
 	SpoolDir string
-	// SpoolBytes bounds the files of the spool, [DefaultSpoolBytes] when zero.
+	// SpoolBytes limits the files of the spool. Zero: [DefaultSpoolBytes].
 	SpoolBytes int64
-	// QueueBytes bounds the spans in memory, [DefaultQueueBytes] when zero. Increments
-	// of streamed bodies that were let pass may take as much again.
+	// QueueBytes limits the spans in memory. Zero: [DefaultQueueBytes].
+	// Increments of streamed bodies may take as much in addition.
 	QueueBytes int64
-	// Resource attributes: service.name, … Those in OTEL_RESOURCE_ATTRIBUTES and
-	// OTEL_SERVICE_NAME go before them.
+	// Resource holds attributes such as service.name.
+	// OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME override them.
 	Resource map[string]string
-	// Getenv reads OTEL_* variables; os.Getenv when nil.
+	// Getenv reads OTEL_* variables. Nil: os.Getenv.
 	Getenv func(string) string
-	// Console takes JSON lines when OTEL_TRACES_EXPORTER is "console"; os.Stdout when nil.
+	// Console gets JSON lines if OTEL_TRACES_EXPORTER is "console". Nil:
+	// os.Stdout.
 	Console io.Writer
-	// Log reports when a collector stops and starts taking spans, and every loss; slog.Default when nil.
+	// Log gets changes of the collector's and the disk's state, and every loss.
+	// Nil: slog.Default.
 	Log *slog.Logger
 
-	disk disk // of the spool; that of the operating system when nil
+	disk spool.Disk // of the spool; nil: the file system of the operating system
 }
 
+// complete fills in defaults and checks minima.
 func (o Options) complete() (Options, error) {
 	o.QueueBytes = cmp.Or(o.QueueBytes, DefaultQueueBytes)
 	o.SpoolBytes = cmp.Or(o.SpoolBytes, DefaultSpoolBytes)
@@ -59,7 +63,7 @@ func (o Options) complete() (Options, error) {
 		o.Console = os.Stdout
 	}
 	if o.disk == nil {
-		o.disk = osDisk{}
+		o.disk = spool.OS{}
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()

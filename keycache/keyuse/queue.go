@@ -4,33 +4,35 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/sealmesh/sealmesh/keycache/keyuse/spool"
 )
 
-// A batch is a run of encoded spans, in order of arrival: in memory (data), in
-// the spool (frame), or both while it is on its way.
+// A batch is a run of encoded spans in order of arrival. It is in memory
+// (data), in the spool (frame), or both while it is written to the spool.
 type batch struct {
 	spans int
 	data  []byte
-	frame frame
-	done  bool // acknowledged, or given up
-	// spilling says that the spiller reads data without the lock.
+	frame *spool.Frame
+	done  bool // acknowledged or given up
+	// spilling: the spiller reads data without the lock.
 	spilling bool
 }
 
-// A queue is the one order of all spans that no collector has acknowledged yet.
-// Its oldest batches may lie in the spool, the others in memory.
+// A queue holds all unacknowledged spans in their order. The oldest batches may
+// be in the spool, the others are in memory.
 type queue struct {
 	mu       sync.Mutex
-	cur      []byte // being filled
+	cur      []byte // the batch being filled
 	curSpans int
 	pending  []*batch // sealed, oldest first
-	onDisk   int      // so many of pending, the oldest, have a frame
+	onDisk   int      // number of the oldest pending batches that have a frame
 	bytes    int64    // spans in memory
 	reserved int64
-	shares   map[string]int64 // bytes of each caller, from when half of the limit was used
+	shares   map[string]int64 // bytes of each caller since the queue was half full
 	closed   bool
 	waiters  []waiter
-	free     [][]byte // buffers to use again
+	free     [][]byte // buffers for reuse
 
 	limit     int64
 	batchSize int
@@ -38,9 +40,10 @@ type queue struct {
 	press     chan struct{} // wakes the spiller
 }
 
-// maxFree is how many batch buffers are kept for use again.
+// maxFree is the largest number of batch buffers kept for reuse.
 const maxFree = 4
 
+// A waiter waits until the batch last is gone.
 type waiter struct {
 	last *batch
 	done chan struct{}
@@ -56,6 +59,7 @@ func newQueue(limit int64) *queue {
 	}
 }
 
+// signal wakes the reader of c, or leaves a note for its next read.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -79,8 +83,9 @@ func (q *queue) sealNow() {
 	q.seal()
 }
 
-// head waits for the oldest batch. A batch that is not full leaves after delay.
-// nil means that ctx has ended, or that the queue is closed and empty.
+// head waits for the oldest batch and returns it. A batch that is not full is
+// sealed after delay. nil means that ctx has ended, or that the queue is closed
+// and empty.
 func (q *queue) head(ctx context.Context, delay time.Duration) *batch {
 	for ctx.Err() == nil {
 		q.mu.Lock()
@@ -102,6 +107,7 @@ func (q *queue) head(ctx context.Context, delay time.Duration) *batch {
 	return nil
 }
 
+// await waits for a batch, for ctx, or for delay if a batch is being filled.
 func (q *queue) await(ctx context.Context, delay time.Duration, filling bool) {
 	var due <-chan time.Time
 	if filling {
@@ -115,22 +121,22 @@ func (q *queue) await(ctx context.Context, delay time.Duration, filling bool) {
 	}
 }
 
-// load returns the bytes of b when they are in memory.
-func (q *queue) load(b *batch) ([]byte, frame) {
+// load returns the bytes of b if they are in memory, and its frame.
+func (q *queue) load(b *batch) ([]byte, *spool.Frame) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return b.data, b.frame
 }
 
-// drop takes the head off. clean says that nobody can still read its bytes. It
-// returns the frame to release, if there is one.
-func (q *queue) drop(b *batch, clean bool) frame {
+// drop removes the head. clean means that no export can still read its bytes.
+// It returns the frame to release, or nil.
+func (q *queue) drop(b *batch, clean bool) *spool.Frame {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	b.done = true
 	q.pending[0] = nil
 	q.pending = q.pending[1:]
-	if b.frame.seg != nil {
+	if b.frame != nil {
 		q.onDisk--
 	}
 	if b.data != nil {
@@ -143,6 +149,7 @@ func (q *queue) drop(b *batch, clean bool) frame {
 	return b.frame
 }
 
+// wake closes the channels of those that wait for b, and returns the others.
 func wake(waiters []waiter, b *batch) []waiter {
 	left := waiters[:0]
 	for _, w := range waiters {
@@ -155,7 +162,8 @@ func wake(waiters []waiter, b *batch) []waiter {
 	return left
 }
 
-// flushed returns a channel that is closed when everything queued so far is gone.
+// flushed returns a channel that is closed when everything queued so far is
+// gone.
 func (q *queue) flushed() <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sealmesh/sealmesh/keycache/keyuse/otlp"
+	"github.com/sealmesh/sealmesh/keycache/keyuse/spool"
 )
 
 func addSpans(t *testing.T, q *queue, n int) {
@@ -34,20 +37,20 @@ func TestAcknowledgedWhileSpilled(t *testing.T) {
 	if head := q.head(t.Context(), time.Hour); head != first {
 		t.Fatal("another batch is sent than the oldest")
 	}
-	if f := q.drop(first, true); f.seg != nil || len(q.free) != 0 {
+	if f := q.drop(first, true); f != nil || len(q.free) != 0 {
 		t.Error("the buffer is used again while the spiller reads it")
 	}
-	seg := &segment{live: 2}
-	if q.moved(first, frame{seg: seg}) {
+	one, two := new(spool.Frame), new(spool.Frame)
+	if q.moved(first, one) {
 		t.Error("an acknowledged batch is kept in the spool")
 	}
-	if !q.moved(second, frame{seg: seg, off: 1}) || q.onDisk != 1 {
+	if !q.moved(second, two) || q.onDisk != 1 {
 		t.Error("the next batch is not")
 	}
-	if data, f := q.load(second); data != nil || f.off != 1 {
+	if data, f := q.load(second); data != nil || f != two {
 		t.Error("a spooled batch stays in memory")
 	}
-	if f := q.drop(second, true); f.seg != seg || q.onDisk != 0 {
+	if f := q.drop(second, true); f != two || q.onDisk != 0 {
 		t.Errorf("frame %v, %d on disk", f, q.onDisk)
 	}
 	if more := q.inMemory(true); len(more) != len(spilled)-2 {
@@ -61,8 +64,9 @@ func TestAcknowledgedWhileSpilled(t *testing.T) {
 	}
 }
 
-// TestQueueIsFair fills the queue as one caller can, while no collector takes anything:
-// there is room for others, and for that caller again when the queue is half empty.
+// TestQueueIsFair fills the queue as one caller can, while no collector takes
+// anything: there is room for others, and for that caller again when the queue
+// is half empty.
 func TestQueueIsFair(t *testing.T) {
 	q := newQueue(MinQueueBytes)
 	b := appendSpans(nil, &benchExchange, []Use{benchUse})
@@ -111,7 +115,7 @@ func TestBatchSize(t *testing.T) {
 		if len(b.data) > q.batchSize || cap(b.data) != q.batchSize {
 			t.Errorf("batch %d has %d bytes in %d, want at most %d", i, len(b.data), cap(b.data), q.batchSize)
 		}
-		if n := len(fieldsOf(&request{body: b.data})); n != b.spans {
+		if n := len(fieldsOf(&otlp.Request{Body: b.data})); n != b.spans {
 			t.Errorf("batch %d has %d spans, counts %d", i, n, b.spans)
 		}
 	}

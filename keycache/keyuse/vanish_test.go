@@ -11,7 +11,8 @@ import (
 )
 
 // A network stands between recorder and collector. vanish makes all connections
-// that exist swallow what they are given, as when a host loses power; new ones work.
+// that exist swallow what they are given, as when a host loses power; new ones
+// work.
 type network struct {
 	net.Listener
 	mu    sync.Mutex
@@ -94,8 +95,8 @@ func (n *network) stop() {
 	n.done.Wait()
 }
 
-// TestHostVanishes holds that a connection which no longer answers is left after
-// one timeout, not when TCP gives it up.
+// TestHostVanishes holds that a connection which no longer answers is left
+// after one timeout, not when TCP gives it up.
 func TestHostVanishes(t *testing.T) {
 	protocols(t, func(t *testing.T, c *keyusetest.Collector, env func(string) string) {
 		addr := c.GRPC()

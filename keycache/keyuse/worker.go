@@ -2,12 +2,14 @@ package keyuse
 
 import "context"
 
-// A worker is a goroutine that can be waited for. The zero value has none.
+// A worker is a goroutine that can be stopped and awaited. The zero value is
+// none.
 type worker struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 }
 
+// start runs f in a new worker.
 func start(f func(context.Context)) worker {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := worker{cancel, make(chan struct{})}
@@ -18,7 +20,7 @@ func start(f func(context.Context)) worker {
 	return w
 }
 
-// wait lets the worker come to its own end, until ctx ends.
+// wait waits until f returns by itself or ctx ends, and then stops the worker.
 func (w worker) wait(ctx context.Context) {
 	if w.done == nil {
 		return
@@ -30,7 +32,7 @@ func (w worker) wait(ctx context.Context) {
 	w.end()
 }
 
-// end stops the worker and waits until it has stopped.
+// end cancels f and waits until it returns.
 func (w worker) end() {
 	if w.done == nil {
 		return

@@ -1,4 +1,4 @@
-package keyuse
+package spool
 
 import (
 	"encoding/binary"
@@ -7,9 +7,10 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 )
 
-// The format of a segment file: the package documentation describes it.
+// The format of a segment file; the package comment describes it.
 const (
 	segmentSuffix = ".keyuse"
 	damagedSuffix = ".damaged"
@@ -26,25 +27,29 @@ const (
 	acknowledged = 'A'
 )
 
+// A segment is one file of frames.
 type segment struct {
-	disk     disk
+	disk     Disk
 	path     string
 	link     int64 // bytes reserved in each frame: linkField, 0 in version 1
 	resource []byte
 	size     int64
-	synced   int64 // so many bytes survive a crash of the machine
+	synced   int64 // bytes that survive a crash of the machine
 	live     int   // frames not yet acknowledged
-	damaged  bool  // kept for the operator, under another name, when it is through
+	damaged  bool  // renamed instead of deleted
 }
 
-// A frame is where in the spool a batch lies.
-type frame struct {
+// A Frame is the place of a batch in the spool.
+type Frame struct {
 	seg  *segment
 	off  int64
 	size int // of data
 }
 
-func (f frame) end() int64 { return f.off + frameHeader + f.seg.link + int64(f.size) }
+// Resource returns the encoded OTLP resource of the process that appended f.
+func (f *Frame) Resource() []byte { return f.seg.resource }
+
+func (f *Frame) end() int64 { return f.off + frameHeader + f.seg.link + int64(f.size) }
 
 func checksum(b ...[]byte) uint32 {
 	sum := uint32(0)
@@ -72,39 +77,39 @@ func appendFrame(b, data []byte, spans int) []byte {
 	return append(append(b, link[:]...), data...)
 }
 
-// readSegment finds the frames that are still to be sent. A *damageError comes
-// with those before the damage. A torn end, which is what a killed process may leave of
-// its last write, is damage like any other: a wrong length looks just the same.
-func readSegment(d disk, path string) (*segment, []stored, error) {
+// readSegment returns the frames that are not acknowledged. With a *DamageError
+// it returns those before the damage. The torn end that a killed process may
+// leave is damage too: a wrong length looks just the same.
+func readSegment(d Disk, path string) (*segment, []Stored, error) {
 	b, err := readAll(d, path)
 	if err != nil {
 		return nil, nil, err
 	}
 	seg := &segment{disk: d, path: path, size: int64(len(b)), synced: int64(len(b))}
 	if len(b) == 0 {
-		return seg, nil, nil // its process died before it wrote anything
+		return seg, nil, nil // the process died before it wrote the header
 	}
 	off, err := seg.readHeader(b)
 	if err != nil {
 		return seg, nil, err
 	}
-	var found []stored
+	var found []Stored
 	for off < seg.size {
 		size, spans, ok := parseFrame(b[off:], seg.link)
 		if !ok {
 			return seg, found, seg.damage(off)
 		}
-		f := frame{seg, off, size}
+		f := &Frame{seg, off, size}
 		if b[off] == pending {
 			seg.live++
-			found = append(found, stored{f, spans})
+			found = append(found, Stored{f, spans})
 		}
 		off = f.end()
 	}
 	return seg, found, nil
 }
 
-func readAll(d disk, path string) ([]byte, error) {
+func readAll(d Disk, path string) ([]byte, error) {
 	f, err := d.Open(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
@@ -115,10 +120,10 @@ func readAll(d disk, path string) ([]byte, error) {
 
 func (s *segment) damage(off int64) error {
 	s.damaged = true
-	return &damageError{path: s.path, off: off, tail: s.size - off}
+	return &DamageError{path: s.path, off: off, tail: s.size - off}
 }
 
-// readHeader reads version and resource. end is where the frames begin.
+// readHeader reads version and resource. end is the offset of the first frame.
 func (s *segment) readHeader(b []byte) (end int64, err error) {
 	if int64(len(b)) < segmentHeader || string(b[:4]) != segmentMagic || b[5]|b[6]|b[7] != 0 {
 		return 0, s.damage(0)
@@ -138,12 +143,12 @@ func (s *segment) readHeader(b []byte) (end int64, err error) {
 	if end > int64(len(b)) || checksum(b[segmentHeader:end]) != binary.BigEndian.Uint32(b[12:]) {
 		return 0, s.damage(0)
 	}
-	s.resource = validResource(b[start:end])
+	s.resource = slices.Clone(b[start:end])
 	return end, nil
 }
 
-// parseFrame checks the frame at the start of b, which has link bytes between
-// its header and its data. size is the length of its data.
+// parseFrame checks the frame at the start of b, which has link reserved bytes
+// between header and data. size is the length of the data.
 func parseFrame(b []byte, link int64) (size, spans int, ok bool) {
 	start := frameHeader + int(link)
 	if len(b) < start {
@@ -157,9 +162,9 @@ func parseFrame(b []byte, link int64) (size, spans int, ok bool) {
 	return size, spans, ok
 }
 
-// read returns the spans of a frame. A *damageError says that they are lost; after
-// any other error, a second attempt may go better.
-func (f frame) read() ([]byte, error) {
+// Read returns the data of a frame. A [*DamageError] means that the data is
+// lost. After a [*ReadError] a retry may succeed.
+func (f *Frame) Read() ([]byte, error) {
 	file, err := f.seg.disk.Open(f.seg.path, os.O_RDONLY)
 	if err != nil {
 		return nil, f.unread(err)
@@ -170,13 +175,13 @@ func (f frame) read() ([]byte, error) {
 		return nil, f.unread(err)
 	}
 	if size, _, ok := parseFrame(b, f.seg.link); !ok || size != f.size {
-		return nil, &damageError{path: f.seg.path, off: f.off, tail: f.end() - f.off}
+		return nil, &DamageError{path: f.seg.path, off: f.off, tail: f.end() - f.off}
 	}
 	return b[frameHeader+f.seg.link:], nil
 }
 
-// mark says in the file that the frame has been acknowledged.
-func (f frame) mark() error {
+// mark sets the state of the frame to acknowledged.
+func (f *Frame) mark() error {
 	file, err := f.seg.disk.Open(f.seg.path, os.O_WRONLY)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package keyuse
+package otlp
 
 import (
 	"maps"
@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// from makes an environment of NAME=value lines; exporter options go without their prefix.
+// from makes an environment of NAME=value lines; exporter options go without
+// their prefix.
 func from(lines string) func(string) string {
 	env := map[string]string{}
 	for line := range strings.FieldsSeq(lines) {
@@ -48,7 +49,7 @@ func TestDestination(t *testing.T) {
 		{"OTEL_TRACES_EXPORTER=none", toNowhere, "", false},
 		{"OTEL_SDK_DISABLED=true OTEL_TRACES_SAMPLER=always_off", toGRPC, "localhost:4317", false},
 	} {
-		d, err := destinationFrom(from(c.env), nil)
+		d, err := FromEnvironment(from(c.env), nil)
 		if err != nil || d.kind != c.kind || d.target != c.target || (d.tls != nil) != c.tls {
 			t.Errorf("%s: %v %q tls=%v, %v", c.env, d.kind, d.target, d.tls != nil, err)
 		}
@@ -56,31 +57,31 @@ func TestDestination(t *testing.T) {
 }
 
 func TestDestinationOptions(t *testing.T) {
-	d, err := destinationFrom(from(`TIMEOUT=2500 COMPRESSION=gzip OTEL_BSP_SCHEDULE_DELAY=50
+	d, err := FromEnvironment(from(`TIMEOUT=2500 COMPRESSION=gzip OTEL_BSP_SCHEDULE_DELAY=50
 		HEADERS=ignored=1 TRACES_HEADERS=api-key=a%20b,x-tenant=7
 		OTEL_RESOURCE_ATTRIBUTES=service.name=shop,deployment.environment.name=prod%2C1 OTEL_SERVICE_NAME=orders`),
 		map[string]string{"service.name": "x", "service.version": "1.2"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.timeout != 2500*time.Millisecond || !d.gzip || d.delay != 50*time.Millisecond {
+	if d.timeout != 2500*time.Millisecond || !d.gzip || d.Delay != 50*time.Millisecond {
 		t.Errorf("%+v", d)
 	}
 	if want := map[string]string{"api-key": "a b", "x-tenant": "7"}; !maps.Equal(d.headers, want) {
 		t.Errorf("headers %v, want %v", d.headers, want)
 	}
 	want := map[string]string{"service.name": "orders", "service.version": "1.2", "deployment.environment.name": "prod,1"}
-	if !maps.Equal(d.resource, want) {
-		t.Errorf("resource %v, want %v", d.resource, want)
+	if !maps.Equal(d.Resource, want) {
+		t.Errorf("resource %v, want %v", d.Resource, want)
 	}
-	d, err = destinationFrom(from(""), nil)
-	if err != nil || d.timeout != defaultTimeout || d.delay != defaultDelay || d.gzip || d.resource["service.name"] != "sealmesh" {
+	d, err = FromEnvironment(from(""), nil)
+	if err != nil || d.timeout != defaultTimeout || d.Delay != defaultDelay || d.gzip || d.Resource["service.name"] != "sealmesh" {
 		t.Errorf("defaults %+v, %v", d, err)
 	}
 }
 
-// TestDestinationRefuses holds that what cannot be meant is refused at start, with
-// the name of the variable, and without what may be a secret.
+// TestDestinationRefuses holds that what cannot be meant is refused at start,
+// with the name of the variable, and without what may be a secret.
 func TestDestinationRefuses(t *testing.T) {
 	for _, c := range []struct{ env, want string }{
 		{"PROTOCOL=http/json", "OTEL_EXPORTER_OTLP_PROTOCOL is \"http/json\": want grpc or http/protobuf"},
@@ -111,27 +112,13 @@ func TestDestinationRefuses(t *testing.T) {
 		{"ENDPOINT=https://c CLIENT_KEY=/a", "set both or none"},
 		{"ENDPOINT=https://c CLIENT_KEY=/a CLIENT_CERTIFICATE=/b", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"},
 	} {
-		_, err := destinationFrom(from(c.env), nil)
+		_, err := FromEnvironment(from(c.env), nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v, want %q", c.env, err, c.want)
 		}
 	}
-	_, err := destinationFrom(from("TIMEOUT=x COMPRESSION=y"), nil)
+	_, err := FromEnvironment(from("TIMEOUT=x COMPRESSION=y"), nil)
 	if err == nil || !strings.Contains(err.Error(), "TIMEOUT") || !strings.Contains(err.Error(), "COMPRESSION") {
 		t.Errorf("not all problems at once: %v", err)
-	}
-}
-
-func TestOpenRefuses(t *testing.T) {
-	for name, opt := range map[string]Options{
-		"no spool":    {Getenv: from("OTEL_TRACES_EXPORTER=none")},
-		"small queue": {QueueBytes: MinQueueBytes - 1},
-		"small spool": {SpoolDir: t.TempDir(), SpoolBytes: MinSpoolBytes - 1},
-		"file as dir": {SpoolDir: "/dev/null/spool", Getenv: from("")},
-	} {
-		if r, err := Open(opt); err == nil {
-			t.Errorf("%s: no error", name)
-			_ = r.Close(t.Context())
-		}
 	}
 }

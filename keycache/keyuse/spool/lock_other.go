@@ -1,12 +1,13 @@
 //go:build !unix
 
-package keyuse
+package spool
 
 import (
 	"errors"
-	"os"
+	"io"
 )
 
-func lockFile(string) (*os.File, error) {
+// Lock implements [Disk]. It always fails.
+func (OS) Lock(string) (io.Closer, error) {
 	return nil, errors.New("key-use spools need the file locks of a Unix system")
 }

@@ -1,4 +1,4 @@
-package keyuse
+package otlp
 
 import (
 	"context"
@@ -19,21 +19,21 @@ import (
 const exportMethod = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 // rawCodec passes encoded messages through, so that spans are encoded once and
-// copied never. It goes by the name of the one that it stands for.
+// never copied. It has the name of grpc-go's own codec, which it replaces.
 type rawCodec struct{}
 
 func (rawCodec) Name() string { return "proto" }
 
 func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
-	req, ok := v.(*request)
+	req, ok := v.(*Request)
 	if !ok {
 		return nil, fmt.Errorf("marshal %T: not an export request", v)
 	}
-	return mem.BufferSlice{mem.SliceBuffer(req.head), mem.SliceBuffer(req.body)}, nil
+	return mem.BufferSlice{mem.SliceBuffer(req.Head), mem.SliceBuffer(req.Body)}, nil
 }
 
 func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	a, ok := v.(*answer)
+	a, ok := v.(*Answer)
 	if !ok {
 		return fmt.Errorf("unmarshal %T: not an export answer", v)
 	}
@@ -42,8 +42,7 @@ func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return err
 }
 
-// A grpcClient is the one connection to a collector. Only the sender uses it,
-// and Close after the sender has ended.
+// A grpcClient is the one connection to a collector. One goroutine uses it.
 type grpcClient struct {
 	target  string
 	options []grpc.DialOption
@@ -52,7 +51,7 @@ type grpcClient struct {
 	conn    *grpc.ClientConn
 }
 
-func (d *destination) openGRPC() (exporter, error) {
+func (d *Destination) openGRPC() (Exporter, error) {
 	creds := insecure.NewCredentials()
 	if d.tls != nil {
 		creds = credentials.NewTLS(d.tls)
@@ -66,9 +65,9 @@ func (d *destination) openGRPC() (exporter, error) {
 		grpc.WithUserAgent(userAgent), grpc.WithDisableServiceConfig(),
 	}}
 	if err := c.dial(); err != nil {
-		return exporter{}, err
+		return Exporter{}, err
 	}
-	return exporter{c.export, func() error { return c.conn.Close() }}, nil
+	return Exporter{c.export, func() error { return c.conn.Close() }}, nil
 }
 
 func (c *grpcClient) dial() error {
@@ -80,12 +79,12 @@ func (c *grpcClient) dial() error {
 	return nil
 }
 
-func (c *grpcClient) export(ctx context.Context, req *request) (answer, error) {
+func (c *grpcClient) export(ctx context.Context, req *Request) (Answer, error) {
 	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(ctx, c.headers), c.timeout)
 	defer cancel()
-	// Only one back-off governs: ours, which the spool can see.
+	// grpc-go's own back-off is off: the caller retries.
 	c.conn.ResetConnectBackoff()
-	var a answer
+	var a Answer
 	err := c.conn.Invoke(ctx, exportMethod, req, &a)
 	if err == nil {
 		return a, nil
@@ -93,31 +92,32 @@ func (c *grpcClient) export(ctx context.Context, req *request) (answer, error) {
 	if status.Code(err) == codes.DeadlineExceeded {
 		c.redial()
 	}
-	return answer{}, grpcError(err)
+	return Answer{}, grpcError(err)
 }
 
-// redial leaves a connection that does not answer. When the host behind it has
-// vanished, TCP would take a quarter of an hour to notice, and keepalive pings more often
-// than every five minutes make servers hang up.
+// redial replaces a connection that does not answer. If the host behind it has
+// vanished, TCP needs 15 minutes to notice. Keepalive pings are no way out:
+// most servers close a connection that pings more often than every five
+// minutes.
 func (c *grpcClient) redial() {
 	old := c.conn
 	if c.dial() == nil {
-		_ = old.Close() // nothing is left to say on it
+		_ = old.Close() // no call is under way
 	}
 }
 
-// grpcError says what an error means for the next attempt: OTLP specification,
-// "Failures" and "OTLP/gRPC Throttling".
-func grpcError(err error) *sendError {
+// grpcError sorts a status by the OTLP specification, "Failures" and "OTLP/gRPC
+// Throttling".
+func grpcError(err error) *Error {
 	s := status.Convert(err)
 	after, asked := retryDelay(s)
-	e := &sendError{after: after, err: err}
+	e := &Error{After: after, Err: err}
 	switch s.Code() {
 	case codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.OutOfRange, codes.Unavailable, codes.DataLoss:
 	case codes.ResourceExhausted:
-		e.permanent = !asked
+		e.Permanent = !asked
 	default:
-		e.permanent = true
+		e.Permanent = true
 	}
 	return e
 }

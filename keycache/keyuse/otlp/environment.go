@@ -1,4 +1,4 @@
-package keyuse
+package otlp
 
 import (
 	"errors"
@@ -19,8 +19,8 @@ type environment struct {
 
 func (e *environment) get(name string) string { return strings.TrimSpace(e.getenv(name)) }
 
-// which names the variable that holds an exporter option: that of traces when
-// it is set, else the general one.
+// which names the variable of an exporter option: the one for traces if it is
+// set, else the general one.
 func (e *environment) which(option string) string {
 	if name := "OTEL_EXPORTER_OTLP_TRACES_" + option; e.get(name) != "" {
 		return name
@@ -47,7 +47,7 @@ func (e *environment) milliseconds(name string, otherwise time.Duration) time.Du
 	return time.Duration(n) * time.Millisecond
 }
 
-// headers are sent with every export.
+// headers returns what is sent with every export.
 func (e *environment) headers() map[string]string {
 	name := e.which("HEADERS")
 	pairs := e.pairs(name)
@@ -59,14 +59,14 @@ func (e *environment) headers() map[string]string {
 	return pairs
 }
 
-// sendable reports whether gRPC sends a header. With another one every export
-// would fail.
+// sendable reports whether gRPC can send a header. Any other header would fail
+// every export.
 func sendable(key, value string) bool {
 	name := strings.TrimLeft(strings.ToLower(key), "0123456789abcdefghijklmnopqrstuvwxyz-_.")
 	return name == "" && !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
-// pairs reads name=value,name=value with percent-encoded values (W3C Baggage).
+// pairs parses name=value,name=value with percent-encoded values (W3C Baggage).
 // Errors do not show values: headers hold credentials.
 func (e *environment) pairs(name string) map[string]string {
 	pairs := map[string]string{}
@@ -87,7 +87,7 @@ func (e *environment) pairs(name string) map[string]string {
 	return pairs
 }
 
-// resource puts the operator's attributes over ours.
+// resource returns our attributes, overridden by those of the operator.
 func (e *environment) resource(ours map[string]string) map[string]string {
 	all := map[string]string{"service.name": "sealmesh"}
 	maps.Copy(all, ours)
@@ -103,8 +103,8 @@ func (e *environment) resource(ours map[string]string) map[string]string {
 	return all
 }
 
-// tls reads the files that secure the connection, and remembers which they are.
-func (e *environment) tls(d *destination) {
+// tls reads the files for TLS and sets tls, files and sum of d.
+func (e *environment) tls(d *Destination) {
 	names := map[string]string{}
 	file := func(option string) string {
 		names[option] = e.which(option)

@@ -1,4 +1,4 @@
-package keyuse
+package otlp
 
 import (
 	"bytes"
@@ -13,41 +13,41 @@ import (
 	"time"
 )
 
-// maxAnswer bounds what is read of a collector's answer.
+// maxAnswer is the largest body of a response that is read, in bytes.
 const maxAnswer = 64 << 10
 
 const mediaType = "application/x-protobuf"
 
-func (d *destination) openHTTP() exporter {
+func (d *Destination) openHTTP() Exporter {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = d.tls
-	// Only with HTTP/1.1 does a request that timed out take its dead connection along.
+	// With HTTP/2 a dead connection would outlive the request that timed out.
 	transport.Protocols = new(http.Protocols)
 	transport.Protocols.SetHTTP1(true)
 	client := &http.Client{
 		Transport: transport,
-		// A redirect would carry the credentials of HEADERS to who knows where.
+		// A redirect would send the credentials of HEADERS to another host.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	export := func(ctx context.Context, req *request) (answer, error) {
+	export := func(ctx context.Context, req *Request) (Answer, error) {
 		ctx, cancel := context.WithTimeout(ctx, d.timeout)
 		defer cancel()
 		hr, err := d.httpRequest(ctx, req)
 		if err != nil {
-			return answer{}, err
+			return Answer{}, err
 		}
 		resp, err := client.Do(hr)
 		if err != nil {
-			return answer{}, &sendError{err: err}
+			return Answer{}, &Error{Err: err}
 		}
 		return readAnswer(resp)
 	}
-	return exporter{export, func() error { transport.CloseIdleConnections(); return nil }}
+	return Exporter{export, func() error { transport.CloseIdleConnections(); return nil }}
 }
 
-func (d *destination) httpRequest(ctx context.Context, req *request) (*http.Request, error) {
-	var body io.Reader = io.MultiReader(bytes.NewReader(req.head), bytes.NewReader(req.body))
-	size := int64(len(req.head) + len(req.body))
+func (d *Destination) httpRequest(ctx context.Context, req *Request) (*http.Request, error) {
+	var body io.Reader = io.MultiReader(bytes.NewReader(req.Head), bytes.NewReader(req.Body))
+	size := int64(len(req.Head) + len(req.Body))
 	if d.gzip {
 		var packed bytes.Buffer
 		w := gzip.NewWriter(&packed)
@@ -75,17 +75,18 @@ func (d *destination) httpRequest(ctx context.Context, req *request) (*http.Requ
 	return hr, nil
 }
 
-// readAnswer reads what acknowledges: status 200 and an ExportTraceServiceResponse
-// (OTLP specification, "OTLP/HTTP Response"). A web server, a proxy's login page or a wrong path
-// may well answer 200 too, and took nothing.
-func readAnswer(resp *http.Response) (answer, error) {
+// readAnswer reads a response. Only status 200 with an
+// ExportTraceServiceResponse acknowledges (OTLP specification, "OTLP/HTTP
+// Response"): a web server, the login page of a proxy or a wrong path may
+// answer 200 too.
+func readAnswer(resp *http.Response) (Answer, error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	err = errors.Join(err, resp.Body.Close())
 	switch {
 	case resp.StatusCode != http.StatusOK:
-		return answer{}, httpError(resp)
+		return Answer{}, httpError(resp)
 	case err != nil:
-		return answer{}, &sendError{err: err}
+		return Answer{}, &Error{Err: err}
 	}
 	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	switch {
@@ -98,25 +99,26 @@ func readAnswer(resp *http.Response) (answer, error) {
 		if err == nil {
 			return a, nil
 		}
-		return answer{}, &sendError{permanent: true, err: err}
+		return Answer{}, &Error{Permanent: true, Err: err}
 	}
-	return answer{}, &sendError{permanent: true, err: err}
+	return Answer{}, &Error{Permanent: true, Err: err}
 }
 
-// httpError says what a status means for the next attempt: OTLP specification,
-// "Retryable Response Codes" and "OTLP/HTTP Throttling".
-func httpError(resp *http.Response) *sendError {
-	e := &sendError{err: fmt.Errorf("the collector answers %s", resp.Status)}
+// httpError sorts a status by the OTLP specification, "Retryable Response
+// Codes" and "OTLP/HTTP Throttling".
+func httpError(resp *http.Response) *Error {
+	e := &Error{Err: fmt.Errorf("the collector answers %s", resp.Status)}
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		e.after = retryAfter(resp.Header.Get("Retry-After"), time.Now())
+		e.After = retryAfter(resp.Header.Get("Retry-After"), time.Now())
 	default:
-		e.permanent = true
+		e.Permanent = true
 	}
 	return e
 }
 
-// retryAfter reads seconds or a date (RFC 9110 §10.2.3); anything else is no wish.
+// retryAfter parses seconds or a date (RFC 9110 §10.2.3). It returns 0 for
+// anything else.
 func retryAfter(s string, now time.Time) time.Duration {
 	if n, err := strconv.ParseUint(s, 10, 31); err == nil {
 		return time.Duration(n) * time.Second

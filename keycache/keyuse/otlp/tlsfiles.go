@@ -1,4 +1,4 @@
-package keyuse
+package otlp
 
 import (
 	"context"
@@ -10,12 +10,12 @@ import (
 	"os"
 )
 
-// tlsFiles are what a connection to the collector is secured with. "" is none.
+// tlsFiles names the files for TLS with the collector. "" is none.
 type tlsFiles struct {
 	ca, cert, key string
 }
 
-// A fileError says which option names a file that cannot be used.
+// A fileError is a file that cannot be used, and the option that names it.
 type fileError struct {
 	option string
 	err    error
@@ -24,7 +24,7 @@ type fileError struct {
 func (e *fileError) Error() string { return e.err.Error() }
 func (e *fileError) Unwrap() error { return e.err }
 
-// read returns the contents of the files, and a digest of them.
+// read returns the contents of the files and a digest of the contents.
 func (f tlsFiles) read() (contents [3][]byte, sum [sha256.Size]byte, err error) {
 	digest := sha256.New()
 	for i, file := range []struct{ path, option string }{{f.ca, "CERTIFICATE"}, {f.cert, "CLIENT_CERTIFICATE"}, {f.key, "CLIENT_KEY"}} {
@@ -40,7 +40,7 @@ func (f tlsFiles) read() (contents [3][]byte, sum [sha256.Size]byte, err error) 
 	return contents, [sha256.Size]byte(digest.Sum(nil)), nil
 }
 
-// config makes a TLS configuration of the contents of the files.
+// config makes a TLS configuration from the contents of the files.
 func (f tlsFiles) config(contents [3][]byte) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if f.ca != "" {
@@ -59,28 +59,27 @@ func (f tlsFiles) config(contents [3][]byte) (*tls.Config, error) {
 	return c, nil
 }
 
-// A renewing exporter connects again when the files have changed, so that what they
-// say holds for the next batch. Files that cannot be used leave the last good ones in force.
+// A renewing exporter reconnects before an export if its files have changed. If
+// the new files cannot be used, the last good ones stay in use.
 type renewing struct {
-	dest   destination
-	now    exporter
+	dest   Destination
+	now    Exporter
 	log    *slog.Logger
-	failed bool // the files cannot be used, and the log says so
+	failed bool // the files cannot be used; logged
 }
 
-// openRenewing connects. Only one goroutine may use the exporter.
-func (d *destination) openRenewing(log *slog.Logger) (exporter, error) {
+func (d *Destination) openRenewing(log *slog.Logger) (Exporter, error) {
 	now, err := d.connect()
 	if err != nil {
-		return exporter{}, err
+		return Exporter{}, err
 	}
 	r := &renewing{dest: *d, now: now, log: log}
-	return exporter{r.export, func() error { return r.now.close() }}, nil
+	return Exporter{r.export, func() error { return r.now.Close() }}, nil
 }
 
-func (r *renewing) export(ctx context.Context, req *request) (answer, error) {
+func (r *renewing) export(ctx context.Context, req *Request) (Answer, error) {
 	r.renew()
-	return r.now.export(ctx, req)
+	return r.now.Export(ctx, req)
 }
 
 func (r *renewing) renew() {
@@ -94,9 +93,9 @@ func (r *renewing) renew() {
 	}
 	switch {
 	case err == nil:
-		r.log.Info("the certificates for the collector of key uses have changed, and are in use")
+		r.log.Info("certificates for the key-use collector were reloaded")
 	case !r.failed:
-		r.log.Error("the certificates for the collector of key uses have changed and cannot be used; the last good ones stay", "error", err)
+		r.log.Error("cannot reload the certificates for the key-use collector; the previous ones stay in use", "error", err)
 	}
 	r.failed = err != nil
 }
@@ -111,7 +110,7 @@ func (r *renewing) reconnect(contents [3][]byte, sum [sha256.Size]byte) (err err
 	if err != nil {
 		return err
 	}
-	_ = r.now.close() // nothing is under way on it
+	_ = r.now.Close() // no export is under way
 	r.dest, r.now = next, now
 	return nil
 }

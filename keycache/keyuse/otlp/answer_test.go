@@ -1,8 +1,7 @@
-package keyuse
+package otlp
 
 import (
 	"errors"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -12,7 +11,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// TestWhatAcknowledges holds that only a collector does: other servers answer 200 as well.
+// TestWhatAcknowledges holds that only a collector does: other servers answer
+// 200 as well.
 func TestWhatAcknowledges(t *testing.T) {
 	partial, err := proto.Marshal(&coltracepb.ExportTraceServiceResponse{
 		PartialSuccess: &coltracepb.ExportTracePartialSuccess{RejectedSpans: 2, ErrorMessage: "too old"},
@@ -49,44 +49,24 @@ func TestWhatAcknowledges(t *testing.T) {
 			w.WriteHeader(c.status)
 			_, _ = w.WriteString(c.body)
 			a, err := readAnswer(w.Result())
-			if e, refused := errors.AsType[*sendError](err); refused != c.permanent || refused && !e.permanent || a.rejected != c.rejected {
+			if e, refused := errors.AsType[*Error](err); refused != c.permanent || refused && !e.Permanent || a.Rejected != c.rejected {
 				t.Errorf("%+v, %v", a, err)
 			}
 		})
 	}
 }
 
-// TestWebServerKeepsSpans holds the same from end to end.
-func TestWebServerKeepsSpans(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html")
-		_, _ = w.Write([]byte("<html>welcome</html>"))
-	}))
-	defer server.Close()
-	opt := Options{Required: true, SpoolDir: t.TempDir(), Getenv: from("PROTOCOL=http/protobuf ENDPOINT=" + server.URL)}
-	r, err := Open(opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	recordFields(t, r, 1, 2, 3)
-	if err := r.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if s := r.Stats(); s.Exported != 0 || s.Spooled != 3 || !s.Down {
-		t.Errorf("stats %+v", s)
-	}
-}
-
 // TestResourceOfOldSegmentIsValid reads the resource of a version that took any
-// bytes from OTEL_RESOURCE_ATTRIBUTES, with which a collector refuses every batch.
+// bytes from OTEL_RESOURCE_ATTRIBUTES, with which a collector refuses every
+// batch.
 func TestResourceOfOldSegmentIsValid(t *testing.T) {
-	old := appendResource(nil, map[string]string{"service.name": "shop", "team": "a\xffb"})
+	old := AppendResource(nil, map[string]string{"service.name": "shop", "team": "a\xffb"})
 	got := &resourcepb.Resource{}
-	if err := proto.Unmarshal(validResource(old), got); err != nil {
+	if err := proto.Unmarshal(ValidResource(old), got); err != nil {
 		t.Fatal(err)
 	}
 	want := &resourcepb.Resource{}
-	if err := proto.Unmarshal(appendResource(nil, map[string]string{"service.name": "shop", "team": "a?b"}), want); err != nil {
+	if err := proto.Unmarshal(AppendResource(nil, map[string]string{"service.name": "shop", "team": "a?b"}), want); err != nil {
 		t.Fatal(err)
 	}
 	if !proto.Equal(got, want) {

@@ -1,4 +1,4 @@
-package keyuse
+package otlp
 
 import (
 	"cmp"
@@ -6,6 +6,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/url"
 	"path"
 	"strconv"
@@ -13,6 +15,7 @@ import (
 	"time"
 )
 
+// A kind is a protocol, or a substitute for a collector.
 type kind int
 
 const (
@@ -24,50 +27,60 @@ const (
 
 const (
 	defaultTimeout = 10 * time.Second
+	defaultDelay   = time.Second
 	tracesPath     = "/v1/traces"
 	userAgent      = "OTel-OTLP-Exporter-sealmesh"
 )
 
-// A destination is what the OTEL_* variables say.
-type destination struct {
-	kind     kind
-	target   string // of gRPC: a name for the resolver; of HTTP: a URL
-	headers  map[string]string
-	timeout  time.Duration // of one attempt
-	tls      *tls.Config   // nil for none
-	files    tlsFiles      // that it is made of
-	sum      [sha256.Size]byte
-	gzip     bool
-	delay    time.Duration // how long a batch that is not full may wait
-	resource map[string]string
+// A Destination is what the OTEL_* variables say.
+type Destination struct {
+	// Delay is how long a batch that is not full may wait before it is sent.
+	Delay time.Duration
+	// Resource is the attributes of the OTLP resource.
+	Resource map[string]string
+
+	kind    kind
+	target  string // gRPC: a name for the resolver; HTTP: a URL
+	headers map[string]string
+	timeout time.Duration // of one export
+	tls     *tls.Config   // nil: no TLS
+	files   tlsFiles      // sources of tls
+	sum     [sha256.Size]byte
+	gzip    bool
 }
 
-func (d *destination) open(opt *Options) (exporter, error) {
+// Offline reports whether there is no collector: OTEL_TRACES_EXPORTER is none.
+func (d *Destination) Offline() bool { return d.kind == toNowhere }
+
+// Open returns an exporter to d. It does not wait for the collector. The
+// console exporter writes to console. log gets changes of TLS files.
+func (d *Destination) Open(console io.Writer, log *slog.Logger) (Exporter, error) {
 	switch {
 	case d.kind == toConsole:
-		return openConsole(opt.Console), nil
+		return openConsole(console), nil
 	case d.kind == toNowhere:
-		return exporter{close: func() error { return nil }}, nil
+		return Exporter{Close: func() error { return nil }}, nil
 	case d.files != tlsFiles{}:
-		return d.openRenewing(opt.Log)
+		return d.openRenewing(log)
 	}
 	return d.connect()
 }
 
 // connect opens an exporter over the network.
-func (d *destination) connect() (exporter, error) {
+func (d *Destination) connect() (Exporter, error) {
 	if d.kind == toGRPC {
 		return d.openGRPC()
 	}
 	return d.openHTTP(), nil
 }
 
-// destinationFrom reads the variables of the OpenTelemetry specification, all
-// problems at once.
-func destinationFrom(getenv func(string) string, resource map[string]string) (destination, error) {
+// FromEnvironment reads the variables of the OpenTelemetry specification.
+// resource holds attributes that the variables override. The error lists all
+// problems and shows no credentials.
+func FromEnvironment(getenv func(string) string, resource map[string]string) (Destination, error) {
 	e := environment{getenv: getenv}
-	d := destination{kind: e.kind(), delay: e.milliseconds("OTEL_BSP_SCHEDULE_DELAY", defaultDelay)}
-	d.resource = e.resource(resource)
+	d := Destination{kind: e.kind(), Delay: e.milliseconds("OTEL_BSP_SCHEDULE_DELAY", defaultDelay)}
+	d.Resource = e.resource(resource)
 	if d.kind == toGRPC || d.kind == toHTTP {
 		d.timeout = e.milliseconds(e.which("TIMEOUT"), defaultTimeout)
 		d.headers = e.headers()
@@ -75,7 +88,7 @@ func destinationFrom(getenv func(string) string, resource map[string]string) (de
 		e.endpoint(&d)
 	}
 	if len(e.errs) > 0 {
-		return destination{}, fmt.Errorf("key uses: %w", errors.Join(e.errs...))
+		return Destination{}, fmt.Errorf("key uses: %w", errors.Join(e.errs...))
 	}
 	return d, nil
 }
@@ -115,9 +128,9 @@ func (e *environment) gzip() bool {
 	return false
 }
 
-// endpoint sets target and tls. ENDPOINT of HTTP is a base, to which /v1/traces
-// is added; TRACES_ENDPOINT is taken as it is.
-func (e *environment) endpoint(d *destination) {
+// endpoint sets target and tls. For HTTP, ENDPOINT is a base to which
+// /v1/traces is added, and TRACES_ENDPOINT is the whole URL.
+func (e *environment) endpoint(d *Destination) {
 	name := e.which("ENDPOINT")
 	v := e.get(name)
 	if v == "" {
@@ -131,7 +144,7 @@ func (e *environment) endpoint(d *destination) {
 	}
 	u, err := url.Parse(v)
 	if err != nil || u.Scheme != "unix" && u.Host == "" {
-		e.fail(name, "", "want a URL such as http://localhost:4317") // its text may hold a password
+		e.fail(name, "", "want a URL such as http://localhost:4317") // the value may hold a password
 		return
 	}
 	switch {
@@ -156,7 +169,8 @@ func (e *environment) endpoint(d *destination) {
 	d.target = u.String()
 }
 
-// scheme is what INSECURE says about an endpoint without one; OTLP defaults to TLS.
+// scheme returns the scheme of an endpoint without one, by INSECURE. OTLP
+// defaults to TLS.
 func (e *environment) scheme() string {
 	name := e.which("INSECURE")
 	insecure, err := strconv.ParseBool(cmp.Or(e.get(name), "false"))

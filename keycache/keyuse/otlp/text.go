@@ -1,15 +1,17 @@
-package keyuse
+package otlp
 
 import (
 	"strings"
 	"unicode/utf8"
 )
 
-const ellipsis = "…"
+// Ellipsis ends a name that was cut.
+const Ellipsis = "…"
 
-// fit makes s valid UTF-8 of at most limit bytes. Protobuf strings have to be
-// UTF-8: one bad byte, and a collector refuses the whole batch, for ever.
-func fit(s string, limit int) string {
+// Fit returns s as valid UTF-8 of at most limit bytes. It cuts visibly, with a
+// trailing [Ellipsis]. Protobuf strings have to be UTF-8: a collector refuses
+// the whole batch for one bad byte, and every retry.
+func Fit(s string, limit int) string {
 	cut := len(s) > limit
 	if cut {
 		s = s[:limit]
@@ -18,19 +20,20 @@ func fit(s string, limit int) string {
 	if !cut {
 		return s
 	}
-	s = s[:min(len(s), limit-len(ellipsis))]
+	s = s[:min(len(s), limit-len(Ellipsis))]
 	for len(s) > 0 {
 		if r, n := utf8.DecodeLastRuneInString(s); r != utf8.RuneError || n != 1 {
 			break
 		}
 		s = s[:len(s)-1]
 	}
-	return s + ellipsis
+	return s + Ellipsis
 }
 
-// valid reports whether s is UTF-8. It knows ASCII faster than utf8.ValidString, which most
-// names are, by reading the last eight bytes once more instead of the rest one by one.
-func valid(s string) bool {
+// Valid reports whether s is UTF-8. It is faster than utf8.ValidString for
+// short ASCII strings, which most names are: it checks eight bytes at once, and
+// the last eight bytes twice instead of the remainder byte by byte.
+func Valid(s string) bool {
 	if len(s) < 8 {
 		return utf8.ValidString(s)
 	}

@@ -1,22 +1,23 @@
 //go:build unix
 
-package keyuse
+package spool
 
 import (
 	"errors"
+	"io"
 	"os"
 	"syscall"
 )
 
-// lockFile takes a lock that ends with the process, however it ends.
-func lockFile(path string) (*os.File, error) {
+// Lock implements [Disk], by flock(2).
+func (OS) Lock(path string) (io.Closer, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = errors.New("another process uses it: give each its own directory")
+		err = errors.New("another process uses the directory: give each process its own")
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

@@ -1,8 +1,9 @@
-package keyuse
+package spool
 
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -19,59 +20,57 @@ func segments(t *testing.T, dir string) []string {
 	return names
 }
 
-func openDir(t *testing.T, dir string, limit int64) (*spool, []stored, []error) {
+// limit is the size of the spools in these tests.
+const limit = 1 << 20
+
+func openDir(t *testing.T, dir string, limit int64) (*Spool, []Stored, []error) {
 	t.Helper()
-	s, found, notes, err := openSpool(spoolOptions(t, dir, limit), testResource)
+	s, found, notes, err := Open(options(t, dir, limit))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s, found, notes
 }
 
-var testResource = appendResource(nil, map[string]string{"service.name": "test"})
+var testResource = []byte("a resource")
 
-func spoolOptions(t *testing.T, dir string, limit int64) Options {
-	t.Helper()
-	opt, err := Options{SpoolDir: dir, SpoolBytes: limit, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}.complete()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return opt
+func options(t *testing.T, dir string, limit int64) Options {
+	return Options{Dir: dir, Limit: limit, Resource: testResource, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Disk: OS{}}
 }
 
-func put(t *testing.T, s *spool, data string) frame {
+func put(t *testing.T, s *Spool, data string) *Frame {
 	t.Helper()
-	f, err := s.append([]byte(data), len(data))
+	f, err := s.Append([]byte(data), len(data))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return f
 }
 
-func closeSpool(t *testing.T, s *spool) {
+func closeSpool(t *testing.T, s *Spool) {
 	t.Helper()
-	if err := s.close(); err != nil {
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // contents reads what a spool holds.
-func contents(t *testing.T, found []stored) (all []string) {
+func contents(t *testing.T, found []Stored) (all []string) {
 	t.Helper()
 	for _, f := range found {
-		b, err := f.frame.read()
+		b, err := f.Frame.Read()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f.spans != len(b) || !bytes.Equal(f.frame.seg.resource, testResource) {
-			t.Errorf("%q: %d spans, resource %q", b, f.spans, f.frame.seg.resource)
+		if f.Spans != len(b) || !bytes.Equal(f.Frame.seg.resource, testResource) {
+			t.Errorf("%q: %d spans, resource %q", b, f.Spans, f.Frame.seg.resource)
 		}
 		all = append(all, string(b))
 	}
 	return all
 }
 
-func wantContents(t *testing.T, found []stored, want ...string) {
+func wantContents(t *testing.T, found []Stored, want ...string) {
 	t.Helper()
 	if got := contents(t, found); strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Errorf("spool holds %q, want %q", got, want)
@@ -80,25 +79,25 @@ func wantContents(t *testing.T, found []stored, want ...string) {
 
 func TestSpoolKeepsWhatIsNotReleased(t *testing.T) {
 	dir := t.TempDir()
-	s, _, _ := openDir(t, dir, MinSpoolBytes)
+	s, _, _ := openDir(t, dir, limit)
 	a, b := put(t, s, "a"), put(t, s, "bb")
 	put(t, s, "ccc")
-	for _, f := range []frame{a, b} {
-		if err := s.release(f); err != nil {
+	for _, f := range []*Frame{a, b} {
+		if err := s.Release(f); err != nil {
 			t.Fatal(err)
 		}
 	}
 	closeSpool(t, s)
 
-	s, found, notes := openDir(t, dir, MinSpoolBytes)
+	s, found, notes := openDir(t, dir, limit)
 	wantContents(t, found, "ccc")
 	d := put(t, s, "dddd")
-	for _, f := range []frame{found[0].frame, d} {
-		if err := s.release(f); err != nil {
+	for _, f := range []*Frame{found[0].Frame, d} {
+		if err := s.Release(f); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n, _ := s.size(); n != 0 || len(notes) != 0 || len(segments(t, dir)) != 0 {
+	if n, _ := s.Size(); n != 0 || len(notes) != 0 || len(segments(t, dir)) != 0 {
 		t.Errorf("%d bytes, notes %v, files %v left", n, notes, segments(t, dir))
 	}
 	closeSpool(t, s)
@@ -108,7 +107,7 @@ func TestSpoolKeepsWhatIsNotReleased(t *testing.T) {
 // frames before the cut are read, and nothing else.
 func TestTornEnd(t *testing.T) {
 	dir := t.TempDir()
-	s, _, _ := openDir(t, dir, MinSpoolBytes)
+	s, _, _ := openDir(t, dir, limit)
 	put(t, s, "first")
 	put(t, s, "second")
 	end := s.active.size
@@ -131,7 +130,7 @@ func TestTornEnd(t *testing.T) {
 		if err := os.WriteFile(path, whole[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, found, notes := openDir(t, dir, MinSpoolBytes)
+		s, found, notes := openDir(t, dir, limit)
 		wantContents(t, found, want...)
 		clean := cut == 0 || cut == start || cut == one || cut == two
 		if clean != (len(notes) == 0) {
@@ -145,7 +144,7 @@ func TestTornEnd(t *testing.T) {
 // the file is kept for the operator.
 func TestDamage(t *testing.T) {
 	dir := t.TempDir()
-	s, _, _ := openDir(t, dir, MinSpoolBytes)
+	s, _, _ := openDir(t, dir, limit)
 	put(t, s, "first")
 	put(t, s, "second")
 	closeSpool(t, s)
@@ -160,7 +159,7 @@ func TestDamage(t *testing.T) {
 		if err := os.WriteFile(path, bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, found, notes := openDir(t, dir, MinSpoolBytes)
+		s, found, notes := openDir(t, dir, limit)
 		for _, data := range contents(t, found) {
 			if data != "first" && data != "second" {
 				t.Errorf("byte %d: read %q", i, data)
@@ -175,7 +174,7 @@ func TestDamage(t *testing.T) {
 
 func TestDamagedFileIsKept(t *testing.T) {
 	dir := t.TempDir()
-	s, _, _ := openDir(t, dir, MinSpoolBytes)
+	s, _, _ := openDir(t, dir, limit)
 	put(t, s, "first")
 	put(t, s, "second")
 	closeSpool(t, s)
@@ -188,9 +187,9 @@ func TestDamagedFileIsKept(t *testing.T) {
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, found, _ := openDir(t, dir, MinSpoolBytes)
+	s, found, _ := openDir(t, dir, limit)
 	wantContents(t, found, "first")
-	if err := s.release(found[0].frame); err != nil {
+	if err := s.Release(found[0].Frame); err != nil {
 		t.Fatal(err)
 	}
 	closeSpool(t, s)
@@ -201,12 +200,12 @@ func TestDamagedFileIsKept(t *testing.T) {
 
 func TestSpoolLimit(t *testing.T) {
 	dir := t.TempDir()
-	s, _, _ := openDir(t, dir, MinSpoolBytes)
+	s, _, _ := openDir(t, dir, limit)
 	data := make([]byte, 10_000)
-	var frames []frame
+	var frames []*Frame
 	for {
-		f, err := s.append(data, 1)
-		if errors.Is(err, errSpoolFull) {
+		f, err := s.Append(data, 1)
+		if errors.Is(err, ErrFull) {
 			break
 		}
 		if err != nil {
@@ -225,11 +224,11 @@ func TestSpoolLimit(t *testing.T) {
 			t.Errorf("%s has mode %v", name, info.Mode())
 		}
 	}
-	if n, _ := s.size(); disk != n || disk > MinSpoolBytes || disk < MinSpoolBytes*9/10 {
-		t.Errorf("%d bytes on disk, %d counted, limit %d", disk, n, MinSpoolBytes)
+	if n, _ := s.Size(); disk != n || disk > limit || disk < limit*9/10 {
+		t.Errorf("%d bytes on disk, %d counted, limit %d", disk, n, limit)
 	}
 	for _, f := range frames {
-		if err := s.release(f); err != nil {
+		if err := s.Release(f); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -241,12 +240,12 @@ func TestSpoolLimit(t *testing.T) {
 // a file of its own.
 func TestSpoolFileGoesBad(t *testing.T) {
 	dir := t.TempDir()
-	s, _, _ := openDir(t, dir, MinSpoolBytes)
+	s, _, _ := openDir(t, dir, limit)
 	a := put(t, s, "a")
 	if err := s.file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.append([]byte("bb"), 2); err == nil || errors.Is(err, errSpoolFull) {
+	if _, err := s.Append([]byte("bb"), 2); err == nil || errors.Is(err, ErrFull) {
 		t.Errorf("append to a closed file: %v", err)
 	}
 	put(t, s, "bb")
@@ -254,9 +253,9 @@ func TestSpoolFileGoesBad(t *testing.T) {
 		t.Errorf("%d segments", n)
 	}
 	closeSpool(t, s)
-	s, found, notes := openDir(t, dir, MinSpoolBytes)
+	s, found, notes := openDir(t, dir, limit)
 	wantContents(t, found, "a", "bb")
-	if len(notes) != 0 || found[0].frame.off != a.off {
+	if len(notes) != 0 || found[0].Frame.off != a.off {
 		t.Errorf("notes %v", notes)
 	}
 	closeSpool(t, s)
@@ -264,8 +263,8 @@ func TestSpoolFileGoesBad(t *testing.T) {
 
 func TestSpoolIsForOneProcess(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "deep", "spool")
-	s, _, _ := openDir(t, dir, MinSpoolBytes)
-	if _, _, _, err := openSpool(spoolOptions(t, dir, MinSpoolBytes), nil); err == nil || !strings.Contains(err.Error(), "another process") {
+	s, _, _ := openDir(t, dir, limit)
+	if _, _, _, err := Open(options(t, dir, limit)); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("second open: %v", err)
 	}
 	info, err := os.Stat(dir)
@@ -273,6 +272,28 @@ func TestSpoolIsForOneProcess(t *testing.T) {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
 	closeSpool(t, s)
-	s, _, _ = openDir(t, dir, MinSpoolBytes)
+	s, _, _ = openDir(t, dir, limit)
 	closeSpool(t, s)
+}
+
+// TestDamagedFilesAreBounded damages segment after segment: the newest are
+// kept, and the disk does not fill.
+func TestDamagedFilesAreBounded(t *testing.T) {
+	dir := t.TempDir()
+	for range 40 {
+		s, _, _ := openDir(t, dir, limit)
+		put(t, s, strings.Repeat("x", 10_000))
+		path := s.active.path
+		closeSpool(t, s)
+		if err := os.Truncate(path, 9_000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, _, _ := openDir(t, dir, limit)
+	_, kept := s.Size()
+	closeSpool(t, s)
+	left := segments(t, dir)
+	if kept > limit/8 || len(left) != int(kept/9_000) || len(left) < 10 || left[len(left)-1] != filepath.Join(dir, fmt.Sprintf(segmentName, 39)+damagedSuffix) {
+		t.Errorf("%d bytes in %v", kept, left)
+	}
 }

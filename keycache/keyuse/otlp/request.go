@@ -1,4 +1,4 @@
-package keyuse
+package otlp
 
 import (
 	"fmt"
@@ -11,19 +11,26 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A request is an opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest
-// in two parts, so that the spans are never copied: head holds everything before them.
-type request struct {
-	head, body []byte
-	spans      int
+// ScopeName is the name of the instrumentation scope of all key-use spans. It
+// is permanent: readers of the spans see it.
+const ScopeName = "github.com/sealmesh/sealmesh/keycache/keyuse"
+
+// A Request is an
+// opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest. It has two
+// parts, so that spans are never copied.
+type Request struct {
+	Head  []byte // everything before the spans
+	Body  []byte // encoded ScopeSpans.spans fields
+	Spans int    // number of spans in Body
 }
 
-// newRequest puts spans of one resource in front of their envelope of messages:
+// NewRequest wraps encoded spans for export. resource is an encoded Resource:
+// see [AppendResource]. The result refers to body and does not copy it:
 // {resource_spans {resource, scope_spans {scope, spans…}}}.
-func newRequest(resource, body []byte, spans int) *request {
+func NewRequest(resource, body []byte, spans int) *Request {
 	var scope []byte
 	scope = protowire.AppendTag(scope, 1, protowire.BytesType)
-	scope = protowire.AppendString(scope, scopeName)
+	scope = protowire.AppendString(scope, ScopeName)
 
 	scoped := protowire.SizeTag(1) + protowire.SizeBytes(len(scope)) + len(body)
 	whole := protowire.SizeTag(1) + protowire.SizeBytes(len(resource)) + protowire.SizeTag(2) + protowire.SizeBytes(scoped)
@@ -37,12 +44,12 @@ func newRequest(resource, body []byte, spans int) *request {
 	head = protowire.AppendVarint(head, uint64(scoped))
 	head = protowire.AppendTag(head, 1, protowire.BytesType)
 	head = protowire.AppendBytes(head, scope)
-	return &request{head: head, body: body, spans: spans}
+	return &Request{Head: head, Body: body, Spans: spans}
 }
 
-// appendResource appends an opentelemetry.proto.resource.v1.Resource, in order
-// of name.
-func appendResource(b []byte, attributes map[string]string) []byte {
+// AppendResource appends an opentelemetry.proto.resource.v1.Resource with
+// attributes in order of name.
+func AppendResource(b []byte, attributes map[string]string) []byte {
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
 		var value, pair []byte
 		value = protowire.AppendTag(value, 1, protowire.BytesType)
@@ -57,9 +64,10 @@ func appendResource(b []byte, attributes map[string]string) []byte {
 	return b
 }
 
-// validResource returns resource with every string in UTF-8. Segments of earlier
-// versions may hold one that is not, and a collector refuses every batch with it.
-func validResource(resource []byte) []byte {
+// ValidResource returns a copy of an encoded resource in which every string is
+// UTF-8. Earlier versions of sealmesh wrote other strings too, and a collector
+// refuses every batch with such a resource.
+func ValidResource(resource []byte) []byte {
 	if proto.Unmarshal(resource, &resourcepb.Resource{}) == nil {
 		return slices.Clone(resource)
 	}
@@ -68,35 +76,35 @@ func validResource(resource []byte) []byte {
 		var name, value string
 		eachField(pair, func(num protowire.Number, _ uint64, s []byte) {
 			if num == 1 {
-				name = fit(string(s), len(s))
+				name = Fit(string(s), len(s))
 				return
 			}
-			eachField(s, func(_ protowire.Number, _ uint64, text []byte) { value = fit(string(text), len(text)) })
+			eachField(s, func(_ protowire.Number, _ uint64, text []byte) { value = Fit(string(text), len(text)) })
 		})
 		attributes[name] = value
 	})
-	return appendResource(nil, attributes)
+	return AppendResource(nil, attributes)
 }
 
-// An answer is what an acknowledgement says besides: OTLP's partial success. Its
-// spans must not be sent again.
-type answer struct {
-	rejected uint64
-	message  string
+// An Answer acknowledges a request. The collector may have refused some of its
+// spans (OTLP's partial success); they must not be sent again.
+type Answer struct {
+	Rejected uint64 // spans that the collector refused; may exceed the batch
+	Message  string // for an operator; "" if the collector has nothing to say
 }
 
-// parseAnswer reads an ExportTraceServiceResponse. Nothing else acknowledges.
-func parseAnswer(b []byte) (answer, error) {
+// parseAnswer decodes an ExportTraceServiceResponse. Nothing else acknowledges.
+func parseAnswer(b []byte) (Answer, error) {
 	var resp coltracepb.ExportTraceServiceResponse
 	if err := proto.Unmarshal(b, &resp); err != nil {
-		return answer{}, fmt.Errorf("the answer is no ExportTraceServiceResponse: %w", err)
+		return Answer{}, fmt.Errorf("the answer is no ExportTraceServiceResponse: %w", err)
 	}
 	p := resp.GetPartialSuccess()
-	// A count below zero becomes more than there are: all of them.
-	return answer{uint64(p.GetRejectedSpans()), p.GetErrorMessage()}, nil
+	// A negative count becomes a large one, which means all spans.
+	return Answer{uint64(p.GetRejectedSpans()), p.GetErrorMessage()}, nil
 }
 
-// eachField calls f for each field of a message until it ends or is malformed.
+// eachField calls f for each field of a message, up to the first malformed one.
 func eachField(b []byte, f func(num protowire.Number, v uint64, s []byte)) {
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)

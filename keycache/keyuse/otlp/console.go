@@ -1,4 +1,4 @@
-package keyuse
+package otlp
 
 import (
 	"context"
@@ -10,28 +10,31 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// openConsole writes each key use as one JSON object on a line. What w takes is
-// acknowledged.
-func openConsole(w io.Writer) exporter {
-	export := func(_ context.Context, req *request) (answer, error) {
+// openConsole writes each span as one JSON object on a line. A write without
+// an error acknowledges.
+func openConsole(w io.Writer) Exporter {
+	export := func(_ context.Context, req *Request) (Answer, error) {
 		var lines []byte
-		var err error
-		eachField(req.body, func(_ protowire.Number, _ uint64, span []byte) {
-			line, e := json.Marshal(decodeSpan(span))
-			if e != nil {
-				err = e
+		for _, span := range req.Decode() {
+			line, err := json.Marshal(span)
+			if err != nil {
+				return Answer{}, err
 			}
 			lines = append(append(lines, line...), '\n')
-		})
-		if err == nil {
-			_, err = w.Write(lines)
 		}
-		return answer{}, err
+		_, err := w.Write(lines)
+		return Answer{}, err
 	}
-	return exporter{export, func() error { return nil }}
+	return Exporter{export, func() error { return nil }}
 }
 
-// decodeSpan reads the fields that appendSpans writes.
+// Decode returns the spans of r as a person reads them: ids in hexadecimal,
+// attributes by name. It knows only the fields that key uses have.
+func (r *Request) Decode() (spans []map[string]any) {
+	eachField(r.Body, func(_ protowire.Number, _ uint64, span []byte) { spans = append(spans, decodeSpan(span)) })
+	return spans
+}
+
 func decodeSpan(span []byte) map[string]any {
 	m := map[string]any{}
 	eachField(span, func(num protowire.Number, v uint64, s []byte) {

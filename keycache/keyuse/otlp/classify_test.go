@@ -1,4 +1,4 @@
-package keyuse
+package otlp
 
 import (
 	"net/http"
@@ -19,8 +19,8 @@ func TestCodes(t *testing.T) {
 		codes.OutOfRange: true, codes.Unavailable: true, codes.DataLoss: true,
 	}
 	for code := codes.Canceled; code <= codes.Unauthenticated; code++ {
-		if e := grpcError(status.Error(code, "")); e.permanent == retryable[code] || e.after != 0 {
-			t.Errorf("%v: permanent %v, after %v", code, e.permanent, e.after)
+		if e := grpcError(status.Error(code, "")); e.Permanent == retryable[code] || e.After != 0 {
+			t.Errorf("%v: permanent %v, after %v", code, e.Permanent, e.After)
 		}
 	}
 	for _, code := range []codes.Code{codes.Unavailable, codes.ResourceExhausted} {
@@ -28,8 +28,8 @@ func TestCodes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e := grpcError(s.Err()); e.permanent || e.after != 7*time.Second {
-			t.Errorf("%v with RetryInfo: permanent %v, after %v", code, e.permanent, e.after)
+		if e := grpcError(s.Err()); e.Permanent || e.After != 7*time.Second {
+			t.Errorf("%v with RetryInfo: permanent %v, after %v", code, e.Permanent, e.After)
 		}
 	}
 }
@@ -43,8 +43,8 @@ func TestStatuses(t *testing.T) {
 		if retryable[code] {
 			want = 7 * time.Second
 		}
-		if e.permanent == retryable[code] || e.after != want {
-			t.Errorf("%d: permanent %v, after %v", code, e.permanent, e.after)
+		if e.Permanent == retryable[code] || e.After != want {
+			t.Errorf("%d: permanent %v, after %v", code, e.Permanent, e.After)
 		}
 	}
 }
