@@ -31,6 +31,9 @@ var build = sync.OnceValues(func() (output []byte, err error) {
 // sealmesh runs the binary, which it builds once, in a folder of its own.
 func sealmesh(t *testing.T, dir string, args ...string) (output string, ok bool) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("builds the binary")
+	}
 	if out, err := build(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
