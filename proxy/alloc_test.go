@@ -10,8 +10,9 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// The heap allocations of one exchange that are this module's own, whatever gRPC and the
-// client cost: what an exchange costs beyond one whose messages are read and let pass.
+// The heap allocations of one exchange that are this module's own, whatever
+// gRPC and the client cost: what an exchange costs beyond one whose messages
+// are read and let pass.
 func TestAllocationsOfAnExchange(t *testing.T) {
 	const most = 16
 	conn := serveBenchmark(t)

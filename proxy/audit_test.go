@@ -20,8 +20,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// Exactly one key use per exchange, direction, key and operation, with what became of
-// it, in every mode and however the body is cut.
+// Exactly one key use per exchange, direction, key and operation, with what
+// became of it, in every mode and however the body is cut.
 func TestKeyUses(t *testing.T) {
 	two := `{"secret": "` + canary + `", "x": {"secret": 2}, "tenant": null}`
 	as := func(body string) func(string) string { return func(string) string { return body } }
@@ -62,7 +62,8 @@ func TestKeyUses(t *testing.T) {
 	}
 }
 
-// keyUses adds up the spans of each use, as a reader does, and takes the outcome of the last.
+// keyUses adds up the spans of each use, as a reader does, and takes the
+// outcome of the last.
 func keyUses(t *testing.T, spans []keyusetest.Span) (uses []string) {
 	t.Helper()
 	var order []string
@@ -102,8 +103,9 @@ func sameElements(a, b []string) bool {
 	return true
 }
 
-// The key use is in the caller's trace: in the one that Envoy names in the metadata,
-// whatever a header says, and else in the header's. The caller is whom Envoy vouches for.
+// The key use is in the caller's trace: in the one that Envoy names in the
+// metadata, whatever a header says, and else in the header's. The caller is
+// whom Envoy vouches for.
 func TestKeyUseNamesTheCaller(t *testing.T) {
 	const header, envoys = "0123456789abcdef0123456789abcdef-0123456789abcdef", "00112233445566778899aabbccddeeff-0011223344556677"
 	for name, c := range map[string]struct {
@@ -151,8 +153,8 @@ func (b broken) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Encryp
 	return b.Provider.UnwrapDataKey(ctx, wrapped, ec)
 }
 
-// The same for keys to open with. Where the KMS says that a record is not its own, the
-// envelope is as good as forged.
+// The same for keys to open with. Where the KMS says that a record is not its
+// own, the envelope is as good as forged.
 func TestKeysThatFailToOpen(t *testing.T) {
 	for class, reason := range map[hsm.Class]keycache.Reason{
 		hsm.Unavailable: keycache.KeyUnavailable, hsm.Denied: keycache.KeyDenied, hsm.Misconfigured: keycache.KeyMisconfigured,
@@ -180,7 +182,8 @@ func TestKeysThatFailToOpen(t *testing.T) {
 	}
 }
 
-// Outside, an outage, a denial and a mistake look alike; the span tells them apart.
+// Outside, an outage, a denial and a mistake look alike; the span tells them
+// apart.
 func TestKeysThatFail(t *testing.T) {
 	for class, reason := range map[hsm.Class]keycache.Reason{
 		hsm.Unavailable: keycache.KeyUnavailable, hsm.Denied: keycache.KeyDenied, hsm.Misconfigured: keycache.KeyMisconfigured, hsm.Unclear: keycache.KeyUnclear,
@@ -202,7 +205,8 @@ func TestKeysThatFail(t *testing.T) {
 	}
 }
 
-// Best effort, as the policy may ask for, serves on, and counts what it could not record.
+// Best effort, as the policy may ask for, serves on, and counts what it could
+// not record.
 func TestBestEffortCounts(t *testing.T) {
 	r := newRig(t, rigOptions{policy: rigPolicy + "audit: {mode: best_effort}\n", recorder: keyuse.Options{QueueBytes: keyuse.MinQueueBytes}})
 	r.collector.Refuse(codes.Unavailable)

@@ -25,8 +25,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// raw sends messages that are encoded already, and decodes no reply: so that the
-// client costs next to nothing beside the server.
+// raw sends messages that are encoded already, and decodes no reply: so that
+// the client costs next to nothing beside the server.
 type raw struct{}
 
 func (raw) Marshal(v any) ([]byte, error) { return *v.(*[]byte), nil }
@@ -36,8 +36,9 @@ func (raw) Unmarshal(b []byte, v any) error {
 }
 func (raw) Name() string { return "proto" }
 
-// BenchmarkExchange is one exchange of 2 KiB with five values sealed on the way in and
-// opened on the way out, over a unix socket. B/op and allocs/op include the client's.
+// BenchmarkExchange is one exchange of 2 KiB with five values sealed on the way
+// in and opened on the way out, over a unix socket. B/op and allocs/op include
+// the client's.
 func BenchmarkExchange(b *testing.B) {
 	conn := serveBenchmark(b)
 	body := fiveFields()
@@ -143,7 +144,8 @@ func serveBenchmark(b testing.TB) *grpc.ClientConn {
 	return conn
 }
 
-// serve serves what register adds, with the windows that the binary has, and dials it.
+// serve serves what register adds, with the windows that the binary has, and
+// dials it.
 func serve(b testing.TB, dir string, register func(grpc.ServiceRegistrar)) *grpc.ClientConn {
 	b.Helper()
 	l, err := net.Listen("unix", filepath.Join(dir, "s"))

@@ -33,8 +33,9 @@ routes:
     request:  {seal: {$.secret: free}}
 `
 
-// What is sealed under a path opens under that path, and under no other, whoever stored it
-// where; what two servers could read differently is refused before anything is sealed.
+// What is sealed under a path opens under that path, and under no other,
+// whoever stored it where; what two servers could read differently is refused
+// before anything is sealed.
 func TestBoundToPath(t *testing.T) {
 	for name, mode := range map[string]dataplane.Mode{
 		"headers":    bothWays(wire.ModeFullDuplex),
@@ -101,8 +102,9 @@ func TestBoundToPath(t *testing.T) {
 	}
 }
 
-// A route whose tags are bound to nothing costs no allocation more than before there were
-// bindings; of one that is bound, each tag is bound once an exchange, however often rules use it.
+// A route whose tags are bound to nothing costs no allocation more than before
+// there were bindings; of one that is bound, each tag is bound once an
+// exchange, however often rules use it.
 func TestBindAllocations(t *testing.T) {
 	p, err := policy.Load("policy.yaml", []byte(boundPolicy), os.LookupEnv, os.ReadFile)
 	must(t, err)

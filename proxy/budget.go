@@ -9,46 +9,51 @@ import (
 )
 
 const (
-	// footing is what an exchange is charged when it begins: its own state, the buffers
-	// of the transport, and the first bytes of both bodies. An ordinary exchange never
-	// asks for more, and its response has a place before its request goes on.
+	// footing is what an exchange is charged when it begins, in bytes: for its
+	// own state, the buffers of the transport, and the first bytes of both
+	// bodies. An ordinary exchange never needs more, so that its response has
+	// room before its request is forwarded.
 	footing = 64 << 10
-	// within is how many bytes that are held of either body footing covers.
+	// within is how many held bytes of each body footing covers.
 	within = 16 << 10
-	// DefaultMemory is the budget where neither the policy nor the collector's limit
-	// gives one, in bytes.
+	// DefaultMemory is the budget where neither the policy nor Go's memory limit
+	// sets one, in bytes.
 	DefaultMemory = 512 << 20
-	// idleCallers is how many callers without an exchange are remembered.
+	// idleCallers is how many callers are remembered before those without an
+	// exchange are forgotten.
 	idleCallers = 1024
 )
 
 var (
-	errMemory  = errors.New("the bodies that are held take limits.memory")
-	errStreams = errors.New("one caller's exchanges take limits.caller_share of limits.streams")
-	errShare   = errors.New("one caller's bodies take limits.caller_share of limits.memory")
+	errMemory  = errors.New("held bodies use all of limits.memory")
+	errStreams = errors.New("exchanges of one caller use its limits.caller_share of limits.streams")
+	errShare   = errors.New("bodies of one caller use its limits.caller_share of limits.memory")
 )
 
-// A budget is the memory that all exchanges together may hold of bodies, and the
-// share that each caller has of memory and of exchanges. Safe for concurrent use.
+// A budget limits the memory that all exchanges together use for bodies, and
+// the share of memory and exchanges that one caller may use. Safe for
+// concurrent use.
 type budget struct {
-	fallback int64 // bytes, where the policy says nothing
+	fallback int64 // memory where the policy sets none, in bytes
 
 	mu      sync.Mutex
 	used    int64 // bytes
 	callers map[string]*account
 }
 
-// An account is what the exchanges of one caller take. The budget's mu guards it.
+// An account counts what the exchanges of one caller use. The budget's mu
+// guards it.
 type account struct {
 	caller  string
 	used    int64
 	streams int
-	// network, not nil for an IPv6 address, has the share: who has one address of a
-	// network has them all, and could take a share with each.
+	// network is the account of an IPv6 address's network, which has the share;
+	// nil for other callers. A host in a network can use all its addresses, and
+	// would have a share with each.
 	network *account
 }
 
-// share returns whose share a takes from.
+// share returns the account whose share a uses.
 func (a *account) share() *account {
 	if a.network != nil {
 		return a.network
@@ -60,7 +65,7 @@ func newBudget() *budget {
 	return &budget{fallback: DefaultMemory, callers: make(map[string]*account)}
 }
 
-// enter counts an exchange of caller in. What is refused is counted in too, until leave.
+// enter counts an exchange of caller until leave, even if it returns an error.
 func (b *budget) enter(caller []byte, l *policy.Limits) (*account, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -75,12 +80,12 @@ func (b *budget) enter(caller []byte, l *policy.Limits) (*account, error) {
 		b.take(a, footing)
 		return a, errStreams
 	}
-	err := b.room(a, footing, l)
+	err := b.checkRoom(a, footing, l)
 	b.take(a, footing)
 	return a, err
 }
 
-// open makes the account of a caller, and that of its network.
+// open adds the account of a caller, and the account of its network.
 func (b *budget) open(caller string) *account {
 	if len(b.callers) >= idleCallers {
 		b.sweep()
@@ -96,7 +101,7 @@ func (b *budget) open(caller string) *account {
 	return a
 }
 
-// sweep forgets the callers that have no exchange.
+// sweep forgets callers without an exchange.
 func (b *budget) sweep() {
 	for name, a := range b.callers {
 		if a.streams == 0 {
@@ -105,12 +110,12 @@ func (b *budget) sweep() {
 	}
 }
 
-// grow charges a with n bytes more, unless there is no room. With force there is.
+// grow charges n more bytes to a. Without force it fails when there is no room.
 func (b *budget) grow(a *account, n int64, l *policy.Limits, force bool) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if n > 0 && !force {
-		if err := b.room(a, n, l); err != nil {
+		if err := b.checkRoom(a, n, l); err != nil {
 			return err
 		}
 	}
@@ -118,7 +123,7 @@ func (b *budget) grow(a *account, n int64, l *policy.Limits, force bool) error {
 	return nil
 }
 
-// leave counts an exchange out that was charged n bytes.
+// leave ends an exchange that was charged n bytes.
 func (b *budget) leave(a *account, n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -133,9 +138,9 @@ func (b *budget) take(a *account, n int64) {
 	b.used += n
 }
 
-// room reports whether n bytes more fit into the whole and into the caller's share. A
-// caller that Envoy does not name is everybody, and has no share.
-func (b *budget) room(a *account, n int64, l *policy.Limits) error {
+// checkRoom fails if n more bytes exceed the budget or the caller's share.
+// Callers that Envoy does not name are one account, and have no share.
+func (b *budget) checkRoom(a *account, n int64, l *policy.Limits) error {
 	most := l.Memory
 	if most == 0 {
 		most = b.fallback
@@ -149,12 +154,41 @@ func (b *budget) room(a *account, n int64, l *policy.Limits) error {
 	return nil
 }
 
-// percent is share per cent of n, for any n.
+// percent returns share per cent of n. It does not overflow.
 func percent(n int64, share int) int64 { return n/100*int64(share) + n%100*int64(share)/100 }
 
-// held returns how many bytes are charged now.
+// held returns how many bytes are charged.
 func (b *budget) held() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.used
+}
+
+// enter counts x as an exchange of caller.
+func (x *exchange) enter(caller []byte) (err error) {
+	x.account, err = x.srv.budget.enter(caller, &x.rt.policy.Limits)
+	x.charged = footing
+	return overdrawn(err)
+}
+
+// charge charges n more bytes to the caller. Without force it refuses when
+// there is no room. A response is charged with force: the service has acted.
+func (x *exchange) charge(n int64, force bool) error {
+	if err := x.srv.budget.grow(x.account, n, &x.rt.policy.Limits, force); err != nil {
+		return overdrawn(err)
+	}
+	x.charged += n
+	return nil
+}
+
+// overdrawn refuses for lack of room. A caller that uses up its own share is
+// not an operator's emergency.
+func overdrawn(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errMemory):
+		return refuse(codeBusy, err)
+	}
+	return refuse(codeShare, err)
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// One caller may take its share of memory and of exchanges, all together the whole;
-// what is given back may be taken again.
+// One caller may take its share of memory and of exchanges, all together the
+// whole; what is given back may be taken again.
 func TestBudget(t *testing.T) {
 	b := newBudget()
 	l := &policy.Limits{Memory: 16 * footing, Streams: 12, CallerShare: 50}
@@ -52,7 +52,8 @@ func TestBudget(t *testing.T) {
 	}
 }
 
-// All addresses of one IPv6 network have one share: one client can have them all.
+// All addresses of one IPv6 network have one share: one client can have them
+// all.
 func TestNetworkHasOneShare(t *testing.T) {
 	b := newBudget()
 	l := &policy.Limits{Memory: 20 * footing, Streams: 10, CallerShare: 50}
@@ -100,8 +101,8 @@ func calledBy(m *msg, address string) *msg {
 	return m
 }
 
-// Past the memory for bodies a request is refused, and one of another caller is not:
-// whether its body is kept, or streamed with a value that does not end.
+// Past the memory for bodies a request is refused, and one of another caller is
+// not: whether its body is kept, or streamed with a value that does not end.
 func TestNoRoomForARequest(t *testing.T) {
 	for _, c := range []struct {
 		name, policy string
@@ -134,7 +135,8 @@ func TestNoRoomForARequest(t *testing.T) {
 	}
 }
 
-// A response for which there is no room is not refused, since the service has acted: it flows.
+// A response for which there is no room is not refused, since the service has
+// acted: it flows.
 func TestNoRoomForAResponse(t *testing.T) {
 	r := newRig(t, rigOptions{policy: limited(rigPolicy, "memory: 1MiB, caller_share: 10")})
 	sealed := strings.TrimSuffix(r.seal(secretBody), "}")
@@ -165,8 +167,8 @@ func TestNoRoomForAResponse(t *testing.T) {
 	}
 }
 
-// A body that is held has to come at limits.rate, and by limits.held: a byte now and then
-// renews nothing.
+// A body that is held has to come at limits.rate, and by limits.held: a byte
+// now and then renews nothing.
 func TestHeldBodiesHaveADeadline(t *testing.T) {
 	for _, c := range []struct {
 		name       string
@@ -182,17 +184,17 @@ func TestHeldBodiesHaveADeadline(t *testing.T) {
 			limits: policy.Limits{Exchange: 20 * time.Second, Held: time.Hour, Rate: 1}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			d := &direction{since: time.Now(), held: c.bytes, size: c.bytes}
+			h := &heldBody{since: time.Now(), bytes: c.bytes, received: c.bytes}
 			begin := time.Now()
 			for time.Since(begin) < 2*time.Hour {
-				wait := d.patience(&c.limits)
+				wait := h.patience(&c.limits)
 				if wait < c.every {
 					time.Sleep(wait)
 					break
 				}
 				time.Sleep(c.every)
-				d.size += c.bytes
-				d.held = d.size
+				h.received += c.bytes
+				h.bytes = h.received
 			}
 			if got := time.Since(begin); got < c.end || got > c.end+time.Second {
 				t.Errorf("%s: given up after %v, not %v", c.name, got, c.end)

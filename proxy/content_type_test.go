@@ -9,7 +9,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/dataplane"
 )
 
-// smuggled are content types that one server reads as UTF-8 and another does not.
+// smuggled are content types that one server reads as UTF-8 and another does
+// not.
 var smuggled = []string{
 	"application/json; charset*=utf-7",
 	"application/json; charset*=utf-8''utf-7",
@@ -101,8 +102,8 @@ func TestContentTypeByAttributeIsAsItMustBe(t *testing.T) {
 	}
 }
 
-// A type of the policy's pass types does not pass where a server that looks for a part of
-// it, as Laravel does, would read the body as JSON.
+// A type of the policy's pass types does not pass where a server that looks for
+// a part of it, as Laravel does, would read the body as JSON.
 func TestPassedTypeThatResemblesJSON(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	front := r.front(dataplane.Config{Mode: bothWays(bodyModes["whole"].mode)}, nil)

@@ -40,8 +40,8 @@ func shapes() map[string]string {
 	}
 }
 
-// Whatever Envoy does to a body on the way, the client gets back what it sent and
-// the upstream never sees a value in clear.
+// Whatever Envoy does to a body on the way, the client gets back what it sent
+// and the upstream never sees a value in clear.
 func TestRoundTripUnderFaults(t *testing.T) {
 	faults := map[string]dataplane.Faults{
 		"quiet":         {},
@@ -57,7 +57,8 @@ func TestRoundTripUnderFaults(t *testing.T) {
 		r := newRig(t, rigOptions{policy: m.policy})
 		for fault, f := range faults {
 			t.Run(mode+"/"+fault, func(t *testing.T) {
-				// A length that is not the body's breaks the message, since none is removed by itself.
+				// A length that is not the body's breaks the message, since none is removed
+				// by itself.
 				front := r.front(dataplane.Config{Mode: bothWays(m.mode), Faults: f, AllowContentLength: true}, nil)
 				for name, body := range shapes() {
 					if len(body) > 5_000 && fault == "single bytes" {

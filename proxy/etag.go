@@ -2,16 +2,18 @@ package proxy
 
 import "strings"
 
-// A body that is rewritten is not the body that the upstream tagged, so its strong
-// entity tag becomes a weak one (RFC 9110 section 8.8.1). The mark inside says that the
-// tag was strong, so that exactly what was weakened is restored when the client sends
-// it back. A weak tag that happens to end like a marked one gets a mark of its own.
+// A rewritten body is not the body that the upstream tagged, so that its strong
+// entity tag becomes a weak one (RFC 9110 section 8.8.1). A mark in the weak
+// tag says that the tag was strong. When the client sends the tag back, restore
+// undoes exactly what weaken did. A weak tag that ends like a marked one gets a
+// mark of its own.
 const (
 	wasStrong = `~sm"`
 	wasWeak   = `~smw"`
 )
 
-// weaken returns the tag under which a rewritten body leaves.
+// weaken returns the entity tag of a rewritten body, given the upstream's tag.
+// It returns anything that is not a tag as it is.
 func weaken(etag string) string {
 	opaque, weak := strings.CutPrefix(etag, "W/")
 	inside, ok := strings.CutSuffix(opaque, `"`)
@@ -26,8 +28,8 @@ func weaken(etag string) string {
 	return etag
 }
 
-// restore undoes weaken in the list of an If-Match or If-None-Match header, and leaves
-// every other byte as it is. What is no list of tags stays.
+// restore undoes weaken in an If-Match or If-None-Match header. Every other
+// byte stays as it is, and so does a value that is not a list of tags.
 func restore(list string) string {
 	if !strings.Contains(list, `~sm`) {
 		return list

@@ -12,35 +12,36 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// An exchange is one HTTP request and its response: one Process stream. Its
-// goroutine takes messages one by one. Each direction has a state of its own (see table),
-// since a response may begin before the request has ended.
+// An exchange is one HTTP request and its response: one Process stream. One
+// goroutine takes its messages one by one. Each direction has a state of its
+// own (see table), since a response may begin before the request has ended.
 type exchange struct {
 	srv    *Server
 	rt     *Runtime
 	stream *wire.Stream
 	ctx    context.Context
 	span   trace.Span        // nil without a tracer
-	parent trace.SpanContext // of the key uses
+	parent trace.SpanContext // parent of the key uses
 
-	busy     bool   // one more than limits.streams
-	started  bool   // the first message has come
-	route    *route // nil: skipped, passed as unmatched, or not known
-	counts   *Counts
-	account  *account // of the caller; nil before the first message
-	charged  int64    // bytes, to account
-	request  direction
-	response direction
-	left     bool // response headers have left for the client: only a reset can refuse now
+	overload     bool   // limits.streams exchanges were active already
+	started      bool   // the first message has come
+	route        *route // nil: skipped, unmatched or not known yet
+	counts       *Counts
+	account      *account // of the caller; nil before the first message
+	charged      int64    // to account, in bytes
+	request      direction
+	response     direction
+	responseSent bool // the client has response headers: only a reset can refuse now
 
-	reply wire.Reply // one for all messages; see answer
+	reply wire.Reply // reused for all messages: see newReply
 	set   [5]wire.Header
 	names [12]string
 }
 
 // run takes messages until Envoy ends the stream. It never returns nil while a
-// body is under way: to Envoy, a stream that ends well means "go on without me",
-// and the rest of the body would pass in clear (ext_proc service comment, 6).
+// body is under way: to Envoy, a stream that ends well means "continue without
+// the processor", and the rest of the body would pass in clear (ext_proc
+// service comment, 6).
 func (x *exchange) run() error {
 	defer x.end()
 	for {
@@ -61,7 +62,7 @@ func (x *exchange) run() error {
 	}
 }
 
-// take handles one message of direction d, which it owns from here on.
+// take handles one message of direction d. It frees req.
 func (x *exchange) take(d *direction, req *wire.Request) error {
 	if err := x.start(req); err != nil {
 		req.Free()
@@ -70,14 +71,14 @@ func (x *exchange) take(d *direction, req *wire.Request) error {
 	switch req.Phase {
 	case wire.RequestHeaders, wire.ResponseHeaders:
 		defer req.Free()
-		return x.headers(d, req)
+		return d.onHeaders(req)
 	case wire.RequestBody, wire.ResponseBody:
-		return x.message(d, req)
+		return d.onBody(req)
 	case wire.RequestTrailers, wire.ResponseTrailers:
 		defer req.Free()
-		return x.trailers(d, req)
+		return d.onTrailers(req)
 	default:
-		req.Free() // no `request`: flow control, or something newer
+		req.Free() // no `request`: flow control, or a newer kind of message
 		return nil
 	}
 }
@@ -89,13 +90,15 @@ func (x *exchange) direction(p wire.Phase) *direction {
 	return &x.request
 }
 
-// answer begins the reply to a message of phase p. It is good until the next one.
-func (x *exchange) answer(p wire.Phase) *wire.Reply {
+// newReply returns an empty reply to a message of phase p. The next call reuses
+// it.
+func (x *exchange) newReply(p wire.Phase) *wire.Reply {
 	x.reply = wire.Reply{Phase: p, Set: x.set[:0], Remove: x.names[:0]}
 	return &x.reply
 }
 
-// send sends reply. That Envoy is gone is no refusal, so it is told apart.
+// send sends reply. Its error wraps errSend, so that gone can tell it from a
+// refusal.
 func (x *exchange) send(reply *wire.Reply) error {
 	if err := x.stream.Send(reply); err != nil {
 		return fmt.Errorf("%w: %w", errSend, err)
@@ -103,17 +106,20 @@ func (x *exchange) send(reply *wire.Reply) error {
 	return nil
 }
 
-// start reads what only the first message has. One without a `request` may come
-// before it, and may be the one that has protocol_config.
+// markSent notes that headers or bytes of d have been sent.
+func (x *exchange) markSent(d *direction) { x.responseSent = x.responseSent || d.response }
+
+// start reads what only the first message has. A message without a `request`
+// may come before it, and may hold protocol_config.
 func (x *exchange) start(req *wire.Request) error {
 	if x.started {
 		return nil
 	}
-	if x.busy {
+	if x.overload {
 		return refuse(codeBusy, nil)
 	}
 	if req.Observability {
-		return refuse(codeMode, errors.New("observability_mode: replies would be ignored"))
+		return refuse(codeMode, errors.New("observability_mode: Envoy would ignore our replies; remove it from the filter"))
 	}
 	if req.Protocol != nil {
 		x.request.mode, x.response.mode = req.Protocol.Request, req.Protocol.Response
@@ -121,7 +127,7 @@ func (x *exchange) start(req *wire.Request) error {
 	if req.Phase == wire.None {
 		return nil
 	}
-	if err := x.stamped(); err != nil {
+	if err := x.srv.metrics.Stamps.check(x.stream.Authority(), x.rt.stamp, x.srv.log); err != nil {
 		return err
 	}
 	x.started = true
@@ -134,21 +140,21 @@ func (x *exchange) start(req *wire.Request) error {
 	m, ok := readAttributes(req)
 	if ok {
 		x.request.head = m
-		return x.stated(req.Phase)
+		return x.matchAttributes(req.Phase)
 	}
 	if x.direction(req.Phase) == &x.request || x.rt.sealsResponse {
-		return refuse(codeProtocol, errors.New("neither request headers nor the request.path attribute came first"))
+		return refuse(codeProtocol, errors.New("the first message has neither request headers nor the attribute request.path"))
 	}
-	// A local reply of a filter before us: the request never reached the
-	// upstream, so there is nothing to open, and nothing of it may come now.
+	// A filter before us replied. The request never reached the upstream, so
+	// that the response holds nothing to open.
 	x.request.state, x.response.state = barred, free
 	x.counts = x.srv.metrics.Route(Unrouted)
 	return nil
 }
 
-// stated matches a request whose headers Envoy hides, by the attributes of the first
-// message, of phase p.
-func (x *exchange) stated(p wire.Phase) error {
+// matchAttributes matches a request whose headers Envoy does not send, by the
+// attributes of the first message, which has phase p.
+func (x *exchange) matchAttributes(p wire.Phase) error {
 	if err := x.match(); err != nil {
 		return err
 	}
@@ -163,16 +169,16 @@ func (x *exchange) stated(p wire.Phase) error {
 	return nil
 }
 
-// match finds the plans for this request.
+// match finds the route of this request, and the plans of both directions.
 func (x *exchange) match() error {
-	x.trace()
+	x.ctx, x.span, x.parent = x.srv.startSpan(x.ctx, &x.request.head)
 	x.counts = x.srv.metrics.Route(Unrouted)
 	head := &x.request.head
 	if strings.EqualFold(head.method, "CONNECT") {
-		head.named |= seenPath // it has none (RFC 9113 section 8.5)
+		head.named |= seenPath // CONNECT has no path (RFC 9113 section 8.5)
 	}
 	if head.named != seenAll {
-		return refuse(codeProtocol, errors.New("Envoy does not show the method, the path and the host of the request"))
+		return refuse(codeProtocol, errors.New("Envoy does not send the method, the path and the host of the request"))
 	}
 	r, err := x.rt.policy.Match(head.method, head.host, head.path)
 	if err != nil {
@@ -183,40 +189,51 @@ func (x *exchange) match() error {
 		if x.rt.policy.Unmatched == policy.RefuseUnmatched {
 			return refuse(codeUnmatched, nil)
 		}
-		return x.covered(nil, nil)
+		return x.setPlans(nil, nil)
 	}
 	ready := x.rt.routes[r]
 	x.counts = ready.counts
 	x.counts.Exchanges.Add(1)
 	if r.Skip {
-		return x.covered(nil, nil)
+		return x.setPlans(nil, nil)
 	}
 	x.route = ready
-	if err := ready.mayCarry(head.path); err != nil {
+	if err := ready.checkTarget(head.path); err != nil {
 		return err
 	}
 	request, response, err := ready.bind(func(name string) (string, error) { return r.Param(head.path, name) })
 	if err != nil {
 		return err
 	}
-	err = x.covered(request, response)
+	err = x.setPlans(request, response)
 	if err != nil && !r.Spelled(head.method, head.host, head.path) {
-		return refuse(codePath, err) // the client's spelling, and no fault of Envoy's configuration
+		// The client spelled the request oddly. Envoy's configuration is not at
+		// fault.
+		return refuse(codePath, err)
 	}
 	return err
 }
 
-// covered gives both directions their rules.
-func (x *exchange) covered(request, response *plan) error {
-	if err := x.request.announced(request); err != nil {
+// setPlans gives both directions their plans, which may be nil.
+func (x *exchange) setPlans(request, response *plan) error {
+	if err := x.request.setPlan(request); err != nil {
 		return err
 	}
-	return x.response.announced(response)
+	return x.response.setPlan(response)
 }
 
-func (x *exchange) routeName() string {
+// conceal removes from the headers or trailers m of a request what could
+// override how the request was matched: with a route everything, otherwise what
+// decides between rules and none.
+func (x *exchange) conceal(m *message, reply *wire.Reply) {
+	remove := m.overrides
 	if x.route == nil {
-		return ""
+		remove &= x.rt.decisive
 	}
-	return x.route.Name
+	reply.Remove = remove.appendNames(reply.Remove)
+	for _, h := range m.disguised {
+		if x.route != nil || h.of&x.rt.decisive != 0 {
+			reply.Remove = append(reply.Remove, h.name)
+		}
+	}
 }

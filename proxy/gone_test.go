@@ -52,7 +52,8 @@ func TestGoneWhileAKeyIsFetched(t *testing.T) {
 	}
 }
 
-// One that leaves in the middle of a streamed body: what was sealed of it is on record, once.
+// One that leaves in the middle of a streamed body: what was sealed of it is on
+// record, once.
 func TestGoneInABody(t *testing.T) {
 	for _, m := range []mode{streamed, duplex} {
 		r := newRig(t, rigOptions{policy: streamedPolicy})
@@ -79,7 +80,7 @@ func TestGoneInABody(t *testing.T) {
 // One that has been refused and does not leave is left.
 func TestRefusedAndStays(t *testing.T) {
 	r := newRig(t, rigOptions{})
-	r.server.lastWord = time.Millisecond
+	r.server.closeTimeout = time.Millisecond
 	s := r.process(t, t.Context())
 	must(t, s.Send(first(reqHead("/nowhere", false), buffered, none)))
 	reply, err := s.Recv()

@@ -8,8 +8,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// message is what an exchange needs to know of a message's headers, or of the
-// attributes that Envoy sends in their place.
+// A message is what an exchange needs of the headers of a request or response,
+// or of the attributes that Envoy sends in their place.
 type message struct {
 	method, path, host string
 	status             int
@@ -20,22 +20,22 @@ type message struct {
 	etag               string
 	ifMatch            string
 	ifNoneMatch        string
-	hasLength          bool // content-length is there
+	hasLength          bool // content-length was sent
 	empty              bool // content-length: 0
 	upgrade            bool
 	overrides          headerSet
 	disguised          []disguise
-	digest             bool // a header of bodyDigests
-	signed             bool // a header that usually signs the body
-	partial            bool // a header of fromUpstream
-	ranges             bool // accept-ranges
-	contentRange       bool // the body is a part of one
-	headers            bool // from headers; false: from attributes
-	named              seen // what says which request this is
+	digest             bool // a header of bodyDigests was sent
+	signed             bool // a header was sent that usually signs the body
+	partial            bool // a header of fromUpstream was sent
+	ranges             bool // accept-ranges was sent
+	contentRange       bool // content-range was sent: the body is a part of another
+	headers            bool // read from headers; false: from attributes
+	named              seen // what of method, path and host was sent
 }
 
-// seen is a set of what names a request. All of it is needed: a route that
-// matches by host is silently another route where Envoy shows no host.
+// seen is a set of what names a request. All of it is needed: without the host,
+// another route could match silently.
 type seen uint8
 
 const (
@@ -45,7 +45,7 @@ const (
 	seenAll = seenMethod | seenPath | seenHost
 )
 
-// readHeaders picks what matters.
+// readHeaders reads the headers, or trailers, of req.
 func readHeaders(req *wire.Request) (m message) {
 	m.headers = true
 	var types, encodings, matches, noneMatches int
@@ -73,7 +73,8 @@ func readHeaders(req *wire.Request) (m message) {
 		case "content-range":
 			m.contentRange = true
 		case "content-type":
-			// Two content types are none: the upstream might believe the other one.
+			// Two content types are joined, so that no codec reads the body: the
+			// upstream could choose the other one.
 			m.contentType = join(m.contentType, value, &types)
 		case "content-encoding":
 			m.contentEncoding = join(m.contentEncoding, value, &encodings)
@@ -100,13 +101,14 @@ func readHeaders(req *wire.Request) (m message) {
 		return true
 	})
 	if m.status != 0 {
-		m.upgrade = m.status == 101 // an ordinary response may name what else the server speaks (RFC 9110 section 7.8)
+		m.upgrade = m.status == 101 // other responses only offer protocols (RFC 9110 section 7.8)
 	}
 	m.upgrade = m.upgrade || m.method == "CONNECT"
 	return m
 }
 
-// join appends the n-th value of a header to those before, of which one may be empty.
+// join appends a value of a header to its earlier values, which n counts. They
+// may be empty.
 func join(have string, value []byte, n *int) string {
 	if *n++; *n == 1 {
 		return string(value)
@@ -114,9 +116,10 @@ func join(have string, value []byte, n *int) string {
 	return have + ", " + string(value)
 }
 
-// Attributes that stand in for request headers where Envoy is configured to send none. The
-// generated configuration sends headers: Envoy computes all of a filter's attributes for each
-// exchange, whatever its route needs, which costs more than the messages that they save.
+// Attributes that replace request headers where Envoy is configured to send
+// none. The generated configuration sends headers: Envoy computes all
+// attributes of a filter for each exchange, whatever the route needs, and that
+// costs more than the messages that attributes save.
 const (
 	attrPath     = "request.path"
 	attrMethod   = "request.method"
@@ -128,15 +131,15 @@ const (
 	attrRange    = "request.headers['content-range']"
 )
 
-// RequestAttributes are the request_attributes that stand in for request headers.
+// RequestAttributes are the request_attributes that replace request headers.
 var RequestAttributes = []string{attrPath, attrMethod, attrHost, attrType, attrEncoding, attrTrace, attrUpgrade, attrRange}
 
-// ResponseAttributes are the response_attributes that say which request a
-// response belongs to, where no request message was sent.
+// ResponseAttributes are the response_attributes that name the request of a
+// response, where Envoy sends no request message.
 var ResponseAttributes = []string{attrPath, attrMethod, attrHost, attrTrace}
 
-// readAttributes is readHeaders for a first message without headers. ok is false
-// when none of those came that name the request, as in a local reply.
+// readAttributes is readHeaders for a first message without headers. ok is
+// false when no attribute names the request, as in a local reply.
 func readAttributes(req *wire.Request) (m message, ok bool) {
 	for _, a := range []struct {
 		name string
@@ -159,26 +162,10 @@ func readAttributes(req *wire.Request) (m message, ok bool) {
 	return m, true
 }
 
+// identity reports whether the body is not compressed.
 func (m *message) identity() bool {
 	return m.contentEncoding == "" || strings.EqualFold(m.contentEncoding, "identity")
 }
 
+// grpc reports whether the client of a request speaks gRPC.
 func (m *message) grpc() bool { return strings.HasPrefix(m.contentType, "application/grpc") }
-
-// bodyDigests are computed over bytes that sealing or opening changes, so they go.
-var bodyDigests = []string{"digest", "content-digest", "repr-digest", "content-md5"}
-
-// fromUpstream are removed from requests whose response will be read: the
-// upstream must answer with a whole body, uncompressed.
-var fromUpstream = []string{"accept-encoding", "range", "if-range"}
-
-// bodyEdits are the header edits that a changed body needs; only a response has a tag. Only what
-// is there is removed, here as elsewhere: each name costs Envoy a search of its headers.
-func bodyEdits(m *message, r *wire.Reply) {
-	if m.digest {
-		r.Remove = append(r.Remove, bodyDigests...)
-	}
-	if weak := weaken(m.etag); m.status != 0 && weak != m.etag {
-		r.Set = append(r.Set, wire.Header{Name: "etag", Value: weak})
-	}
-}

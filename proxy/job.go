@@ -8,26 +8,29 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// maxChunk is the longest streamed reply; Envoy's proto asks for 64 KiB at most.
+// maxChunk is the longest streamed reply, in bytes. Envoy's proto asks for at
+// most 64 KiB (StreamedBodyResponse.body).
 const maxChunk = 64 << 10
 
-// A job is one body message on its way through: what came, and what leaves. The
-// output aliases the message's buffers, so both are kept until the transport has
-// sent every reply made from them, and are then cleared and recycled together.
-// To clear them earlier would put zeros, or another exchange's bytes, on the wire.
+// A job owns the memory of one body message: what came, and what leaves. The
+// output aliases the message's buffers. Both are kept until the transport has
+// sent every reply made from them, and then cleared and recycled together.
+// Clearing them earlier would put zeros, or another exchange's bytes, on the
+// wire.
 type job struct {
 	out    codec.Output
-	req    *wire.Request // owns body; nil where nothing does
+	req    *wire.Request // owns body; nil: the caller does
 	body   [][]byte
-	own    []*[]byte // buffers of chunks that came later; see add
+	own    []*[]byte // buffers that add has filled
 	pieces [][]byte
 	refs   atomic.Int32
-	free   func() // j.unref, bound once
+	free   func() // j.unref, bound once: binding allocates
 }
 
 var jobs sync.Pool
 
-// newJob takes req, and holds one reference for the caller.
+// newJob returns a job that owns req, which may be nil. The caller has one
+// reference, which it drops with free.
 func newJob(req *wire.Request) *job {
 	j, ok := jobs.Get().(*job)
 	if !ok {
@@ -41,7 +44,8 @@ func newJob(req *wire.Request) *job {
 	return j
 }
 
-// keep takes a reference for one more reply, whose Release is j.free.
+// keep adds a reference, and returns the function that drops it: the Release of
+// a reply.
 func (j *job) keep() func() {
 	j.refs.Add(1)
 	return j.free
@@ -71,9 +75,10 @@ const (
 	maxOwn = 1 << 20
 )
 
-// add copies what came later of the body: to keep the transport's buffers of many small
-// chunks would take far more memory than their bytes. done must be called before the body is read.
-// It returns how many bytes of memory that took.
+// add appends a later message of the body by copying it: the transport's
+// buffers of many small chunks take far more memory than their bytes. have is
+// how many bytes of the body have come. add returns the bytes of memory that it
+// allocated. Call done before the body is read.
 func (j *job) add(body [][]byte, have int) (taken int) {
 	for _, p := range body {
 		for len(p) > 0 {
@@ -92,7 +97,7 @@ func (j *job) add(body [][]byte, have int) (taken int) {
 	return taken
 }
 
-// done joins what was added to the body.
+// done joins the body and what add has appended.
 func (j *job) done() {
 	if len(j.own) == 0 {
 		return
@@ -104,8 +109,8 @@ func (j *job) done() {
 	j.body = j.pieces
 }
 
-// chunk returns the next run of segments of at most maxChunk bytes in all, and
-// what is left. Both alias segs, whose elements may be split.
+// chunk returns the next segments, of at most maxChunk bytes together, and the
+// rest. Both alias segs. A segment that is too long is split.
 func (j *job) chunk(segs [][]byte) (head, rest [][]byte) {
 	n := 0
 	for i, s := range segs {
@@ -116,7 +121,7 @@ func (j *job) chunk(segs [][]byte) (head, rest [][]byte) {
 		if n > 0 {
 			return segs[:i], segs[i:]
 		}
-		// One segment alone is too long: the head is a part of it.
+		// The segment alone is too long: head is a part of it.
 		j.pieces = append(j.pieces, s[:maxChunk])
 		segs[i] = s[maxChunk:]
 		return j.pieces[len(j.pieces)-1:], segs[i:]

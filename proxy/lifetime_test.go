@@ -12,10 +12,11 @@ import (
 
 var envelopeText = regexp.MustCompile(`sm1\.[A-Za-z0-9_-]+`)
 
-// Nothing is cleared or used again while the transport may still read it: readers that are
-// late leave replies queued in the transport, while other exchanges take and return buffers.
-// Those are cleared when they return, so that one that returns early sends zeros, or the bytes
-// of another exchange; and the race detector sees it, where it watches.
+// Nothing is cleared or used again while the transport may still read it:
+// readers that are late leave replies queued in the transport, while other
+// exchanges take and return buffers. Those are cleared when they return, so
+// that one that returns early sends zeros, or the bytes of another exchange;
+// and the race detector sees it, where it watches.
 func TestBuffersOutliveTheirReplies(t *testing.T) {
 	const exchanges, chunks = 8, 24
 	r := newRig(t, rigOptions{policy: streamedPolicy})

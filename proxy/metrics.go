@@ -1,12 +1,17 @@
 package proxy
 
 import (
+	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// Metrics counts what became of exchanges, by route, since the process began;
-// a reload does not reset it. The zero value is ready. Safe for concurrent use.
+// Metrics counts exchanges by route since the process began. A reload does not
+// reset it. The zero value is ready to use. Safe for concurrent use.
 type Metrics struct {
 	mu     sync.Mutex
 	routes map[string]*Counts
@@ -14,10 +19,10 @@ type Metrics struct {
 	Stamps Stamps
 }
 
-// Unrouted is the route name under which exchanges are counted that no route matched.
+// Unrouted is the name under which exchanges without a route are counted.
 const Unrouted = ""
 
-// Route returns the counts of the route of that name.
+// Route returns the counts of the route with that name.
 func (m *Metrics) Route(name string) *Counts {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -32,7 +37,7 @@ func (m *Metrics) Route(name string) *Counts {
 	return c
 }
 
-// Each calls f for every route that has been configured or counted.
+// Each calls f for every route for which Route was called. f must not call m.
 func (m *Metrics) Each(f func(route string, c *Counts)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -44,14 +49,14 @@ func (m *Metrics) Each(f func(route string, c *Counts)) {
 // Counts are the counters of one route.
 type Counts struct {
 	Exchanges      atomic.Uint64
-	Bodies         [2]atomic.Uint64 // rewritten, by direction: request, response
+	Bodies         [2]atomic.Uint64 // rewritten bodies, by direction: request, response
 	Sealed, Opened atomic.Uint64    // values
-	Plaintext      atomic.Uint64    // values left in clear on open, in a migration window
-	Null           atomic.Uint64    // null left on open: there is nothing to open
-	Passed         [2]atomic.Uint64 // bodies passed unread by direction: pass types, error responses without codec
-	Signed         [2]atomic.Uint64 // bodies that were changed, by direction, and that a header signs
-	Flowed         atomic.Uint64    // responses that were streamed, since there was no room to keep them
-	refused        sync.Map         // refusal{direction, code} -> *atomic.Uint64
+	Plaintext      atomic.Uint64    // values left in clear on open, within a migration
+	Null           atomic.Uint64    // nulls left as they are
+	Passed         [2]atomic.Uint64 // bodies passed unread, by direction: pass types, responses without codec
+	Signed         [2]atomic.Uint64 // changed bodies that a header signs, by direction
+	Flowed         atomic.Uint64    // responses streamed because there was no room to hold them
+	refused        sync.Map         // refusedKey to *atomic.Uint64
 }
 
 type refusedKey struct{ direction, code string }
@@ -64,11 +69,56 @@ func (c *Counts) refuse(direction, code string) {
 	v.(*atomic.Uint64).Add(1)
 }
 
-// Refused calls f for every way in which exchanges were refused.
+// Refused calls f with the number of refusals for each direction and code.
 func (c *Counts) Refused(f func(direction, code string, n uint64)) {
 	c.refused.Range(func(k, v any) bool {
 		key := k.(refusedKey)
 		f(key.direction, key.code, v.(*atomic.Uint64).Load())
 		return true
 	})
+}
+
+// Stamps says which policy the connected Envoys were configured for. The zero
+// value is ready to use. Safe for concurrent use.
+type Stamps struct {
+	// Other counts exchanges that were refused because Envoy was configured for
+	// another policy. None counts exchanges of an Envoy whose configuration has
+	// no stamp.
+	Other, None atomic.Uint64
+
+	same   atomic.Bool  // an Envoy had the stamp of the policy in place
+	behind atomic.Int64 // when Other last rose, in Unix nanoseconds
+}
+
+// Verified reports whether at least one exchange came with a stamp, and none
+// without.
+func (s *Stamps) Verified() bool { return s.None.Load() == 0 && (s.same.Load() || s.Other.Load() > 0) }
+
+// Behind reports whether an exchange was refused for its stamp within the last
+// d.
+func (s *Stamps) Behind(d time.Duration) bool {
+	at := s.behind.Load()
+	return at != 0 && time.Since(time.Unix(0, at)) < d
+}
+
+// check compares the stamp that Envoy sends, as the authority of each stream,
+// with the stamp of the policy. An Envoy that was configured for another policy
+// may not send requests that have rules by now. The exchanges that it does send
+// are refused, so that an operator notices.
+func (s *Stamps) check(authority, stamp string, log *slog.Logger) error {
+	switch {
+	case authority == stamp:
+		if !s.same.Load() {
+			s.same.Store(true)
+		}
+		return nil
+	case policy.IsStamp(authority):
+		s.Other.Add(1)
+		s.behind.Store(time.Now().UnixNano())
+		return refuse(codeBehind, fmt.Errorf("Envoy is configured for another policy (stamp %s, expected %s): generate Envoy's configuration again and restart Envoy, or restore the policy", authority, stamp))
+	}
+	if s.None.Add(1) == 1 {
+		log.Warn("Envoy's configuration has no stamp, so that it may have been made for another policy; check its config_dump with `sealmesh check --envoy`")
+	}
+	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// A part is what a header may override of what a request says it is.
+// A part is what a header may override of a request.
 type part uint8
 
 const (
@@ -16,17 +16,18 @@ const (
 	ofAll = ofPath | ofMethod | ofHost
 )
 
-// overrides are the headers that servers are known to take for the path, the method or the
-// host of a request, which would then be one thing to the policy and another to them. Those
-// that no server is known to obey by itself stand in what applications do with their
-// environment. x-forwarded-prefix is left alone: Spring, ASP.NET Core, Werkzeug and
-// Starlette put it before the links that they make, and route by the path as it came.
+// overrides are the headers that servers are known to take for the path, the
+// method or the host of a request. The policy would then match one request, and
+// the server answer another. Some headers are obeyed by no server, but by
+// applications behind one. x-forwarded-prefix is not among them: Spring,
+// ASP.NET Core, Werkzeug and Starlette put it before the links that they make,
+// and route by the path itself.
 var overrides = [...]struct {
 	name string
 	of   part
 }{
 	{"x-original-url", ofPath},       // Symfony, Laminas, Drupal (CVE-2018-14773); IIS with ARR
-	{"x-rewrite-url", ofPath},        // the same; ISAPI_Rewrite
+	{"x-rewrite-url", ofPath},        // same as x-original-url; ISAPI_Rewrite
 	{"x-original-uri", ofPath},       // applications behind ingress-nginx (auth_request)
 	{"x-forwarded-uri", ofPath},      // applications behind Traefik and Caddy (forward auth)
 	{"x-forwarded-path", ofPath},     // applications behind Kong
@@ -54,8 +55,9 @@ var overrides = [...]struct {
 // A headerSet is a set of headers by their places in overrides.
 type headerSet uint32
 
-// overriding returns the header as a set, empty where it overrides nothing: what
-// Forwarded says of clients and schemes has to stay.
+// overriding returns the header as a set, empty if the header overrides
+// nothing. A Forwarded header without a host stays: it names clients and
+// schemes.
 func overriding(name, value []byte) headerSet {
 	if len(name) == 0 || name[0] != 'x' && name[0] != 'f' {
 		return 0
@@ -72,15 +74,17 @@ func overriding(name, value []byte) headerSet {
 	return 0
 }
 
-// A disguise is a header that has an underscore where one that decides something has a hyphen:
-// another header to Envoy, and the same one to servers that make variables of names (CGI, WSGI,
-// PHP). Generated configuration has Envoy drop all of them.
+// A disguise is a header with an underscore where a header that matters has a
+// hyphen. To Envoy it is another header. To servers that make variables of
+// header names (CGI, WSGI, PHP) it is the same one. The generated configuration
+// makes Envoy drop all headers with an underscore.
 type disguise struct {
 	name string
 	of   headerSet // what it overrides; empty: it says how the body is read
 }
 
-// disguised looks at the name of a header that has an underscore.
+// disguised returns the disguise that the name of a header is. ok is false if
+// the header matters to nobody.
 func disguised(name []byte) (d disguise, ok bool) {
 	d.name = string(name)
 	switch plain := strings.ReplaceAll(d.name, "_", "-"); plain {
@@ -92,8 +96,8 @@ func disguised(name []byte) (d disguise, ok bool) {
 	}
 }
 
-// those returns the headers that override any of parts.
-func those(parts part) (set headerSet) {
+// overriders returns the headers that override any of parts.
+func overriders(parts part) (set headerSet) {
 	for i := range overrides {
 		if overrides[i].of&parts != 0 {
 			set |= 1 << i
@@ -112,8 +116,9 @@ func (s headerSet) appendNames(names []string) []string {
 	return names
 }
 
-// decisive are the parts of a request that decide between the rules of p and none: of a
-// request without rules too, no header may override them. The path always does.
+// decisive returns the parts of a request that decide between the rules of p
+// and no rules. No header may override them, even if the request has no rules.
+// The path always decides.
 func decisive(p *policy.Policy) (parts part) {
 	if !p.HasRules() {
 		return 0
@@ -128,7 +133,8 @@ func decisive(p *policy.Policy) (parts part) {
 	return parts
 }
 
-// Overrides names the headers that are removed from every request under p, for the routes
-// on which Envoy does not ask and so has to remove them itself. An exchange that has
-// rules removes those of the path, the method and the host, whatever p is.
-func Overrides(p *policy.Policy) []string { return those(decisive(p)).appendNames(nil) }
+// Overrides returns the names of the headers that Envoy must remove from every
+// request under p, on routes where it does not call the processor. On routes
+// with rules the exchange removes all headers that override the path, the
+// method or the host, whatever p is.
+func Overrides(p *policy.Policy) []string { return overriders(decisive(p)).appendNames(nil) }

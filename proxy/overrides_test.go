@@ -40,8 +40,8 @@ routes:
 	skipPolicy = "version: 1\nunmatched: pass\nroutes: [{name: skip, match: {path: /skip}, skip: true}]\n"
 )
 
-// A header that a server may take for the path, the method or the host does not reach it
-// where that would let a request past rules, and does everywhere else.
+// A header that a server may take for the path, the method or the host does not
+// reach it where that would let a request past rules, and does everywhere else.
 func TestOverrides(t *testing.T) {
 	sent := http.Header{}
 	for _, o := range overrides {
@@ -125,8 +125,8 @@ func TestMethodInQueryIsRefused(t *testing.T) {
 	}
 }
 
-// A header that has underscores is another one to Envoy, and the same one to CGI: where
-// one would decide something, the other does not reach the upstream.
+// A header that has underscores is another one to Envoy, and the same one to
+// CGI: where one would decide something, the other does not reach the upstream.
 func TestDisguisedHeaders(t *testing.T) {
 	r := newRig(t, rigOptions{policy: pathPolicy})
 	for _, mode := range []wire.BodyMode{wire.ModeFullDuplex, wire.ModeBuffered} {
@@ -160,7 +160,8 @@ func TestDisguisedHeaders(t *testing.T) {
 	}
 }
 
-// What may not stand in a header does not stand in a trailer either: some servers merge the two.
+// What may not stand in a header does not stand in a trailer either: some
+// servers merge the two.
 func TestTrailersOverrideNothing(t *testing.T) {
 	r := newRig(t, rigOptions{policy: pathPolicy})
 	var got http.Header

@@ -25,7 +25,8 @@ func (c counting) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Encr
 	return c.Provider.UnwrapDataKey(ctx, wrapped, ec)
 }
 
-// A body full of forged envelopes, each with a record of its own, costs few calls.
+// A body full of forged envelopes, each with a record of its own, costs few
+// calls.
 func TestForgedBodyCostsFewCalls(t *testing.T) {
 	unwraps := new(atomic.Int64)
 	r := newRig(t, rigOptions{provider: func(p hsm.Provider) hsm.Provider { return counting{p, unwraps} }})
@@ -46,7 +47,8 @@ func TestForgedBodyCostsFewCalls(t *testing.T) {
 	}
 }
 
-// forge returns the body {"secret": envelope} with a record that no KEK has wrapped.
+// forge returns the body {"secret": envelope} with a record that no KEK has
+// wrapped.
 func forge(t *testing.T, sealed string) string {
 	t.Helper()
 	good := strings.TrimSuffix(strings.TrimPrefix(sealed, `{"secret":"`), `"}`)

@@ -3,6 +3,7 @@ package proxy
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"strings"
 
 	"github.com/sealmesh/sealmesh/codec"
@@ -11,8 +12,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// Codes of refusals that neither a codec nor a key causes. Like all codes they
-// are stable, and tell nothing that helps an attacker.
+// Codes of refusals. Codecs add their own (codec.Code). Codes are stable, and
+// say nothing that helps an attacker.
 const (
 	codePath       = "path_ambiguous"       // two servers could read the path or the host differently
 	codeUnmatched  = "route_unmatched"      // no route of the policy, and unmatched is refuse
@@ -22,24 +23,24 @@ const (
 	codePartial    = "partial_unsupported"  // 206, or Content-Range on a request: a part of a body cannot be read
 	codeMode       = "mode_unsafe"          // Envoy announced a body mode that would pass values in clear
 	codeBehind     = "policy_behind"        // Envoy is configured for another policy
-	codeTrailers   = "trailers_unsupported" // STREAMED: what was held back cannot leave before trailers
-	codeProtocol   = "protocol_violation"   // Envoy sent what the protocol does not allow here
-	codeLarge      = "body_too_large"       // longer than limits.buffered_body
-	codeKey        = "key_unavailable"      // no key: outage, denial and misconfiguration look alike outside
-	codeInternal   = "internal"             // a defect of ours
-	codePlain      = "value_not_sealed"     // on open: a value in clear where an envelope must be
-	codeOpenFailed = "value_not_opened"     // forged, changed, another tag's or another key's
-	codeUnknown    = "too_many_unknown"     // too many of the caller's envelopes lately were under data keys that nobody knows
+	codeTrailers   = "trailers_unsupported" // STREAMED mode cannot send held-back bytes before trailers
+	codeProtocol   = "protocol_violation"   // Envoy sent a message that may not come here
+	codeLarge      = "body_too_large"       // longer than limits.buffered_bytes, or limits.body_bytes once opened
+	codeKey        = "key_unavailable"      // no key; outage, denial and misconfiguration look the same to a client
+	codeInternal   = "internal"             // a defect of sealmesh
+	codePlain      = "value_not_sealed"     // on open: a value in clear in place of an envelope
+	codeOpenFailed = "value_not_opened"     // forged, altered, or of another tag or key
+	codeUnknown    = "too_many_unknown"     // the caller lately sent too many envelopes under unknown data keys
 	codeSuite      = "suite_not_approved"   // on open: sealed by a suite that fips: required does not admit
 	codeAudit      = "audit_unavailable"    // the key use could not be recorded
-	codeIdle       = "body_stalled"         // a streamed body stood still for longer than limits.exchange
+	codeIdle       = "body_stalled"         // a body came too slowly: limits.exchange, limits.rate, limits.held
 	codeEnvelope   = string(codec.EnvelopeFound)
 	codeMissing    = "value_missing" // require_match, and no rule found a value
-	codeBusy       = "overloaded"    // more exchanges at once than limits.streams, or bodies than limits.memory
-	codeShare      = "caller_limit"  // one caller takes limits.caller_share of either
+	codeBusy       = "overloaded"    // limits.streams or limits.memory is reached
+	codeShare      = "caller_limit"  // one caller uses its limits.caller_share of exchanges or memory
 )
 
-// A refusal is how an exchange ends without forwarding.
+// A refusal is an error that ends an exchange without forwarding.
 type refusal struct {
 	code  string
 	cause error // for the log and the spans only
@@ -56,7 +57,8 @@ func (r *refusal) Unwrap() error { return r.cause }
 
 func refuse(code string, cause error) error { return &refusal{code: code, cause: cause} }
 
-// codeOf is the one place where errors become codes.
+// codeOf returns the code of any error that ends an exchange. No other function
+// turns errors into codes.
 func codeOf(err error) string {
 	if r, ok := errors.AsType[*refusal](err); ok {
 		return r.code
@@ -91,16 +93,16 @@ func codeOf(err error) string {
 	return codeInternal
 }
 
-// An answer is what a client sees of a code.
-type answer struct {
+// A codeReply is what a client sees of a code.
+type codeReply struct {
 	request int // HTTP status when a request is refused
-	grpc    int // gRPC status of the same
+	grpc    int // gRPC status for the same
 	title   string
 }
 
-// A refused response is always a 502, or a 503 where trying again may help:
-// the client did nothing wrong.
-var answers = map[string]answer{
+// codeReplies has the reply for each code. A refused response is always a 502,
+// or a 503 if a retry may help: the client did nothing wrong.
+var codeReplies = map[string]codeReply{
 	codePath:                 {400, 3, "The path or the host is ambiguous."},
 	codeUnmatched:            {403, 7, "No route of the policy covers this request."},
 	codeType:                 {415, 3, "The content type cannot be read on this route."},
@@ -135,11 +137,12 @@ var answers = map[string]answer{
 	string(codec.WrongKind):  {422, 3, "A value does not fit this format."},
 }
 
-// immediate returns the reply that refuses with code, as problem details (RFC 9457).
+// immediate returns the reply that refuses with code, as problem details (RFC
+// 9457).
 func immediate(code string, response, grpcClient bool) *wire.Immediate {
-	a, ok := answers[code]
+	a, ok := codeReplies[code]
 	if !ok {
-		a, code = answers[codeInternal], codeInternal
+		a, code = codeReplies[codeInternal], codeInternal
 	}
 	status := a.request
 	if response {
@@ -165,4 +168,14 @@ func immediate(code string, response, grpcClient bool) *wire.Immediate {
 		Code   string `json:"code"`
 	}{"urn:sealmesh:refusal:" + strings.ReplaceAll(code, "_", "-"), a.title, status, code})
 	return im
+}
+
+// levelOf returns the log level of a refusal. What an operator must fix is an
+// error; what a client did wrong is a warning.
+func levelOf(code string) slog.Level {
+	switch code {
+	case codeKey, codeAudit, codeBusy, codeMode, codeProtocol, codeInternal, codeBehind:
+		return slog.LevelError
+	}
+	return slog.LevelWarn
 }

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// The table of refusals in docs/refusals.md has every code, each with its status, and no other.
+// The table of refusals in docs/refusals.md has every code, each with its
+// status, and no other.
 func TestDocsHaveEveryRefusal(t *testing.T) {
 	b, err := os.ReadFile("../docs/refusals.md")
 	must(t, err)
@@ -27,7 +28,7 @@ func TestDocsHaveEveryRefusal(t *testing.T) {
 			status[code] = n
 		}
 	}
-	for code, a := range answers {
+	for code, a := range codeReplies {
 		if status[code] != a.request {
 			t.Errorf("%s is answered with %d; docs/refusals.md says %d (0: nothing)", code, a.request, status[code])
 		}

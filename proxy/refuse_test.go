@@ -14,9 +14,10 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// Every code has an answer in every shape, and no answer says more than its code.
+// Every code has an answer in every shape, and no answer says more than its
+// code.
 func TestAnswers(t *testing.T) {
-	for code := range answers {
+	for code := range codeReplies {
 		for _, response := range []bool{false, true} {
 			im := immediate(code, response, false)
 			if response && im.Status != 502 && im.Status != 503 {
@@ -35,24 +36,25 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// Every code of ours, of codec's and every reason of keycache's has its place in the table:
-// as the source declares them, so that a new one cannot be forgotten.
+// Every code of ours, of codec's and every reason of keycache's has its place
+// in the table: as the source declares them, so that a new one cannot be
+// forgotten.
 func TestAnswersAreComplete(t *testing.T) {
 	ours := constants(t, "refuse.go", func(name, _ string) bool { return strings.HasPrefix(name, "code") })
 	for _, code := range ours {
-		if _, ok := answers[code]; !ok {
+		if _, ok := codeReplies[code]; !ok {
 			t.Errorf("%s has no answer", code)
 		}
 	}
 	codecs := constants(t, "../codec/errors.go", func(_, typ string) bool { return typ == "Code" })
 	for _, code := range codecs {
-		if got := codeOf(&codec.Error{Code: codec.Code(code)}); answers[got].request == 0 || got != code {
+		if got := codeOf(&codec.Error{Code: codec.Code(code)}); codeReplies[got].request == 0 || got != code {
 			t.Errorf("codec's %s becomes %s", code, got)
 		}
 	}
 	reasons := constants(t, "../keycache/errors.go", func(_, typ string) bool { return typ == "Reason" })
 	for _, reason := range reasons {
-		if code := codeOf(&keycache.Error{Reason: keycache.Reason(reason)}); answers[code].request == 0 || code == codeInternal {
+		if code := codeOf(&keycache.Error{Reason: keycache.Reason(reason)}); codeReplies[code].request == 0 || code == codeInternal {
 			t.Errorf("keycache's %s becomes %s", reason, code)
 		}
 	}
@@ -61,7 +63,8 @@ func TestAnswersAreComplete(t *testing.T) {
 	}
 }
 
-// constants returns the string constants of a file that want takes by name and type.
+// constants returns the string constants of a file that want takes by name and
+// type.
 func constants(t *testing.T, file string, want func(name, typ string) bool) (values []string) {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)

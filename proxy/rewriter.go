@@ -10,7 +10,7 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// A rewriter seals and opens the values of one body, and has the uses of keys recorded.
+// A rewriter seals and opens the values of one body, and records the key uses.
 type rewriter struct {
 	plan    *plan
 	counts  *Counts
@@ -18,16 +18,16 @@ type rewriter struct {
 	format  *codec.Format     // of writer
 	writer  codec.Writer      // nil before the first byte, and at the end
 
-	batch   []codec.Field // what Open is asked for now, and what comes after it
-	covered int           // fields of batch, from now on, whose keys are being fetched
-	reach   int           // how far to fetch ahead next time
-	fields  int           // replaced so far
-	grown   int64         // by how many bytes sealing has made the body longer
-	matched bool          // some rule has found a value
-	nulls   bool          // null stays where a value is to be sealed
+	batch      []codec.Field // the field in transform, and those after it
+	prefetched int           // fields of batch whose keys are being fetched
+	reach      int           // how many fields to prefetch next time
+	fields     int           // replaced so far
+	grown      int64         // bytes by which sealing has made the body longer
+	matched    bool          // a rule has found a value
+	keepNull   bool          // null is not sealed
 }
 
-// start begins to fetch the keys that the body will need.
+// start begins to fetch the data keys that the body needs.
 func (w *rewriter) start(s *keycache.Session, p *plan, c *Counts) {
 	w.session, w.plan, w.counts = s, p, c
 	if p.opens {
@@ -38,7 +38,8 @@ func (w *rewriter) start(s *keycache.Session, p *plan, c *Counts) {
 	}
 }
 
-// read readies the writer, before the first byte, for the body that was found.
+// read makes the writer for the body that was detected. Where a null deletes,
+// it is not sealed by default.
 func (w *rewriter) read(found codec.Detected, direction codec.Direction, method string) error {
 	b := w.plan.Body(found.Format)
 	b.Transform, b.Params, b.Direction, b.Method = w.transform, found.Params, direction, method
@@ -47,11 +48,11 @@ func (w *rewriter) read(found codec.Detected, direction codec.Direction, method 
 		return err
 	}
 	w.format, w.writer = found.Format, writer
-	w.nulls = w.plan.Null == policy.KeepNull || w.plan.Null == policy.NullByType && found.NullDeletes
+	w.keepNull = w.plan.Null == policy.KeepNull || w.plan.Null == policy.NullByType && found.NullDeletes
 	return nil
 }
 
-// write adds to out what can leave, given the next pieces of the body.
+// write writes the next pieces of the body, and adds to out what can leave.
 func (w *rewriter) write(out *codec.Output, body [][]byte) error {
 	for _, piece := range body {
 		if len(piece) == 0 {
@@ -64,10 +65,11 @@ func (w *rewriter) write(out *codec.Output, body [][]byte) error {
 	return nil
 }
 
-// finish adds the end of the body to out, and records the keys that it used: nothing
-// that they produced may leave before. whole says that there was a body.
-func (w *rewriter) finish(out *codec.Output) (whole bool, err error) {
-	if whole = w.writer != nil; whole {
+// finish adds the end of the body to out, and records the key uses. Nothing
+// that the keys produced may leave before. hadBody is false if there was no
+// body.
+func (w *rewriter) finish(out *codec.Output) (hadBody bool, err error) {
+	if hadBody = w.writer != nil; hadBody {
 		if err := w.writer.Close(out); err != nil {
 			return false, err
 		}
@@ -75,11 +77,11 @@ func (w *rewriter) finish(out *codec.Output) (whole bool, err error) {
 			return false, refuse(codeMissing, nil)
 		}
 	}
-	return whole, w.close(nil)
+	return hadBody, w.close(nil)
 }
 
-// close frees what the rewriter holds, and records its key uses with cause as their
-// outcome. It may be called again.
+// close frees what the rewriter holds, and records its key uses with cause as
+// their outcome. Further calls do nothing.
 func (w *rewriter) close(cause error) error {
 	if w.writer != nil {
 		w.writer.Free()
@@ -91,12 +93,12 @@ func (w *rewriter) close(cause error) error {
 	return w.session.Close(cause)
 }
 
-// transform is the codec.Transform of this body.
+// transform is the codec.Transform of the body.
 func (w *rewriter) transform(dst []byte, batch []codec.Field) ([]byte, codec.Kind, error) {
 	if len(batch) != len(w.batch)-1 {
-		w.covered = 0 // the first of a new batch
+		w.prefetched = 0 // a new batch
 	}
-	w.covered--
+	w.prefetched--
 	w.batch, w.matched = batch, true
 	f := &batch[0]
 	tag := w.plan.tags[f.Rule]
@@ -116,7 +118,7 @@ func (w *rewriter) transform(dst []byte, batch []codec.Field) ([]byte, codec.Kin
 
 // seal is transform for a value to be sealed.
 func (w *rewriter) seal(dst []byte, tag *keycache.Tag, f *codec.Field) ([]byte, codec.Kind, error) {
-	if w.nulls && f.Null {
+	if w.keepNull && f.Null {
 		w.counts.Null.Add(1)
 		return dst, 0, codec.ErrKeep
 	}
@@ -136,13 +138,14 @@ func (w *rewriter) seal(dst []byte, tag *keycache.Tag, f *codec.Field) ([]byte, 
 	return dst, codec.Text, err
 }
 
-// prove opens an envelope that is to stay where a value would be sealed, and
-// clears what was in it: sealed once more, nobody would ever see the value again.
+// prove opens an envelope that stays in place of a value to be sealed, and
+// clears the result. Sealing the envelope again would make the value
+// unreadable.
 func (w *rewriter) prove(dst []byte, tag *keycache.Tag, value []byte) error {
 	out, _, err := w.session.Open(dst, tag, value)
 	clear(out[len(dst):])
 	if e, ok := errors.AsType[*keycache.Error](err); ok && e.Reason == keycache.NotEnvelope {
-		return refuse(codeEnvelope, err) // there is more in the string than one
+		return refuse(codeEnvelope, err) // the string holds more than an envelope
 	}
 	return err
 }
@@ -156,23 +159,23 @@ func (w *rewriter) count(c counter, err error) {
 	}
 }
 
-// How far prefetch looks ahead: a body of forged envelopes, which ends with its
-// first value, costs few calls of a KMS, and one whose keys do open soon looks as far
-// as the KMS is asked at once.
+// Prefetching starts short and doubles. A body of forged envelopes fails at its
+// first value, and has then cost few KMS calls. A body whose values open soon
+// has as many calls in flight as the KMS allows.
 const (
 	firstReach = 8
 	lastReach  = 1024
 )
 
-// prefetch starts to unwrap the keys of the envelopes that follow one whose key is
-// not there, so that all are waited for together.
+// prefetch is called when a data key is missing. It starts to unwrap the keys
+// of the envelopes that follow, so that all are awaited together.
 func (w *rewriter) prefetch() {
-	if w.covered > 0 {
+	if w.prefetched > 0 {
 		return
 	}
 	w.reach = min(max(2*w.reach, firstReach), lastReach)
 	rest := w.batch[1:min(len(w.batch), 1+w.reach)]
-	w.covered = len(rest) + 1
+	w.prefetched = len(rest) + 1
 	for i := range rest {
 		if f := &rest[i]; f.Kind == codec.Text && w.plan.Rules[f.Rule].Open {
 			w.session.Prefetch(w.plan.tags[f.Rule], f.Value)
@@ -180,8 +183,8 @@ func (w *rewriter) prefetch() {
 	}
 }
 
-// unsealed decides on a value in clear where an envelope is expected: null has
-// nothing to open, a migration window lets plaintext pass, all else is refused.
+// unsealed handles a value in clear in place of an envelope. A null stays, a
+// migration lets plaintext pass, and anything else is refused with err.
 func (w *rewriter) unsealed(dst []byte, f *codec.Field, err error) ([]byte, codec.Kind, error) {
 	if f.Null {
 		w.counts.Null.Add(1)
@@ -189,7 +192,7 @@ func (w *rewriter) unsealed(dst []byte, f *codec.Field, err error) ([]byte, code
 	}
 	if until := w.plan.Rules[f.Rule].PlaintextUntil; !until.IsZero() && time.Now().Before(until) {
 		if w.plan.Envelopes != policy.EnvelopesAreData && w.format.HoldsEnvelope(f, envelope.IsHead) {
-			return dst, 0, refuse(codeEnvelope, err) // cut out, it would open elsewhere
+			return dst, 0, refuse(codeEnvelope, err) // it could be cut out, and opened elsewhere
 		}
 		w.counts.Plaintext.Add(1)
 		return dst, 0, codec.ErrKeep

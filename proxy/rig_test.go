@@ -85,7 +85,8 @@ routes:
 // streamedPolicy is rigPolicy with every body streamed.
 var streamedPolicy = regexp.MustCompile(`(request|response): +\{`).ReplaceAllString(rigPolicy, "$0 body: streamed, ")
 
-// A rig is a proxy.Server on a unix socket, with real keys and a real collector.
+// A rig is a proxy.Server on a unix socket, with real keys and a real
+// collector.
 type rig struct {
 	t         *testing.T
 	server    *Server
@@ -148,8 +149,8 @@ func (w witnessed) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext
 	return key, wrapped, err
 }
 
-// spill returns what in s nobody may see: a value of a test, or a data key in any usual
-// spelling.
+// spill returns what in s nobody may see: a value of a test, or a data key in
+// any usual spelling.
 func (w *witness) spill(s string) string {
 	if strings.Contains(s, canary) {
 		return "a value"

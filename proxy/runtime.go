@@ -2,24 +2,22 @@ package proxy
 
 import (
 	"fmt"
-	"mime"
-	"strings"
+	"slices"
 	"sync/atomic"
 
-	"github.com/sealmesh/sealmesh/codec/formats"
 	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// A Runtime is a compiled policy joined with the keys that it uses. Exchanges
-// take one when they begin and keep it to their end, so that a reload never
-// changes an exchange in flight. Safe for concurrent use.
+// A Runtime is a compiled policy joined with the keys that it uses. An exchange
+// keeps the runtime with which it begins to its end: a reload never changes an
+// exchange in flight. Safe for concurrent use.
 type Runtime struct {
 	policy        *policy.Policy
 	cache         *keycache.Cache
 	routes        map[*policy.Route]*route
 	sealsResponse bool      // some plan seals values of a response
-	decisive      headerSet // what no request may override
+	decisive      headerSet // headers that no request may carry
 	stamp         string    // of policy
 
 	refs    atomic.Int64 // exchanges in flight, and one for the server
@@ -30,8 +28,16 @@ type Runtime struct {
 type route struct {
 	*policy.Route
 	request, response *plan
-	bindings          []binding // of their tags; see bind
+	bindings          []binding
 	counts            *Counts
+}
+
+// name returns the name of r, "" for nil.
+func (r *route) name() string {
+	if r == nil {
+		return ""
+	}
+	return r.Name
 }
 
 // A plan is the rules of one direction, ready to run.
@@ -43,11 +49,12 @@ type plan struct {
 	opens bool
 }
 
-// NewRuntime resolves every tag of p in c, and counts in m. retired, when not nil, is called once
-// when the runtime has been replaced and its last exchange has ended.
+// NewRuntime resolves every tag of p in c, and counts in m. retired, when not
+// nil, is called once, when the runtime has been replaced and its last exchange
+// has ended.
 func NewRuntime(p *policy.Policy, c *keycache.Cache, m *Metrics, retired func()) (*Runtime, error) {
 	rt := &Runtime{policy: p, cache: c, routes: make(map[*policy.Route]*route, len(p.Routes)), retired: retired,
-		decisive: those(decisive(p)), stamp: p.Stamp()}
+		decisive: overriders(decisive(p)), stamp: p.Stamp()}
 	rt.refs.Store(1)
 	tags := make([]*keycache.Tag, len(p.Tags))
 	for i, t := range p.Tags {
@@ -87,32 +94,14 @@ func newPlan(p *policy.Plan, tags []*keycache.Tag) *plan {
 	return out
 }
 
-// passes reports whether the policy says that bodies of that type pass unread. Two types
-// in one, which a client may send for two servers to read differently, are no type. Nor does
-// one pass that a lax server may read by a codec's format, unless the policy has its name.
-func (p *plan) passes(contentType string) bool {
-	media, _, err := mime.ParseMediaType(contentType)
-	if err != nil || !foreign(contentType) {
-		return false
-	}
-	_, params, _ := strings.Cut(contentType, ";")
-	for _, t := range p.PassTypes {
-		if t == media && !formats.Table().Resembles(params) ||
-			strings.HasSuffix(t, "/*") && strings.HasPrefix(media, t[:len(t)-1]) && !formats.Table().Resembles(contentType) {
-			return true
-		}
-	}
-	return false
-}
-
 // Policy returns the policy that the runtime was made from.
 func (rt *Runtime) Policy() *policy.Policy { return rt.policy }
 
-// Cache returns the data keys that the runtime uses.
+// Cache returns the cache of data keys that the runtime uses.
 func (rt *Runtime) Cache() *keycache.Cache { return rt.cache }
 
-// acquire counts an exchange in. It fails when the runtime is gone already, and
-// then a newer one is in place.
+// acquire counts an exchange. It is false when the runtime has been retired; a
+// newer one is in place then.
 func (rt *Runtime) acquire() bool {
 	for {
 		n := rt.refs.Load()
@@ -128,5 +117,81 @@ func (rt *Runtime) acquire() bool {
 func (rt *Runtime) release() {
 	if rt.refs.Add(-1) == 0 && rt.retired != nil {
 		rt.retired()
+	}
+}
+
+// A binding is a tag whose context takes values from the path of each request.
+type binding struct {
+	tag  *keycache.Tag
+	from []policy.Bound
+}
+
+// bindings returns the bindings of the tags that rules of r use, each once.
+// tags are the resolved tags of p, in the order of p.
+func bindings(p *policy.Policy, r *policy.Route, tags []*keycache.Tag) []binding {
+	var all []binding
+	for _, plan := range []*policy.Plan{r.Request, r.Response} {
+		if plan == nil {
+			continue
+		}
+		for _, rule := range plan.Rules {
+			b := binding{tags[rule.Tag], p.Tags[rule.Tag].ContextFrom}
+			if len(b.from) > 0 && !slices.ContainsFunc(all, func(o binding) bool { return o.tag == b.tag }) {
+				all = append(all, b)
+			}
+		}
+	}
+	return all
+}
+
+// bind returns the plans of r for one exchange, whose path parameters param
+// returns by name. Without bindings these are the plans of every exchange.
+func (r *route) bind(param func(name string) (string, error)) (request, response *plan, err error) {
+	if len(r.bindings) == 0 {
+		return r.request, r.response, nil
+	}
+	request, response = r.request.clone(), r.response.clone()
+	for _, b := range r.bindings {
+		tag, err := b.bind(param)
+		if err != nil {
+			return nil, nil, err
+		}
+		request.replace(b.tag, tag)
+		response.replace(b.tag, tag)
+	}
+	return request, response, nil
+}
+
+func (b *binding) bind(param func(name string) (string, error)) (*keycache.Tag, error) {
+	var room [4]string
+	values := room[:0]
+	for _, from := range b.from {
+		value, err := param(from.Param)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, value)
+	}
+	return b.tag.Bind(values)
+}
+
+// clone returns a copy of p whose tags may be replaced, nil for nil.
+func (p *plan) clone() *plan {
+	if p == nil {
+		return nil
+	}
+	own := *p
+	own.tags = slices.Clone(p.tags)
+	return &own
+}
+
+func (p *plan) replace(old, tag *keycache.Tag) {
+	if p == nil {
+		return
+	}
+	for i := range p.tags {
+		if p.tags[i] == old {
+			p.tags[i] = tag
+		}
 	}
 }

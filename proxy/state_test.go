@@ -36,8 +36,8 @@ routes:
     skip: true
 `
 
-// A script is a stream on which a test plays Envoy, without a network: it looks at the
-// exchange between two messages.
+// A script is a stream on which a test plays Envoy, without a network: it looks
+// at the exchange between two messages.
 type script struct {
 	grpc.ServerStream
 	ctx     context.Context
@@ -76,8 +76,9 @@ func (s *script) SendMsg(m any) error {
 	return nil
 }
 
-// A setting is how a direction gets into a state, and what each event then leads to: what
-// leaves, and how the stream ends, which Envoy ends after the event.
+// A setting is how a direction gets into a state, and what each event then
+// leads to: what leaves, and how the stream ends, which Envoy ends after the
+// event.
 type setting struct {
 	name        string
 	response    bool
@@ -114,7 +115,7 @@ func settings() []setting {
 		{"a local reply came", false, barred, duplex, []*msg{withPath(respHead("403", true), "/kept")}, false, left(nothing)},
 		{"skipped", false, passing, duplex, []*msg{jsonHead("/skip")}, true, echoed},
 		{"a type that passes", false, passing, streamed, []*msg{reqHead("/kept", false, "content-type", "image/png")}, true, unread},
-		{"kept", false, keeping, duplex, []*msg{jsonHead("/kept")}, false, kept},
+		{"kept", false, holding, duplex, []*msg{jsonHead("/kept")}, false, kept},
 		{"BUFFERED", false, inOnePiece, buffered, []*msg{jsonHead("/kept")}, false, inOne},
 		{"STREAMED", false, chunkwise, streamed, []*msg{jsonHead("/kept")}, false, chunked},
 		{"streamed", false, flowing, duplex, []*msg{jsonHead("/streamed")}, false, flowed},
@@ -126,7 +127,7 @@ func settings() []setting {
 		{"asked", true, expected, duplex, answered("/kept"), false, [events]string{cutShort, "headers|ok", no, no, no, "ok", quiet}},
 		{"skipped", true, passing, duplex, answered("/skip", jsonResp), true, left(echoed)},
 		{"a type that passes", true, passing, buffered, answered("/kept", respHead("200", false, "content-type", "image/png")), true, unread},
-		{"kept", true, keeping, duplex, answered("/kept", jsonResp), false, kept},
+		{"kept", true, holding, duplex, answered("/kept", jsonResp), false, kept},
 		{"BUFFERED", true, inOnePiece, buffered, answered("/kept", jsonResp), false, inOne},
 		{"STREAMED", true, chunkwise, streamed, answered("/kept", jsonResp), false, left(chunked)},
 		{"streamed", true, flowing, duplex, answered("/streamed", jsonResp), false, left(flowed)},
@@ -146,9 +147,9 @@ func left(want [events]string) [events]string {
 // never are the states in which a direction does not wait for a message.
 var never = map[bool][]state{false: {free, expected}, true: {barred}}
 
-// walk takes an exchange into a setting, and then through events. It returns what left since,
-// and how the stream ended. Whatever the events are, nothing leaves in clear, and a stream
-// never ends well in the middle of a body.
+// walk takes an exchange into a setting, and then through events. It returns
+// what left since, and how the stream ended. Whatever the events are, nothing
+// leaves in clear, and a stream never ends well in the middle of a body.
 func (r *rig) walk(t *testing.T, s setting, walked ...event) string {
 	t.Helper()
 	st := &script{ctx: t.Context(), t: t}
@@ -212,7 +213,8 @@ func (r *rig) walk(t *testing.T, s setting, walked ...event) string {
 	return strings.Join(append(left, end), "|")
 }
 
-// message is what e says of a direction; pieces counts those of the body that came.
+// message is what e says of a direction; pieces counts those of the body that
+// came.
 func (s setting) message(e event, pieces *int) (*msg, error) {
 	headers, body, tail := func(end bool) *msg { return reqHead("/kept", end, "content-type", jsonType) }, reqBody, reqTrailers
 	if s.response {

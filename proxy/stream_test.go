@@ -96,7 +96,8 @@ func (r *rig) process(t *testing.T, ctx context.Context) pb.ExternalProcessor_Pr
 }
 
 // play sends messages one by one, each after the replies to the one before, and
-// then ends the stream as end says. It returns all replies and how the stream ended.
+// then ends the stream as end says. It returns all replies and how the stream
+// ended.
 func (r *rig) play(t *testing.T, msgs []*msg, replies []int, halfClose bool) ([]*pb.ProcessingResponse, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -138,8 +139,8 @@ func rest(s pb.ExternalProcessor_ProcessClient, got []*pb.ProcessingResponse) ([
 
 func n(replies ...int) []int { return replies }
 
-// What is refused ends with an immediate response of that code, and then with an
-// error, and nothing that was sent before has a value in clear.
+// What is refused ends with an immediate response of that code, and then with
+// an error, and nothing that was sent before has a value in clear.
 func TestRefusedSequences(t *testing.T) {
 	r := newRig(t, rigOptions{policy: streamedPolicy})
 	observed := first(reqHead("/seal/x", false, "content-type", jsonType), buffered, none)
@@ -215,8 +216,8 @@ func TestRefusedSequences(t *testing.T) {
 	}
 }
 
-// What is refused once the client has seen response headers ends with a reset: an error, and
-// no reply to that message.
+// What is refused once the client has seen response headers ends with a reset:
+// an error, and no reply to that message.
 func TestResetSequences(t *testing.T) {
 	r := newRig(t, rigOptions{policy: streamedPolicy})
 	for _, c := range []struct {
@@ -292,8 +293,9 @@ func TestOddSequences(t *testing.T) {
 	}
 }
 
-// Where responses are sealed, one that no request came before is not let pass: it is
-// sealed where attributes say what it answers, and refused where they do not.
+// Where responses are sealed, one that no request came before is not let pass:
+// it is sealed where attributes say what it answers, and refused where they do
+// not.
 func TestLocalRepliesWhereResponsesAreSealed(t *testing.T) {
 	r := newRig(t, rigOptions{policy: rigPolicy + "  - name: seal-response\n    match: {path: /sealed/**}\n    response: {seal: {$..secret: pii}}\n"})
 	for _, c := range []struct {
@@ -324,7 +326,8 @@ func TestLocalRepliesWhereResponsesAreSealed(t *testing.T) {
 	}
 }
 
-// A skipped body is given back as it came, also where no copy of it stays with Envoy.
+// A skipped body is given back as it came, also where no copy of it stays with
+// Envoy.
 func TestSkippedBodyIsEchoed(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	big := strings.Repeat("0123456789", 30_000)

@@ -10,23 +10,25 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-var errTargetEnvelope = errors.New("the path or the query holds an envelope, which no rule opens there")
+var errTargetEnvelope = errors.New("the path or the query holds an envelope, and no rule opens it there")
 
-// mayCarry refuses a target that holds an envelope where the bodies of the requests may hold
-// none: a service that stores what a path or a query says would answer it opened.
-func (r *route) mayCarry(target string) error {
+// checkTarget refuses a request target that holds an envelope, on routes whose
+// request bodies may hold none. A service that stores a part of the target
+// would send the envelope back in a response, which opens it.
+func (r *route) checkTarget(target string) error {
 	if r.request == nil || r.request.Envelopes == policy.EnvelopesAreData || !holdsEnvelope(target) {
 		return nil
 	}
 	return refuse(codeEnvelope, errTargetEnvelope)
 }
 
-// decodings is how often a server may decode a target: once itself, once for a proxy before
-// it, and once in the application.
+// decodings is how many times a target may be decoded: by a proxy, by the
+// server and by the application.
 const decodings = 3
 
-// holdsEnvelope reports whether an envelope is in target, or is once that is decoded. It allocates
-// nothing where there is no percent sign and no prefix of an envelope.
+// holdsEnvelope reports whether target holds an envelope, as it is or decoded.
+// It does not allocate for a target without a percent sign and without the
+// prefix of an envelope.
 func holdsEnvelope(target string) bool {
 	if len(target) < codec.HeadLen {
 		return false
@@ -43,11 +45,12 @@ func holdsEnvelope(target string) bool {
 	return codec.HoldsEnvelope([]byte(target), envelope.IsHead)
 }
 
-// unescapeLax decodes as the laxest servers do: what is no escape stays, and %u0041 is A.
+// unescapeLax decodes s as the laxest servers do: malformed escapes stay as
+// they are, and %u0041 is A.
 func unescapeLax(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
-		hex := 0 // where two digits may begin
+		hex := 0 // where two hex digits may begin; 0: not an escape
 		switch rest := s[i:]; {
 		case len(rest) >= 6 && (rest[:4] == "%u00" || rest[:4] == "%U00"):
 			hex = 4

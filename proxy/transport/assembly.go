@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Messages are received in pieces of these lengths, in bytes. Memory thus follows
-// what the peer has sent, not the length that it announced.
+// Messages are received in pieces of these lengths, in bytes. Memory thus
+// follows what the peer has sent, not the length that it announced.
 const (
 	firstPiece = 16 << 10
 	nextPiece  = 64 << 10
@@ -41,9 +41,9 @@ func (a *assembly) free(pool mem.BufferPool) {
 	*a = assembly{}
 }
 
-// read reads up to n bytes from r, and returns how many it took. It stops at the
-// end of a message, and complete is then true. An error with a gRPC status ends
-// the stream only. most limits the length of a message.
+// read reads up to n bytes from r, and returns how many it took. It stops at
+// the end of a message, and complete is then true. An error with a gRPC status
+// ends the stream only. most limits the length of a message.
 func (a *assembly) read(r io.Reader, n, most int, pool mem.BufferPool) (taken int, complete bool, err error) {
 	if a.filled < prefixLen {
 		taken = min(n, prefixLen-a.filled)

@@ -39,7 +39,8 @@ func (b *batch) copy(p []byte) {
 	b.size += len(p)
 }
 
-// add adds run. If run is not copied, it keeps a reference of owner until reset.
+// add adds run. If run is not copied, it keeps a reference of owner until
+// reset.
 func (b *batch) add(run []byte, owner mem.Buffer) {
 	if len(run) <= maxCopied {
 		b.copy(run)

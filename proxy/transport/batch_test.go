@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// A batch leaves nothing of what it copied in memory, whether it grew or was written.
+// A batch leaves nothing of what it copied in memory, whether it grew or was
+// written.
 func TestBatchClears(t *testing.T) {
 	var b batch
 	for range 3 {

@@ -87,8 +87,8 @@ func (c *conn) abort() {
 }
 
 // linger closes our side and discards what the peer still sends (nginx calls
-// this a lingering close). Closing a socket with unread bytes resets it, and the
-// peer would lose what it has not read yet.
+// this a lingering close). Closing a socket with unread bytes resets it, and
+// the peer would lose what it has not read yet.
 func (c *conn) linger() {
 	half, ok := c.nc.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
@@ -137,8 +137,8 @@ func (c *conn) checkDrained() error {
 }
 
 // startStream runs the handler of st. While a peer opens and resets streams
-// faster than their handlers end (CVE-2023-44487), or does not read its replies,
-// startStream blocks, and with it the reader.
+// faster than their handlers end (CVE-2023-44487), or does not read its
+// replies, startStream blocks, and with it the reader.
 func (c *conn) startStream(st *stream) {
 	st.begin()
 	c.mu.Lock()

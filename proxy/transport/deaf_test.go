@@ -14,7 +14,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// deaf is a peer that never reads: what it sends leaves from a goroutine of its own.
+// deaf is a peer that never reads: what it sends leaves from a goroutine of its
+// own.
 func deaf(t *testing.T, nc net.Conn, send func(p *peer)) (over chan struct{}) {
 	over = make(chan struct{})
 	go func() {
@@ -65,8 +66,8 @@ func TestDeafFloods(t *testing.T) {
 	}
 }
 
-// TestRapidReset (CVE-2023-44487, and CVE-2025-8671, where the peer has us reset): handlers
-// that have not noticed yet bound what the peer may open.
+// TestRapidReset (CVE-2023-44487, and CVE-2025-8671, where the peer has us
+// reset): handlers that have not noticed yet bound what the peer may open.
 func TestRapidReset(t *testing.T) {
 	for name, reset := range map[string]func(p *peer, id uint32) error{
 		"by peer": func(p *peer, id uint32) error { return p.WriteRSTStream(id, http2.ErrCodeCancel) },
@@ -111,7 +112,8 @@ func TestRapidReset(t *testing.T) {
 	}
 }
 
-// TestStopDuringRapidReset: Stop is heard also while the reader waits for handlers.
+// TestStopDuringRapidReset: Stop is heard also while the reader waits for
+// handlers.
 func TestStopDuringRapidReset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told atomic.Int32
@@ -145,7 +147,8 @@ func TestStopDuringRapidReset(t *testing.T) {
 	})
 }
 
-// TestDeafPeer never reads: what waits for it is bounded, senders wait, and Stop ends all.
+// TestDeafPeer never reads: what waits for it is bounded, senders wait, and
+// Stop ends all.
 func TestDeafPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var queued, failed atomic.Int64

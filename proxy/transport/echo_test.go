@@ -74,7 +74,8 @@ func TestEchoSizes(t *testing.T) {
 	}
 }
 
-// TestTooLong: one byte more than MaxMessage, in one frame and in many, with END_STREAM or not.
+// TestTooLong: one byte more than MaxMessage, in one frame and in many, with
+// END_STREAM or not.
 func TestTooLong(t *testing.T) {
 	t.Parallel()
 	for _, most := range []int{100, maxMessage} {
@@ -97,7 +98,8 @@ func TestTooLong(t *testing.T) {
 	}
 }
 
-// TestTooLongInOneFrame: what follows in the frame, and END_STREAM on it, changes nothing.
+// TestTooLongInOneFrame: what follows in the frame, and END_STREAM on it,
+// changes nothing.
 func TestTooLongInOneFrame(t *testing.T) {
 	t.Parallel()
 	o := options(t)
@@ -138,7 +140,8 @@ func TestManyMessagesInOneFrame(t *testing.T) {
 	}
 }
 
-// TestAnySplit sends the same messages, cut into DATA frames at random, with random padding.
+// TestAnySplit sends the same messages, cut into DATA frames at random, with
+// random padding.
 func TestAnySplit(t *testing.T) {
 	t.Parallel()
 	var long, short []string
@@ -272,7 +275,8 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// TestManyAtOnce has more streams than the server takes: the client waits for its turn.
+// TestManyAtOnce has more streams than the server takes: the client waits for
+// its turn.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	_, conn := serve(t, options(t), echo)

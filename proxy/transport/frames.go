@@ -16,8 +16,8 @@ const (
 	maxRepeated = 1 << 10  // longest header block that is remembered, in bytes
 )
 
-// A frameReader reads frames from a socket. It leaves DATA payloads to its user,
-// who copies them from br to where they belong.
+// A frameReader reads frames from a socket. It leaves DATA payloads to its
+// user, who copies them from br to where they belong.
 type frameReader struct {
 	br     *bufio.Reader
 	framer *http2.Framer

@@ -95,7 +95,8 @@ func TestMaxFrameSizeOfPeer(t *testing.T) {
 	}
 }
 
-// TestHalfClosedStreamTakes: WINDOW_UPDATE, PRIORITY and RST_STREAM may come after END_STREAM.
+// TestHalfClosedStreamTakes: WINDOW_UPDATE, PRIORITY and RST_STREAM may come
+// after END_STREAM.
 func TestHalfClosedStreamTakes(t *testing.T) {
 	t.Parallel()
 	_, addr := listen(t, options(t), echo)
@@ -207,7 +208,8 @@ func TestOpenSideIsReset(t *testing.T) {
 	}
 }
 
-// TestHeaderTableSize: a peer may keep no HPACK table, and then a bigger one again.
+// TestHeaderTableSize: a peer may keep no HPACK table, and then a bigger one
+// again.
 func TestHeaderTableSize(t *testing.T) {
 	t.Parallel()
 	p := meet(t, options(t), echo)

@@ -90,7 +90,8 @@ func (s *script) act(p *peer) error {
 	}
 }
 
-// moody does what the first message says: it leaves, fails, says much, or echoes.
+// moody does what the first message says: it leaves, fails, says much, or
+// echoes.
 func moody(s grpc.ServerStream) error {
 	var b []byte
 	if err := s.RecvMsg(&b); err != nil {
@@ -111,8 +112,8 @@ func moody(s grpc.ServerStream) error {
 	return echo(s)
 }
 
-// FuzzFrames: no peer makes the server panic, hang, lose a buffer or use it after it was
-// freed, or say what HTTP/2 does not allow.
+// FuzzFrames: no peer makes the server panic, hang, lose a buffer or use it
+// after it was freed, or say what HTTP/2 does not allow.
 func FuzzFrames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 4<<10 {

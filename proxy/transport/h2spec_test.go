@@ -21,8 +21,9 @@ const (
 	wantsType = "a POST that is not gRPC is answered with 415 at once, so that the stream is not open"
 )
 
-// inapplicable says why a test of h2spec does not pass, which is skipped there (the first
-// four) or fails. What it is about is proven on a gRPC stream by the test named behind.
+// inapplicable says why a test of h2spec does not pass, which is skipped there
+// (the first four) or fails. What it is about is proven on a gRPC stream by the
+// test named behind.
 var inapplicable = map[string]string{
 	"http2/6.5.3/1":   wantsData, // TestSettingsApplyInOrder
 	"http2/6.9.1/1":   wantsData, // TestWindowOfOneByte

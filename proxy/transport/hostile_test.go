@@ -75,7 +75,8 @@ func TestHarmlessFloods(t *testing.T) {
 	}
 }
 
-// TestContinuationFlood (CVE-2024-24786 and kin): a header block does not grow without end.
+// TestContinuationFlood (CVE-2024-24786 and kin): a header block does not grow
+// without end.
 func TestContinuationFlood(t *testing.T) {
 	t.Parallel()
 	p := meet(t, options(t), echo)
@@ -107,7 +108,8 @@ func TestLongHeaders(t *testing.T) {
 	}
 }
 
-// TestHalfAMessage is no message, and no end of a stream: the handler gets Canceled, not io.EOF.
+// TestHalfAMessage is no message, and no end of a stream: the handler gets
+// Canceled, not io.EOF.
 func TestHalfAMessage(t *testing.T) {
 	t.Parallel()
 	whole := frame("whole", strings.Repeat("half", 10_000))
@@ -226,7 +228,8 @@ func TestManySmallMessagesDropped(t *testing.T) {
 	p.settled()
 }
 
-// TestUnreadBytes do not turn the end of a connection into a reset, which could lose GOAWAY.
+// TestUnreadBytes do not turn the end of a connection into a reset, which could
+// lose GOAWAY.
 func TestUnreadBytes(t *testing.T) {
 	t.Parallel()
 	s := transport.New(options(t))

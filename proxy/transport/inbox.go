@@ -33,8 +33,8 @@ type inbox struct {
 	handlerDone bool
 }
 
-// startFill reports whether the stream still wants messages, and if so gives next
-// to the reader until endFill.
+// startFill reports whether the stream still wants messages, and if so gives
+// next to the reader until endFill.
 func (in *inbox) startFill() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -77,8 +77,8 @@ func (in *inbox) put(m mem.BufferSlice) {
 	in.arrival.Signal()
 }
 
-// setContentLength notes the peer's content-length, which the lengths of all DATA
-// must add up to (RFC 9113 section 8.1.1).
+// setContentLength notes the peer's content-length, which the lengths of all
+// DATA must add up to (RFC 9113 section 8.1.1).
 func (in *inbox) setContentLength(n int64) (ok bool) {
 	if in.contentLeft >= 0 && in.contentLeft != n {
 		return false
@@ -160,16 +160,16 @@ func (in *inbox) waiting() int { return len(in.messages) - in.taken }
 // empty reports whether a receiver has to wait. The caller holds mu.
 func (in *inbox) empty() bool { return in.waiting() == 0 && !in.ended && in.failed == nil }
 
-// wake makes a waiting receiver look again. It takes mu: a receiver that is about
-// to wait would miss the signal.
+// wake makes a waiting receiver look again. It takes mu: a receiver that is
+// about to wait would miss the signal.
 func (in *inbox) wake() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.arrival.Signal()
 }
 
-// fail ends the stream with err and frees the waiting messages. It may be called
-// with conn.mu held.
+// fail ends the stream with err and frees the waiting messages. It may be
+// called with conn.mu held.
 func (in *inbox) fail(err error) {
 	in.mu.Lock()
 	in.drop(err)

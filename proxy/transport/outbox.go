@@ -82,8 +82,9 @@ func (o *outbox) headers(id uint32, end bool, fields ...hpack.HeaderField) {
 	})
 }
 
-// data queues the next n bytes of m. It extends the last DATA frame if that is of
-// the same stream and still last: a frame costs the peer more than its bytes.
+// data queues the next n bytes of m. It extends the last DATA frame if that is
+// of the same stream and still last: a frame costs the peer more than its
+// bytes.
 func (o *outbox) data(id uint32, n int, m *outgoing) {
 	if f := &o.last; f.id != id || f.end != o.batch.size || f.n+n > o.maxFrame {
 		var head [9]byte

@@ -12,7 +12,8 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// Messages that wait together share a frame, up to its limit and to what comes between.
+// Messages that wait together share a frame, up to its limit and to what comes
+// between.
 func TestFramesAreShared(t *testing.T) {
 	var o outbox
 	o.init()

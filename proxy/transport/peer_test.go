@@ -120,7 +120,8 @@ func (p *peer) must(err error) {
 	}
 }
 
-// encode returns the header block of a request, of which fields replace or add names.
+// encode returns the header block of a request, of which fields replace or add
+// names.
 func (p *peer) encode(fields ...string) []byte {
 	all := []string{":method", "POST", ":scheme", "http", ":path", method, ":authority", "x", "content-type", "application/grpc", "te", "trailers"}
 	for i := 0; i < len(fields); i += 2 {
@@ -206,7 +207,8 @@ func (p *peer) settled() {
 	}
 }
 
-// answerPing waits for the ping that comes with the first GOAWAY, and says that it was heard.
+// answerPing waits for the ping that comes with the first GOAWAY, and says that
+// it was heard.
 func (p *peer) answerPing() {
 	p.t.Helper()
 	p.until(func() bool { return len(p.pings) == 1 })

@@ -10,8 +10,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/transport"
 )
 
-// pipes is a listener without a network: what blocks on it is known to testing/synctest,
-// and nothing of the kernel's buffers anything.
+// pipes is a listener without a network: what blocks on it is known to
+// testing/synctest, and nothing of the kernel's buffers anything.
 type pipes struct {
 	calls chan net.Conn
 	done  chan struct{}

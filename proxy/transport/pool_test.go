@@ -13,9 +13,9 @@ const (
 	minAlloc = 2 << 10 // below 1 KiB mem.NewBuffer forgets the pool, as wire's pool knows
 )
 
-// A countingPool is a mem.BufferPool that knows which buffers are out. What comes back is
-// poisoned and never handed out again, so that a reader sees poison, and the end of the
-// test any write.
+// A countingPool is a mem.BufferPool that knows which buffers are out. What
+// comes back is poisoned and never handed out again, so that a reader sees
+// poison, and the end of the test any write.
 type countingPool struct {
 	mu   sync.Mutex
 	out  map[*[]byte]struct{}

@@ -9,9 +9,9 @@ import (
 )
 
 // A rawConn is a unix socket that is read and written with RawSyscall, which
-// skips the runtime's entersyscall bookkeeping. Skipping it is safe only because
-// these calls never block: package net makes all sockets non-blocking, and its
-// poller waits for them here as elsewhere.
+// skips the runtime's entersyscall bookkeeping. Skipping it is safe only
+// because these calls never block: package net makes all sockets non-blocking,
+// and its poller waits for them here as elsewhere.
 //
 // The bookkeeping costs more than the call. A call of an idle process wakes the
 // monitor thread (runtime.entersyscallWakeSysmon), which then runs every 20 µs

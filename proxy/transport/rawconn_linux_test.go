@@ -39,7 +39,8 @@ func pair(t *testing.T, network, addr string) (ours, theirs net.Conn) {
 	return ours, theirs
 }
 
-// TestRawConnLong: more than a socket holds goes both ways at once, so that each side waits for the other.
+// TestRawConnLong: more than a socket holds goes both ways at once, so that
+// each side waits for the other.
 func TestRawConnLong(t *testing.T) {
 	q, peer := sockets(t)
 	want := bytes.Repeat([]byte("0123456789abcdef"), 1<<18) // 4 MiB

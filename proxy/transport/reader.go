@@ -148,8 +148,8 @@ func (r *reader) onSettings(f *http2.SettingsFrame) error {
 	return r.answerPeer()
 }
 
-// onWindowUpdate handles a WINDOW_UPDATE. The framer has refused an increment of
-// zero.
+// onWindowUpdate handles a WINDOW_UPDATE. The framer has refused an increment
+// of zero.
 func (r *reader) onWindowUpdate(f *http2.WindowUpdateFrame) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -239,8 +239,8 @@ func (r *reader) resetStream(id uint32, code http2.ErrCode) error {
 	return r.checkDrained()
 }
 
-// end fails all streams and lets the writer write what is queued. When err is the
-// peer's fault, that includes a GOAWAY.
+// end fails all streams and lets the writer write what is queued. When err is
+// the peer's fault, that includes a GOAWAY.
 func (r *reader) end(err error) {
 	r.mu.Lock()
 	if code, ok := errors.AsType[http2.ConnectionError](err); ok {

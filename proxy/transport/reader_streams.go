@@ -45,9 +45,9 @@ func (r *reader) onHeaders(f *http2.MetaHeadersFrame) error {
 	return nil
 }
 
-// onBadHeaders handles HEADERS that the framer refuses. An error without a cause
-// means that the padding was too long: the block was not decoded, so that HPACK's
-// state is lost.
+// onBadHeaders handles HEADERS that the framer refuses. An error without a
+// cause means that the padding was too long: the block was not decoded, so that
+// HPACK's state is lost.
 func (r *reader) onBadHeaders(err http2.StreamError) error {
 	if err.Cause == nil || err.StreamID%2 == 0 {
 		return http2.ConnectionError(http2.ErrCodeProtocol)
@@ -72,8 +72,8 @@ func (r *reader) onTrailers(f *http2.MetaHeadersFrame) error {
 	return halfClose(st)
 }
 
-// halfClose closes the peer's side of st, which must not end within a message or
-// before its content-length.
+// halfClose closes the peer's side of st, which must not end within a message
+// or before its content-length.
 func halfClose(st *stream) error {
 	if !st.halfClose() {
 		return http2.StreamError{StreamID: st.id, Code: http2.ErrCodeProtocol}
@@ -156,8 +156,8 @@ func (r *reader) readMessages(st *stream, n int) error {
 	return nil
 }
 
-// replenish renews the credit of the connection when half of it is used. It never
-// limits a stream: each stream has credit of its own.
+// replenish renews the credit of the connection when half of it is used. It
+// never limits a stream: each stream has credit of its own.
 func (r *reader) replenish() {
 	full := int(max(r.srv.opts.ConnWindow, initialWindow))
 	if r.credit > full/2 {

@@ -10,8 +10,8 @@ import (
 	"google.golang.org/grpc"
 )
 
-// A receive with a bound fails with os.ErrDeadlineExceeded as often as the bound
-// passes, and returns the message when it comes.
+// A receive with a bound fails with os.ErrDeadlineExceeded as often as the
+// bound passes, and returns the message when it comes.
 func TestRecvWithin(t *testing.T) {
 	ended, late := make(chan error, 1), make(chan struct{})
 	_, conn := serve(t, options(t), func(s grpc.ServerStream) error {

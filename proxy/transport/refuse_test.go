@@ -198,7 +198,8 @@ func TestIgnoredFrames(t *testing.T) {
 	p.settled()
 }
 
-// TestDataOfClosedStreams is answered by STREAM_CLOSED, and counted for the connection only.
+// TestDataOfClosedStreams is answered by STREAM_CLOSED, and counted for the
+// connection only.
 func TestDataOfClosedStreams(t *testing.T) {
 	t.Parallel()
 	p := meet(t, options(t), echo)
@@ -218,7 +219,8 @@ func TestDataOfClosedStreams(t *testing.T) {
 	}
 }
 
-// TestExcessData: more than the window is a flow-control error, of the stream first.
+// TestExcessData: more than the window is a flow-control error, of the stream
+// first.
 func TestExcessData(t *testing.T) {
 	t.Parallel()
 	p := meet(t, options(t), func(s grpc.ServerStream) error { <-s.Context().Done(); return s.Context().Err() })

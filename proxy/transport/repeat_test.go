@@ -39,8 +39,8 @@ func TestStable(t *testing.T) {
 	}
 }
 
-// A block that is stable says the same again, whatever the table held before, and so does
-// every block after it.
+// A block that is stable says the same again, whatever the table held before,
+// and so does every block after it.
 func FuzzStable(f *testing.F) {
 	for _, b := range blocks {
 		f.Add(b.block, []byte{0x82, 0xbe, 0xbf})

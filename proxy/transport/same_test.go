@@ -12,7 +12,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/transport"
 )
 
-// FuzzSame: what a peer says within the protocol means the same to grpc-go's server.
+// FuzzSame: what a peer says within the protocol means the same to grpc-go's
+// server.
 func FuzzSame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 1<<10 {
@@ -41,7 +42,8 @@ func FuzzSame(f *testing.F) {
 	})
 }
 
-// A call is what a peer sends on a stream: DATA, the last with END_STREAM, and what pads it.
+// A call is what a peer sends on a stream: DATA, the last with END_STREAM, and
+// what pads it.
 type call struct {
 	data    [][]byte
 	padding []byte

@@ -56,7 +56,8 @@ func TestServeFails(t *testing.T) {
 	}
 }
 
-// shortOfFiles is a listener that fails for a while, as without file descriptors.
+// shortOfFiles is a listener that fails for a while, as without file
+// descriptors.
 type shortOfFiles struct {
 	net.Listener
 	failures int

@@ -10,8 +10,9 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// A peer that reads the connection, and takes no more of one stream, holds up its
-// handler for as long as Send says. What the handler sends fails then, and other streams go on.
+// A peer that reads the connection, and takes no more of one stream, holds up
+// its handler for as long as Send says. What the handler sends fails then, and
+// other streams go on.
 func TestSlowReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := options(t)

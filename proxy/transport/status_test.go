@@ -168,7 +168,8 @@ func TestHealthWatch(t *testing.T) {
 	}
 }
 
-// TestNoMetadataFromHandlers: it fails where it can, so that nobody relies on it.
+// TestNoMetadataFromHandlers: it fails where it can, so that nobody relies on
+// it.
 func TestNoMetadataFromHandlers(t *testing.T) {
 	t.Parallel()
 	_, conn := serve(t, options(t), func(s grpc.ServerStream) error {

@@ -59,8 +59,9 @@ func pending[T any](c <-chan T) bool {
 	}
 }
 
-// TestGracefulStop: what is in flight ends well, what was opened before GOAWAY was heard is
-// served, what comes later is not, and Serve returns after all handlers.
+// TestGracefulStop: what is in flight ends well, what was opened before GOAWAY
+// was heard is served, what comes later is not, and Serve returns after all
+// handlers.
 func TestGracefulStop(t *testing.T) {
 	t.Parallel()
 	s := start(t, options(t), echo)
@@ -108,7 +109,8 @@ func TestGracefulStop(t *testing.T) {
 	}
 }
 
-// TestGracefulStopIdle ends connections that have no stream, whether or not they had.
+// TestGracefulStopIdle ends connections that have no stream, whether or not
+// they had.
 func TestGracefulStopIdle(t *testing.T) {
 	t.Parallel()
 	s := start(t, options(t), echo)
@@ -130,8 +132,8 @@ func TestGracefulStopIdle(t *testing.T) {
 	}
 }
 
-// TestGracefulStopBeforePreface: a connection that has said nothing yet is served, if it
-// does soon, and closed if not.
+// TestGracefulStopBeforePreface: a connection that has said nothing yet is
+// served, if it does soon, and closed if not.
 func TestGracefulStopBeforePreface(t *testing.T) {
 	for _, speaks := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -166,8 +168,8 @@ func TestGracefulStopBeforePreface(t *testing.T) {
 	}
 }
 
-// draining returns a peer with stream 1 open that has heard both GOAWAYs, and what is closed
-// once its server has stopped.
+// draining returns a peer with stream 1 open that has heard both GOAWAYs, and
+// what is closed once its server has stopped.
 func draining(t *testing.T) (p *peer, done <-chan struct{}) {
 	t.Helper()
 	s := start(t, options(t), echo)
@@ -180,7 +182,8 @@ func draining(t *testing.T) (p *peer, done <-chan struct{}) {
 	return p, done
 }
 
-// TestGracefulStopAfterReset: the last stream of a draining connection may end any way.
+// TestGracefulStopAfterReset: the last stream of a draining connection may end
+// any way.
 func TestGracefulStopAfterReset(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(p *peer){
@@ -230,8 +233,8 @@ func TestGracefulStopThenStop(t *testing.T) {
 	}
 }
 
-// TestGracefulStopWithClient: grpc-go's client gets the end of every call that a handler
-// saw, however they cross.
+// TestGracefulStopWithClient: grpc-go's client gets the end of every call that
+// a handler saw, however they cross.
 func TestGracefulStopWithClient(t *testing.T) {
 	t.Parallel()
 	for range 20 {

@@ -88,8 +88,8 @@ func (st *stream) fail(err error) {
 	st.conn.mu.Unlock()
 }
 
-// Authority returns the :authority of the call, "" for none. It is the peer's own
-// word; gRPC gives it no meaning here.
+// Authority returns the :authority of the call, "" for none. It is the peer's
+// own word; gRPC gives it no meaning here.
 func (st *stream) Authority() string { return st.authority }
 
 // Context returns a context that ends with the handler, the stream, the
@@ -100,9 +100,8 @@ func (st *stream) Context() context.Context { return st.ctx }
 // io.EOF when the peer has closed its side.
 func (st *stream) RecvMsg(m any) error { return st.receive(m, 0) }
 
-// RecvMsgWithin is RecvMsg that waits for at most bound, when bound is more than
-// 0. After bound the error is os.ErrDeadlineExceeded, and the stream may still be
-// used.
+// RecvMsgWithin is RecvMsg that waits for at most bound; 0 means no limit. After
+// bound the error is os.ErrDeadlineExceeded, and the stream may still be used.
 func (st *stream) RecvMsgWithin(m any, bound time.Duration) error { return st.receive(m, bound) }
 
 func (st *stream) receive(m any, bound time.Duration) error {

@@ -111,8 +111,8 @@ func (s *Server) add(l net.Listener) bool {
 	return !s.draining
 }
 
-// accept accepts connections. It retries temporary errors: a process that is out
-// of file descriptors recovers.
+// accept accepts connections. It retries temporary errors: a process that is
+// out of file descriptors recovers.
 func (s *Server) accept(l net.Listener) error {
 	pause := time.Millisecond
 	for {
@@ -150,8 +150,8 @@ func (s *Server) start(nc net.Conn) {
 	}()
 }
 
-// GracefulStop refuses new connections and streams, and returns when all streams
-// and their handlers have ended.
+// GracefulStop refuses new connections and streams, and returns when all
+// streams and their handlers have ended.
 func (s *Server) GracefulStop() { s.stop((*conn).drain) }
 
 // Stop closes all connections, which ends the contexts of all handlers, and

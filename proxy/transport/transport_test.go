@@ -37,7 +37,8 @@ func options(t testing.TB) transport.Options {
 // A message is any bytes, which a handler gets and sends without a copy.
 type message struct{ data mem.BufferSlice }
 
-// codec is for *message, for *[]byte, which is copied, and for what is protobuf's.
+// codec is for *message, for *[]byte, which is copied, and for what is
+// protobuf's.
 type codec struct{ encoding.CodecV2 }
 
 var testCodec = codec{encoding.GetCodecV2(proto.Name)}

@@ -3,8 +3,8 @@ package transport
 import "sync"
 
 // idleWorkers limits the goroutines that wait for a stream. Their stacks have
-// grown to what a handler needs; the stack of a new goroutine would have to grow
-// again.
+// grown to what a handler needs; the stack of a new goroutine would have to
+// grow again.
 const idleWorkers = 64
 
 // workers runs the handlers of streams in reused goroutines.

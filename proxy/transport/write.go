@@ -74,7 +74,8 @@ func (c *conn) setInitialWindow(size int64) error {
 	return nil
 }
 
-// returnCredit lets the peer send n more bytes on st, once that is worth a frame.
+// returnCredit lets the peer send n more bytes on st, once that is worth a
+// frame.
 func (c *conn) returnCredit(st *stream, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,8 +89,8 @@ func (c *conn) returnCredit(st *stream, n int) {
 }
 
 // answerPeer signals the writer after a frame was queued that only answers the
-// peer's. It fails when too many wait: a peer that keeps asking and does not read
-// would take our memory. The caller holds mu.
+// peer's. It fails when too many wait: a peer that keeps asking and does not
+// read would take our memory. The caller holds mu.
 func (c *conn) answerPeer() error {
 	if c.out.control > maxControl {
 		return http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)

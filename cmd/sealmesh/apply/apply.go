@@ -17,7 +17,7 @@ import (
 // Command returns "sealmesh apply".
 func Command() *cobra.Command {
 	var config, direction string
-	var body proxy.Body
+	var target proxy.ApplyTarget
 	c := &cobra.Command{
 		Use:   "apply --config FILE --route NAME --direction request|response",
 		Short: "Apply the rules of a route to standard input",
@@ -37,32 +37,32 @@ with --param: --param id=9 stands for {id} in the path.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch direction {
 			case "request", "response":
-				body.Response = direction == "response"
+				target.Response = direction == "response"
 			default:
 				return cli.UsageError(c, fmt.Errorf("--direction %q: use request or response", direction))
 			}
-			return apply(c.Context(), config, body, c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr())
+			return apply(c.Context(), config, target, c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	cli.ConfigFlag(c, &config)
 	f := c.Flags()
-	f.StringVar(&body.Route, "route", "", "`NAME` of the route")
+	f.StringVar(&target.Route, "route", "", "`NAME` of the route")
 	f.StringVar(&direction, "direction", "", "`DIRECTION` of the body: request or response")
-	f.StringVar(&body.ContentType, "content-type", "application/json", "content `TYPE` of the input")
-	cli.ParamFlag(c, &body.Params)
+	f.StringVar(&target.ContentType, "content-type", "application/json", "content `TYPE` of the input")
+	cli.ParamFlag(c, &target.Params)
 	_ = c.MarkFlagRequired("route")
 	_ = c.MarkFlagRequired("direction")
 	return c
 }
 
-func apply(ctx context.Context, config string, body proxy.Body, in io.Reader, out, errOut io.Writer) (err error) {
+func apply(ctx context.Context, config string, target proxy.ApplyTarget, in io.Reader, out, errOut io.Writer) (err error) {
 	server, done, err := cli.OpenServer(ctx, config, errOut)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	w := bufio.NewWriter(out)
-	if err := server.Apply(ctx, body, in, w); err != nil {
+	if err := server.Apply(ctx, target, in, w); err != nil {
 		return err
 	}
 	return w.Flush()

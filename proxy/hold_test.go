@@ -14,10 +14,12 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// asItIs describes a reply on which Envoy sends the copy of the body that it has.
+// asItIs describes a reply on which Envoy sends the copy of the body that it
+// has.
 const asItIs = "body as it is"
 
-// describe says what a reply carries: the phase, the headers that it sets and removes, and its part of the body.
+// describe says what a reply carries: the phase, the headers that it sets and
+// removes, and its part of the body.
 func describe(r *pb.ProcessingResponse) string {
 	common, name := r.GetRequestHeaders().GetResponse(), "headers"
 	switch {
@@ -55,8 +57,8 @@ func describe(r *pb.ProcessingResponse) string {
 	return name
 }
 
-// A buffered body in FULL_DUPLEX_STREAMED is answered when it has come whole: headers with
-// its length, then the body, as few messages as it fits in.
+// A buffered body in FULL_DUPLEX_STREAMED is answered when it has come whole:
+// headers with its length, then the body, as few messages as it fits in.
 func TestWholeSequences(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	length := len(r.seal(secretBody))
@@ -104,8 +106,8 @@ func TestWholeSequences(t *testing.T) {
 	r.idle()
 }
 
-// Whatever is wrong with such a body, its headers have not left: it is refused with a status, also
-// in a response, and nothing of it leaves.
+// Whatever is wrong with such a body, its headers have not left: it is refused
+// with a status, also in a response, and nothing of it leaves.
 func TestWholeRefusals(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	head := func(path string) *msg { return first(reqHead(path, false, "content-type", jsonType), duplex, none) }
@@ -142,7 +144,8 @@ func TestWholeRefusals(t *testing.T) {
 	r.idle()
 }
 
-// Byte by byte, a body takes no more memory than its bytes and comes back as it was.
+// Byte by byte, a body takes no more memory than its bytes and comes back as it
+// was.
 func TestWholeOfManyChunks(t *testing.T) {
 	j := newJob(nil)
 	want := strings.Repeat("0123456789", 20_000)
@@ -167,8 +170,8 @@ func TestWholeOfManyChunks(t *testing.T) {
 	}
 }
 
-// What a response that is only opened says with a type that no codec reads passes: no codec
-// sealed anything in it, and the service has acted.
+// What a response that is only opened says with a type that no codec reads
+// passes: no codec sealed anything in it, and the service has acted.
 func TestPageWhereRulesOpen(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	for _, code := range []string{"200", "201", "302", "404"} {
@@ -186,8 +189,8 @@ func TestPageWhereRulesOpen(t *testing.T) {
 	}
 }
 
-// What was sealed at a limit is longer, and opens: limits.body_bytes and limits.buffered_bytes bound
-// what is open.
+// What was sealed at a limit is longer, and opens: limits.body_bytes and
+// limits.buffered_bytes bound what is open.
 func TestSealedAtTheLimitOpens(t *testing.T) {
 	const most = 4 << 10
 	for name, p := range map[string]string{"kept": rigPolicy, "streamed": streamedPolicy} {
@@ -205,7 +208,8 @@ func TestSealedAtTheLimitOpens(t *testing.T) {
 	}
 }
 
-// A body that was changed and that a header signs is counted; one that stays is not.
+// A body that was changed and that a header signs is counted; one that stays is
+// not.
 func TestSignedBodiesAreCounted(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	for _, c := range []struct{ header, body string }{{"x-hub-signature-256", secretBody}, {"signature-input", secretBody}, {"content-digest", secretBody}, {"stripe-signature", "{}"}, {"x-other", secretBody}} {

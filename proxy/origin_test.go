@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Who called is what Envoy says of the connection, the strongest name first. What a
-// header says is nobody's word.
+// Who called is what Envoy says of the connection, the strongest name first.
+// What a header says is nobody's word.
 func TestCaller(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	uri, dns := identities[0], identities[1]
