@@ -4,8 +4,9 @@ package wire
 
 import "testing"
 
-// One exchange with headers and a body, decoded and answered, as the codec sees it. The
-// two allocations are the list of buffers of each reply that is not constant.
+// One exchange with headers and a body, decoded and answered, as the codec sees
+// it. The two allocations are the list of buffers of each reply that is not
+// constant.
 func TestExchangeAllocations(t *testing.T) {
 	headers := frames(marshal(t, messages(t)["request headers"]))
 	body := frames(marshal(t, bodyRequest(64<<10)))

@@ -7,31 +7,35 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// coalesce is the length up to which a segment is copied: the transport copies it anyway,
-// and a buffer of its own costs more. It is above the length (1 KiB) up to which
-// mem.NewBuffer does not count references.
-const coalesce = 4 << 10
+const (
+	// maxCopied is the length up to which a segment is copied. The transport
+	// copies such a segment anyway, and a buffer of its own costs more. It must
+	// be above 1 KiB: up to there mem.NewBuffer does not count references.
+	maxCopied = 4 << 10
 
-// maxRun bounds a buffer that segments are copied to.
-const maxRun = 64 << 10
+	// maxRun is the longest buffer that segments are copied to, in bytes.
+	maxRun = 64 << 10
+)
 
-// An assembler puts a message together from what it copies and what it only refers to.
+// An assembler encodes a reply as a list of buffers. It copies what is short,
+// and refers to what is long.
 type assembler struct {
 	out   mem.BufferSlice
 	root  mem.Buffer // owns buf
 	buf   []byte
-	start int // buf[start:end] is copied, and not yet in out
+	start int // buf[start:end] is copied and not in out yet
 	end   int
-	small int // bytes still to be copied
+	small int // bytes of segments that are still to be copied
 }
 
-// assemble encodes r, followed by segments, and sees to it that r.Release is called.
+// assemble encodes r, followed by segments. r.Release is called when segments
+// are no longer used.
 func assemble(r *Reply, segments [][]byte) mem.BufferSlice {
 	size, large := 0, 0
 	a := assembler{}
 	for _, s := range segments {
 		size += len(s)
-		if len(s) > coalesce {
+		if len(s) > maxCopied {
 			large++
 		} else {
 			a.small += len(s)
@@ -41,7 +45,7 @@ func assemble(r *Reply, segments [][]byte) mem.BufferSlice {
 	a.begin(r, size)
 	pool := r.holder(large)
 	for i, s := range segments {
-		if len(s) <= coalesce {
+		if len(s) <= maxCopied {
 			a.copy(s)
 			continue
 		}
@@ -56,7 +60,7 @@ func assemble(r *Reply, segments [][]byte) mem.BufferSlice {
 	return a.out
 }
 
-// begin encodes all but the body, of the given size.
+// begin encodes all but the body, which has size bytes.
 func (a *assembler) begin(r *Reply, size int) {
 	bound := r.bound()
 	a.grow(bound + min(a.small, maxRun))
@@ -65,7 +69,7 @@ func (a *assembler) begin(r *Reply, size int) {
 	a.end = copy(a.buf, w.buf[w.at:])
 }
 
-// grow begins a new buffer of n bytes.
+// grow starts a new buffer of n bytes.
 func (a *assembler) grow(n int) {
 	p := bufferPool.Get(n)
 	a.root, a.buf = mem.NewBuffer(p, bufferPool), *p
@@ -86,7 +90,7 @@ func (a *assembler) copy(s []byte) {
 	}
 }
 
-// cut puts what was copied since the last cut into out.
+// cut adds to out what was copied since the last cut.
 func (a *assembler) cut() {
 	if a.end > a.start {
 		a.out = append(a.out, a.root.Slice(a.start, a.end))
@@ -94,33 +98,34 @@ func (a *assembler) cut() {
 	}
 }
 
-// A holder counts the large segments of a reply that the transport has not freed yet. It
-// is the pool that mem returns them to.
+// A holder calls release when the transport has freed all large segments of a
+// reply. It is the mem.BufferPool to which they return.
 type holder struct {
-	left    atomic.Int32
+	unfreed atomic.Int32
 	release func()
 }
 
 // holders recycles holders.
 var holders = sync.Pool{New: func() any { return new(holder) }}
 
-// holder returns the pool for n large segments; nil, which counts nothing, when nobody
-// wants to know.
+// holder returns the pool for n large segments; nil if there is nothing to
+// release.
 func (r *Reply) holder(n int) mem.BufferPool {
 	if n == 0 || r.Release == nil {
 		return nil
 	}
 	h := holders.Get().(*holder)
-	h.left.Store(int32(n))
+	h.unfreed.Store(int32(n))
 	h.release = r.Release
 	return h
 }
 
-// Get is there for mem.BufferPool; nobody gets from a holder.
+// Get completes mem.BufferPool. Nobody calls it.
 func (*holder) Get(int) *[]byte { panic("wire: get from a holder") }
 
+// Put counts a segment that the transport has freed.
 func (h *holder) Put(*[]byte) {
-	if h.left.Add(-1) > 0 {
+	if h.unfreed.Add(-1) > 0 {
 		return
 	}
 	release := h.release

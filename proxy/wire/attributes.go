@@ -2,9 +2,9 @@ package wire
 
 import "google.golang.org/protobuf/encoding/protowire"
 
-// appendNamespace reads one entry of a map<string, google.protobuf.Struct> and, when it
-// is ours, returns its fields in place of those in dst: the last entry of a key counts.
-// Every entry is checked, whatever its key.
+// appendNamespace decodes one entry of a map<string, google.protobuf.Struct>.
+// If the entry is Envoy's, its fields replace those in dst: the last entry of a
+// key counts. Entries of other keys are only checked.
 func appendNamespace(dst []attribute, b []byte) ([]attribute, error) {
 	key, value, err := mapEntry(b)
 	if err != nil {
@@ -34,7 +34,8 @@ func appendNamespace(dst []attribute, b []byte) ([]attribute, error) {
 	return dst, nil
 }
 
-// mapEntry reads the key and the message of one entry of a map<string, message>.
+// mapEntry decodes the key and the message of one entry of a map<string,
+// message>.
 func mapEntry(b []byte) (key, value []byte, err error) {
 	var f field
 	for seen := false; len(b) > 0; {
@@ -56,8 +57,9 @@ func mapEntry(b []byte) (key, value []byte, err error) {
 	return key, value, nil
 }
 
-// decodeAttribute reads one field of a Struct: a name and a google.protobuf.Value. Lists
-// and nested structs, which no attribute that we ask for has, are left to generated code.
+// decodeAttribute decodes one field of a Struct: a name and a
+// google.protobuf.Value. It leaves lists and nested structs to the generated
+// code: no attribute that we ask for has one.
 func decodeAttribute(b []byte) (a attribute, err error) {
 	a.name, b, err = mapEntry(b)
 	var f field

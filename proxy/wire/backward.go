@@ -2,16 +2,16 @@ package wire
 
 import "google.golang.org/protobuf/encoding/protowire"
 
-// backward writes a message from its end to its start, so that the length of every
-// submessage is known when it is written. Fields are written last first. The buffer has
-// to be large enough.
+// backward encodes a message from its end to its start, so that the length of
+// each submessage is known when its prefix is written. Write the last field
+// first. The buffer must be large enough: see Reply.bound.
 type backward struct {
 	buf   []byte
-	at    int // buf[at:] is written
-	after int // bytes that will follow buf and belong to the message
+	at    int // buf[at:] has been written
+	after int // bytes of the message that will follow buf
 }
 
-// mark returns the bytes from here to the end of the message.
+// mark returns the number of bytes from here to the end of the message.
 func (w *backward) mark() int { return len(w.buf) - w.at + w.after }
 
 func (w *backward) varint(v uint64) {
@@ -33,7 +33,8 @@ func (w *backward) text(n uint64, s string) {
 	w.varint(n<<3 | uint64(protowire.BytesType))
 }
 
-// message makes everything since end a submessage, field n.
+// message makes a submessage, field n, of what was written since mark returned
+// end.
 func (w *backward) message(n uint64, end int) {
 	w.varint(uint64(w.mark() - end))
 	w.varint(n<<3 | uint64(protowire.BytesType))

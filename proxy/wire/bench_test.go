@@ -58,8 +58,8 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-// BenchmarkEncode compares replies with a new body: one piece, and 11 as after sealing
-// five values.
+// BenchmarkEncode compares replies with a new body: one piece, and 11 as after
+// sealing five values.
 func BenchmarkEncode(b *testing.B) {
 	for _, n := range []int{2 << 10, 64 << 10} {
 		for _, pieces := range []int{1, 11} {
@@ -92,9 +92,9 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-// BenchmarkExchange is one stream with four messages through a real server on a unix
-// socket, this codec against the stock one; the client, which is the stock one, is in the
-// numbers.
+// BenchmarkExchange is one stream with four messages through a real server on a
+// unix socket, this codec against the stock one; the client, which is the stock
+// one, is in the numbers.
 func BenchmarkExchange(b *testing.B) {
 	headers := messages(b)["request headers"]
 	for _, n := range []int{2 << 10, 64 << 10} {

@@ -5,15 +5,18 @@ import (
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
+
+	"github.com/sealmesh/sealmesh/codec"
 )
 
-// Codec returns the gRPC codec of ext_proc messages, which leaves all others to the
-// generated code.
+// Codec returns the gRPC codec of ext_proc messages. It leaves all other
+// messages to the generated code. Safe for concurrent use.
 func Codec() encoding.CodecV2 { return messageCodec{encoding.GetCodecV2(proto.Name)} }
 
-// NetworkCodec returns Codec for a google.golang.org/grpc server, which does not
-// free what is queued for a connection that breaks: it copies replies, so that
-// their segments are released when Send returns, and never later.
+// NetworkCodec returns the Codec for a google.golang.org/grpc server. That
+// server does not free what is queued for a connection that breaks. The codec
+// therefore copies replies, so that their segments are released before Send
+// returns.
 func NetworkCodec() encoding.CodecV2 {
 	return copyingCodec{messageCodec{encoding.GetCodecV2(proto.Name)}}
 }
@@ -32,11 +35,11 @@ func (c copyingCodec) Marshal(v any) (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.NewBuffer(b, bufferPool)}, nil
 }
 
-// messageCodec is an encoding.CodecV2 for *Request, *Reply and, through the embedded one, any
-// protobuf message. It is stateless.
+// messageCodec is an encoding.CodecV2 for *Request and *Reply. The embedded
+// codec serves any other protobuf message.
 type messageCodec struct{ encoding.CodecV2 }
 
-// Marshal encodes v; a *Reply without copying its large segments.
+// Marshal encodes v. It does not copy the large segments of a *Reply.
 func (c messageCodec) Marshal(v any) (mem.BufferSlice, error) {
 	if r, ok := v.(*Reply); ok {
 		return r.marshal()
@@ -44,8 +47,8 @@ func (c messageCodec) Marshal(v any) (mem.BufferSlice, error) {
 	return c.CodecV2.Marshal(v)
 }
 
-// Unmarshal decodes v; a *Request without copying its body, by holding on to data until
-// it is freed or decoded into again.
+// Unmarshal decodes data into v. It does not copy the body of a *Request, which
+// keeps data until the request is freed.
 func (c messageCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	if r, ok := v.(*Request); ok {
 		return r.unmarshal(data)
@@ -53,6 +56,7 @@ func (c messageCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return c.CodecV2.Unmarshal(data, v)
 }
 
+// unmarshal decodes data into r, with the generated code if decode cannot.
 func (r *Request) unmarshal(data mem.BufferSlice) error {
 	r.reset()
 	data.Ref()
@@ -72,3 +76,28 @@ func (r *Request) unmarshal(data mem.BufferSlice) error {
 	}
 	return err
 }
+
+// minBuffer is the smallest buffer, in bytes: mem counts references only above
+// 1 KiB.
+const minBuffer = 2 << 10
+
+// pool is a mem.BufferPool of codec's buffers. Buffers are cleared when they
+// are returned, because they held plaintext.
+type pool struct{}
+
+// bufferPool has the buffers in which replies are encoded.
+var bufferPool pool
+
+// Pool returns the pool in which a server must receive messages: its buffers
+// are cleared when they are freed.
+func Pool() mem.BufferPool { return bufferPool }
+
+// Get returns a buffer of length n. Its bytes are zero.
+func (pool) Get(n int) *[]byte {
+	b := codec.GetBuffer(max(n, minBuffer))
+	*b = (*b)[:n]
+	return b
+}
+
+// Put clears a buffer from Get, or a prefix of one, and keeps it for Get.
+func (pool) Put(b *[]byte) { codec.PutBuffer(b) }

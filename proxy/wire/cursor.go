@@ -9,17 +9,18 @@ import (
 var (
 	errMalformed = errors.New("wire: malformed ProcessingRequest")
 
-	// errUnusual sends a message to the generated code: it is well formed as far as it
-	// was read, but uses something whose meaning this package does not reproduce.
+	// errUnusual leaves a message to the generated code. The message is well
+	// formed as far as it was read, but this package does not implement its
+	// meaning.
 	errUnusual = errors.New("wire: unusual ProcessingRequest")
 )
 
-// A cursor reads one protobuf message that may be spread over several buffers.
-// A copy reads on independently.
+// A cursor reads one protobuf message, which may span several buffers. A copy
+// of a cursor is independent.
 type cursor struct {
 	segments [][]byte
 	offset   int // in segments[0]
-	left     int // bytes until the end of the message
+	left     int // bytes to the end of the message
 }
 
 func newCursor(segments [][]byte) cursor {
@@ -51,7 +52,7 @@ func splitTag(v uint64) (protowire.Number, protowire.Type, error) {
 	return protowire.Number(v >> 3), protowire.Type(v & 7), nil
 }
 
-// varint reads a varint, which may straddle buffers.
+// varint reads a varint, which may span buffers.
 func (c *cursor) varint() (uint64, error) {
 	var spill [10]byte // the longest varint
 	v, n := protowire.ConsumeVarint(c.peek(spill[:]))
@@ -62,7 +63,7 @@ func (c *cursor) varint() (uint64, error) {
 	return v, nil
 }
 
-// length reads the length of a field whose bytes follow; they are all there.
+// length reads the length of a field, and checks that its bytes follow.
 func (c *cursor) length() (int, error) {
 	v, err := c.varint()
 	if err != nil || v > uint64(c.left) {
@@ -71,7 +72,7 @@ func (c *cursor) length() (int, error) {
 	return int(v), nil
 }
 
-// pass moves past the value of a field that nobody reads.
+// pass skips the value of a field that is not used.
 func (c *cursor) pass(typ protowire.Type) error {
 	n, err := 0, error(nil)
 	switch typ {
@@ -97,7 +98,8 @@ func (c *cursor) pass(typ protowire.Type) error {
 	return err
 }
 
-// peek returns at least the next len(spill) bytes of the message, or all that are left.
+// peek returns at least the next len(spill) bytes of the message, or all that
+// are left. It copies to spill only what spans buffers.
 func (c *cursor) peek(spill []byte) []byte {
 	want := min(len(spill), c.left)
 	if want == 0 {
@@ -109,7 +111,7 @@ func (c *cursor) peek(spill []byte) []byte {
 	return spill[:c.copyTo(spill[:want])]
 }
 
-// copyTo fills dst, len(dst) <= c.left, without moving.
+// copyTo copies the next len(dst) bytes, at most c.left, without skipping them.
 func (c *cursor) copyTo(dst []byte) (n int) {
 	offset := c.offset
 	for _, s := range c.segments {
@@ -121,7 +123,7 @@ func (c *cursor) copyTo(dst []byte) (n int) {
 	return n
 }
 
-// skip moves past n bytes, n <= c.left.
+// skip skips n bytes, n <= c.left.
 func (c *cursor) skip(n int) {
 	c.left -= n
 	c.offset += n
@@ -131,8 +133,8 @@ func (c *cursor) skip(n int) {
 	}
 }
 
-// take returns the next n bytes, n <= c.left, in one piece: a view when they lie in one
-// buffer, else a copy.
+// take reads the next n bytes, n <= c.left, as one slice: a view if they are in
+// one buffer, else a copy.
 func (c *cursor) take(n int) []byte {
 	if n == 0 {
 		return nil
@@ -148,7 +150,7 @@ func (c *cursor) take(n int) []byte {
 	return b
 }
 
-// pieces appends to dst views of the next n bytes, n <= c.left.
+// pieces reads the next n bytes, n <= c.left, and appends views of them to dst.
 func (c *cursor) pieces(dst [][]byte, n int) [][]byte {
 	for n > 0 {
 		s := c.segments[0][c.offset:]

@@ -9,7 +9,7 @@ var phaseOf = [...]Phase{
 	6: RequestTrailers, 7: ResponseTrailers,
 }
 
-// decode reads a ProcessingRequest. metadata_context (field 8) is passed over unread.
+// decode decodes a ProcessingRequest. It skips metadata_context (field 8).
 func (r *Request) decode(c cursor) error {
 	for c.left > 0 {
 		number, typ, err := c.tag()
@@ -35,8 +35,8 @@ func (r *Request) decode(c cursor) error {
 	return nil
 }
 
-// decodePhase reads the `request` of the message. A second one would replace or be
-// merged into the first.
+// decodePhase decodes the `request` of the message. A second `request` would
+// replace the first or be merged into it, which is left to the generated code.
 func (r *Request) decodePhase(c *cursor, phase Phase) error {
 	if r.Phase != None {
 		return errUnusual
@@ -58,7 +58,7 @@ func (r *Request) decodePhase(c *cursor, phase Phase) error {
 	return err
 }
 
-// decodeSmall reads the fields that belong to the message and not to its phase.
+// decodeSmall decodes the fields beside the `request`.
 func (r *Request) decodeSmall(c *cursor, number protowire.Number) error {
 	n, err := c.length()
 	if err != nil {
@@ -71,17 +71,14 @@ func (r *Request) decodeSmall(c *cursor, number protowire.Number) error {
 	case 11: // protocol_config
 		r.Protocol = &r.protocol
 		err = r.protocol.decode(b)
-	case 12: // flow_control_init
-		r.FlowControl = true
-		err = wellFormed(b)
-	case 13: // client_window_update
+	case 12, 13: // flow_control_init, client_window_update
 		err = wellFormed(b)
 	}
 	return err
 }
 
-// decode reads a ProtocolConfiguration; fields that are absent stay as they are, which
-// is what merging means.
+// decode decodes a ProtocolConfiguration. Fields that are absent keep their
+// value: a message that is sent twice is merged.
 func (p *Protocol) decode(b []byte) error {
 	var f field
 	for len(b) > 0 {
@@ -99,7 +96,7 @@ func (p *Protocol) decode(b []byte) error {
 	return nil
 }
 
-// decodeBody reads an HttpBody.
+// decodeBody decodes an HttpBody.
 func (r *Request) decodeBody(c cursor) error {
 	for c.left > 0 {
 		number, typ, err := c.tag()
@@ -110,13 +107,13 @@ func (r *Request) decodeBody(c cursor) error {
 		case number == 1 && typ == protowire.BytesType:
 			var n int
 			if n, err = c.length(); err == nil {
-				clear(r.body) // of an earlier body, which this one replaces
+				clear(r.body) // an earlier body, which this one replaces
 				r.body = c.pieces(r.body[:0], n)
 			}
-		case number >= 2 && number <= 4 && typ == protowire.VarintType:
+		case number == 2 && typ == protowire.VarintType:
 			var v uint64
 			v, err = c.varint()
-			*[...]*bool{2: &r.EndOfStream, 3: &r.NoMessage, 4: &r.Compressed}[number] = v != 0
+			r.EndOfStream = v != 0
 		default:
 			err = c.pass(typ)
 		}
@@ -127,7 +124,7 @@ func (r *Request) decodeBody(c cursor) error {
 	return nil
 }
 
-// decodeHeaders reads an HttpHeaders.
+// decodeHeaders decodes an HttpHeaders.
 func (r *Request) decodeHeaders(b []byte) error {
 	var f field
 	for seen := false; len(b) > 0; {
@@ -154,7 +151,7 @@ func (r *Request) decodeHeaders(b []byte) error {
 	return nil
 }
 
-// decodeTrailers reads an HttpTrailers.
+// decodeTrailers decodes an HttpTrailers.
 func (r *Request) decodeTrailers(b []byte) error {
 	var f field
 	for seen := false; len(b) > 0; {
@@ -176,7 +173,7 @@ func (r *Request) decodeTrailers(b []byte) error {
 	return nil
 }
 
-// decodeMap reads a HeaderMap.
+// decodeMap decodes a HeaderMap.
 func (r *Request) decodeMap(b []byte) error {
 	var f field
 	for len(b) > 0 {
@@ -196,7 +193,7 @@ func (r *Request) decodeMap(b []byte) error {
 	return nil
 }
 
-// decodeHeader reads a HeaderValue.
+// decodeHeader decodes a HeaderValue.
 func decodeHeader(b []byte) (h header, err error) {
 	var (
 		f   field

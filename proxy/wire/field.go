@@ -6,7 +6,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// A field is one field of a message that lies in one piece.
+// A field is one field of a message in a single buffer.
 type field struct {
 	number protowire.Number
 	typ    protowire.Type
@@ -14,13 +14,13 @@ type field struct {
 	bytes  []byte // BytesType
 }
 
-// is reports whether f is field n with wire type t; with another wire type it is an
-// unknown field.
+// is reports whether f is field n with wire type t. Field n with another wire
+// type is an unknown field.
 func (f *field) is(n protowire.Number, t protowire.Type) bool {
 	return f.number == n && f.typ == t
 }
 
-// text returns the value of a string field, which has to be UTF-8.
+// text returns the value of a string field, which must be UTF-8.
 func (f *field) text() ([]byte, error) {
 	if !utf8.Valid(f.bytes) {
 		return nil, errMalformed
@@ -28,7 +28,7 @@ func (f *field) text() ([]byte, error) {
 	return f.bytes, nil
 }
 
-// next reads the first field of b into f and returns what follows.
+// next decodes the first field of b into f, and returns the rest of b.
 func (f *field) next(b []byte) ([]byte, error) {
 	tag, n := protowire.ConsumeVarint(b)
 	if n < 0 {
@@ -59,7 +59,7 @@ func (f *field) next(b []byte) ([]byte, error) {
 	return b[n:], nil
 }
 
-// wellFormed checks a message of which nothing is needed and which has no strings.
+// wellFormed checks a message without strings, of which nothing is used.
 func wellFormed(b []byte) error {
 	var f field
 	for len(b) > 0 {

@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// FuzzRequest holds decoding to the generated code: the same messages accepted, the same
-// content found, however the bytes are cut into buffers.
+// FuzzRequest holds decoding to the generated code: the same messages accepted,
+// the same content found, however the bytes are cut into buffers.
 func FuzzRequest(f *testing.F) {
 	for _, m := range messages(f) {
 		f.Add(marshal(f, m), uint64(len(m.Attributes)))
@@ -18,7 +18,8 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// withoutMetadata removes metadata_context, the one field that is not looked into.
+// withoutMetadata removes metadata_context, the one field that is not looked
+// into.
 func withoutMetadata(data []byte) []byte {
 	var out []byte
 	for rest := data; len(rest) > 0; {
@@ -34,7 +35,8 @@ func withoutMetadata(data []byte) []byte {
 	return out
 }
 
-// FuzzReply holds encoding to the generated code, and Release to being called once.
+// FuzzReply holds encoding to the generated code, and Release to being called
+// once.
 func FuzzReply(f *testing.F) {
 	f.Add(uint8(RequestHeaders), uint8(8), "content-length\n1\nx\n\xff", "etag\nx", "", 0)
 	f.Add(uint8(ResponseBody), uint8(2|4), "", "", "a body\n\nof three", 4096)
@@ -55,7 +57,8 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
-// replyFrom makes a Reply of any kind: lists are lines, and size makes a segment large.
+// replyFrom makes a Reply of any kind: lists are lines, and size makes a
+// segment large.
 func replyFrom(phase, flags uint8, set, remove, body string, size int) *Reply {
 	r := &Reply{Phase: Phase(phase), Body: BodyReply(flags & 3), End: flags&4 != 0}
 	if flags&8 != 0 {

@@ -7,15 +7,14 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// decodeGenerated reads a message through the generated code. It copies, and is for what
-// decode calls unusual.
+// decodeGenerated decodes a message with the generated code, which copies. It
+// is for messages for which decode returns errUnusual.
 func (r *Request) decodeGenerated(message []byte) error {
 	var m extproc.ProcessingRequest
 	if err := proto.Unmarshal(message, &m); err != nil {
 		return errMalformed
 	}
 	r.Observability = m.GetObservabilityMode()
-	r.FlowControl = m.GetFlowControlInit() != nil
 	if p := m.GetProtocolConfig(); p != nil {
 		r.protocol = Protocol{BodyMode(p.GetRequestBodyMode()), BodyMode(p.GetResponseBodyMode())}
 		r.Protocol = &r.protocol
@@ -46,7 +45,7 @@ func (r *Request) setHeaders(phase Phase, h *extproc.HttpHeaders) {
 
 func (r *Request) setBody(phase Phase, b *extproc.HttpBody) {
 	r.Phase = phase
-	r.EndOfStream, r.NoMessage, r.Compressed = b.GetEndOfStream(), b.GetEndOfStreamWithoutMessage(), b.GetGrpcMessageCompressed()
+	r.EndOfStream = b.GetEndOfStream()
 	if body := b.GetBody(); len(body) > 0 {
 		r.body = append(r.body, body)
 	}

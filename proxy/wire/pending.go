@@ -7,18 +7,18 @@ import (
 	"google.golang.org/grpc"
 )
 
-// A pending receive waits in a goroutine of its own, so that who wants the
-// message may wait for a bounded time, and return for the message later.
+// A pending receive waits for a message in a goroutine of its own. Its user may
+// wait for a limited time, and come back for the message later.
 type pending struct {
 	done chan struct{} // closed once r and err are set
 
 	mu        sync.Mutex
-	r         *Request // of whoever takes it; the receive's own once abandoned
+	r         *Request // the message; nil once taken or abandoned
 	err       error
 	abandoned bool
 }
 
-// receive waits for a message of s without a bound.
+// receive waits for a message of s without a limit.
 func receive(s grpc.ServerStream) (*Request, error) {
 	r := requests.Get().(*Request)
 	if err := s.RecvMsg(r); err != nil {
@@ -28,7 +28,8 @@ func receive(s grpc.ServerStream) (*Request, error) {
 	return r, nil
 }
 
-// receiveLater starts to wait. One receive of s may be pending at a time.
+// receiveLater starts to wait for a message of s. Only one receive of s may be
+// pending.
 func receiveLater(s grpc.ServerStream) *pending {
 	p := &pending{done: make(chan struct{})}
 	go func() {
@@ -45,8 +46,8 @@ func receiveLater(s grpc.ServerStream) *pending {
 	return p
 }
 
-// within returns the message, or false when none has come in time. A bound of 0
-// is none.
+// within waits for the message for at most bound, 0 meaning no limit. ok is
+// false if no message came.
 func (p *pending) within(bound time.Duration) (r *Request, err error, ok bool) {
 	var late <-chan time.Time
 	if bound > 0 {
@@ -65,7 +66,7 @@ func (p *pending) within(bound time.Duration) (r *Request, err error, ok bool) {
 	return r, p.err, true
 }
 
-// abandon frees the message, whether it is there or comes later.
+// abandon frees the message, now or when it comes.
 func (p *pending) abandon() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

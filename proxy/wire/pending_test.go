@@ -12,7 +12,8 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// A bound that passes leaves the stream as it was: the message is received later.
+// A bound that passes leaves the stream as it was: the message is received
+// later.
 func TestRecvWithin(t *testing.T) {
 	onServers(t, func(t *testing.T, newServer func(mem.BufferPool) server) {
 		late, ended := make(chan struct{}), make(chan error, 1)

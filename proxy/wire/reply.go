@@ -7,26 +7,28 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// A Reply is one ProcessingResponse. Its CommonResponse always has the status CONTINUE.
+// A Reply is one ProcessingResponse. Its CommonResponse always has the status
+// CONTINUE.
 type Reply struct {
 	Phase     Phase
 	Set       []Header // header_mutation.set_headers, overwriting
 	Remove    []string // header_mutation.remove_headers
 	Body      BodyReply
-	Segments  [][]byte   // the new body, or the next piece of it
+	Segments  [][]byte   // the new body, or its next piece
 	End       bool       // BodyStreamed: end_of_stream
-	Mode      *Protocol  // mode_override of both body modes, in header replies
-	Immediate *Immediate // instead of all of the above but Segments and Release, if not nil
-	// Release, when not nil, is called once, when Segments are no longer in use: after
-	// the transport has written them or given them up, or at once when they were copied or
-	// could not be sent. It may be called from another goroutine and must not block.
+	Mode      *Protocol  // mode_override of both body modes; header replies only
+	Immediate *Immediate // if not nil, replaces all of the above
+	// Release, if not nil, is called once, when Segments are no longer used: after
+	// the transport has written or dropped them, or within Send when they were
+	// copied or could not be sent. Another goroutine may call it. It must not
+	// block.
 	Release func()
 }
 
-// A Header is one header to set. It travels as raw_value, with append false.
+// A Header is one header to set. It is sent as raw_value, with append false.
 type Header struct{ Name, Value string }
 
-// BodyReply says what becomes of a body.
+// A BodyReply says what happens to a body.
 type BodyReply uint8
 
 const (
@@ -37,19 +39,19 @@ const (
 
 // Immediate is an ImmediateResponse.
 type Immediate struct {
-	Status     int // HTTP status; Envoy knows those of envoy.type.v3.StatusCode
+	Status     int // HTTP status, one of envoy.type.v3.StatusCode
 	Headers    []Header
 	Body       []byte // copied
-	GRPCStatus int    // -1 for none
+	GRPCStatus int    // -1: none
 	Details    string
 }
 
 var (
-	errReply = errors.New("wire: a reply needs a phase that can carry what it says, or an Immediate")
+	errReply = errors.New("wire: the reply has no phase, or a field that its phase cannot carry")
 	errText  = errors.New("wire: header names and details of a reply must be UTF-8")
 )
 
-// check refuses what Envoy would not understand, or would understand as "go on".
+// check refuses a reply that Envoy would ignore, or take for leave to continue.
 func (r *Reply) check() error {
 	if m := r.Immediate; m != nil {
 		if !utf8.ValidString(m.Details) {
@@ -90,8 +92,8 @@ func (r *Reply) plain() bool {
 	return r.Immediate == nil && len(r.Set) == 0 && len(r.Remove) == 0 && r.Body == BodyUnchanged && r.Mode == nil
 }
 
-// constant holds the replies that let a phase pass: a ProcessingResponse with an empty
-// HeadersResponse, BodyResponse or TrailersResponse.
+// constant holds the replies that let a phase pass: a ProcessingResponse with
+// an empty HeadersResponse, BodyResponse or TrailersResponse.
 var constant = [...]mem.BufferSlice{
 	RequestHeaders:   {mem.SliceBuffer{1<<3 | 2, 0}},
 	ResponseHeaders:  {mem.SliceBuffer{2<<3 | 2, 0}},
@@ -101,8 +103,8 @@ var constant = [...]mem.BufferSlice{
 	ResponseTrailers: {mem.SliceBuffer{6<<3 | 2, 0}},
 }
 
-// marshal encodes r. It calls Release at the latest when the buffers that it returns, or
-// would have returned, are freed.
+// marshal encodes r. It calls Release when the buffers that it returns are
+// freed, or at once if they do not refer to Segments.
 func (r *Reply) marshal() (mem.BufferSlice, error) {
 	if err := r.check(); err != nil {
 		r.released()
@@ -118,13 +120,14 @@ func (r *Reply) marshal() (mem.BufferSlice, error) {
 	return assemble(r, r.Segments), nil
 }
 
+// released calls Release.
 func (r *Reply) released() {
 	if r.Release != nil {
 		r.Release()
 	}
 }
 
-// bound returns a length in which all of r but the Segments can be encoded.
+// bound returns a length that suffices to encode r without its Segments.
 func (r *Reply) bound() int {
 	const fixed, perField = 128, 64 // for tags and lengths
 	n := fixed
@@ -142,8 +145,8 @@ func (r *Reply) bound() int {
 	return n
 }
 
-// encode writes all of the message but the body, which is to follow. A message whose end
-// is 0 reaches to the end of that body.
+// encode writes the message without the body, which will follow. A submessage
+// with end 0 includes the body.
 func (r *Reply) encode(w *backward) {
 	switch {
 	case r.Immediate != nil:
@@ -167,20 +170,22 @@ func (r *Reply) encode(w *backward) {
 	}
 }
 
-// responseField maps phases to the field numbers of ProcessingResponse.response.
+// responseField maps phases to the field numbers of
+// ProcessingResponse.response.
 var responseField = [...]uint64{
 	RequestHeaders: 1, ResponseHeaders: 2,
 	RequestBody: 3, ResponseBody: 4,
 	RequestTrailers: 5, ResponseTrailers: 6,
 }
 
-// encodeBody writes CommonResponse.body_mutation up to the first byte of the body. The
-// order of fields is free in protobuf, so whatever goes with the body goes before it.
+// encodeBody writes CommonResponse.body_mutation up to the first byte of the
+// body. Protobuf does not prescribe the order of fields, so that all other
+// fields come before the body.
 func (r *Reply) encodeBody(w *backward) {
 	if r.Body == BodyUnchanged {
 		return
 	}
-	w.message(1, 0) // the body ends every message that it is in
+	w.message(1, 0) // the body is last in each message that contains it
 	if r.Body == BodyStreamed {
 		if r.End {
 			w.number(2, 1)

@@ -83,8 +83,8 @@ func generatedMutation(set []Header, remove []string) *extproc.HeaderMutation {
 	return m
 }
 
-// checkReply marshals r, reads it back through the generated code, and holds Release to
-// its promise.
+// checkReply marshals r, reads it back through the generated code, and holds
+// Release to its promise.
 func checkReply(t *testing.T, r *Reply) {
 	t.Helper()
 	released := 0
@@ -92,7 +92,7 @@ func checkReply(t *testing.T, r *Reply) {
 	want := generated(r)
 	large := 0
 	for _, s := range r.Segments {
-		if len(s) > coalesce {
+		if len(s) > maxCopied {
 			large++
 		}
 	}
@@ -154,9 +154,9 @@ func replies() map[string]*Reply {
 	for p := RequestHeaders; p <= ResponseTrailers; p++ {
 		all[fmt.Sprint("plain ", p)] = &Reply{Phase: p}
 	}
-	for _, n := range []int{1, 100, coalesce, coalesce + 1, maxRun, maxRun + 1, 3 * maxRun} {
+	for _, n := range []int{1, 100, maxCopied, maxCopied + 1, maxRun, maxRun + 1, 3 * maxRun} {
 		for name, sizes := range map[string][]int{
-			"whole": {n}, "small": {50, 3, 400}, "mixed": {50, coalesce + 1, 200, 3 * coalesce, coalesce},
+			"whole": {n}, "small": {50, 3, 400}, "mixed": {50, maxCopied + 1, 200, 3 * maxCopied, maxCopied},
 		} {
 			all[fmt.Sprint("replaced ", n, " ", name)] = &Reply{Phase: RequestBody, Set: set, Body: BodyReplaced, Segments: segments(n, sizes...)}
 			all[fmt.Sprint("streamed ", n, " ", name)] = &Reply{Phase: ResponseBody, Body: BodyStreamed, End: n%2 == 0, Segments: segments(n, sizes...)}
@@ -201,7 +201,7 @@ func TestReplyThatMeansNothingIsRefused(t *testing.T) {
 
 // Large segments are not copied.
 func TestSegmentsAreBorrowed(t *testing.T) {
-	s := segments(3*coalesce, coalesce+1, 10)
+	s := segments(3*maxCopied, maxCopied+1, 10)
 	out, err := testCodec.Marshal(&Reply{Phase: RequestBody, Body: BodyReplaced, Segments: s})
 	if err != nil {
 		t.Fatal(err)

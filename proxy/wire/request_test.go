@@ -21,18 +21,18 @@ var testCodec = messageCodec{encoding.GetCodecV2(grpcproto.Name)}
 
 // A view is all that a Request tells, in plain values.
 type view struct {
-	Phase                                                          Phase
-	EndOfStream, NoMessage, Compressed, Observability, FlowControl bool
-	Protocol                                                       *Protocol
-	Headers                                                        [][2]string
-	Body                                                           string
-	Attributes                                                     map[string]string
+	Phase                      Phase
+	EndOfStream, Observability bool
+	Protocol                   *Protocol
+	Headers                    [][2]string
+	Body                       string
+	Attributes                 map[string]string
 }
 
 // viewOf reads what r tells about itself, and about the attributes named.
 func viewOf(r *Request, names []string) view {
 	v := view{
-		r.Phase, r.EndOfStream, r.NoMessage, r.Compressed, r.Observability, r.FlowControl,
+		r.Phase, r.EndOfStream, r.Observability,
 		nil, nil, string(bytes.Join(r.Body(), nil)), map[string]string{},
 	}
 	if r.Protocol != nil {
@@ -53,8 +53,8 @@ func viewOf(r *Request, names []string) view {
 // viewOfGenerated is what viewOf has to be, and the names of all attributes.
 func viewOfGenerated(m *extproc.ProcessingRequest) (v view, names []string) {
 	v = view{
-		Observability: m.ObservabilityMode, FlowControl: m.FlowControlInit != nil,
-		Attributes: map[string]string{},
+		Observability: m.ObservabilityMode,
+		Attributes:    map[string]string{},
 	}
 	if p := m.ProtocolConfig; p != nil {
 		v.Protocol = &Protocol{BodyMode(p.RequestBodyMode), BodyMode(p.ResponseBodyMode)}
@@ -68,7 +68,6 @@ func viewOfGenerated(m *extproc.ProcessingRequest) (v view, names []string) {
 	}
 	body := func(p Phase, b *extproc.HttpBody) {
 		v.Phase, v.EndOfStream, v.Body = p, b.GetEndOfStream(), string(b.GetBody())
-		v.NoMessage, v.Compressed = b.GetEndOfStreamWithoutMessage(), b.GetGrpcMessageCompressed()
 	}
 	switch q := m.Request.(type) {
 	case *extproc.ProcessingRequest_RequestHeaders:
@@ -129,8 +128,8 @@ func (c *counter) split(data []byte, r *rand.Rand) mem.BufferSlice {
 	return s
 }
 
-// checkRequest decodes data as it is and cut by seed, and compares both with the
-// generated code.
+// checkRequest decodes data as it is and cut by seed, and compares both with
+// the generated code.
 func checkRequest(t *testing.T, data []byte, seed uint64) {
 	t.Helper()
 	var m extproc.ProcessingRequest
@@ -180,7 +179,8 @@ func attributes(t testing.TB, namespace string, fields map[string]any) map[strin
 	return map[string]*structpb.Struct{namespace: s}
 }
 
-// messages are requests as Envoy and grpc-go send them, and a few that nobody does.
+// messages are requests as Envoy and grpc-go send them, and a few that nobody
+// does.
 func messages(t testing.TB) map[string]*extproc.ProcessingRequest {
 	full := headerMap(":method", "POST", ":path", "/customers/7", "content-type", "application/json", "x", "")
 	full.Headers = append(full.Headers, &corev3.HeaderValue{Key: "old", Value: "not raw"})

@@ -26,8 +26,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/transport"
 )
 
-// A server is what streams of this package come from: that of the unix socket, or
-// grpc-go's, which serves networks.
+// A server is what streams of this package come from: that of the unix socket,
+// or grpc-go's, which serves networks.
 type server interface {
 	grpc.ServiceRegistrar
 	Serve(net.Listener) error
@@ -189,8 +189,8 @@ func TestHandlerErrorIsTheStatus(t *testing.T) {
 	})
 }
 
-// A peer that goes away while replies are queued still gets their buffers released,
-// whether its stream ends or its connection.
+// A peer that goes away while replies are queued still gets their buffers
+// released, whether its stream ends or its connection.
 func TestReleaseWhenThePeerIsGone(t *testing.T) {
 	onServers(t, func(t *testing.T, newServer func(mem.BufferPool) server) {
 		for _, broken := range []bool{false, true} {

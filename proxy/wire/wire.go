@@ -1,15 +1,40 @@
-// Package wire speaks the ext_proc protocol without copying bodies. Its gRPC
-// codec walks the wire format of envoy.service.ext_proc.v3.ProcessingRequest for what
-// an exchange needs, keeps the transport's refcounted buffers, and writes
-// ProcessingResponse around segments that it does not own. What it does not expect it
-// leaves to the generated code, so that the meaning of a message is protobuf's.
+// Package wire encodes and decodes ext_proc messages without copying bodies.
+//
+// # Terms
+//
+// A Request is a message from Envoy (ProcessingRequest), a Reply a message to
+// Envoy (ProcessingResponse). The phase of a message says which part of an HTTP
+// exchange it is about. A segment is a run of bytes in a buffer that may have
+// another owner.
+//
+// # Life of a message
+//
+//	transport buffers ─► Request.unmarshal ─► Body: views ─► Free
+//	                     takes references                    returns references
+//
+//	Segments of any owner ─► Reply.marshal ─► transport ─► Release
+//	                         short: copied    writes        the owner may reuse
+//	                         long: views      and frees     its segments
+//
+// The codec decodes what an exchange needs from the wire format of
+// envoy.service.ext_proc.v3.ProcessingRequest, and keeps references to the
+// transport's buffers. It encodes a ProcessingResponse around segments that it
+// does not own: backward writes all fields before the body, and assembler
+// combines both. decode leaves messages that it does not expect to the
+// generated code, so that the meaning of every message is protobuf's. A fuzz
+// test holds the two together.
+//
+// # Plaintext
+//
+// Bodies are plaintext. Pool clears each buffer that is returned to it, and
+// whoever owns the segments of a Reply clears them after Release.
 package wire
 
-// A Phase is which message of an exchange a Request or Reply is.
+// A Phase says which part of an exchange a Request or Reply is about.
 type Phase uint8
 
 const (
-	None Phase = iota // a message without a `request`: flow control, or from the future
+	None Phase = iota // no `request`: flow control, or a newer kind of message
 	RequestHeaders
 	RequestBody
 	RequestTrailers
@@ -18,7 +43,7 @@ const (
 	ResponseTrailers
 )
 
-// A BodyMode is Envoy's ProcessingMode.BodySendMode, with its numbers.
+// A BodyMode is Envoy's ProcessingMode.BodySendMode, with the same numbers.
 type BodyMode int32
 
 const (
@@ -30,5 +55,5 @@ const (
 	ModeGRPC
 )
 
-// Protocol is the protocol_config of a stream's first message.
+// A Protocol is the protocol_config of the first message of a stream.
 type Protocol struct{ Request, Response BodyMode }
