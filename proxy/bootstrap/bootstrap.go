@@ -1,19 +1,21 @@
-// Package bootstrap writes the Envoy configuration that a policy needs: an
-// ext_proc filter that fails closed, and, route by route, the body modes and the
-// fewest phases that the rules of the route call for.
+// Package bootstrap makes the Envoy configuration that a policy needs: an
+// ext_proc filter that fails closed and, for each route, the body modes and the
+// fewest phases that the rules of the route need.
 //
-// Every message that Envoy waits for costs both sides. So a body travels in
-// FULL_DUPLEX_STREAMED, where headers and body go out together and come back together: sealmesh
-// keeps a buffered body until it is whole, and sets its length. A direction without rules is not
-// sent. A route that is skipped has the filter disabled, and costs nothing. A request that no
-// route covers still sends its headers, so that sealmesh has the last word on what a path
-// matches: were the two ever to disagree, the request is refused.
+// Every message that Envoy waits for costs both sides. A body therefore travels
+// in FULL_DUPLEX_STREAMED, where headers and body are sent together and come
+// back together: sealmesh holds a buffered body until it is complete, and sets
+// its length. A direction without rules is not sent. On a skipped route the
+// filter is disabled and costs nothing. A request that no route covers still
+// sends its headers, so that sealmesh decides what a path matches. If Envoy and
+// sealmesh ever disagree about a path, the request is refused.
 //
-// What safety needs is one list of settings ([Setting]); for the rest Envoy behaves as if it were not
-// there.
+// One list of settings ([Setting]) has all that safety needs. In everything
+// else Envoy behaves as if it were not there.
 //
-// Headers are not replaced by attributes: Envoy computes all attributes of a filter for every
-// exchange, whatever its route needs, which costs it more than the messages save.
+// Headers are not replaced by attributes: Envoy computes all attributes of a
+// filter for every exchange, whatever the route needs, and that costs Envoy
+// more than the messages that attributes save.
 package bootstrap
 
 import (
@@ -36,29 +38,31 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// Options are what a policy does not say.
+// Options are what a policy does not say. Addresses are host:port.
 type Options struct {
-	Listen   string // where clients connect: host:port
-	Upstream string // the protected service: host:port
-	Admin    string // Envoy's admin endpoint: host:port, "" for none
-	// Buffered has Envoy keep buffered bodies, in body mode BUFFERED: for Envoy before 1.38,
-	// which cannot leave content-length to sealmesh, and for routes to which a retry policy
-	// is added, since Envoy would send a retried FULL_DUPLEX_STREAMED body twice.
+	Listen   string // where clients connect
+	Upstream string // the protected service
+	Admin    string // Envoy's admin endpoint; "": none
+	// Buffered makes Envoy hold buffered bodies, in body mode BUFFERED. Use it for
+	// Envoy before 1.38, which cannot leave content-length to sealmesh, and for
+	// routes with a retry policy, since Envoy would send a retried
+	// FULL_DUPLEX_STREAMED body twice.
 	Buffered bool
-	// HTTP2 speaks HTTP/2 to the upstream (gRPC).
+	// HTTP2 selects HTTP/2 to the upstream (for gRPC).
 	HTTP2 bool
-	// Processor is where Envoy reaches sealmesh, host:port, "" for where the policy has it listen.
+	// Processor is where Envoy reaches sealmesh; "" means the listener of the
+	// policy.
 	Processor string
-	TLS       TLS // towards sealmesh, where the policy's listener has tls
+	TLS       TLS // to sealmesh, if the policy's listener has tls
 
-	// Timeout is how long a whole exchange may take, and IdleTimeout how long it may stand still; 0 for as
-	// long as the service takes.
+	// Timeout limits a whole exchange, and IdleTimeout its pauses. 0 means no
+	// limit of Envoy's own.
 	Timeout, IdleTimeout time.Duration
-	// UpstreamIdle is how long a connection to the service is kept while nothing is asked of it; 0
-	// means DefaultUpstreamIdle.
+	// UpstreamIdle is how long an idle connection to the service is kept; 0 means
+	// DefaultUpstreamIdle.
 	UpstreamIdle time.Duration
-	// Upgrades are the protocols that a connection may be upgraded to on routes without rules;
-	// nil means websocket alone.
+	// Upgrades are the protocols to which a connection may be upgraded on routes
+	// without rules; nil means websocket only.
 	Upgrades []string
 	// ForwardedFor appends the client's address to x-forwarded-for.
 	ForwardedFor bool
@@ -69,7 +73,7 @@ const (
 	upstreamCluster  = "upstream"
 )
 
-// New returns the bootstrap for p, validated against Envoy's own constraints.
+// New returns the bootstrap for p. It has passed Envoy's own validation.
 func New(p *policy.Policy, opt Options) (*bootstrapv3.Bootstrap, error) {
 	f := factsOf(p, opt)
 	listen, err := address(opt.Listen)
@@ -130,7 +134,7 @@ func address(hostport string) (*corev3.Address, error) {
 	}}}, nil
 }
 
-// processorAddress is where sealmesh listens, as Envoy connects to it.
+// processorAddress converts the address on which sealmesh listens.
 func processorAddress(listen string) (*corev3.Address, error) {
 	if path, ok := strings.CutPrefix(listen, "unix://"); ok {
 		return &corev3.Address{Address: &corev3.Address_Pipe{Pipe: &corev3.Pipe{Path: path}}}, nil
@@ -141,7 +145,8 @@ func processorAddress(listen string) (*corev3.Address, error) {
 	return nil, fmt.Errorf("listen %q is neither unix:// nor tcp://", listen)
 }
 
-// pack wraps m for a typed_config. Marshalling a message that we built cannot fail.
+// pack wraps m for a typed_config. A message that we have built always
+// marshals.
 func pack(m proto.Message) *anypb.Any {
 	a, err := anypb.New(m)
 	if err != nil {

@@ -101,7 +101,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// On a route where the filter is off, only a path that every server reads alike may match.
+// On a route where the filter is off, only a path that every server reads alike
+// may match.
 func TestSkippedPathsArePlain(t *testing.T) {
 	for _, template := range []string{"/free/**", "/free/*", "/free/{id}/x"} {
 		re := pathRegex(&policy.Route{Path: template, Skip: true})

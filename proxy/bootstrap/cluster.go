@@ -9,7 +9,7 @@ import (
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 )
 
-// processorOf is the cluster of sealmesh.
+// processorOf returns the cluster of sealmesh.
 func processorOf(f Facts, opt Options) (*clusterv3.Cluster, error) {
 	listen, kind := f.Policy.Listen, clusterv3.Cluster_STATIC
 	if opt.Processor != "" {
@@ -29,8 +29,8 @@ func processorOf(f Facts, opt Options) (*clusterv3.Cluster, error) {
 }
 
 func upstreamOf(opt Options, a *corev3.Address) *clusterv3.Cluster {
-	// One service, by whichever of its addresses answers: STRICT_DNS would send every second request
-	// for localhost to ::1, where there may be none.
+	// One service, at whichever of its addresses answers. STRICT_DNS would send
+	// every second request for localhost to ::1, where the service may not listen.
 	c := cluster(upstreamCluster, a, clusterv3.Cluster_LOGICAL_DNS)
 	plainUpstream(c, opt)
 	c.ConnectTimeout = seconds(5 * time.Second)

@@ -10,8 +10,9 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// splitPolicy tells requests apart by method, host and path, and skips the rest: whatever
-// Envoy did not take for the same request as the policy would pass unread.
+// splitPolicy tells requests apart by method, host and path, and skips the
+// rest: whatever Envoy did not take for the same request as the policy would
+// pass unread.
 const splitPolicy = `version: 1
 keys: {k: {kek: "local:kek"}}
 tags: {pii: {key: k}}
@@ -59,7 +60,8 @@ func TestEnvoySkipsOnlyWhatThePolicySkips(t *testing.T) {
 	}
 }
 
-// Requests that clients send in good faith find the protected route, not a refusal.
+// Requests that clients send in good faith find the protected route, not a
+// refusal.
 func TestEnvoyFindsTheProtectedRoute(t *testing.T) {
 	p, err := policy.Load("policy.yaml", []byte(splitPolicy), os.LookupEnv, os.ReadFile)
 	if err != nil {

@@ -6,33 +6,33 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// A Setting is one thing that Envoy has to be told for exchanges to be safe, or to
-// work at all. New applies every setting to what it writes, and package envoycheck
-// judges other configurations by the same settings, so that neither knows of one
-// that the other has forgotten.
+// A Setting is one setting that Envoy needs for exchanges to be safe, or to
+// work at all. New applies every setting to what it makes. Package envoycheck
+// checks other configurations against the same settings, so that neither can
+// miss a setting that the other knows.
 type Setting[M any] struct {
-	Field string // the field of M that it is about, in Envoy's own name
-	Clear bool   // without it values may pass in clear; false: exchanges break
+	Field string // the field of M, by Envoy's name
+	Clear bool   // true: without it values may pass in clear; false: without it exchanges break
 
 	set   func(M, Facts)
 	wrong func(M, Facts) string
 }
 
-// Wrong says what is wrong with m and what to write instead, "" for nothing.
+// Wrong returns what is wrong with m and what to write instead, "" for nothing.
 func (s Setting[M]) Wrong(m M, f Facts) string { return s.wrong(m, f) }
 
 // Facts are what settings depend on.
 type Facts struct {
 	Policy *policy.Policy
-	// Duplex: some body with rules travels in FULL_DUPLEX_STREAMED.
+	// Duplex says that some body with rules travels in FULL_DUPLEX_STREAMED.
 	Duplex bool
-	// Buffered: Envoy keeps some body with rules, in body mode BUFFERED.
+	// Buffered says that Envoy holds some body with rules, in body mode BUFFERED.
 	Buffered bool
 
-	old bool // Envoy is older than 1.38, or is to keep bodies: it has no allow_content_length_header
+	old bool // Envoy is older than 1.38 or holds bodies: without allow_content_length_header
 }
 
-// apply has every setting of list made in m.
+// apply applies every setting of list to m.
 func apply[M any](list []Setting[M], m M, f Facts) {
 	for _, s := range list {
 		if s.set != nil {
@@ -57,22 +57,22 @@ func factsOf(p *policy.Policy, opt Options) Facts {
 	return f
 }
 
-// rules reports whether p protects anything.
+// rules reports whether p has any rule.
 func rules(p *policy.Policy) bool {
 	return slices.ContainsFunc(p.Routes, func(r *policy.Route) bool { return !Off(r) })
 }
 
-// hides reports whether some requests may pass that sealmesh does not refuse and does
-// not read, beside others that have rules: then Envoy, sealmesh and the upstream must
-// read a path alike.
+// hides reports whether some requests pass that sealmesh neither reads nor
+// refuses, beside others that have rules. Then Envoy, sealmesh and the upstream
+// must read a path in the same way.
 func hides(p *policy.Policy) bool {
 	return rules(p) && (p.Unmatched == policy.PassUnmatched || slices.ContainsFunc(p.Routes, Off))
 }
 
-// Off reports whether no rule of r could apply, so that the filter is off there.
+// Off reports whether no rule can apply on r, so that the filter is off there.
 func Off(r *policy.Route) bool { return r.Skip || r.Request == nil && r.Response == nil }
 
-// unless returns what, unless ok.
+// unless returns "" if ok, else what.
 func unless(ok bool, what string) string {
 	if ok {
 		return ""

@@ -10,14 +10,15 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// streams is how many exchanges Envoy may have open to sealmesh. Envoy's default
-// of 1,024 turns a busy moment into refusals.
+// streams is how many exchanges Envoy may have open to sealmesh. Envoy's
+// default of 1,024 would cause refusals under load.
 const streams = 100_000
 
-// keepalive is how often Envoy asks whether sealmesh is there, and how long it waits for an answer.
+// keepalive is the interval of Envoy's keepalive pings, and the time to answer
+// one.
 const keepalive = 10 * time.Second
 
-// ProcessorSettings are of the cluster of sealmesh.
+// ProcessorSettings are the settings of the cluster of sealmesh.
 var ProcessorSettings = []Setting[*clusterv3.Cluster]{
 	{
 		Field: "typed_extension_protocol_options",
@@ -60,7 +61,8 @@ var ProcessorSettings = []Setting[*clusterv3.Cluster]{
 	},
 }
 
-// breaker is how many requests the circuit breaker of m lets through; 1,024 where nothing is said.
+// breaker returns how many requests the circuit breaker of m admits; 1,024 by
+// default.
 func breaker(m *clusterv3.Cluster) uint32 {
 	requests, pending := uint32(1024), uint32(1024)
 	for _, t := range m.GetCircuitBreakers().GetThresholds() {
@@ -83,7 +85,7 @@ func protocolOptions(o *httpv3.HttpProtocolOptions) map[string]*anypb.Any {
 	return map[string]*anypb.Any{protocolOptionsName: pack(o)}
 }
 
-// http2Of returns how m speaks HTTP/2, nil where it does not.
+// http2Of returns the HTTP/2 options of m, nil if it does not speak HTTP/2.
 func http2Of(m *clusterv3.Cluster) *corev3.Http2ProtocolOptions {
 	o := new(httpv3.HttpProtocolOptions)
 	if a := m.GetTypedExtensionProtocolOptions()[protocolOptionsName]; a == nil || a.UnmarshalTo(o) != nil {

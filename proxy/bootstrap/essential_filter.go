@@ -14,20 +14,21 @@ import (
 )
 
 const (
-	// messageTimeout is longer than sealmesh waits for a key, so that its own
-	// answer comes first; the default of 200 ms is shorter than many a KMS call.
+	// messageTimeout is longer than sealmesh waits for a key, so that sealmesh
+	// answers first. Envoy's default of 200 ms is shorter than many KMS calls.
 	messageTimeout = 10 * time.Second
-	// minTimeout is the least that will do: keycache.DefaultTimeout and a second.
+	// minTimeout is the least that suffices: keycache.DefaultTimeout and a second.
 	minTimeout = 6 * time.Second
-	// defaultTimeout is Envoy's, where the configuration says nothing.
+	// defaultTimeout is Envoy's default.
 	defaultTimeout = 200 * time.Millisecond
 )
 
-// FilterSettings are of the ext_proc filter, whatever the route.
+// FilterSettings are the settings of the ext_proc filter on any route.
 var FilterSettings = []Setting[*procv3.ExternalProcessor]{
 	{
 		Field: "grpc_service",
-		// The authority costs nothing: each stream has one. It carries the policy's stamp.
+		// The authority carries the policy's stamp. It costs nothing: each stream has
+		// one.
 		set: func(m *procv3.ExternalProcessor, f Facts) {
 			m.GrpcService = &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
 				EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: processorCluster, Authority: f.Policy.Stamp()},
@@ -79,7 +80,8 @@ var FilterSettings = []Setting[*procv3.ExternalProcessor]{
 		},
 	},
 	{
-		// sealmesh sets the length of a body that it has whole, and removes it from every other.
+		// sealmesh sets the length of a body that it holds, and removes it from every
+		// other.
 		Field: "allow_content_length_header",
 		set:   func(m *procv3.ExternalProcessor, f Facts) { m.AllowContentLengthHeader = !f.old },
 		wrong: func(m *procv3.ExternalProcessor, f Facts) string {
@@ -88,9 +90,9 @@ var FilterSettings = []Setting[*procv3.ExternalProcessor]{
 		},
 	},
 	{
-		// Without it nobody is told from anybody: nothing leaves in clear, and one caller
-		// may use up what all share. No other carrier of a value that changes with the
-		// connection costs Envoy less.
+		// Without this attribute callers cannot be told apart. No value leaves in
+		// clear then, but one caller may use up what all share. No other carrier of a
+		// value that changes with the connection costs Envoy less.
 		Field: "request_attributes",
 		set: func(m *procv3.ExternalProcessor, _ Facts) {
 			m.RequestAttributes = []string{proxy.AddressAttribute}
@@ -101,7 +103,8 @@ var FilterSettings = []Setting[*procv3.ExternalProcessor]{
 		},
 	},
 	{
-		// Envoy's own reply to a request that no filter saw is told from a response.
+		// This attribute tells Envoy's own reply to a request that no filter saw from
+		// a response of the upstream.
 		Field: "response_attributes",
 		set: func(m *procv3.ExternalProcessor, f Facts) {
 			if slices.ContainsFunc(f.Policy.Routes, sealsResponses) {
@@ -138,7 +141,7 @@ var FilterSettings = []Setting[*procv3.ExternalProcessor]{
 
 const failsOpen = "failure_mode_allow lets exchanges pass unread whenever sealmesh is unavailable; set it to false"
 
-// Missing lists what have lacks of need, "" for nothing.
+// Missing returns the names in need that have lacks, "" for none.
 func Missing(have, need []string) string {
 	var list []string
 	for _, a := range need {
@@ -153,7 +156,8 @@ func sealsResponses(r *policy.Route) bool {
 	return r.Response != nil && slices.ContainsFunc(r.Response.Rules, func(rule policy.Rule) bool { return !rule.Open })
 }
 
-// wholeBodies reports whether sealmesh keeps some bodies until they are whole.
+// wholeBodies reports whether sealmesh holds some bodies until they are
+// complete.
 func wholeBodies(p *policy.Policy) bool {
 	return slices.ContainsFunc(p.Routes, func(r *policy.Route) bool {
 		return r.Request != nil && r.Request.Mode == policy.Buffered || r.Response != nil && r.Response.Mode == policy.Buffered

@@ -13,7 +13,7 @@ import (
 	"github.com/sealmesh/sealmesh/proxy"
 )
 
-// ManagerSettings are of an HTTP connection manager.
+// ManagerSettings are the settings of an HTTP connection manager.
 var ManagerSettings = []Setting[*hcmv3.HttpConnectionManager]{
 	{
 		Field: "normalize_path", Clear: true,
@@ -41,7 +41,8 @@ var ManagerSettings = []Setting[*hcmv3.HttpConnectionManager]{
 		},
 	},
 	{
-		// A gateway interface (CGI, WSGI, PHP) cannot tell content_encoding from content-encoding.
+		// A gateway interface (CGI, WSGI, PHP) cannot tell content_encoding from
+		// content-encoding.
 		Field: "common_http_protocol_options", Clear: true,
 		set: func(m *hcmv3.HttpConnectionManager, _ Facts) {
 			m.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_DROP_HEADER}
@@ -53,7 +54,8 @@ var ManagerSettings = []Setting[*hcmv3.HttpConnectionManager]{
 		},
 	},
 	{
-		// Else Envoy takes every client for one inside, whose x-envoy-retry-on it obeys.
+		// Otherwise Envoy takes every client for an internal one, and obeys its
+		// x-envoy-retry-on.
 		Field: "use_remote_address", Clear: false,
 		set: func(m *hcmv3.HttpConnectionManager, _ Facts) { m.UseRemoteAddress = wrapperspb.Bool(true) },
 		wrong: func(m *hcmv3.HttpConnectionManager, f Facts) string {
@@ -62,7 +64,8 @@ var ManagerSettings = []Setting[*hcmv3.HttpConnectionManager]{
 		},
 	},
 	{
-		// Else private addresses are internal ones, or may be. Empty, it makes them so.
+		// Otherwise Envoy may take private addresses for internal ones. An empty
+		// value has the same effect.
 		Field: "internal_address_config",
 		set: func(m *hcmv3.HttpConnectionManager, _ Facts) {
 			m.InternalAddressConfig = &hcmv3.HttpConnectionManager_InternalAddressConfig{
@@ -84,8 +87,9 @@ var ManagerSettings = []Setting[*hcmv3.HttpConnectionManager]{
 // nobody is an address that no client has.
 const nobody = "255.255.255.255"
 
-// TableSettings are of a route configuration, with what the connection manager before it
-// and the virtual hosts within it remove from requests counted as removed by it.
+// TableSettings are the settings of a route configuration. Headers that the
+// connection manager or all virtual hosts remove count as removed by the route
+// configuration.
 var TableSettings = []Setting[*routev3.RouteConfiguration]{{
 	Field: "request_headers_to_remove", Clear: true,
 	set: func(m *routev3.RouteConfiguration, f Facts) { m.RequestHeadersToRemove = proxy.Overrides(f.Policy) },
@@ -101,7 +105,7 @@ var TableSettings = []Setting[*routev3.RouteConfiguration]{{
 	},
 }}
 
-// ListenerSettings are of a listener.
+// ListenerSettings are the settings of a listener.
 var ListenerSettings = []Setting[*listenerv3.Listener]{{
 	Field: "per_connection_buffer_limit_bytes",
 	set: func(m *listenerv3.Listener, f Facts) {
@@ -113,10 +117,11 @@ var ListenerSettings = []Setting[*listenerv3.Listener]{{
 	},
 }}
 
-// buffer is how much of a body Envoy keeps: limits.buffered_bytes of the policy.
+// buffer returns how much of a body Envoy holds: limits.buffered_bytes of the
+// policy.
 func buffer(f Facts) uint32 { return uint32(min(f.Policy.Limits.BufferedBytes, 1<<30)) }
 
-// room is the size of a buffer, which is 1 MiB where nothing is said.
+// room returns the size of a buffer, 1 MiB by default.
 func room(v *wrapperspb.UInt32Value) uint32 {
 	if v == nil {
 		return 1 << 20

@@ -9,14 +9,15 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// A Direction is what Envoy does with one direction of a route that has rules for it.
+// A Direction is what Envoy does with one direction of a route that has rules
+// for it.
 type Direction struct {
 	Plan     *policy.Plan
 	Response bool
 	Mode     *procv3.ProcessingMode
-	// Filter is the filter that it is asked of, nil where only the routes are known.
+	// Filter is the ext_proc filter; nil if only the routes are known.
 	Filter *procv3.ExternalProcessor
-	// Retry: Envoy may send the request more than once.
+	// Retry says that Envoy may send the request more than once.
 	Retry bool
 }
 
@@ -53,13 +54,14 @@ func (d Direction) trailers() bool {
 	return d.Mode.GetRequestTrailerMode() == procv3.ProcessingMode_SEND
 }
 
-// unasked reports whether sealmesh hears nothing of an exchange before the direction passes.
+// unasked reports whether sealmesh gets no message before the direction passes.
 func (d Direction) unasked() bool {
 	return d.body() == procv3.ProcessingMode_NONE && d.headers() == procv3.ProcessingMode_SKIP &&
 		d.Mode.GetRequestHeaderMode() == procv3.ProcessingMode_SKIP
 }
 
-// ModeSettings are of the modes that hold for one direction of a route with rules.
+// ModeSettings are the settings of the modes of one direction of a route with
+// rules.
 var ModeSettings = []Setting[Direction]{
 	{
 		Field: "header_mode", Clear: true,
@@ -150,7 +152,8 @@ func (d Direction) wrongBody() string {
 	}
 }
 
-// wrongAttributes: what stands in for request headers that are not sent has to be all there.
+// wrongAttributes reports request headers that are neither sent nor replaced by
+// attributes.
 func (d Direction) wrongAttributes() string {
 	if d.Filter == nil || d.Mode.GetRequestHeaderMode() != procv3.ProcessingMode_SKIP {
 		return ""

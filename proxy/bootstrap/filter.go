@@ -10,18 +10,19 @@ import (
 
 const filterName = "envoy.filters.http.ext_proc"
 
-// filter is the filter as a whole: closed on failure, headers of the request
-// only. Each route says what more it needs.
+// filter returns the ext_proc filter: it fails closed, and sends request
+// headers only. Each route says what more it needs.
 func filter(f Facts) *procv3.ExternalProcessor {
 	m := new(procv3.ExternalProcessor)
 	apply(FilterSettings, m, f)
 	return m
 }
 
-// perRoute asks for the fewest phases that the rules of r need. Where it needs none, Envoy leaves
-// the filter out of the request's chain, before any filter runs: ExtProcPerRoute would have it made,
-// to do nothing, for a tenth of what the request costs. It is safe while no filter before
-// ext_proc chooses the route anew, as here, where ext_proc is the first.
+// perRoute enables the fewest phases that the rules of r need. On a route
+// without rules, Envoy leaves the filter out of the request's chain before any
+// filter runs. ExtProcPerRoute would create the filter only to do nothing, for
+// a tenth of the cost of the request. Leaving the filter out is safe while no
+// filter before ext_proc changes the route. Here ext_proc is the first.
 func perRoute(r *policy.Route, f Facts) proto.Message {
 	if Off(r) {
 		return &routev3.FilterConfig{Disabled: true}

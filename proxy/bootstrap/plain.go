@@ -16,24 +16,26 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// What is in this file has Envoy behave as if it were not there, wherever safety allows: the service
-// decides on its own timeouts, names, sizes and protocols, as it does without Envoy. docs/envoy.md lists
-// what remains different, and a test sends the same requests both ways.
+// The settings in this file make Envoy behave as if it were not there, as far
+// as safety allows: the service decides on its own timeouts, names, sizes and
+// protocols, as it does without Envoy. docs/envoy.md lists the remaining
+// differences, and a test sends the same requests both ways.
 
 const (
-	// maxHeadersKB and maxHeaders bound the headers of one message. Envoy's defaults, 60 KiB and
-	// 100, are below those of many servers.
+	// maxHeadersKB and maxHeaders limit the headers of one message. Envoy's
+	// defaults, 60 KiB and 100, are below the limits of many servers.
 	maxHeadersKB = 1024
 	maxHeaders   = 10_000
-	// maxUpstream is how many requests, or connections, the service may be busy with: Envoy's
-	// default of 1,024 is for clusters of many hosts.
+	// maxUpstream limits the requests, or connections, to the service. Envoy's
+	// default of 1,024 is meant for clusters of many hosts.
 	maxUpstream = 100_000
-	// DefaultUpstreamIdle is shorter than any usual server keeps an idle connection (gunicorn 2s,
-	// Node 5s): a connection that both ends close at once costs a client its request.
+	// DefaultUpstreamIdle is shorter than servers usually keep an idle connection
+	// (gunicorn 2s, Node 5s). If both ends close a connection at once, a client
+	// loses its request.
 	DefaultUpstreamIdle = time.Second
 )
 
-// plainManager has m add, cut and rename nothing.
+// plainManager keeps m from adding, cutting or renaming anything.
 func plainManager(m *hcmv3.HttpConnectionManager, opt Options) {
 	m.StreamIdleTimeout = durationpb.New(opt.IdleTimeout)
 	m.ServerHeaderTransformation = hcmv3.HttpConnectionManager_PASS_THROUGH
@@ -53,8 +55,9 @@ func plainManager(m *hcmv3.HttpConnectionManager, opt Options) {
 	}
 }
 
-// plainHTTP1 keeps the spelling of names, reason phrases and trailers as they are. Methods of any name would
-// want allow_custom_methods, which Envoy's threat model leaves out.
+// plainHTTP1 keeps the spelling of header names, reason phrases and trailers.
+// Methods of any name would need allow_custom_methods, which Envoy's threat
+// model excludes.
 func plainHTTP1() *corev3.Http1ProtocolOptions {
 	return &corev3.Http1ProtocolOptions{
 		EnableTrailers: true,
@@ -71,8 +74,9 @@ func plainHTTP1() *corev3.Http1ProtocolOptions {
 
 func plainRouter() *routerv3.Router { return &routerv3.Router{SuppressEnvoyHeaders: true} }
 
-// Envoy overwrites x-forwarded-proto, and no setting keeps it from that where use_remote_address is on. What
-// a load balancer said is saved before, in a header that no client can set, and put back last.
+// Envoy overwrites x-forwarded-proto, and no setting prevents that while
+// use_remote_address is on. The value of a load balancer is saved first, in a
+// header that no client can set, and restored last.
 const (
 	forwardedProto = "x-forwarded-proto"
 	savedProto     = "x-sealmesh-forwarded-proto"
@@ -85,7 +89,7 @@ func saveForwarded() *earlyv3.HeaderMutation {
 	}}
 }
 
-// copied sets a header to the value of another one, if there is one.
+// copied sets a header to the value of another one, if that is present.
 func copied(to, from string) *corev3.HeaderValueOption {
 	return &corev3.HeaderValueOption{
 		Header:       &corev3.HeaderValue{Key: to, Value: "%REQ(" + from + ")%"},
@@ -93,12 +97,12 @@ func copied(to, from string) *corev3.HeaderValueOption {
 	}
 }
 
-// ours are headers that Envoy adds to requests and that no setting turns off. A virtual host removes
-// headers after its routes have set theirs.
+// ours are headers that Envoy adds to requests and that no setting turns off. A
+// virtual host removes headers after its routes have set theirs.
 var ours = []string{"x-envoy-external-address", "x-envoy-internal", savedProto}
 
-// plainRoute gives r a time that never ends, or that of opt, and upgrades where sealmesh is not asked:
-// what goes on after an upgrade, no rule reaches.
+// plainRoute gives r no timeout, or that of opt. It allows upgrades only where
+// sealmesh is not asked: no rule reaches the bytes after an upgrade.
 func plainRoute(r *routev3.Route, opt Options, upgrades bool) {
 	r.RequestHeadersToRemove = []string{forwardedProto}
 	r.RequestHeadersToAdd = []*corev3.HeaderValueOption{copied(forwardedProto, savedProto)}
@@ -112,7 +116,8 @@ func plainRoute(r *routev3.Route, opt Options, upgrades bool) {
 	}
 }
 
-// plainUpstream has c take as much as the service does, and find it under either kind of address.
+// plainUpstream lets c send as much as the service accepts, to either kind of
+// address.
 func plainUpstream(c *clusterv3.Cluster, opt Options) {
 	c.DnsLookupFamily = clusterv3.Cluster_ALL
 	c.CircuitBreakers = &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{

@@ -13,7 +13,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// routes gives one Envoy route per policy route, in order, and one for the rest.
+// routes returns one Envoy route per policy route, in order, and one for all
+// other requests.
 func routes(f Facts, opt Options) []*routev3.Route {
 	var out []*routev3.Route
 	for _, r := range f.Policy.Routes {
@@ -48,16 +49,18 @@ func headerMatch(name, re string) *routev3.HeaderMatcher {
 	}}
 }
 
-// pathRegex is a route's path template as an expression over a path without its
-// query. Like the policy's own matcher it lets a trailing slash be there or not.
+// pathRegex returns a route's path template as an expression over a path
+// without its query. Like the policy's own matcher it makes a trailing slash
+// optional.
 //
-// On a skipped route sealmesh never sees the request, so only plain paths (and plain
-// methods and hosts) may take it: a server may read "/free/..;/customers" or "/free/%252e%252e/customers" as
-// another path. All others fall through to the last route, where sealmesh decides.
+// On a skipped route sealmesh never sees the request, so that only plain paths
+// (and plain methods and hosts) may match it: a server may read
+// "/free/..;/customers" or "/free/%252e%252e/customers" as another path. All
+// other requests fall through to the last route, where sealmesh decides.
 func pathRegex(r *policy.Route) string {
 	segment, rest := "/[^/]+", "(/.*)?"
 	if Off(r) {
-		const plain = `!-$&-.0-:<-\[\]-~` // printable ASCII less % ; \ and /
+		const plain = `!-$&-.0-:<-\[\]-~` // printable ASCII without % ; \ and /
 		segment, rest = "/["+plain+"]+", "(/["+plain+"/]*)?"
 	}
 	var b strings.Builder
@@ -80,9 +83,9 @@ func pathRegex(r *policy.Route) string {
 	return b.String()
 }
 
-// literalRegex matches a literal segment. A client may percent-encode any byte of it; Envoy
-// has decoded the unreserved ones by then (RFC 3986 section 6.2.2.2), so the others are matched
-// both ways, unless only plain is asked for.
+// literalRegex matches a literal segment. A client may percent-encode any byte.
+// Envoy has decoded the unreserved bytes by then (RFC 3986 section 6.2.2.2), so
+// that the others are matched in both forms, unless plain is set.
 func literalRegex(s string, plain bool) string {
 	var b strings.Builder
 	for i := range len(s) {
@@ -103,9 +106,9 @@ func unreserved(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || strings.IndexByte("-._~", c) >= 0
 }
 
-// methodRegex matches the methods of r. Like the policy's own matcher it disregards
-// case, since HTTP/2 lets "post" in, which some frameworks take for POST. On a skipped route only
-// plain spellings match.
+// methodRegex matches the methods of r. Like the policy's own matcher it
+// ignores case, since HTTP/2 allows "post", which some frameworks take for
+// POST. On a skipped route only plain spellings match.
 func methodRegex(r *policy.Route) string {
 	switch {
 	case len(r.Methods) == 0:
@@ -116,9 +119,10 @@ func methodRegex(r *policy.Route) string {
 	return "(?i)^(" + strings.Join(r.Methods, "|") + ")$"
 }
 
-// hostRegex matches the :authority of the hosts of r, with or without a port. Like the
-// policy's own matcher it lets a trailing dot be there or not, and a colon without a
-// port; on a skipped route only plain spellings match, of any host where r names none.
+// hostRegex matches the :authority of the hosts of r, with or without a port.
+// Like the policy's own matcher it accepts a trailing dot, and a colon without
+// a port. On a skipped route only plain spellings match, of any host if r names
+// none.
 func hostRegex(r *policy.Route) string {
 	const plain = `[0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*`
 	var parts []string

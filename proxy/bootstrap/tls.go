@@ -12,12 +12,12 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// TLS is how Envoy and a sealmesh that listens with tls prove to each other who they are:
-// PEM files as Envoy finds them, which it reads when it starts.
+// TLS has the PEM files with which Envoy and sealmesh authenticate each other,
+// where the policy's listener has tls. Envoy reads them when it starts.
 type TLS struct {
-	Cert, Key  string // of Envoy, with a name that tls.allow of the policy has
-	CA         string // that signed sealmesh's certificate
-	ServerName string // that is in it: a DNS name, or a URI such as a SPIFFE id
+	Cert, Key  string // Envoy's certificate, with a name that the policy's tls.allow has
+	CA         string // signed sealmesh's certificate
+	ServerName string // a name in sealmesh's certificate: DNS, or a URI such as a SPIFFE id
 }
 
 var (
@@ -25,7 +25,7 @@ var (
 	errTLS   = errors.New("the policy's listener has tls: give --tls-cert and --tls-key (Envoy's own, with a name of tls.allow), --tls-ca (that signed sealmesh's certificate) and --tls-server-name")
 )
 
-// socket returns the transport socket towards sealmesh, nil for none.
+// socket returns the transport socket to sealmesh, nil for clear text.
 func (t TLS) socket(p *policy.Policy) (*corev3.TransportSocket, error) {
 	switch {
 	case p.TLS == nil && t == TLS{}:
@@ -46,7 +46,7 @@ func (t TLS) context() *tlsv3.UpstreamTlsContext {
 	switch {
 	case strings.Contains(t.ServerName, "://"):
 		kind, sni = tlsv3.SubjectAltNameMatcher_URI, ""
-	case net.ParseIP(t.ServerName) != nil: // RFC 6066 section 3 has no addresses
+	case net.ParseIP(t.ServerName) != nil: // RFC 6066 section 3 forbids addresses
 		kind, sni = tlsv3.SubjectAltNameMatcher_IP_ADDRESS, ""
 	}
 	return &tlsv3.UpstreamTlsContext{

@@ -8,7 +8,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// Where the listener has tls, Envoy is not configured to go without, nor with half of it.
+// Where the listener has tls, Envoy is not configured to go without, nor with
+// half of it.
 func TestTLSIsWhole(t *testing.T) {
 	src := "version: 1\nlisten: tcp://10.0.0.1:9000\ntls: {cert: /c, key: /k, client_ca: /ca, allow: [envoy]}\nroutes: [{name: a, match: {path: /a}, skip: true}]\n"
 	p, err := policy.Load("policy.yaml", []byte(src), os.LookupEnv, os.ReadFile)

@@ -1,13 +1,15 @@
-// Package dataplane plays Envoy's part in Go, for tests, benchmarks and the demo where no
-// Envoy can be had: a reverse proxy that takes every HTTP exchange through an ext_proc
-// processor. It follows Envoy in what a processor can observe and in what becomes of its
-// replies, also where Envoy is unkind: a processor that closes its stream with OK makes the
-// rest pass unprocessed, and Stats counts that. TestLikeEnvoy holds it to a real Envoy 1.40.
+// Package dataplane plays Envoy's part in Go, for tests, benchmarks and the
+// demo where there is no Envoy: a reverse proxy that sends every HTTP exchange
+// through an ext_proc processor. It does what Envoy does as far as a processor
+// can observe it, and treats replies as Envoy does, even where that is harmful:
+// if a processor closes its stream with OK, the rest passes unprocessed, and
+// Stats counts it. TestLikeEnvoy compares it with a real Envoy 1.40.
 //
-// It is stricter than Envoy in one point: a FULL_DUPLEX_STREAMED reply that breaks the
-// grammar (end_of_stream before it was received, with trailers, or twice) is an error.
-// It fails closed always; there is no failure_mode_allow. The GRPC body mode, which Envoy
-// does not implement either, and observability mode are refused.
+// It is stricter than Envoy in one point: a FULL_DUPLEX_STREAMED reply that
+// breaks the grammar (end_of_stream before it was received, with trailers, or
+// twice) is an error. It always fails closed; there is no failure_mode_allow.
+// It refuses the GRPC body mode, which Envoy does not implement either, and
+// observability mode.
 package dataplane
 
 import (
@@ -31,65 +33,68 @@ const (
 	DefaultBufferLimit    = 1 << 20 // per_connection_buffer_limit_bytes
 )
 
-// A Mode is Envoy's ProcessingMode. Headers and trailers are sent when true.
+// A Mode is Envoy's ProcessingMode. Headers and trailers are sent if true.
 type Mode struct {
 	RequestHeaders, ResponseHeaders   bool
 	RequestBody, ResponseBody         wire.BodyMode
 	RequestTrailers, ResponseTrailers bool
 }
 
-// Config says what to proxy and how. It is not changed, nor may it be once in use.
+// A Config says what to proxy and how. It must not be changed while in use.
 type Config struct {
 	Processor string   // gRPC target of the processor: unix:/path or host:port
 	Upstream  *url.URL // scheme and host of the upstream
 	Mode      Mode
 
-	// Transport reaches the upstream; nil for one that changes as little as net/http can.
+	// Transport reaches the upstream; nil means one that changes as little as
+	// net/http can.
 	Transport http.RoundTripper
-	// RequestAttributes and ResponseAttributes are the attributes sent with the first
-	// message of their direction; see attribute for those that are known.
+	// RequestAttributes and ResponseAttributes are the attributes sent with the
+	// first message of their direction; see attribute for the known names.
 	RequestAttributes, ResponseAttributes []string
 	// RouteName is the attribute xds.route_name.
 	RouteName string
-	// MessageTimeout is how long a reply may take; 0 is DefaultMessageTimeout. As in
-	// Envoy, FULL_DUPLEX_STREAMED has no such limit.
+	// MessageTimeout is how long a reply may take; 0 means DefaultMessageTimeout.
+	// As in Envoy, FULL_DUPLEX_STREAMED has no such limit.
 	MessageTimeout time.Duration
-	// MaxMessageTimeout bounds override_message_timeout; 0 ignores it.
+	// MaxMessageTimeout limits override_message_timeout; 0 ignores the override.
 	MaxMessageTimeout time.Duration
-	// BufferLimit is how many bytes of a direction may be held back; 0 is
-	// DefaultBufferLimit. Past it, BUFFERED refuses and every other mode stops reading.
+	// BufferLimit is how many bytes of a direction may be held back; 0 means
+	// DefaultBufferLimit. Past it, BUFFERED refuses and every other mode stops
+	// reading.
 	BufferLimit int
 	// AllowModeOverride honours mode_override in header replies.
 	AllowModeOverride bool
-	// AllowContentLength is allow_content_length_header: a content-length is never removed,
-	// and what the processor sets is taken as it is.
+	// AllowContentLength is allow_content_length_header: a content-length is never
+	// removed, and the processor's is taken as it is.
 	AllowContentLength bool
 	// SendBodyWithoutWaiting is send_body_without_waiting_for_header_response.
 	SendBodyWithoutWaiting bool
-	// NoProtocolConfig leaves protocol_config out, as Envoy before 1.34.
+	// NoProtocolConfig omits protocol_config, as Envoy before 1.34 does.
 	NoProtocolConfig bool
 
-	// Details, if not nil, is told why an exchange failed: Envoy's response code details,
-	// more or less. It may be called by several goroutines at once.
+	// Details, if not nil, is called with the reason why an exchange failed:
+	// roughly Envoy's response code details. Several goroutines may call it at
+	// once.
 	Details func(string)
 
 	Faults Faults
 }
 
-// Stats count what became of exchanges, since New.
+// Stats count exchanges since New.
 type Stats struct {
 	Streams   atomic.Int64 // streams opened to the processor
 	Sent      atomic.Int64 // messages sent
 	Received  atomic.Int64 // replies received
 	Spurious  atomic.Int64 // replies of the wrong kind, early or extra
-	Timeouts  atomic.Int64 // replies that did not come in time
+	Timeouts  atomic.Int64 // replies that were late
 	Failed    atomic.Int64 // streams that ended with an error
 	Bypassed  atomic.Int64 // exchanges of which a part passed unprocessed after a clean close
 	Rejected  atomic.Int64 // header mutations that the rules ignored
 	Immediate atomic.Int64 // ImmediateResponses
 }
 
-// A Proxy is an http.Handler.
+// A Proxy is an http.Handler. Close it after use.
 type Proxy struct {
 	Stats Stats
 
@@ -99,8 +104,8 @@ type Proxy struct {
 	transport http.RoundTripper
 }
 
-// New returns a Proxy, to be closed. It refuses the configurations that Envoy refuses, and
-// the modes that neither implements. The processor is dialled when it is needed.
+// New returns a Proxy. It refuses the configurations that Envoy refuses, and
+// the modes that neither implements. It dials the processor on first use.
 func New(c Config) (*Proxy, error) {
 	if err := c.Mode.check(); err != nil {
 		return nil, err
@@ -144,8 +149,8 @@ func (m Mode) check() error {
 	return nil
 }
 
-// Close closes the connections to the processor and idle ones to the upstream. Exchanges
-// in flight fail.
+// Close closes the connections to the processor and idle ones to the upstream.
+// Exchanges in flight fail.
 func (p *Proxy) Close() error {
 	if t, ok := p.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()

@@ -8,7 +8,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// awaiting is which reply a direction cannot go on without: Envoy's callback state.
+// awaiting is the reply without which a direction cannot continue: Envoy's
+// callback state.
 type awaiting uint8
 
 const (
@@ -24,31 +25,31 @@ type direction struct {
 	x       *exchange
 	request bool
 
-	sendHeaders, sendTrailers bool // these three may be changed by mode_override
+	sendHeaders, sendTrailers bool // mode_override may change these three
 	mode                      wire.BodyMode
 
-	headers    fields // nil until they came
+	headers    fields // nil: not received
 	headersEnd bool   // no body follows
 	held       []byte // body that came and was neither emitted nor sent as a chunk
-	hasData    bool   // held is to become a message, though it may be empty
+	hasData    bool   // held will become a message, even if it is empty
 	ended      bool   // the body is complete and no trailers follow
-	trailers   fields // nil until they came
+	trailers   fields // nil: not received
 	read       bool   // the source was read to its end
 
 	awaiting     awaiting
 	chunks       []chunk // STREAMED: sent and not answered
 	first        bool    // a message of this direction was sent
-	bodySent     bool    // BUFFERED, BUFFERED_PARTIAL: the one message
-	sent         int     // how much of held is in it
+	bodySent     bool    // BUFFERED, BUFFERED_PARTIAL: the one message was sent
+	sent         int     // bytes of held in that message
 	trailersSent bool
 	timer        *time.Timer
 	timerSet     int // which setting of the timer counts
 
-	frozen   bool // content-length was removed, for good
-	replaced bool // CONTINUE_AND_REPLACE: the original body is thrown away
-	released bool // the headers left
-	finished bool // all of it left
-	dropped  bool // the rest of it will never leave
+	frozen   bool // content-length was removed for good
+	replaced bool // CONTINUE_AND_REPLACE: the original body is dropped
+	released bool // the headers were emitted
+	finished bool // all of it was emitted
+	dropped  bool // the rest will never be emitted
 	out      *outlet
 	gauge    *gauge
 }
@@ -71,7 +72,7 @@ func newDirection(x *exchange, request bool) *direction {
 	return d
 }
 
-// onHeaders is the arrival of the headers.
+// onHeaders handles the arrival of headers.
 func (d *direction) onHeaders(f fields, end bool) {
 	d.headers, d.headersEnd, d.ended = f, end, end
 	if d.x.processing() && d.sendHeaders {
@@ -87,7 +88,8 @@ func (d *direction) onHeaders(f fields, end bool) {
 	d.advance()
 }
 
-// onData is the arrival of a piece of the body; the last one, which may be empty, has end.
+// onData handles the arrival of a piece of the body. The last piece has end and
+// may be empty.
 func (d *direction) onData(data []byte, end bool) {
 	d.ended = d.ended || end
 	if d.finished || d.replaced {
@@ -109,7 +111,7 @@ func (d *direction) onData(data []byte, end bool) {
 	d.advance()
 }
 
-// onTrailers is the arrival of trailers, which end the body.
+// onTrailers handles the arrival of trailers, which end the body.
 func (d *direction) onTrailers(f fields) {
 	d.trailers = f
 	if d.finished || d.replaced {
@@ -122,7 +124,7 @@ func (d *direction) onTrailers(f fields) {
 	d.advance()
 }
 
-// overflow is a body that is too large to be buffered.
+// overflow handles a body that is too large to be buffered.
 func (d *direction) overflow() {
 	if d.request {
 		d.x.localReply(http.StatusRequestEntityTooLarge, "Payload Too Large")
@@ -131,7 +133,7 @@ func (d *direction) overflow() {
 	d.x.answer(http.StatusInternalServerError, nil, []byte("Internal Server Error"))
 }
 
-// advance takes every step that is possible with what came and what was answered.
+// advance takes every step that is possible now.
 func (d *direction) advance() {
 	if d.awaiting != nothing || d.headers == nil || d.finished {
 		return
@@ -150,8 +152,8 @@ func (d *direction) advance() {
 	}
 }
 
-// advanceBody sends what is to be sent of the body, and reports whether what is held may
-// pass on.
+// advanceBody sends what can be sent of the body, and reports whether the held
+// bytes may be emitted.
 func (d *direction) advanceBody() bool {
 	over := d.ended || d.trailers != nil
 	switch d.mode {
@@ -168,16 +170,16 @@ func (d *direction) advanceBody() bool {
 		}
 		d.bodySent = true
 	case wire.ModeStreamed:
-		if d.hasData { // the headers, if still here, wait for the reply
+		if d.hasData { // headers that are still here wait for the reply
 			d.sendChunk()
 			return false
 		}
 	case wire.ModeFullDuplex:
 		d.release()
-		if d.hasData { // it came before mode_override said so
+		if d.hasData { // the body came before mode_override
 			d.sendChunk()
 		}
-		return d.headersEnd // everything else is driven by replies
+		return d.headersEnd // replies drive everything else
 	}
 	return true
 }
@@ -198,7 +200,7 @@ func (d *direction) hold(data []byte) {
 	d.held = append(d.held, data...)
 }
 
-// unhold returns what is held, which is then the caller's.
+// unhold returns the held bytes, which the caller owns then.
 func (d *direction) unhold() []byte {
 	data := d.held
 	d.gauge.add(-len(data))
@@ -206,7 +208,7 @@ func (d *direction) unhold() []byte {
 	return data
 }
 
-// release lets the headers go.
+// release emits the headers.
 func (d *direction) release() {
 	if d.released {
 		return
@@ -221,7 +223,7 @@ func (d *direction) release() {
 
 func (d *direction) emit(data []byte) { d.out.write(data) }
 
-// finish lets the end go, and the trailers if there are any.
+// finish emits the end, and the trailers if there are any.
 func (d *direction) finish() {
 	if d.finished {
 		return
@@ -234,7 +236,7 @@ func (d *direction) finish() {
 	d.x.settle()
 }
 
-// abandon lets nothing more go: what the peer has of a body breaks off.
+// abandon emits nothing more: the receiver's body breaks off.
 func (d *direction) abandon() {
 	d.finished, d.dropped = true, true
 	d.awaiting = nothing
@@ -242,7 +244,8 @@ func (d *direction) abandon() {
 	d.out.end(io.ErrUnexpectedEOF)
 }
 
-// bypass lets everything go as it came. What FULL_DUPLEX_STREAMED has sent is lost.
+// bypass emits everything as it came. Bytes that FULL_DUPLEX_STREAMED has sent
+// are lost.
 func (d *direction) bypass() {
 	d.awaiting = nothing
 	d.disarm()
@@ -257,7 +260,7 @@ func (d *direction) bypass() {
 	d.advance()
 }
 
-// replaceBy makes the response one of our own.
+// replaceBy replaces the response by one of our own.
 func (d *direction) replaceBy(f fields, text []byte) {
 	d.awaiting = nothing
 	d.disarm()
@@ -268,7 +271,8 @@ func (d *direction) replaceBy(f fields, text []byte) {
 	d.finish()
 }
 
-// settled reports whether the processor has nothing more to say about this direction.
+// settled reports whether the processor will say nothing more about this
+// direction.
 func (d *direction) settled() bool {
 	switch {
 	case d.finished || d.replaced:

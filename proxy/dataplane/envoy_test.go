@@ -23,7 +23,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/envoytest"
 )
 
-// startEnvoy starts an Envoy with one listener per play, and returns their URLs.
+// startEnvoy starts an Envoy with one listener per play, and returns their
+// URLs.
 func startEnvoy(t *testing.T, processor, upstream string, list []play) []string {
 	t.Helper()
 	envoytest.Path(t)
@@ -59,7 +60,8 @@ func freeAddresses(t *testing.T, n int) []string {
 	return list
 }
 
-// listener is an Envoy listener in the mode of p, whose streams say which play they are of.
+// listener is an Envoy listener in the mode of p, whose streams say which play
+// they are of.
 func (p play) listener(t *testing.T, address string) *listenerv3.Listener {
 	filter := &filterv3.ExternalProcessor{
 		GrpcService: &corev3.GrpcService{

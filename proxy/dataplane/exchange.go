@@ -10,35 +10,35 @@ import (
 	"time"
 )
 
-// An exchange is one HTTP request and its response: Envoy's filter. All of its state
-// belongs to the goroutine of ServeHTTP, which runs events one by one as Envoy's worker
-// does; other goroutines read, write and wait, and post what happened.
+// An exchange is one HTTP request and its response: Envoy's filter. All of its
+// state belongs to the goroutine of ServeHTTP, which runs events one by one, as
+// Envoy's worker does. Other goroutines read, write and wait, and post events.
 type exchange struct {
 	proxy      *Proxy
 	writer     http.ResponseWriter
 	client     *http.Request
-	ctx        context.Context // until the end of the exchange
+	ctx        context.Context // ends with the exchange
 	cancel     context.CancelFunc
 	goroutines sync.WaitGroup
 	events     chan func()
 
-	side              *side // nil until there is something to send
+	side              *side // nil: nothing was sent yet
 	request, response *direction
-	unprocessed       bool // nothing more goes to the processor, replies are ignored
-	answered          bool // the response headers are on their way downstream
+	unprocessed       bool // no message is sent any more, and replies are ignored
+	answered          bool // the response headers are being sent to the client
 	over              bool
-	broken            bool               // reset the client in place of ending the response
+	broken            bool               // reset the client rather than end the response
 	announced         []string           // names of the request's trailers
 	upgraded          io.ReadWriteCloser // the upstream's side of a 101
 }
 
-// ServeHTTP takes one exchange through the processor. A response that breaks off
-// panics with http.ErrAbortHandler, which resets the connection or stream.
+// ServeHTTP sends one exchange through the processor. A response that breaks
+// off panics with http.ErrAbortHandler, which resets the connection or stream.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{proxy: p, writer: w, client: r, events: make(chan func())}
 	x.ctx, x.cancel = context.WithCancel(r.Context())
 	x.request, x.response = newDirection(x, true), newDirection(x, false)
-	// HTTP/2 is full duplex by nature and says so with an error.
+	// HTTP/2 is always full duplex, and returns an error.
 	control := http.NewResponseController(w)
 	_ = control.EnableFullDuplex()
 	x.begin()
@@ -66,7 +66,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// post runs event in the event loop, unless the exchange is over.
+// post runs event in the event loop, unless the exchange has ended.
 func (x *exchange) post(event func()) {
 	select {
 	case x.events <- event:
@@ -87,7 +87,7 @@ func (x *exchange) begin() {
 		return
 	}
 	for name := range r.Trailer {
-		x.announced = append(x.announced, name) // before reading the body changes the map
+		x.announced = append(x.announced, name) // reading the body changes the map
 	}
 	x.request.onHeaders(requestFields(r), false)
 	x.goroutines.Go(func() { x.request.pump(r.Body, &r.Trailer) })
@@ -96,7 +96,7 @@ func (x *exchange) begin() {
 // processing reports whether messages can still be sent.
 func (x *exchange) processing() bool { return !x.unprocessed && !x.over }
 
-// send queues a message, opening the stream for the first one.
+// send queues a message. The first message opens the stream.
 func (x *exchange) send(m message) {
 	if x.side == nil {
 		x.side = newSide(x)
@@ -108,7 +108,7 @@ func (x *exchange) send(m message) {
 	x.side.send(m)
 }
 
-// closeSide ends the stream as Envoy does, when nothing more is needed of it.
+// closeSide ends the stream when nothing more is needed of it, as Envoy does.
 func (x *exchange) closeSide() {
 	if x.side != nil && !x.side.closed {
 		x.side.closed = true
@@ -117,14 +117,15 @@ func (x *exchange) closeSide() {
 	x.unprocessed = true
 }
 
-// settle closes the stream early, where that is asked for and possible.
+// settle closes the stream early, if Faults ask for it and if possible.
 func (x *exchange) settle() {
 	if x.proxy.config.Faults.EarlyClose && x.side != nil && x.request.settled() && x.response.settled() {
 		x.closeSide()
 	}
 }
 
-// sideEnded is the end of the stream; err is nil when the processor closed it with OK.
+// sideEnded handles the end of the stream. err is nil if the processor closed
+// it with OK.
 func (x *exchange) sideEnded(err error) {
 	if x.side.closed || x.over {
 		return
@@ -144,14 +145,14 @@ func (x *exchange) sideEnded(err error) {
 	x.response.bypass()
 }
 
-// spurious ends the exchange because of a reply that does not belong.
+// spurious ends the exchange because of an unexpected reply.
 func (x *exchange) spurious(details string) {
 	x.proxy.Stats.Spurious.Add(1)
 	x.fail(http.StatusInternalServerError, "ext_proc_spurious_message: "+details)
 }
 
-// fail answers with an error and no text, or resets a response that has begun. Neither is
-// processed.
+// fail sends an error without a text, or resets a response that has begun. The
+// error is not processed.
 func (x *exchange) fail(code int, details string) {
 	if f := x.proxy.config.Details; f != nil {
 		f(details)
@@ -175,8 +176,8 @@ func (x *exchange) answer(code int, headers fields, text []byte) {
 	x.response.replaceBy(f, text)
 }
 
-// localReply is an answer of another filter or of the router: it is processed like any
-// response.
+// localReply responds as another filter or the router would: the response is
+// processed like any other.
 func (x *exchange) localReply(code int, text string) {
 	if x.answered || x.response.headers != nil {
 		x.closeSide()
@@ -191,7 +192,7 @@ func (x *exchange) localReply(code int, text string) {
 	}
 }
 
-// abort is the client going away.
+// abort handles a client that has disconnected.
 func (x *exchange) abort() {
 	x.closeSide()
 	x.broken, x.over = true, true

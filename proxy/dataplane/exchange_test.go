@@ -150,7 +150,8 @@ func TestTrailers(t *testing.T) {
 	}
 }
 
-// A FULL_DUPLEX_STREAMED processor may read everything first, and answer in other pieces.
+// A FULL_DUPLEX_STREAMED processor may read everything first, and answer in
+// other pieces.
 func TestFullDuplexAnswersLate(t *testing.T) {
 	mode := Mode{RequestHeaders: true, RequestBody: wire.ModeFullDuplex, RequestTrailers: true}
 	r := newRig(t, Config{Mode: mode, Faults: Faults{Chunks: []int{1}}}, func(s call) error {
@@ -221,8 +222,8 @@ func TestSendBodyWithoutWaiting(t *testing.T) {
 	}
 }
 
-// The first message of a stream carries protocol_config, the first of each direction the
-// attributes.
+// The first message of a stream carries protocol_config, the first of each
+// direction the attributes.
 func TestAttributesAndProtocolConfig(t *testing.T) {
 	c := Config{
 		Mode: all(wire.ModeBuffered), RouteName: "route",
@@ -259,8 +260,8 @@ func TestAttributesAndProtocolConfig(t *testing.T) {
 	}
 }
 
-// Answers made on the way, by an earlier filter or because the upstream is gone, are
-// processed like any response.
+// Answers made on the way, by an earlier filter or because the upstream is
+// gone, are processed like any response.
 func TestLocalReplies(t *testing.T) {
 	mode := Mode{RequestHeaders: true, RequestBody: wire.ModeBuffered, ResponseHeaders: true, ResponseBody: wire.ModeStreamed}
 	t.Run("before ext_proc", func(t *testing.T) {

@@ -121,8 +121,8 @@ func TestStreamError(t *testing.T) {
 	})
 }
 
-// A clean close makes Envoy go on without the processor: the bypass that a processor must
-// never open. What the data plane passes on in clear it counts.
+// A clean close makes Envoy go on without the processor: the bypass that a
+// processor must never open. What the data plane passes on in clear it counts.
 func TestCleanCloseBypasses(t *testing.T) {
 	for _, c := range []struct {
 		name, at string

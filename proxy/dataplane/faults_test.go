@@ -32,8 +32,8 @@ func (r *rig) chunks() string {
 	return strings.Join(list, "|")
 }
 
-// ignoring answers bodies as they are, but nothing after the end of one; seen is called
-// for each end.
+// ignoring answers bodies as they are, but nothing after the end of one; seen
+// is called for each end.
 func ignoring(seen func()) script {
 	return func(c call) error {
 		ended := false

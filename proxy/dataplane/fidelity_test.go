@@ -142,8 +142,8 @@ func leaveDuplex(at string, err error) script {
 	}
 }
 
-// whole keeps headers and body until the body is complete, and then sends both: seven bytes more, and
-// the length of that, which Envoy does not check.
+// whole keeps headers and body until the body is complete, and then sends both:
+// seven bytes more, and the length of that, which Envoy does not check.
 func whole() script {
 	return func(c call) error {
 		var head *extproc.ProcessingRequest
@@ -218,7 +218,8 @@ func (o overrider) Send(r *extproc.ProcessingResponse) error {
 	return o.call.Send(r)
 }
 
-// A stage is a processor that knows every script by name, and notes what it is sent.
+// A stage is a processor that knows every script by name, and notes what it is
+// sent.
 type stage struct {
 	extproc.UnimplementedExternalProcessorServer
 	scripts map[string]script
@@ -248,8 +249,8 @@ func (s *stage) messages(name string) string {
 	return ""
 }
 
-// all returns the messages that the processor was sent: where the client has its answer
-// before the processor has the end of the body, once that is there.
+// all returns the messages that the processor was sent: where the client has
+// its answer before the processor has the end of the body, once that is there.
 func (p play) all(messages func() string) string {
 	got := messages()
 	for until := time.Now().Add(10 * time.Second); p.early && !strings.HasSuffix(got, ".") && time.Now().Before(until); got = messages() {
@@ -258,8 +259,8 @@ func (p play) all(messages func() string) string {
 	return got
 }
 
-// TestLikeEnvoy stages every play before both. What the client gets, what the upstream
-// saw and what the processor was sent have to be the same.
+// TestLikeEnvoy stages every play before both. What the client gets, what the
+// upstream saw and what the processor was sent have to be the same.
 func TestLikeEnvoy(t *testing.T) {
 	list := plays()
 	s := &stage{scripts: make(map[string]script), rigs: make(map[string]*rig)}
@@ -295,10 +296,12 @@ func TestLikeEnvoy(t *testing.T) {
 	}
 }
 
-// stagedTimeout is long enough for a slow machine and short enough for the play that waits for it.
+// stagedTimeout is long enough for a slow machine and short enough for the play
+// that waits for it.
 const stagedTimeout = time.Second
 
-// perform returns what the client got. The text of an error is each proxy's own.
+// perform returns what the client got. The text of an error is each proxy's
+// own.
 func (p play) perform(t *testing.T, url string) string {
 	t.Helper()
 	method, text := p.method, p.body

@@ -10,7 +10,8 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 )
 
-// fields is a list of headers or trailers with lower-case names, pseudo-headers first.
+// fields is a list of headers or trailers with lower-case names, pseudo-headers
+// first.
 type fields []field
 
 type field struct{ name, value string }
@@ -24,7 +25,7 @@ func (f fields) get(name string) (string, bool) {
 	return "", false
 }
 
-// set replaces all fields of that name by one, where the first one was.
+// set replaces all fields of that name by one field, in the place of the first.
 func (f *fields) set(name, value string) {
 	i := slices.IndexFunc(*f, func(h field) bool { return h.name == name })
 	if i < 0 {
@@ -50,7 +51,7 @@ func (f fields) message() *corev3.HeaderMap {
 	return m
 }
 
-// addAll adds the fields of h in order of name.
+// addAll adds the fields of h, sorted by name.
 func (f *fields) addAll(h http.Header) {
 	names := make([]string, 0, len(h))
 	for name := range h {
@@ -64,7 +65,7 @@ func (f *fields) addAll(h http.Header) {
 	}
 }
 
-// requestFields returns the headers of r as Envoy has them.
+// requestFields returns the headers of r in Envoy's form.
 func requestFields(r *http.Request) fields {
 	scheme := "http"
 	if r.TLS != nil {
@@ -80,7 +81,7 @@ func requestFields(r *http.Request) fields {
 	return f
 }
 
-// responseFields returns the headers of r as Envoy has them.
+// responseFields returns the headers of r in Envoy's form.
 func responseFields(r *http.Response) fields {
 	f := fields{{":status", strconv.Itoa(r.StatusCode)}}
 	f.addAll(r.Header)
@@ -88,7 +89,7 @@ func responseFields(r *http.Response) fields {
 	return f
 }
 
-// hop removes what belongs to one connection, and not to the message.
+// hop removes fields of the connection (RFC 9110 section 7.6.1).
 func (f *fields) hop(upgrade bool) {
 	f.remove("keep-alive")
 	f.remove("proxy-connection")
@@ -102,8 +103,8 @@ func upgrade(h http.Header) bool {
 	return strings.Contains(strings.ToLower(h.Get("Connection")), "upgrade") && h.Get("Upgrade") != ""
 }
 
-// header returns the fields as net/http has them, without pseudo-headers and those that
-// net/http writes itself.
+// header returns the fields for net/http, without pseudo-headers and without
+// fields that net/http writes itself.
 func (f fields) header() http.Header {
 	out := make(http.Header, len(f))
 	for _, h := range f {
@@ -114,7 +115,8 @@ func (f fields) header() http.Header {
 	return out
 }
 
-// contentLength returns the content-length, -1 when there is none or it is no number.
+// contentLength returns the content-length, -1 if there is none or if it is not
+// a number.
 func (f fields) contentLength() int64 {
 	s, ok := f.get("content-length")
 	if !ok {

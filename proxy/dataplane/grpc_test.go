@@ -30,7 +30,8 @@ func (lister) Check(_ context.Context, r *healthpb.HealthCheckRequest) (*healthp
 	return &healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_SERVING}, nil
 }
 
-// gRPC passes in FULL_DUPLEX_STREAMED, over HTTP/2 on both sides: trailers and all.
+// gRPC passes in FULL_DUPLEX_STREAMED, over HTTP/2 on both sides: trailers and
+// all.
 func TestGRPC(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

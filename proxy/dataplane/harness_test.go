@@ -26,7 +26,8 @@ type call = extproc.ExternalProcessor_ProcessServer
 // A script is a processor: what it does with one stream.
 type script func(call) error
 
-// A rig is a proxy between a scripted processor and an upstream, all on real sockets.
+// A rig is a proxy between a scripted processor and an upstream, all on real
+// sockets.
 type rig struct {
 	*Proxy
 	url  string
@@ -65,7 +66,8 @@ func (p processor) Process(s call) error {
 	return err
 }
 
-// kind names a message: its field and, for bodies, the text, with . for its end.
+// kind names a message: its field and, for bodies, the text, with . for its
+// end.
 func kind(m *extproc.ProcessingRequest) string {
 	end := func(eos bool) string {
 		if eos {
@@ -205,7 +207,8 @@ func normal(err error) bool {
 	return errors.Is(err, io.EOF) || status.Code(err) == codes.Canceled
 }
 
-// loop answers each message by reply until the stream ends; nil replies are not sent.
+// loop answers each message by reply until the stream ends; nil replies are not
+// sent.
 func loop(reply func(m *extproc.ProcessingRequest) []*extproc.ProcessingResponse) script {
 	return func(s call) error {
 		for {
@@ -271,7 +274,8 @@ func bodyOf(m *extproc.ProcessingRequest) (*extproc.HttpBody, bool) {
 	return b, b != nil
 }
 
-// upper answers every message and makes bodies upper case, in the form that duplex asks for.
+// upper answers every message and makes bodies upper case, in the form that
+// duplex asks for.
 func upper(duplex bool) script {
 	return loop(func(m *extproc.ProcessingRequest) []*extproc.ProcessingResponse {
 		common := new(extproc.CommonResponse)
@@ -289,7 +293,8 @@ func upper(duplex bool) script {
 	})
 }
 
-// deviate answers plainly, but sends replies to messages whose kind begins with at.
+// deviate answers plainly, but sends replies to messages whose kind begins with
+// at.
 func deviate(at string, replies ...*extproc.ProcessingResponse) script {
 	return loop(func(m *extproc.ProcessingRequest) []*extproc.ProcessingResponse {
 		if strings.HasPrefix(kind(m), at) {
@@ -299,7 +304,8 @@ func deviate(at string, replies ...*extproc.ProcessingResponse) script {
 	})
 }
 
-// leave answers plainly and ends the stream with err at messages whose kind begins with at.
+// leave answers plainly and ends the stream with err at messages whose kind
+// begins with at.
 func leave(at string, err error) script {
 	return func(s call) error {
 		for {
@@ -346,8 +352,8 @@ func hanging(t *testing.T) io.ReadCloser {
 
 func newRecorder() *httptest.ResponseRecorder { return httptest.NewRecorder() }
 
-// late is an upstream whose body comes when the client has the headers: begun reports the
-// response, and then how reading it ended.
+// late is an upstream whose body comes when the client has the headers: begun
+// reports the response, and then how reading it ended.
 func late(gate <-chan struct{}) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -360,7 +366,8 @@ func late(gate <-chan struct{}) http.HandlerFunc {
 	}
 }
 
-// begun posts to a late upstream and returns the error that reading the response ended with.
+// begun posts to a late upstream and returns the error that reading the
+// response ended with.
 func (r *rig) begun(t *testing.T, gate chan struct{}) error {
 	t.Helper()
 	response, err := http.DefaultTransport.RoundTrip(r.request(t, "POST", "body"))

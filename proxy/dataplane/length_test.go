@@ -14,7 +14,8 @@ func common(m *extproc.HeaderMutation, b *extproc.BodyMutation) *extproc.CommonR
 	return &extproc.CommonResponse{HeaderMutation: m, BodyMutation: b}
 }
 
-// BUFFERED with headers keeps content-length, and the processor has to keep it true.
+// BUFFERED with headers keeps content-length, and the processor has to keep it
+// true.
 func TestBufferedContentLength(t *testing.T) {
 	mode := Mode{RequestHeaders: true, RequestBody: wire.ModeBuffered}
 	remove := &extproc.HeaderMutation{RemoveHeaders: []string{"content-length"}}
@@ -54,7 +55,8 @@ func TestBufferedResponseContentLength(t *testing.T) {
 	}
 }
 
-// Every other mode loses content-length, and the processor cannot bring it back.
+// Every other mode loses content-length, and the processor cannot bring it
+// back.
 func TestContentLengthIsRemoved(t *testing.T) {
 	for name, mode := range map[string]Mode{
 		"streamed":                 {RequestHeaders: true, RequestBody: wire.ModeStreamed},
@@ -109,7 +111,8 @@ func TestBufferLimit(t *testing.T) {
 	}
 }
 
-// BUFFERED_PARTIAL shows the beginning of a long body, and the rest passes unseen.
+// BUFFERED_PARTIAL shows the beginning of a long body, and the rest passes
+// unseen.
 func TestBufferedPartialPassesTheRest(t *testing.T) {
 	r := newRig(t, Config{Mode: Mode{RequestBody: wire.ModeBufferedPartial}, BufferLimit: 10, Faults: Faults{Chunks: []int{4}}},
 		deviate("request-body", answer(requestBody, common(nil, newBody("<seen>")))), nil)

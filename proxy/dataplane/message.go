@@ -11,7 +11,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// attributeNamespace is the key of ProcessingRequest.attributes that Envoy uses.
+// attributeNamespace is the key of ProcessingRequest.attributes that Envoy
+// uses.
 const attributeNamespace = "envoy.filters.http.ext_proc"
 
 func (x *exchange) protocol() *extproc.ProtocolConfiguration {
@@ -46,14 +47,14 @@ func (d *direction) sendTrailerMessage() {
 	d.send(m, phase, 0)
 }
 
-// sendBodyMessage sends what is held as the one message of BUFFERED or BUFFERED_PARTIAL,
-// and keeps it: the processor may let it pass unchanged.
+// sendBodyMessage sends the held bytes as the one message of BUFFERED or
+// BUFFERED_PARTIAL. It keeps them: the processor may let them pass unchanged.
 func (d *direction) sendBodyMessage() {
 	d.bodySent, d.sent = true, len(d.held)
 	d.sendData(d.held, d.ended)
 }
 
-// sendChunk sends what is held as one chunk.
+// sendChunk sends the held bytes as one chunk.
 func (d *direction) sendChunk() {
 	faults := &d.x.proxy.config.Faults
 	c := chunk{d.unhold(), d.ended}
@@ -96,7 +97,8 @@ func (d *direction) send(m *extproc.ProcessingRequest, phase wire.Phase, size in
 	d.x.send(message{m, phase, size, d.gauge})
 }
 
-// attributes returns those configured for the direction that have a value.
+// attributes returns the configured attributes of the direction that have a
+// value.
 func (d *direction) attributes() map[string]*structpb.Struct {
 	names := d.x.proxy.config.ResponseAttributes
 	if d.request {
@@ -114,8 +116,8 @@ func (d *direction) attributes() map[string]*structpb.Struct {
 	return map[string]*structpb.Struct{attributeNamespace: {Fields: values}}
 }
 
-// attribute returns one of the attributes that Envoy was seen to send, or nil. Response
-// headers are not among them.
+// attribute returns one of the attributes that Envoy is known to send, or nil.
+// Response headers are not among them.
 func (d *direction) attribute(name string) *structpb.Value {
 	request := requestFields(d.x.client)
 	pseudo := map[string]string{

@@ -15,7 +15,8 @@ func all(b wire.BodyMode) Mode {
 	}
 }
 
-// merged joins the chunks of a body, since how a network cuts it is nobody's promise.
+// merged joins the chunks of a body, since how a network cuts it is nobody's
+// promise.
 func merged(seen []string) string {
 	var out []string
 	for _, s := range seen {

@@ -13,9 +13,9 @@ import (
 
 var errMutation = errors.New("dataplane: invalid header mutation")
 
-// mutate applies m under Envoy's default mutation_rules. What the rules forbid is ignored
-// and counted; what no header can be is an error. A content-length that Envoy has removed
-// (frozen) stays away.
+// mutate applies m under Envoy's default mutation_rules. It ignores and counts
+// what the rules forbid. A name or value that no header can have is an error. A
+// content-length that Envoy has removed (frozen) is not set again.
 func (f *fields) mutate(m *extproc.HeaderMutation, frozen bool, rejected func()) error {
 	for _, name := range m.GetRemoveHeaders() {
 		name = strings.ToLower(name)
@@ -33,7 +33,7 @@ func (f *fields) mutate(m *extproc.HeaderMutation, frozen bool, rejected func())
 		case frozen && name == "content-length": // silently ignored
 		case !allowed(name), name == ":status" && !validStatus(value):
 			rejected()
-		case o.GetAppend().GetValue(): // append_action is not looked at
+		case o.GetAppend().GetValue(): // append_action is ignored
 			f.add(name, value)
 		default:
 			f.set(name, value)
@@ -42,7 +42,7 @@ func (f *fields) mutate(m *extproc.HeaderMutation, frozen bool, rejected func())
 	return nil
 }
 
-// optionText returns what a HeaderValue says to Envoy: only raw_value counts.
+// optionText returns what Envoy reads of a HeaderValue: only raw_value counts.
 func optionText(h *corev3.HeaderValue) (name, value string, err error) {
 	name, value = strings.ToLower(h.GetKey()), string(h.GetRawValue())
 	if !httpguts.ValidHeaderFieldName(strings.TrimPrefix(name, ":")) || !httpguts.ValidHeaderFieldValue(value) {
@@ -51,7 +51,8 @@ func optionText(h *corev3.HeaderValue) (name, value string, err error) {
 	return name, value, nil
 }
 
-// allowed is the default HeaderMutationRules: nothing that routes, nothing of Envoy's.
+// allowed is the default HeaderMutationRules: no header that routes, and none
+// of Envoy's own.
 func allowed(name string) bool {
 	switch name {
 	case "host", ":authority", ":scheme", ":method":

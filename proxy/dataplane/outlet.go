@@ -6,8 +6,9 @@ import (
 	"sync"
 )
 
-// A gauge counts the bytes of a direction that are under way in this process, so that the
-// reader of that direction can pause, as Envoy's watermarks make it.
+// A gauge counts the bytes of a direction that this process holds. The reader
+// of the direction pauses when there are too many, as it does at Envoy's
+// watermarks.
 type gauge struct {
 	mu    sync.Mutex
 	moved sync.Cond
@@ -28,7 +29,7 @@ func (g *gauge) add(n int) {
 	g.moved.Broadcast()
 }
 
-// wait waits until at most limit bytes are under way.
+// wait waits until at most limit bytes are held.
 func (g *gauge) wait(limit int) {
 	g.mu.Lock()
 	for g.bytes > limit && !g.open {
@@ -37,7 +38,7 @@ func (g *gauge) wait(limit int) {
 	g.mu.Unlock()
 }
 
-// release lets everyone pass for good.
+// release ends all waiting for good.
 func (g *gauge) release() {
 	g.mu.Lock()
 	g.open = true
@@ -45,7 +46,8 @@ func (g *gauge) release() {
 	g.moved.Broadcast()
 }
 
-// An outlet is the queue between the filter and a peer. Writing never blocks.
+// An outlet is the queue between the filter and the client or the upstream.
+// Writing never blocks.
 type outlet struct {
 	mu     sync.Mutex
 	filled sync.Cond
@@ -72,7 +74,7 @@ func (o *outlet) write(data []byte) {
 	o.filled.Signal()
 }
 
-// end makes Read return err once it has returned what was written; the first end counts.
+// end makes Read return err after the queued bytes. The first end counts.
 func (o *outlet) end(err error) {
 	o.mu.Lock()
 	if o.err == nil {
@@ -82,7 +84,7 @@ func (o *outlet) end(err error) {
 	o.filled.Signal()
 }
 
-// next returns the next piece and whether another one is there already.
+// next returns the next piece, and whether another one is queued.
 func (o *outlet) next() (data []byte, more bool, err error) {
 	o.mu.Lock()
 	for len(o.queue) == 0 && o.err == nil {

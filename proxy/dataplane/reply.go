@@ -11,7 +11,7 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// onReply is the arrival of a message of the processor.
+// onReply handles a message of the processor.
 func (x *exchange) onReply(m *extproc.ProcessingResponse) {
 	if !x.processing() {
 		return
@@ -40,7 +40,7 @@ func (x *exchange) onReply(m *extproc.ProcessingResponse) {
 	}
 }
 
-// overrideTimeout restarts a running timer, within the configured bound.
+// overrideTimeout restarts a running timer, within the configured limit.
 func (x *exchange) overrideTimeout(t time.Duration) {
 	if t < time.Millisecond || t > x.proxy.config.MaxMessageTimeout {
 		return
@@ -71,7 +71,8 @@ func (x *exchange) onImmediate(m *extproc.ImmediateResponse) {
 
 func (x *exchange) rejected() { x.proxy.Stats.Rejected.Add(1) }
 
-// mutate applies a header mutation, and fails the exchange when it cannot.
+// mutate applies a header mutation. It fails the exchange if that is
+// impossible.
 func (d *direction) mutate(f *fields, m *extproc.HeaderMutation) bool {
 	if err := f.mutate(m, d.frozen, d.x.rejected); err != nil {
 		d.x.fail(http.StatusInternalServerError, err.Error())
@@ -103,7 +104,8 @@ func (d *direction) onHeadersReply(r *extproc.CommonResponse, mode *filterv3.Pro
 	d.x.settle()
 }
 
-// replaceBody is CONTINUE_AND_REPLACE: the direction is over with a body of the processor's.
+// replaceBody handles CONTINUE_AND_REPLACE: the direction ends with the
+// processor's body.
 func (d *direction) replaceBody(data []byte) {
 	d.headers.remove("content-length")
 	d.unhold()
@@ -114,8 +116,8 @@ func (d *direction) replaceBody(data []byte) {
 	d.finish()
 }
 
-// override is mode_override, which is ignored in silence wherever Envoy does so. (What is
-// DEFAULT in it falls back to the filter's mode; Envoy does not look at the route's.)
+// override handles mode_override. It ignores one silently where Envoy does.
+// (DEFAULT means the filter's mode; Envoy does not use the route's.)
 func (d *direction) override(m *filterv3.ProcessingMode) {
 	c := &d.x.proxy.config
 	if m == nil || !c.AllowModeOverride || c.SendBodyWithoutWaiting ||
@@ -177,7 +179,7 @@ func (d *direction) onBufferedReply(headers *extproc.HeaderMutation, m *extproc.
 		return
 	}
 	held := d.unhold()
-	rest := held[d.sent:] // of BUFFERED_PARTIAL: it passes unprocessed
+	rest := held[d.sent:] // BUFFERED_PARTIAL: the rest passes unprocessed
 	data := mutated(held[:d.sent:d.sent], m)
 	if length, ok := d.headers.get("content-length"); ok && m.GetMutation() != nil && length != strconv.Itoa(len(data)) {
 		d.x.fail(http.StatusInternalServerError, "mismatch_between_content_length_and_the_length_of_the_mutated_body")
@@ -191,7 +193,7 @@ func (d *direction) onBufferedReply(headers *extproc.HeaderMutation, m *extproc.
 
 func (d *direction) onChunkReply(headers *extproc.HeaderMutation, m *extproc.BodyMutation) {
 	d.disarm()
-	if !d.released && !d.mutate(&d.headers, headers) { // once they left, a mutation is ignored
+	if !d.released && !d.mutate(&d.headers, headers) { // a mutation of headers that were emitted is ignored
 		return
 	}
 	c := d.chunks[0]
@@ -204,7 +206,7 @@ func (d *direction) onChunkReply(headers *extproc.HeaderMutation, m *extproc.Bod
 	}
 }
 
-// onDuplexReply holds the processor to the grammar of FULL_DUPLEX_STREAMED.
+// onDuplexReply enforces the grammar of FULL_DUPLEX_STREAMED.
 func (d *direction) onDuplexReply(r *extproc.StreamedBodyResponse) {
 	switch {
 	case d.finished, d.awaiting == headersReply, d.headers == nil:

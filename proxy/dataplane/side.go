@@ -14,13 +14,14 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// closeTimeout is how long Envoy waits for the processor's end after its own.
+// closeTimeout is how long Envoy waits for the processor to end the stream
+// after its own end.
 const closeTimeout = time.Second
 
 var errKilled = status.Error(codes.Unavailable, "dataplane: the stream was broken on purpose")
 
-// A side is the stream to the processor. Sending and receiving are goroutines of their
-// own: with many chunks under way, each has to go on while the other waits.
+// A side is the stream to the processor. Sending and receiving have a goroutine
+// each: with many chunks in flight, each must continue while the other waits.
 type side struct {
 	x      *exchange
 	ctx    context.Context
@@ -31,20 +32,21 @@ type side struct {
 	queue  []message
 	ended  bool // no more messages will be queued
 
-	closed bool // of the event loop: the stream is over, whoever ended it
+	closed bool // the event loop's: the stream has ended
 }
 
 type message struct {
 	*extproc.ProcessingRequest
 	phase wire.Phase
-	size  int // of the body
+	size  int // bytes of the body
 	gauge *gauge
 }
 
 func newSide(x *exchange) *side {
 	s := &side{x: x}
 	s.filled.L = &s.mu
-	// Not the client's context: when it goes away, the exchange decides how to end.
+	// This must not be the client's context: when the client disconnects, the
+	// exchange decides how to end.
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(x.ctx))
 	x.goroutines.Go(s.run)
 	return s
@@ -59,7 +61,7 @@ func (s *side) send(m message) {
 	s.filled.Signal()
 }
 
-// finish ends the sending half after what is queued, or at once when reset.
+// finish ends the sending half after the queued messages, or at once if reset.
 func (s *side) finish(reset bool) {
 	if reset {
 		s.cancel() // before transmit can end gracefully
@@ -73,7 +75,7 @@ func (s *side) finish(reset bool) {
 	}
 }
 
-// next waits for a message; false at the end.
+// next waits for a message. ok is false at the end.
 func (s *side) next() (message, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,14 +104,14 @@ func (s *side) run() {
 	receiver.Wait()
 }
 
-// transmit sends what is queued. An error shows at the receiver.
+// transmit sends the queued messages. The receiver reports errors.
 func (s *side) transmit(stream extproc.ExternalProcessor_ProcessClient) {
 	faults := &s.x.proxy.config.Faults
 	for n := 0; ; n++ {
 		m, ok := s.next()
 		if !ok {
 			if s.ctx.Err() == nil {
-				_ = stream.CloseSend() // an error shows at the receiver
+				_ = stream.CloseSend() // the receiver reports an error
 			}
 			return
 		}

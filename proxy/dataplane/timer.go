@@ -7,7 +7,7 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// await arms the timer for a reply.
+// await starts the timer for a reply.
 func (d *direction) await(a awaiting) {
 	d.awaiting = a
 	d.arm(d.x.proxy.config.MessageTimeout)

@@ -11,10 +11,10 @@ import (
 
 var errUpgradeMode = errors.New("dataplane: an upgrade with a body mode other than NONE is not implemented")
 
-// tunnel answers an upgrade with 101 and joins the two connections. What flows then has
-// no end that ext_proc would see; here it bypasses the processor, whose body modes have to
-// be NONE, by configuration or mode_override. (A BUFFERED request or response hangs, as in
-// Envoy [47081].)
+// tunnel answers an upgrade with 101 and joins the two connections. Their bytes
+// have no end that ext_proc would see. Here they bypass the processor, whose
+// body modes must be NONE, by configuration or mode_override. (A BUFFERED
+// request or response hangs, as in Envoy [47081].)
 func (x *exchange) tunnel(headers fields) error {
 	if x.request.mode != wire.ModeNone || x.response.mode != wire.ModeNone {
 		return errUpgradeMode

@@ -14,11 +14,12 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/proto"
 
-	// TypedStruct holds what has no type here.
+	// TypedStruct holds messages of types that are unknown here.
 	_ "github.com/cncf/xds/go/xds/type/v3"
 )
 
-// A config is all of a file that can be checked, wherever it stands in it.
+// A config has all parts of a file that can be checked, wherever they are in
+// it.
 type config struct {
 	listeners  []*listenerv3.Listener
 	tables     map[string][]*routev3.RouteConfiguration
@@ -34,7 +35,7 @@ func (f *config) empty() bool {
 	return len(f.listeners)+len(f.tables)+len(f.managers)+len(f.filters)+len(f.extensions) == 0
 }
 
-// read finds what can be checked.
+// read finds the parts of src that can be checked.
 func (c *check) read(src []byte) (*config, error) {
 	docs, err := documents(src)
 	if err != nil {
@@ -54,11 +55,12 @@ func (c *check) read(src []byte) (*config, error) {
 	return f, nil
 }
 
-// past are fields of a config_dump whose listeners no longer take connections, or never did, and
-// route tables that stand in their listener as well.
+// past are fields of a config_dump that are not in use: listeners that accept
+// no connections (any more), and route tables that are also in their listener.
 var past = []string{"draining_state", "error_state", "static_route_configs"}
 
-// walk finds what can be checked below v. where is the name of what it stands in.
+// walk finds the parts below v that can be checked. where is the name of the
+// part that contains v.
 func (c *check) walk(f *config, v any, where string) error {
 	switch v := v.(type) {
 	case []any:
@@ -86,8 +88,8 @@ func (c *check) walk(f *config, v any, where string) error {
 	return nil
 }
 
-// take puts n into f, where it is one of the messages that are checked. Each is known by its type or,
-// where it stands without one, by a field that no other message has.
+// take adds n to f if n is a message that is checked. It knows a message by its
+// type or, without one, by a field that no other message has.
 func (c *check) take(f *config, n node, where string) (bool, error) {
 	has := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(name string) bool { return field(n, name) != nil })
@@ -103,7 +105,7 @@ func (c *check) take(f *config, n node, where string) (bool, error) {
 		return true, err
 	case strings.HasSuffix(t, ".HttpConnectionManager"):
 		if !has("http_filters") {
-			return true, nil // part of one, as in a patch
+			return true, nil // a part of a message, as in a patch
 		}
 		return true, keepAll(c, f.managers, n, where, new(hcmv3.HttpConnectionManager))
 	case strings.HasSuffix(t, ".ExternalProcessor"):
@@ -122,14 +124,14 @@ func (c *check) take(f *config, n node, where string) (bool, error) {
 	return false, nil
 }
 
-// keep decodes n into m, and puts it into all by its name.
+// keep decodes n and adds it to all under its name.
 func keep[M proto.Message](c *check, all map[string]M, n node, name string, m M) error {
 	err := c.decodeAny(n, name, m)
 	all[name] = m
 	return err
 }
 
-// keepAll is keep where several of one name count.
+// keepAll is keep for messages of which several may have one name.
 func keepAll[M proto.Message](c *check, all map[string][]M, n node, name string, m M) error {
 	err := c.decodeAny(n, name, m)
 	if !slices.ContainsFunc(all[name], func(other M) bool { return proto.Equal(other, m) }) {

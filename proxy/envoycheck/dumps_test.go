@@ -6,11 +6,13 @@ import (
 	"testing"
 )
 
-// What two controllers really give to Envoy, judged. Those of Envoy Gateway 1.9.1 are config_dumps (without
-// bootstrap and secrets) of the Envoy 1.40 that it drives, with our EnvoyExtensionPolicy on the Gateway; in
-// half an empty one on the HTTPRoute "other" takes the place of ours, and in clear there is none. Those of Istio
-// (master of 2026-08-27) are what its own generators make for a sidecar with our EnvoyFilter, whose
-// service declares port 8080 as HTTP; in half port 9090 as TCP as well, in clear 8080 as TCP.
+// What two controllers really give to Envoy, judged. Those of Envoy Gateway
+// 1.9.1 are config_dumps (without bootstrap and secrets) of the Envoy 1.40 that
+// it drives, with our EnvoyExtensionPolicy on the Gateway; in half an empty one
+// on the HTTPRoute "other" takes the place of ours, and in clear there is none.
+// Those of Istio (master of 2026-08-27) are what its own generators make for a
+// sidecar with our EnvoyFilter, whose service declares port 8080 as HTTP; in
+// half port 9090 as TCP as well, in clear 8080 as TCP.
 func TestDumps(t *testing.T) {
 	const passthrough = "not seen: virtualInbound virtualInbound: ports of the protected host that no other chain names are passed on as TCP, and whether a service listens there cannot be told from here: declare each port of it as HTTP\n"
 	const other = "IN CLEAR: default/customers/http default/customers/http: route httproute/default/other/rule/0/match/0/* (POST sealmesh.example/other"

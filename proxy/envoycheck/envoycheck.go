@@ -1,15 +1,17 @@
-// Package envoycheck reads an Envoy configuration against a policy and says what of it would
-// let values pass in clear, or break exchanges.
+// Package envoycheck compares an Envoy configuration with a policy. It reports
+// what lets values pass in clear, and what breaks exchanges.
 //
-// It reads whole dumps. Listeners, filter chains, route tables, discovered filters and
-// clusters are joined by their names, and ext_proc is known by its type, whatever its filter
-// is called. Then it plays Envoy's route tables: it makes requests for each pair of a route of the
-// policy and a route of Envoy that may both match, finds the routes that Envoy would take, and looks at
-// what ext_proc would be asked there. The settings that it asks for are those
-// that package bootstrap writes.
+// It reads whole dumps. It joins listeners, filter chains, route tables,
+// discovered filters and clusters by their names, and finds ext_proc by its
+// type, whatever the filter is called. Then it plays Envoy's route tables. It
+// makes requests for each pair of a route of the policy and a route of Envoy
+// that may both match, finds the routes that Envoy would take, and looks at
+// what ext_proc would be sent there. It requires the settings that package
+// bootstrap writes.
 //
-// It knows one configuration, not who can reach the upstream around it, and what comes
-// by xDS is seen only in a dump that has it. What it cannot see it reports as such.
+// It knows one configuration, and not who can reach the upstream by another
+// way. It sees configuration from xDS only in a dump that contains it. It
+// reports what it cannot see.
 package envoycheck
 
 import (
@@ -22,33 +24,33 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// Kind says how bad a finding is.
+// A Kind says how bad a finding is.
 type Kind uint8
 
-// The kinds, the worst first.
+// The kinds, worst first.
 const (
 	InClear Kind = iota // values may pass in clear
-	Unseen              // whether values may pass in clear cannot be told from this file
+	Unseen              // this file does not tell whether values may pass in clear
 	Breaks              // exchanges are refused, or break
 )
 
 func (k Kind) String() string { return [...]string{"IN CLEAR", "not seen", "breaks"}[k] }
 
-// A Finding is one thing that is wrong.
+// A Finding is one defect of a configuration.
 type Finding struct {
 	Kind  Kind
 	Where string // the place, in Envoy's own names
 	What  string // what is wrong, and what to write instead
 }
 
-// String is one line.
+// String returns the finding as one line.
 func (f Finding) String() string { return f.Kind.String() + ": " + f.Where + ": " + f.What }
 
-// ErrNothing says that the file holds nothing that could be checked.
+// ErrNothing says that a file has nothing that can be checked.
 var ErrNothing = errors.New("no listener, HTTP connection manager, route configuration or ext_proc filter in it; give it an Envoy bootstrap, a config_dump, a listener or a route configuration, as YAML or JSON")
 
-// Check returns what is wrong with the configuration in src, YAML or JSON, for p: what lets
-// values pass in clear first, nothing twice.
+// Check returns what is wrong with the configuration in src, YAML or JSON, for
+// p. What lets values pass in clear comes first. No finding is repeated.
 func Check(p *policy.Policy, src []byte) ([]Finding, error) {
 	c := &check{policy: p, regexes: regexes{}, found: map[*policy.Route]bool{}}
 	found, err := c.read(src)
@@ -68,13 +70,13 @@ type check struct {
 	policy   *policy.Policy
 	config   *config
 	regexes  regexes
-	found    map[*policy.Route]bool // which a route of Envoy takes
-	several  bool                   // connection managers
+	found    map[*policy.Route]bool // routes that a route of Envoy takes
+	several  bool                   // there are several connection managers
 	findings []Finding
 }
 
-// report adds a finding. Where may end in a request as an example, in brackets: what is said
-// of the same place is not said again for another request.
+// report adds a finding. where may end in an example request in brackets: a
+// finding about the same place is not repeated for another request.
 func (c *check) report(kind Kind, where, format string, args ...any) {
 	f := Finding{kind, where, fmt.Sprintf(format, args...)}
 	same := func(other Finding) bool { return f.What == other.What && place(f.Where) == place(other.Where) }
@@ -88,7 +90,7 @@ func place(where string) string {
 	return before
 }
 
-// settings reports what list says is wrong with m.
+// settings reports each setting of list that m lacks.
 func settings[M any](c *check, where string, list []bootstrap.Setting[M], m M, f bootstrap.Facts) {
 	for _, s := range list {
 		if what := s.Wrong(m, f); what != "" {

@@ -72,7 +72,8 @@ func findings(t *testing.T, p *policy.Policy, src string) string {
 	return all.String()
 }
 
-// Where other filters come before ext_proc, a route without rules is to have it disabled in ExtProcPerRoute.
+// Where other filters come before ext_proc, a route without rules is to have it
+// disabled in ExtProcPerRoute.
 func TestDisabledBehindOthers(t *testing.T) {
 	p := load(t, testPolicy)
 	src := strings.Replace(generated(t, p, bootstrap.Options{}), "http_filters:\n", "http_filters:\n          - name: rewrites\n            typed_config: {\"@type\": x.Lua}\n", 1)
@@ -168,7 +169,8 @@ func TestMutatedIsWrong(t *testing.T) {
 	}
 }
 
-// A configuration that was generated before the policy got its rules is out of date.
+// A configuration that was generated before the policy got its rules is out of
+// date.
 func TestStaleIsWrong(t *testing.T) {
 	before, _, _ := strings.Cut(testPolicy, "routes:\n")
 	old := load(t, before+"routes: [{name: all, match: {path: /**}, skip: true}]\n")

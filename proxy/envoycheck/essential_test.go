@@ -18,7 +18,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/bootstrap"
 )
 
-// A subject is a message of a generated configuration to which a list of settings applies.
+// A subject is a message of a generated configuration to which a list of
+// settings applies.
 type subject struct {
 	fields   []string // of its settings
 	plumbing []string // fields without which there would be nothing to set, or which have Envoy behave as if it were not there
@@ -73,8 +74,8 @@ func repack(a *anypb.Any, m proto.Message, edit func()) {
 	}
 }
 
-// cases are policies and options that between them need every setting: bodies in both modes, rules and
-// skips, methods, responses that are sealed.
+// cases are policies and options that between them need every setting: bodies
+// in both modes, rules and skips, methods, responses that are sealed.
 func cases(t *testing.T) (all []*bootstrapv3.Bootstrap, check []func(*bootstrapv3.Bootstrap) string) {
 	for _, src := range []string{testPolicy, strings.Replace(testPolicy, "{open: {$.a: pii}}", "{seal: {$.a: pii}}", 1),
 		strings.Replace(testPolicy, "version: 1\n", "version: 1\nlimits: {buffered_bytes: 2MiB}\n", 1)} {
@@ -97,7 +98,8 @@ func cases(t *testing.T) (all []*bootstrapv3.Bootstrap, check []func(*bootstrapv
 	return all, check
 }
 
-// Whatever is generated, beyond what there has to be for anything to work, is a setting.
+// Whatever is generated, beyond what there has to be for anything to work, is a
+// setting.
 func TestGeneratedIsInTheList(t *testing.T) {
 	all, _ := cases(t)
 	for name, s := range subjects() {

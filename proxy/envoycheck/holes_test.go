@@ -81,7 +81,8 @@ func TestHoles(t *testing.T) {
 	}
 }
 
-// What is beside a protected service, and leads elsewhere, is nobody's business.
+// What is beside a protected service, and leads elsewhere, is nobody's
+// business.
 func TestNoFalseAlarm(t *testing.T) {
 	for name, edit := range map[string][2]string{
 		"a listener of the proxy's own": {"  listeners:\n", "  listeners:\n" + `  - {name: ready, filter_chains: [{filters: [{name: h, typed_config: {"@type": "x.HttpConnectionManager", stat_prefix: x, http_filters: [{name: r, typed_config: {"@type": "x.Router"}}],

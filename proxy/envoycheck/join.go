@@ -17,30 +17,31 @@ import (
 // A server is one HTTP connection manager with all that belongs to it.
 type server struct {
 	where    string
-	listener *listenerv3.Listener // nil where it stands alone
+	listener *listenerv3.Listener // nil: the file has none
 	manager  *hcmv3.HttpConnectionManager
 	asks     []*processor
 	tables   []*routev3.RouteConfiguration
-	unseen   bool // a filter or a route table of it is not in the file
+	unseen   bool // a filter or a route table is not in the file
 }
 
 // A processor is an ext_proc filter of a connection manager.
 type processor struct {
 	name   string
 	config *procv3.ExternalProcessor
-	off    bool     // disabled unless a route says otherwise
+	off    bool     // disabled unless a route enables it
 	before []string // the filters that a request meets first
 }
 
-// A raw chain is a filter chain that has no HTTP connection manager.
+// A rawChain is a filter chain without an HTTP connection manager.
 type rawChain struct {
 	where    string
 	listener string
-	port     uint32 // that the client connected to; 0 for any
+	port     uint32 // to which clients connect; 0: any
 	filters  []*listenerv3.Filter
 }
 
-// join puts what the file has into servers, and returns the chains that are none.
+// join joins the parts of the file to servers. It also returns the chains
+// without a connection manager.
 func (c *check) join() (servers []*server, raw []rawChain) {
 	for _, l := range c.config.listeners {
 		chains := slices.Clone(l.GetFilterChains())
@@ -88,7 +89,8 @@ func (c *check) serverOf(l *listenerv3.Listener, chain *listenerv3.FilterChain, 
 	return nil
 }
 
-// typed returns the configuration of a filter: its own, or that which was discovered under its name.
+// typed returns the configuration of a filter: its own, or the one that was
+// discovered under its name.
 func (c *check) typed(own *anypb.Any, discovered bool, name string) *anypb.Any {
 	if discovered {
 		return c.config.extensions[name].GetTypedConfig()
@@ -96,7 +98,7 @@ func (c *check) typed(own *anypb.Any, discovered bool, name string) *anypb.Any {
 	return own
 }
 
-// unpack reads a into m, if m is what it holds.
+// unpack decodes a into m if a has the type of m.
 func unpack(a *anypb.Any, m proto.Message) bool {
 	return a != nil && a.MessageIs(m) && a.UnmarshalTo(m) == nil
 }
@@ -120,7 +122,8 @@ func (c *check) server(l *listenerv3.Listener, m *hcmv3.HttpConnectionManager, w
 	return s
 }
 
-// processors returns the ext_proc filters of a chain, by their type. Their names are free.
+// processors returns the ext_proc filters of a chain, by their type: their
+// names may be anything.
 func (c *check) processors(filters []*hcmv3.HttpFilter, s *server) (asks []*processor) {
 	var before []string
 	for _, f := range filters {
@@ -173,8 +176,8 @@ func (c *check) scoped(s *server, r *hcmv3.ScopedRoutes) {
 	}
 }
 
-// removed returns table with all that s takes out of requests before they are routed, or on
-// every virtual host, counted as removed by the table.
+// removed returns table with all headers that count as removed by it: those
+// that s removes before routing, and those that every virtual host removes.
 func (s *server) removed(table *routev3.RouteConfiguration) *routev3.RouteConfiguration {
 	all := slices.Clone(table.GetRequestHeadersToRemove())
 	all = append(all, early(s.manager)...)
@@ -186,7 +189,7 @@ func (s *server) removed(table *routev3.RouteConfiguration) *routev3.RouteConfig
 	return &routev3.RouteConfiguration{Name: table.GetName(), RequestHeadersToRemove: all}
 }
 
-// common are those of names that every virtual host removes.
+// common returns the names that every virtual host removes, added to names.
 func common(hosts []*routev3.VirtualHost, names []string) (all []string) {
 	for _, name := range names {
 		keeps := func(v *routev3.VirtualHost) bool {

@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// A dump has what belongs together in different places, joined by names alone. Its filter is disabled by
-// default, is called anything, and a route turns it on.
+// A dump has what belongs together in different places, joined by names alone.
+// Its filter is disabled by default, is called anything, and a route turns it
+// on.
 const dump = `{"configs": [
  {"@type": "type.googleapis.com/envoy.admin.v3.ListenersConfigDump", "dynamicListeners": [
   {"name": "web", "activeState": {"listener": {"@type": "x.Listener", "name": "web", "filterChains": [{"filters": [{"name": "http", "typedConfig": {
@@ -64,8 +65,8 @@ func TestJoins(t *testing.T) {
 	}
 }
 
-// Of a filter and routes that are read apart, only what is there is judged: modes that the other half may
-// have are not called NONE.
+// Of a filter and routes that are read apart, only what is there is judged:
+// modes that the other half may have are not called NONE.
 func TestReadApart(t *testing.T) {
 	manager := `{"@type": "x.HttpConnectionManager", "rds": {"route_config_name": "r"}, "http_filters": [{"name": "p", "typed_config": {"@type": "x.ExternalProcessor", "grpc_service": {"envoy_grpc": {"cluster_name": "p"}}}}]}`
 	table := `{"name": "r", "virtual_hosts": [{"domains": ["*"], "routes": [{"name": "all", "match": {"prefix": "/"}, "route": {"cluster": "a"}}]}]}`

@@ -12,7 +12,7 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/bootstrap"
 )
 
-// judge checks all that was found.
+// judge checks all parts that were found.
 func (c *check) judge() {
 	servers, raw := c.join()
 	c.several = len(servers) > 1
@@ -45,7 +45,7 @@ func (c *check) judge() {
 	}
 }
 
-// asking judges a connection manager that has ext_proc.
+// asking checks a connection manager that has ext_proc.
 func (c *check) asking(s *server, reached *upstreams) {
 	facts := bootstrap.Facts{Policy: c.policy}
 	for _, t := range s.tables {
@@ -63,7 +63,7 @@ func (c *check) asking(s *server, reached *upstreams) {
 	}
 }
 
-// note takes down in which modes bodies travel.
+// note notes the mode in which a body travels.
 func note(f *bootstrap.Facts, d bootstrap.Direction) {
 	m := d.Mode.GetRequestBodyMode()
 	if d.Response {
@@ -77,14 +77,14 @@ func note(f *bootstrap.Facts, d bootstrap.Direction) {
 	}
 }
 
-// filter judges an ext_proc filter and the cluster that it asks.
+// filter checks an ext_proc filter and its cluster.
 func (c *check) filter(p *processor, facts bootstrap.Facts) {
 	settings(c, p.name, bootstrap.FilterSettings, p.config, facts)
 	c.processorCluster(p, facts)
 }
 
-// silent judges a connection manager without ext_proc. One that leads elsewhere is nobody's
-// business, where another one has the filter.
+// silent checks a connection manager without ext_proc. It does not matter if
+// another connection manager has the filter and this one leads elsewhere.
 func (c *check) silent(s *server, asked bool, reached *upstreams) {
 	switch {
 	case s.unseen:
@@ -104,7 +104,7 @@ func (c *check) silent(s *server, asked bool, reached *upstreams) {
 	}
 }
 
-// parts judges a file without connection managers.
+// parts checks a file without connection managers.
 func (c *check) parts(listeners bool) {
 	for _, name := range slices.Sorted(maps.Keys(c.config.tables)) {
 		for _, t := range c.config.tables[name] {
@@ -131,7 +131,8 @@ func (c *check) parts(listeners bool) {
 	}
 }
 
-// alone judges a filter that stands by itself, as in a patch: its modes hold for every route.
+// alone checks a filter without a connection manager, as in a patch. Its modes
+// hold for every route.
 func (c *check) alone(p *processor) {
 	facts := bootstrap.Facts{Policy: c.policy}
 	for _, r := range c.policy.Routes {
@@ -148,7 +149,7 @@ func (c *check) alone(p *processor) {
 	c.filter(p, facts)
 }
 
-// lost reports routes of the policy that nothing of Envoy leads to.
+// lost reports routes of the policy to which no route of Envoy leads.
 func (c *check) lost(servers []*server) {
 	if slices.ContainsFunc(servers, func(s *server) bool { return s.unseen }) {
 		return
@@ -160,7 +161,7 @@ func (c *check) lost(servers []*server) {
 	}
 }
 
-// prefix names s where there are several.
+// prefix names s if there are several connection managers.
 func (c *check) prefix(s *server) string {
 	if c.several && s.where != "" {
 		return s.where + ": "
@@ -168,7 +169,8 @@ func (c *check) prefix(s *server) string {
 	return ""
 }
 
-// early are the headers that m removes from requests before it chooses their route.
+// early returns the headers that m removes from requests before it chooses
+// their route.
 func early(m *hcmv3.HttpConnectionManager) (names []string) {
 	for _, x := range m.GetEarlyHeaderMutationExtensions() {
 		mutation := new(earlyv3.HeaderMutation)

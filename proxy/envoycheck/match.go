@@ -9,7 +9,7 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 )
 
-// taken is an Envoy route that a request may take.
+// A taken is an Envoy route that a request may take.
 type taken struct {
 	host  *routev3.VirtualHost
 	route *routev3.Route
@@ -21,8 +21,8 @@ func (t taken) name() string { return "route " + cmp.Or(t.route.GetName(), "with
 type player struct {
 	regexes
 	table *routev3.RouteConfiguration
-	// byPath has, of each virtual host, the routes whose path matches: many requests differ in
-	// nothing but method and host.
+	// byPath has the routes of each virtual host whose path matches: many requests
+	// differ only in method and host.
 	byPath map[pathOf][]*routev3.Route
 }
 
@@ -31,8 +31,8 @@ type pathOf struct {
 	path string
 }
 
-// take plays Envoy: the routes that s takes. There are several where a matcher cannot be
-// decided here: then the next routes count as well.
+// take returns the routes that Envoy may take for s. There are several if a
+// matcher cannot be decided here: then the routes after it count as well.
 func (p *player) take(s sample) (all []taken) {
 	host := hostFor(p.table, s.host)
 	key := pathOf{host, s.path}
@@ -56,8 +56,8 @@ func (p *player) take(s sample) (all []taken) {
 	return all
 }
 
-// hostFor returns the virtual host of that domain: exact before the longest suffix, before the longest
-// prefix, before *.
+// hostFor returns the virtual host for host. An exact domain comes before the
+// longest suffix, then the longest prefix, then *.
 func hostFor(table *routev3.RouteConfiguration, host string) (best *routev3.VirtualHost) {
 	rank := -1
 	for _, v := range table.GetVirtualHosts() {
@@ -100,10 +100,11 @@ func decide(ok bool) verdict {
 	return no
 }
 
-// regexes are the expressions of a configuration, compiled once; nil for those that Go does not read.
+// regexes are the expressions of a configuration, compiled once; nil for those
+// that Go cannot compile.
 type regexes map[string]*regexp.Regexp
 
-// whole matches as Envoy does: with RE2, as Go has it, and the whole value.
+// whole matches the whole value, as Envoy does with RE2.
 func (x regexes) whole(m *matcherv3.RegexMatcher, s string) verdict {
 	re, known := x[m.GetRegex()]
 	if !known {
@@ -148,7 +149,7 @@ func (x regexes) matchesPath(m *routev3.RouteMatch, path string) verdict {
 	case *routev3.RouteMatch_SafeRegex:
 		return x.whole(p.SafeRegex, path)
 	case *routev3.RouteMatch_ConnectMatcher_:
-		return no // CONNECT has no path; no sample is one
+		return no // CONNECT has no path, and no sample is a CONNECT
 	}
 	return maybe
 }
@@ -168,7 +169,7 @@ func (x regexes) matchesHeader(h *routev3.HeaderMatcher, s sample) verdict {
 func (x regexes) matchesValue(h *routev3.HeaderMatcher, value string) verdict {
 	switch m := h.GetHeaderMatchSpecifier().(type) {
 	case nil:
-		return yes // the header is there
+		return yes // the header is present
 	case *routev3.HeaderMatcher_StringMatch:
 		return x.matchesString(m.StringMatch, value)
 	case *routev3.HeaderMatcher_ExactMatch:

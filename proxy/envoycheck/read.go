@@ -14,11 +14,11 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// A node is a message of a configuration before its type is known, by the names of its
-// fields: as in the proto, or in lower camel case.
+// A node is a message of a configuration whose type is not known yet. Its field
+// names are those of the proto, or lower camel case.
 type node = map[string]any
 
-// documents reads YAML, of which JSON is a part: all documents of it.
+// documents decodes all documents of YAML. JSON is a subset of YAML.
 func documents(src []byte) ([]any, error) {
 	var out []any
 	for d := yaml.NewDecoder(bytes.NewReader(src)); ; {
@@ -59,14 +59,14 @@ func text(n node, name string) string {
 	return s
 }
 
-// typeOf is the full name of the message that an Any holds, "" for none.
+// typeOf returns the full name of the message in an Any, "" for none.
 func typeOf(n node) string {
 	url, _ := n["@type"].(string)
 	return url[strings.LastIndexByte(url, '/')+1:]
 }
 
-// decode makes m of n. Fields that this version of Envoy's API does not have are reported, and
-// the rest is read.
+// decode decodes n into m. It reports fields that this version of Envoy's API
+// does not have, and decodes the rest.
 func (c *check) decode(n node, where string, m proto.Message) error {
 	src, err := json.Marshal(known(n))
 	if err != nil {
@@ -85,7 +85,7 @@ func (c *check) decode(n node, where string, m proto.Message) error {
 	return nil
 }
 
-// decodeAny is decode for what stands in an Any: without its @type.
+// decodeAny is decode for a message in an Any: it ignores @type.
 func (c *check) decodeAny(n node, where string, m proto.Message) error {
 	bare := make(node, len(n))
 	for k, v := range n {
@@ -96,8 +96,8 @@ func (c *check) decodeAny(n node, where string, m proto.Message) error {
 	return c.decode(bare, where, m)
 }
 
-// known returns v with messages of unknown type replaced by TypedStruct, which can hold any, and
-// with a TypedStruct of a known type replaced by that, as Envoy does.
+// known returns v with messages of unknown type replaced by TypedStruct, which
+// can hold any message. Like Envoy, it unwraps a TypedStruct of a known type.
 func known(v any) any {
 	switch v := v.(type) {
 	case node:

@@ -5,11 +5,13 @@ import (
 	"strings"
 )
 
-// maxExamples bounds the strings that are made of one expression.
+// maxExamples limits the examples of one expression.
 const maxExamples = 24
 
-// examples returns strings that the expression re matches, each branch and each number of repeats
-// (none, one, two) in one of them at least, as far as maxExamples goes. An expression that Go does not read has none.
+// examples returns strings that the expression re matches. As far as
+// maxExamples allows, each branch and each number of repeats (none, one, two)
+// is in at least one of them. There are none for an expression that Go cannot
+// compile.
 func examples(re string) []string {
 	x, err := syntax.Parse(re, syntax.Perl)
 	if err != nil {
@@ -43,7 +45,7 @@ func expand(x *syntax.Regexp) []string {
 	case syntax.OpStar, syntax.OpQuest, syntax.OpPlus:
 		return repeated(x)
 	}
-	return []string{""} // what matches no text: ends, word boundaries
+	return []string{""} // assertions match no text: ends, word boundaries
 }
 
 func repeated(x *syntax.Regexp) (all []string) {
@@ -58,7 +60,8 @@ func repeated(x *syntax.Regexp) (all []string) {
 	return first(all)
 }
 
-// runes picks of a class what is likely in a path: a letter, a digit, and the first that there is.
+// runes returns likely members of a class: a letter, a digit, and the first
+// member.
 func runes(ranges []rune) (all []string) {
 	for _, want := range []rune{'a', '1', 'A', '/'} {
 		for i := 0; i+1 < len(ranges); i += 2 {
@@ -73,7 +76,8 @@ func runes(ranges []rune) (all []string) {
 	return all
 }
 
-// product joins the examples of parts: all of them while there are few, else each at least once.
+// product joins the examples of parts: all combinations if there are few, else
+// each example at least once.
 func product(parts []*syntax.Regexp) []string {
 	all := []string{""}
 	for _, p := range parts {

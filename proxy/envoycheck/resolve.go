@@ -6,27 +6,29 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// effective is what holds for one ext_proc filter on one Envoy route.
+// An effective is the configuration of one ext_proc filter on one Envoy route.
 type effective struct {
 	*processor
 	mode  *procv3.ProcessingMode
 	off   bool
-	early bool   // off before any filter runs: by FilterConfig, or since no route turned the filter on
+	early bool   // off before any filter runs: by FilterConfig, or because no route turned the filter on
 	allow bool   // failure_mode_allow
-	other string // the grpc_service that the route has in place of the filter's
+	other string // grpc_service of the route, which replaces the filter's
 }
 
-// levels are the places that may configure a filter for t, the most specific last: table,
-// virtual host, route, and one weighted cluster of it.
+// levels returns the places that may configure a filter for t, the most
+// specific last: table, virtual host, route, and one weighted cluster of the
+// route.
 func levels(table *routev3.RouteConfiguration, t taken, w *routev3.WeightedCluster_ClusterWeight) []map[string]*anypb.Any {
 	return []map[string]*anypb.Any{
 		table.GetTypedPerFilterConfig(), t.host.GetTypedPerFilterConfig(), t.route.GetTypedPerFilterConfig(), w.GetTypedPerFilterConfig(),
 	}
 }
 
-// resolve finds what levels say of p. Two things may turn it off, and each has the most specific
-// level decide: the chain is built without the filter (FilterConfig, or disabled where no level has
-// a configuration), or the filter itself does nothing (ExtProcPerRoute).
+// resolve returns what levels say of p. Two things may turn the filter off: the
+// chain is built without it (FilterConfig, or disabled where no level has a
+// configuration), or the filter itself does nothing (ExtProcPerRoute). For
+// each, the most specific level decides.
 func (p *processor) resolve(levels []map[string]*anypb.Any) effective {
 	e := effective{processor: p, mode: p.config.GetProcessingMode(), early: p.off}
 	for _, level := range levels {
@@ -66,8 +68,8 @@ func (e *effective) override(o *procv3.ExtProcOverrides) {
 	}
 }
 
-// knows reports whether the modes of e are known: only a route that sets them says so where
-// the filter is not in the file.
+// knows reports whether the modes of e are known. If the filter is not in the
+// file, only a route that sets the modes says so.
 func (e *effective) knows() bool { return e.config != nil || e.mode != nil }
 
 // retries reports whether Envoy may send a request of t more than once.
@@ -77,7 +79,8 @@ func retries(t taken) bool {
 		a.GetRetryPolicy() != nil || a.GetRetryPolicyTypedConfig() != nil || a.GetHedgePolicy() != nil
 }
 
-// redirects reports whether Envoy follows redirects of the upstream itself on a.
+// redirects reports whether Envoy itself follows redirects of the upstream on
+// a.
 func redirects(a *routev3.RouteAction) bool {
 	return a.GetInternalRedirectPolicy() != nil ||
 		a.GetInternalRedirectAction() == routev3.RouteAction_HANDLE_INTERNAL_REDIRECT // Envoy still obeys it

@@ -15,7 +15,7 @@ type visit struct {
 	where  string
 	sample sample
 	action *routev3.RouteAction
-	on     []effective // the ext_proc filters that are asked
+	on     []effective // the ext_proc filters that run
 	off    []effective
 	retry  bool
 }
@@ -30,7 +30,7 @@ func (c *check) table(s *server, table *routev3.RouteConfiguration, reached *ups
 			if sample.protected() {
 				c.found[sample.route] = true
 			}
-			if action == nil { // redirects and direct responses reach no upstream
+			if action == nil { // a redirect or a direct response reaches no upstream
 				continue
 			}
 			for _, w := range weights(action) {
@@ -53,7 +53,7 @@ func (c *check) table(s *server, table *routev3.RouteConfiguration, reached *ups
 
 func (s sample) protected() bool { return s.route != nil && !bootstrap.Off(s.route) }
 
-// weights are the weighted clusters of a, or one nil where it has none.
+// weights returns the weighted clusters of a, or one nil if it has none.
 func weights(a *routev3.RouteAction) []*routev3.WeightedCluster_ClusterWeight {
 	if all := a.GetWeightedClusters().GetClusters(); len(all) > 0 {
 		return all
@@ -61,7 +61,7 @@ func weights(a *routev3.RouteAction) []*routev3.WeightedCluster_ClusterWeight {
 	return []*routev3.WeightedCluster_ClusterWeight{nil}
 }
 
-// unread reports what decides about routes and is not read here.
+// unread reports what decides about routes and cannot be checked here.
 func (c *check) unread(where string, table *routev3.RouteConfiguration) {
 	where = strings.TrimSpace(where + " " + table.GetName())
 	if table.GetVhds() != nil {
@@ -80,7 +80,7 @@ func (c *check) unread(where string, table *routev3.RouteConfiguration) {
 	}
 }
 
-// visit judges one request.
+// visit checks one request.
 func (c *check) visit(v visit, facts *bootstrap.Facts) {
 	for _, e := range v.off {
 		if e.early && len(e.before) > 0 && len(v.on) == 0 {
@@ -107,7 +107,7 @@ func (c *check) visit(v visit, facts *bootstrap.Facts) {
 
 func cutSample(where string) string { return place(where) }
 
-// protected judges a request that has rules.
+// protected checks a request that has rules.
 func (c *check) protected(v visit, facts *bootstrap.Facts) {
 	r := v.sample.route
 	if len(v.on) == 0 {
@@ -146,7 +146,8 @@ func directions(r *policy.Route, e effective, retry bool) (all []bootstrap.Direc
 	return all
 }
 
-// rewrites judges a request without rules, which must not become one that has some.
+// rewrites checks a request without rules. Envoy must not rewrite it to a
+// request with rules.
 func (c *check) rewrites(v visit) {
 	a := v.action
 	switch {
@@ -167,7 +168,8 @@ func (c *check) rewritten(v visit, by string) {
 	c.report(InClear, v.where, "%s may make of a request without rules one that has rules to the upstream, and sealmesh sees it as it was: rewrite in a route that the policy names by the new path, or leave it out", by)
 }
 
-// leads reports whether the request, with a path that begins with prefix, may fall under a route with rules.
+// leads reports whether the request may match a route with rules when its path
+// begins with prefix.
 func (c *check) leads(s sample, prefix string) bool {
 	for _, r := range c.policy.Routes {
 		both := fill(r, prefix)

@@ -13,27 +13,29 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// A sample is a request, and the route of the policy that it falls under, nil for none.
+// A sample is a request, and the route of the policy that it matches, nil for
+// none.
 type sample struct {
 	method, host, path string
 	route              *policy.Route
-	ambiguous          bool // servers may read the path in two ways, so sealmesh refuses it
+	ambiguous          bool // servers may read the path in two ways, so that sealmesh refuses it
 }
 
 func (s sample) String() string { return s.method + " " + s.host + s.path }
 
-// samples are requests that tell the routes of p and of a table apart.
+// samples are requests that distinguish the routes of p and of a table.
 type samples struct {
 	policy *policy.Policy
 	seen   map[string]bool
 	list   []sample
 }
 
-// anyHost is a host that a policy or a table without hosts may be asked for.
+// anyHost is the host of requests where a policy or a table names none.
 const anyHost = "sealmesh.example"
 
-// requests makes requests for every route of the policy, in the spellings that fall under it;
-// for every route of table; and for every pair of them that has requests in common.
+// requests makes requests for every route of the policy, in several spellings;
+// for every route of table; and for every pair of both that has requests in
+// common.
 func (c *check) requests(table *routev3.RouteConfiguration) []sample {
 	s := &samples{policy: c.policy, seen: map[string]bool{}}
 	for _, r := range c.policy.Routes {
@@ -52,7 +54,8 @@ func (c *check) requests(table *routev3.RouteConfiguration) []sample {
 	return s.list
 }
 
-// cross adds requests for the Envoy route that m matches, alone and with each route of the policy.
+// cross adds requests for the Envoy route that m matches, alone and with each
+// route of the policy.
 func (s *samples) cross(x regexes, v *routev3.VirtualHost, m *routev3.RouteMatch) {
 	methods, hosts := s.headers(m, v)
 	for _, path := range paths(m) {
@@ -77,8 +80,9 @@ func (s *samples) all(methods, hosts, paths []string) {
 	}
 }
 
-// add adds a request, unless it is there, or is refused for its host or method. Slashes are merged, as
-// Envoy does it wherever that matters: ManagerSettings sees to it.
+// add adds a request, unless it exists, or would be refused for its host or
+// method. It merges slashes, as Envoy does wherever that matters: see
+// ManagerSettings.
 func (s *samples) add(method, host, path string) {
 	for strings.Contains(path, "//") {
 		path = strings.ReplaceAll(path, "//", "/")
@@ -97,7 +101,7 @@ func (s *samples) add(method, host, path string) {
 	}
 }
 
-// hostsOf are hosts that r matches.
+// hostsOf returns hosts that r matches.
 func hostsOf(r *policy.Route) []string {
 	if len(r.Hosts) == 0 {
 		return []string{anyHost}
@@ -109,7 +113,7 @@ func hostsOf(r *policy.Route) []string {
 	return all
 }
 
-// headers are the methods and hosts that a route of v is for.
+// headers returns the methods and hosts that a route of v is for.
 func (s *samples) headers(m *routev3.RouteMatch, v *routev3.VirtualHost) (methods, hosts []string) {
 	for _, d := range v.GetDomains() {
 		if d != "*" {
@@ -133,10 +137,11 @@ func (s *samples) headers(m *routev3.RouteMatch, v *routev3.VirtualHost) (method
 	return few(methods), few(hosts)
 }
 
-// few keeps what will do: the values that routes of the policy name are tried besides.
+// few keeps the first four values. The values that routes of the policy name
+// are tried in addition.
 func few(values []string) []string { return values[:min(len(values), 4)] }
 
-// values are values of a header that h matches.
+// values returns values of a header that h matches.
 func values(h *routev3.HeaderMatcher) []string {
 	switch m := h.GetHeaderMatchSpecifier().(type) {
 	case *routev3.HeaderMatcher_StringMatch:
@@ -163,7 +168,7 @@ func patterns(m *matcherv3.StringMatcher) []string {
 	return nil
 }
 
-// paths are paths that m matches.
+// paths returns paths that m matches.
 func paths(m *routev3.RouteMatch) []string {
 	switch p := m.GetPathSpecifier().(type) {
 	case *routev3.RouteMatch_Prefix:
@@ -175,10 +180,10 @@ func paths(m *routev3.RouteMatch) []string {
 	case *routev3.RouteMatch_SafeRegex:
 		return examples(p.SafeRegex.GetRegex())
 	}
-	return []string{"/", "/a"} // a template, or an extension: all that is known is that it has paths
+	return []string{"/", "/a"} // a template or an extension: all that is known is that it matches paths
 }
 
-// spellings are paths that fall under r.
+// spellings returns paths that r matches.
 func spellings(r *policy.Route) []string {
 	var list []string
 	for _, rest := range []string{"", "/a", "/a/b.c"} {
@@ -195,7 +200,7 @@ func spellings(r *policy.Route) []string {
 	return list
 }
 
-// encoded has every byte of path that may be encoded, and stay so in Envoy, encoded.
+// encoded percent-encodes every byte of path that stays encoded in Envoy.
 func encoded(path string) string {
 	var b strings.Builder
 	for i := range len(path) {
@@ -208,8 +213,8 @@ func encoded(path string) string {
 	return b.String()
 }
 
-// fill returns a path that falls under r and is as much like path as it can be: its segments stand
-// where the template of r takes any.
+// fill returns a path that r matches and that is as much like path as possible:
+// segments of path replace the wildcards in the template of r.
 func fill(r *policy.Route, path string) string {
 	given := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	var b strings.Builder

@@ -15,14 +15,14 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/bootstrap"
 )
 
-// upstreams are the clusters that protected requests go to, and where these are.
+// upstreams are the clusters of protected requests, and their addresses.
 type upstreams struct {
 	names     []string
 	addresses []string
-	original  []string // listeners of which some go to the address that the client connected to
+	original  []string // listeners of which some routes lead to the address that the client connected to
 }
 
-// add adds what a, or its weighted cluster w, leads to from listener.
+// add adds the destination of a, or of its weighted cluster w, behind listener.
 func (u *upstreams) add(c *check, listener string, a *routev3.RouteAction, w *routev3.WeightedCluster_ClusterWeight) {
 	name := a.GetCluster()
 	if w != nil {
@@ -38,12 +38,13 @@ func (u *upstreams) add(c *check, listener string, a *routev3.RouteAction, w *ro
 	}
 }
 
-// original reports whether the cluster of that name is whatever address the client connected to.
+// original reports whether the cluster of that name leads to the address that
+// the client connected to.
 func (c *check) original(name string) bool {
 	return c.config.clusters[name].GetType() == clusterv3.Cluster_ORIGINAL_DST
 }
 
-// shared returns the cluster of a that protected requests go to as well, "" for none.
+// shared returns a cluster of a that protected requests also use, "" for none.
 func (u *upstreams) shared(c *check, listener string, a *routev3.RouteAction) string {
 	for _, w := range weights(a) {
 		name := a.GetCluster()
@@ -57,13 +58,14 @@ func (u *upstreams) shared(c *check, listener string, a *routev3.RouteAction) st
 	return ""
 }
 
-// has reports whether the cluster of that name is one of u, or leads to the same place.
+// has reports whether the cluster of that name is one of u, or has an address
+// in common with one.
 func (u *upstreams) has(c *check, name string) bool {
 	same := func(a string) bool { return slices.Contains(u.addresses, a) }
 	return name != "" && (slices.Contains(u.names, name) || slices.ContainsFunc(c.addresses(name), same))
 }
 
-// addresses are the endpoints of a cluster, as far as the file has them.
+// addresses returns the endpoints of a cluster, as far as the file has them.
 func (c *check) addresses(name string) (all []string) {
 	cluster := c.config.clusters[name]
 	load := cluster.GetLoadAssignment()
@@ -93,7 +95,7 @@ func address(a *corev3.Address) string {
 	return ""
 }
 
-// raw judges a chain without HTTP: what it carries, sealmesh never sees.
+// raw checks a chain without HTTP: sealmesh never sees what it carries.
 func (c *check) raw(r rawChain, reached *upstreams) {
 	for _, f := range r.filters {
 		m := new(tcpv3.TcpProxy)
@@ -114,8 +116,9 @@ func (c *check) raw(r rawChain, reached *upstreams) {
 	}
 }
 
-// tcp judges a chain that leads to the cluster of that name. Chains of one listener that lead on to where the
-// client connected to lead to one host, by different ports.
+// tcp checks a chain that leads to the cluster of that name. Chains of one
+// listener that lead to where the client connected all lead to one host, on
+// different ports.
 func (c *check) tcp(r rawChain, name string, reached *upstreams) {
 	switch {
 	case reached.has(c, name):
@@ -128,7 +131,7 @@ func (c *check) tcp(r rawChain, name string, reached *upstreams) {
 	}
 }
 
-// target names what a grpc_service asks.
+// target names the target of a grpc_service.
 func target(s *corev3.GrpcService) string {
 	if e := s.GetEnvoyGrpc(); e != nil {
 		return "cluster " + e.GetClusterName()
@@ -139,7 +142,7 @@ func target(s *corev3.GrpcService) string {
 	return ""
 }
 
-// processorCluster judges the cluster that p asks, where the file has clusters.
+// processorCluster checks the cluster that p asks, if the file has clusters.
 func (c *check) processorCluster(p *processor, facts bootstrap.Facts) {
 	name := p.config.GetGrpcService().GetEnvoyGrpc().GetClusterName()
 	if len(c.config.clusters) == 0 {
@@ -166,7 +169,7 @@ func (c *check) processorCluster(p *processor, facts bootstrap.Facts) {
 	}
 }
 
-// filterNames are the names under which table configures ext_proc.
+// filterNames returns the names under which table configures ext_proc.
 func filterNames(table *routev3.RouteConfiguration) (names []string) {
 	add := func(all map[string]*anypb.Any) {
 		for name, a := range all {
@@ -186,7 +189,8 @@ func filterNames(table *routev3.RouteConfiguration) (names []string) {
 	return names
 }
 
-// isProcessor reports whether a, under that name, is about an ext_proc filter.
+// isProcessor reports whether a, under that name, configures an ext_proc
+// filter.
 func isProcessor(name string, a *anypb.Any) bool {
 	return strings.HasSuffix(a.GetTypeUrl(), ".ExtProcPerRoute") || strings.Contains(name, "ext_proc") || strings.Contains(name, "extproc")
 }

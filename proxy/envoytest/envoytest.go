@@ -21,9 +21,9 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/bootstrap"
 )
 
-// Path returns the Envoy to use: SEALMESH_ENVOY, or the one on PATH. Where there
-// is none the test is skipped, but in CI it fails: there Envoy is not optional.
-// With -short it is always skipped.
+// Path returns the Envoy to use: SEALMESH_ENVOY, or the one on PATH. Without an
+// Envoy it skips the test, but in CI it fails the test: there Envoy is not
+// optional. With -short it always skips the test.
 func Path(t testing.TB) string {
 	t.Helper()
 	if testing.Short() {
@@ -54,14 +54,16 @@ type Envoy struct {
 	log   string
 }
 
-// Addresses returns free loopback addresses for a listener and an admin endpoint.
+// Addresses returns free loopback addresses for a listener and an admin
+// endpoint.
 func Addresses(t testing.TB) (listen, admin string) {
 	t.Helper()
 	return free(t), free(t)
 }
 
-// free returns a port below those that systems give to clients (Linux: from 32768 on), one of
-// whose connections could take it before Envoy does.
+// free returns a port below those that systems give to clients (Linux: from
+// 32768). A client's connection could otherwise take the port before Envoy
+// does.
 func free(t testing.TB) string {
 	t.Helper()
 	var err error
@@ -144,7 +146,7 @@ func (e *Envoy) ready(t testing.TB, gone <-chan struct{}) {
 	t.Fatalf("envoy is not ready:\n%s", e.Log())
 }
 
-// Log returns what Envoy printed.
+// Log returns what Envoy has printed.
 func (e *Envoy) Log() string {
 	b, _ := os.ReadFile(e.log)
 	return string(b)
@@ -172,5 +174,5 @@ func (e *Envoy) Stat(t testing.TB, part string) int {
 	return sum
 }
 
-// String names where it listens.
+// String names the listener's address.
 func (e *Envoy) String() string { return fmt.Sprintf("envoy at %s", e.URL) }

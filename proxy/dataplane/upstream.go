@@ -2,18 +2,16 @@ package dataplane
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
-	"strings"
 )
 
-// readSize is how much is read of a body at once.
+// readSize is how many bytes of a body are read at once.
 const readSize = 64 << 10
 
-// pump reads a body and posts it in pieces, pausing while too much is under way.
+// pump reads a body and posts it in pieces. It pauses while too many bytes are
+// held.
 func (d *direction) pump(source io.Reader, trailers *http.Header) {
 	x := d.x
 	faults := &x.proxy.config.Faults
@@ -35,7 +33,8 @@ func (d *direction) pump(source io.Reader, trailers *http.Header) {
 	}
 }
 
-// readChunk reads exactly size bytes if there are as many, or what there is when size is 0.
+// readChunk reads size bytes or up to the end of the body. With size 0 it reads
+// what is there.
 func readChunk(r io.Reader, buf []byte, size int) (n int, err error) {
 	if size == 0 {
 		return r.Read(buf)
@@ -52,7 +51,7 @@ func readChunk(r io.Reader, buf []byte, size int) (n int, err error) {
 func (d *direction) onSourceEnd(err error, trailers *http.Header) {
 	d.read = errors.Is(err, io.EOF)
 	switch {
-	case !d.read: // the peer is gone; a response that has begun breaks off
+	case !d.read: // the connection broke; a response that has begun breaks off
 		if !d.finished {
 			d.x.abort()
 		}
@@ -65,7 +64,7 @@ func (d *direction) onSourceEnd(err error, trailers *http.Header) {
 	}
 }
 
-// present reports whether trailers came, and were not only announced.
+// present reports whether trailers came: they may only have been announced.
 func present(h http.Header) bool {
 	for _, v := range h {
 		if len(v) > 0 {
@@ -75,7 +74,7 @@ func present(h http.Header) bool {
 	return false
 }
 
-// forward sends the request upstream.
+// forward sends the request to the upstream.
 func (x *exchange) forward() {
 	d := x.request
 	r, err := d.headers.request(x.proxy.config.Upstream)
@@ -101,7 +100,8 @@ func (x *exchange) forward() {
 	})
 }
 
-// forwardTrailers has the trailers that the client announced sent, as they are at the end.
+// forwardTrailers sends the trailers that the client announced, as they are at
+// the end.
 func (x *exchange) forwardTrailers(r *http.Request) {
 	if len(x.announced) == 0 {
 		return
@@ -140,7 +140,7 @@ func (x *exchange) receive(r *http.Response) {
 		r.StatusCode == http.StatusNoContent || r.StatusCode == http.StatusNotModified
 	wanted := make(chan bool, 1)
 	x.post(func() {
-		ok := !x.request.dropped // else there is an answer already
+		ok := !x.request.dropped // otherwise there is a response already
 		if wanted <- ok; ok {
 			x.response.onHeaders(responseFields(r), end)
 		}
@@ -151,72 +151,5 @@ func (x *exchange) receive(r *http.Response) {
 			x.response.pump(r.Body, &r.Trailer)
 		}
 	case <-x.ctx.Done():
-	}
-}
-
-// respond sends the response downstream.
-func (x *exchange) respond() {
-	x.answered = true
-	headers := x.response.headers
-	if !x.request.read && x.client.ProtoMajor == 1 {
-		// net/http cannot reuse a connection whose request was answered before it was read.
-		x.writer.Header().Set("Connection", "close")
-	}
-	write := x.write
-	if x.upgraded != nil {
-		write = x.tunnel
-	}
-	x.goroutines.Go(func() {
-		err := write(headers)
-		x.post(func() {
-			x.over = true
-			x.broken = err != nil && !errors.Is(err, context.Canceled)
-		})
-	})
-}
-
-// write writes the response as it becomes available.
-func (x *exchange) write(headers fields) error {
-	h := x.writer.Header()
-	h["Content-Type"] = nil // no guessing
-	for name, values := range headers.header() {
-		h[name] = values
-	}
-	if x.response.headersEnd && x.client.Method != http.MethodHead && h["Content-Length"] == nil {
-		h.Set("Content-Length", "0") // as Envoy's codec does; net/http drops it from 204 and 304
-	}
-	status, _ := headers.get(":status")
-	code, _ := strconv.Atoi(status)
-	x.writer.WriteHeader(code)
-	control := http.NewResponseController(x.writer)
-	// Headers that are all there is have to leave with the end: gRPC wants them so.
-	for flush := !x.response.headersEnd; ; {
-		if flush {
-			if err := control.Flush(); err != nil {
-				return err
-			}
-		}
-		data, more, err := x.response.out.next()
-		if errors.Is(err, io.EOF) {
-			x.writeTrailers(h)
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if flush = !more; x.client.Method == http.MethodHead {
-			continue
-		}
-		if _, err := x.writer.Write(data); err != nil {
-			return err
-		}
-	}
-}
-
-func (x *exchange) writeTrailers(h http.Header) {
-	for _, f := range x.response.trailers {
-		if !strings.HasPrefix(f.name, ":") {
-			h.Add(http.TrailerPrefix+http.CanonicalHeaderKey(f.name), f.value)
-		}
 	}
 }
