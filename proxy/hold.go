@@ -120,7 +120,7 @@ func (p piece) release() error {
 	return h.charge(d.x, 0, d.response)
 }
 
-// charge charges x for n bytes that are held back, of which the first `within`
+// charge charges x for n bytes that are held back. The first `within` bytes
 // are free. Without force it refuses when there is no room.
 func (h *heldBody) charge(x *exchange, n int, force bool) error {
 	h.bytes = n
@@ -151,7 +151,7 @@ func (h *heldBody) retain(d *direction, came, freed int, end bool) error {
 }
 
 // patience returns how long the next message may take; 0 means no limit. A body
-// of which bytes are held back must come at limits.rate and end within
+// that is held back in part must come at limits.rate and end within
 // limits.held: a byte now and then does not renew the time.
 func (h *heldBody) patience(l *policy.Limits) time.Duration {
 	if h.bytes == 0 {

@@ -89,7 +89,7 @@ type Stats struct {
 	Spurious  atomic.Int64 // replies of the wrong kind, early or extra
 	Timeouts  atomic.Int64 // replies that were late
 	Failed    atomic.Int64 // streams that ended with an error
-	Bypassed  atomic.Int64 // exchanges of which a part passed unprocessed after a clean close
+	Bypassed  atomic.Int64 // exchanges that passed in part unprocessed, after a clean close
 	Rejected  atomic.Int64 // header mutations that the rules ignored
 	Immediate atomic.Int64 // ImmediateResponses
 }

@@ -131,7 +131,7 @@ func keep[M proto.Message](c *check, all map[string]M, n node, name string, m M)
 	return err
 }
 
-// keepAll is keep for messages of which several may have one name.
+// keepAll is keep for messages that may share a name.
 func keepAll[M proto.Message](c *check, all map[string][]M, n node, name string, m M) error {
 	err := c.decodeAny(n, name, m)
 	if !slices.ContainsFunc(all[name], func(other M) bool { return proto.Equal(other, m) }) {

@@ -19,7 +19,7 @@ import (
 type upstreams struct {
 	names     []string
 	addresses []string
-	original  []string // listeners of which some routes lead to the address that the client connected to
+	original  []string // listeners that lead to the address that the client connected to
 }
 
 // add adds the destination of a, or of its weighted cluster w, behind listener.
@@ -162,7 +162,7 @@ func (c *check) processorCluster(p *processor, facts bootstrap.Facts) {
 		switch {
 		case a == c.policy.Listen || !strings.HasPrefix(c.policy.Listen, "unix://"):
 		case strings.HasPrefix(a, "unix://"):
-			c.report(InClear, where, "bodies go to %s, and the policy has sealmesh listen at %s: whoever listens there reads them", a, c.policy.Listen)
+			c.report(InClear, where, "bodies go to %s, but sealmesh listens at %s: another process may read them", a, c.policy.Listen)
 		default:
 			c.report(Unseen, where, "bodies go to %s, and the policy has sealmesh listen at %s: who listens there cannot be told from here", a, c.policy.Listen)
 		}

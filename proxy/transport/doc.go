@@ -29,8 +29,8 @@
 //	          conn.mu     –        stream.mu           conn.mu
 //
 // Both mutexes are held for moments only. Where both are needed, conn.mu is
-// taken first. conn.progress wakes whoever waits for a window, for room in the
-// outbox or for the end of a handler.
+// taken first. conn.progress wakes goroutines that wait for a window, for
+// room in the outbox or for the end of a handler.
 //
 // # Life of a connection
 //

@@ -59,7 +59,7 @@ func (f *field) next(b []byte) ([]byte, error) {
 	return b[n:], nil
 }
 
-// wellFormed checks a message without strings, of which nothing is used.
+// wellFormed checks a message without strings that is not used.
 func wellFormed(b []byte) error {
 	var f field
 	for len(b) > 0 {

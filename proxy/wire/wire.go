@@ -27,7 +27,7 @@
 // # Plaintext
 //
 // Bodies are plaintext. Pool clears each buffer that is returned to it, and
-// whoever owns the segments of a Reply clears them after Release.
+// the owner of the segments of a Reply clears them after Release.
 package wire
 
 // A Phase says which part of an exchange a Request or Reply is about.
