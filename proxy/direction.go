@@ -89,7 +89,7 @@ func (d *direction) begin() error {
 	return nil
 }
 
-// checkFormat sets the format that reads the body, by content type and
+// checkFormat refuses a body that no format reads, by content type and
 // encoding. It sets the state passing when the policy lets the body pass
 // unread.
 func (d *direction) checkFormat() error {
