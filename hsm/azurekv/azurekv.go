@@ -12,16 +12,15 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// Kind is the provider's kind, as URIs and records name it.
+// Kind is the provider's kind in URIs and records.
 const Kind = "azurekv"
 
-// A Provider is one key in a vault. Safe for concurrent use. It holds nothing
-// that has to be closed.
+// A Provider is one key in a vault. Safe for concurrent use. It needs no Close.
 type Provider struct {
 	client *client
 }
 
-// Open fetches a token, and makes sure that the key that uri names can be a KEK.
+// Open fetches a token, and checks that the key that uri names can be a KEK.
 // The package documentation describes the URI.
 func Open(ctx context.Context, uri string) (*Provider, error) {
 	s, err := parseURI(uri)
@@ -39,8 +38,9 @@ func Open(ctx context.Context, uri string) (*Provider, error) {
 	return p, nil
 }
 
-// start turns what a running process lives with into what an operator has to put
-// right: an identity that gets no token, and a key that was never there.
+// start makes the failures Misconfigured that a running process survives but an
+// operator must fix at the start: an identity that gets no token, and a key
+// that never existed.
 func (p *Provider) start(ctx context.Context) error {
 	k, err := p.current(ctx)
 	if err == nil {
@@ -59,8 +59,8 @@ func (p *Provider) start(ctx context.Context) error {
 // Identity returns host/keys/name.
 func (p *Provider) Identity() string { return p.client.keyID }
 
-// GenerateDataKey makes a data key from crypto/rand and wraps it under the key's
-// current version: Key Vault makes none itself.
+// GenerateDataKey makes a data key from crypto/rand and wraps it under the
+// key's current version: Key Vault makes no data keys.
 func (p *Provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext) (*hsm.Secret, []byte, error) {
 	key := make([]byte, hsm.DataKeySize)
 	rand.Read(key) // never fails: it ends the process instead
@@ -98,8 +98,8 @@ func (p *Provider) wrap(ctx context.Context, key []byte, ec hsm.EncryptionContex
 	return wrapped, nil
 }
 
-// UnwrapDataKey has Key Vault unwrap wrapped under the version that it names, of
-// this key and no other.
+// UnwrapDataKey unwraps wrapped in Key Vault, under the version of this key
+// that wrapped names.
 func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.EncryptionContext) (*hsm.Secret, error) {
 	version, ciphertext, ok := unpack(wrapped)
 	if !ok {
@@ -121,10 +121,10 @@ func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Enc
 	return hsm.NewSecret(plaintext[:hsm.DataKeySize:hsm.DataKeySize]), nil
 }
 
-// explain asks for the key where an answer about one of its versions leaves two
-// meanings: a version that is not there is a forgery while the key is, and one
-// that is disabled is the end of the KEK only if it is the current one. Where
-// nobody says what the key is, the answer is unclear.
+// explain asks for the key if an answer about one of its versions has two
+// meanings. A version that does not exist is a forgery if the key exists. A
+// disabled version ends the KEK only if it is the current one. If the key's
+// state is unknown, the answer is unclear.
 func (p *Provider) explain(ctx context.Context, e *hsm.Error, version [versionSize]byte) error {
 	if e.Code != "KeyNotFound" && e.Code != "KeyDisabled" {
 		return e

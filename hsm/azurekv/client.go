@@ -18,7 +18,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/guard"
 )
 
-// A client asks one vault about one key. Safe for concurrent use.
+// A client makes requests to one vault about one key. Safe for concurrent use.
 type client struct {
 	keys    *azkeys.Client
 	name    string
@@ -38,8 +38,8 @@ func newClient(s settings) (*client, error) {
 		return nil, misconfigured("LoadCredentials", c.keyID, err, hintCredentials)
 	}
 	options := c.options(s, "", c.classify)
-	// The scope follows from the vault's name. So the SDK's own policy is left
-	// without a credential: it would ask for what a server's challenge names.
+	// The scope follows from the vault's name. So the SDK's own policy gets no
+	// credential: it would ask for the scope that a server's challenge names.
 	options.PerRetryPolicies = append([]policy.Policy{runtime.NewBearerTokenPolicy(c.tokens, []string{s.resource + "/.default"}, nil)}, options.PerRetryPolicies...)
 	c.keys, err = azkeys.NewClient("https://"+s.host, nil, &azkeys.ClientOptions{ClientOptions: options})
 	if err != nil {
@@ -48,11 +48,11 @@ func newClient(s settings) (*client, error) {
 	return c, nil
 }
 
-// A classifier reads an answer that is not 200.
+// A classifier classifies an answer that is not 200.
 type classifier func(operation string, status int, text []byte) *hsm.Error
 
-// options are those of every pipeline of the SDK: the vault's, and those of the
-// services that give tokens. operation is what calls are reported as, "" for
+// options are the options of every pipeline of the SDK: the vault's, and those
+// of the services that give tokens. operation names calls in reports; "" for
 // the API's own name. The SDK tries once: see ask.
 func (c *client) options(s settings, operation string, classify classifier) azcore.ClientOptions {
 	return azcore.ClientOptions{
@@ -64,7 +64,7 @@ func (c *client) options(s settings, operation string, classify classifier) azco
 	}
 }
 
-// read returns what an answer says against the request, or nil.
+// read returns what an answer says is wrong with the request, or nil.
 func (c *client) read(classify classifier, operation string, resp *http.Response) (failed *hsm.Error) {
 	text, err := runtime.Payload(resp)
 	switch {
@@ -81,7 +81,7 @@ func (c *client) read(classify classifier, operation string, resp *http.Response
 
 var errNotAzure = errors.New("the answer is not one of Azure's")
 
-// An observer reports each request to hsm.Observe, those for tokens too.
+// An observer reports each request to hsm.Observe, also requests for tokens.
 type observer struct {
 	c         *client
 	operation string
@@ -113,8 +113,8 @@ func (o observer) Do(req *policy.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// ask makes one call of the SDK, up to three times where another try may meet
-// another answer, or a newer token where this one was refused.
+// ask makes one call of the SDK, up to three times if another try may get
+// another answer, or a newer token after this one was refused.
 func ask[T any](ctx context.Context, c *client, operation string, call func(context.Context) (T, error)) (T, *hsm.Error) {
 	var out T
 	var failed *hsm.Error
@@ -128,8 +128,8 @@ func ask[T any](ctx context.Context, c *client, operation string, call func(cont
 	return out, failed
 }
 
-// try makes one call. after is how long the answer asks to be left alone. The
-// answer is cleared once it has been read: it may hold a data key.
+// try makes one call. after is how long the answer asks a client to wait. try
+// clears the answer after reading it: it may hold a data key.
 func try[T any](ctx context.Context, c *client, operation string, call func(context.Context) (T, error)) (out T, failed *hsm.Error, after time.Duration) {
 	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -163,7 +163,7 @@ func (c *client) fail(class hsm.Class, operation string, err error, hint string)
 	return &hsm.Error{Class: class, Provider: Kind, Operation: operation, KeyID: c.keyID, Err: err, Hint: hint}
 }
 
-// safeID passes on what looks like a request id, a UUID, and nothing else.
+// safeID returns id if it looks like a request id, a UUID, and "" otherwise.
 func safeID(id string) string {
 	if uuidForm.MatchString(id) {
 		return id

@@ -19,12 +19,13 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/guard"
 )
 
-// maxSecretFile is the longest secret or certificate in bytes that is read.
+// maxSecretFile is the longest file of a secret or certificate that is read, in
+// bytes.
 const maxSecretFile = 64 << 10
 
-// tokens gives the SDK's pipeline its tokens. The credential behind them is made
-// again when its file changes, and when the vault refused a token: the SDK would
-// give the refused one until it expires. Safe for concurrent use.
+// tokens gives tokens to the SDK's pipeline. It makes the credential again when
+// its file changes, and when the vault refused a token: the SDK would return
+// the refused token until it expires. Safe for concurrent use.
 type tokens struct {
 	c       *client
 	make    func(secret []byte) (azcore.TokenCredential, error)
@@ -37,9 +38,9 @@ type tokens struct {
 	fresh bool // the next token is not to be one of the SDK's cache
 }
 
-// GetToken implements [azcore.TokenCredential]. Every error is an [*hsm.Error]:
-// those of the SDK quote answers. It waits for no longer than ctx, and for three
-// tries at most.
+// GetToken implements [azcore.TokenCredential]. Every error is an [*hsm.Error],
+// since the SDK's errors quote answers. It waits at most for ctx, and for three
+// tries.
 func (t *tokens) GetToken(ctx context.Context, asked policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	cred, fresh, err := t.credential()
 	if err != nil {
@@ -88,14 +89,14 @@ func (t *tokens) credential() (cred azcore.TokenCredential, fresh bool, err erro
 	return t.cred, t.fresh, nil
 }
 
-// forget has the next token come from a new credential.
+// forget makes a new credential fetch the next token.
 func (t *tokens) forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.cred = nil
 }
 
-// readSecret returns a file's bytes without the white space at their end.
+// readSecret returns the bytes of a file without white space at the end.
 func readSecret(file string) ([]byte, error) {
 	if file == "" {
 		return nil, nil
@@ -114,8 +115,8 @@ func readSecret(file string) ([]byte, error) {
 	return text, nil
 }
 
-// newTokens makes the credential that s or the environment names, without
-// asking anybody.
+// newTokens makes the credential that s or the environment names. It makes no
+// request.
 func newTokens(c *client, s settings) (*tokens, error) {
 	if err := s.checkEnvironment(); err != nil {
 		return nil, err
@@ -148,7 +149,7 @@ func newTokens(c *client, s settings) (*tokens, error) {
 	return t, err
 }
 
-// detect takes the first credential that the environment has the variables of.
+// detect returns the first credential whose variables the environment has.
 func (s *settings) detect() string {
 	switch {
 	case s.text["client-secret-file"] != "":
@@ -165,7 +166,7 @@ func (s *settings) detect() string {
 	return "managed"
 }
 
-// An identity is who asks for a token.
+// An identity says who asks for a token.
 type identity struct{ tenant, client string }
 
 func (who identity) check() error {
@@ -224,8 +225,8 @@ func (who identity) managed(o azcore.ClientOptions) (azcore.TokenCredential, err
 	return azidentity.NewManagedIdentityCredential(options)
 }
 
-// developer runs a program of this machine for a token. Only a URI that names it
-// gets here: an environment could put another program in its place.
+// developer runs a program of this machine to get a token. Only a URI can ask
+// for that: an environment could name another program.
 func developer(kind, tenant string) (azcore.TokenCredential, error) {
 	switch kind {
 	case "azure-cli":

@@ -10,9 +10,9 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// Describe reports what the key's current version is, by keys/get and
-// keys/getrotationpolicy. A principal that may not ask for the latter learns the
-// rest, with Rotation left empty.
+// Describe reports the key's current version, from keys/get and
+// keys/getrotationpolicy. Rotation is empty for a principal without permission
+// for the latter.
 //
 // Origin is "HSM" for RSA-HSM keys and "SOFTWARE" for others.
 func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
@@ -56,8 +56,8 @@ func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 	return d, nil
 }
 
-// days reads a period of one unit, of 30 days to the month and 365 to the year.
-// Any other is 0, unknown.
+// days parses a period of one unit, with 30 days to the month and 365 to the
+// year. Any other period is 0, unknown.
 func days(period string) int {
 	unit := map[string]int{"D": 1, "W": 7, "M": 30, "Y": 365}
 	text, ok := strings.CutPrefix(period, "P")

@@ -1,14 +1,16 @@
-// Package azurekv is the provider for RSA keys in Azure Key Vault and in Managed
-// HSM: RSA and RSA-HSM keys of 2048, 3072 or 4096 bits. It asks by Azure's own
-// SDK: azkeys for the keys (REST, version 2025-07-01), azidentity for tokens.
+// Package azurekv is the provider for RSA keys in Azure Key Vault and in
+// Managed HSM: RSA and RSA-HSM keys of 2048, 3072 or 4096 bits. It asks by
+// Azure's own SDK: azkeys for the keys (REST, version 2025-07-01), azidentity
+// for tokens.
 //
 // # URI
 //
 //	azurekv://contoso.vault.azure.net/keys/customers
 //	azurekv://contoso.managedhsm.azure.net/keys/customers?credential=workload
 //
-// The name is that of the key and not of one version: the current version wraps,
-// and each wrap names the version that unwraps it. Options, each at most once:
+// The name is that of the key and not of one version: the current version
+// wraps, and each wrap names the version that unwraps it. Options, each at most
+// once:
 //
 //	credential=workload      Workload Identity: AZURE_FEDERATED_TOKEN_FILE, which AKS mounts
 //	credential=managed       the managed identity of the machine, app or container (IMDS,
@@ -28,24 +30,25 @@
 //	timeout=2s               one try, from dialling to the last byte
 //
 // Without credential it is the first of the first four that the environment has
-// the variables of: workload, secret, certificate, managed at last. No program is
-// run unless the URI names its credential; AZURE_TOKEN_CREDENTIALS is not read. A
-// secret's or certificate's file is read again for each token. The first token
-// is fetched at the start.
+// the variables of: workload, secret, certificate, managed at last. No program
+// is run unless the URI names its credential; AZURE_TOKEN_CREDENTIALS is not
+// read. A secret's or certificate's file is read again for each token. The
+// first token is fetched at the start.
 //
 // # What the environment may not do
 //
-// The vault's name says which cloud it is, and so which login server is asked and
-// for which scope: what a server's challenge names does not count. These are
-// errors at the start: AZURE_AUTHORITY_HOST where it is not that login server,
-// AZURE_REGIONAL_AUTHORITY_NAME and MSAL_FORCE_REGION where they are no region,
-// IDENTITY_ENDPOINT, MSI_ENDPOINT and IMDS_ENDPOINT beyond this machine's own
-// network, and AZURE_SDK_GO_LOGGING, which shows answers. HTTPS_PROXY is asked
-// for TLS tunnels; HTTP_PROXY is never, since a metadata service's tokens would
-// pass it in clear. AZURE_KUBERNETES_TOKEN_PROXY, AZURE_USERNAME and
-// AZURE_ADDITIONALLY_ALLOWED_TENANTS are not read.
+// The vault's name says which cloud it is, and so which login server is asked
+// and for which scope: what a server's challenge names does not count. These
+// are errors at the start: AZURE_AUTHORITY_HOST where it is not that login
+// server, AZURE_REGIONAL_AUTHORITY_NAME and MSAL_FORCE_REGION where they are no
+// region, IDENTITY_ENDPOINT, MSI_ENDPOINT and IMDS_ENDPOINT beyond this
+// machine's own network, and AZURE_SDK_GO_LOGGING, which shows answers.
+// HTTPS_PROXY is asked for TLS tunnels; HTTP_PROXY is never, since a metadata
+// service's tokens would pass it in clear. AZURE_KUBERNETES_TOKEN_PROXY,
+// AZURE_USERNAME and AZURE_ADDITIONALLY_ALLOWED_TENANTS are not read.
 //
-// The identity of the KEK is host/keys/name. Vault names are unique in the world.
+// The identity of the KEK is host/keys/name. Vault names are unique in the
+// world.
 //
 // # Permissions
 //
@@ -53,8 +56,8 @@
 //	opens                keys/get, keys/unwrapKey    Key Vault Crypto Service Encryption User
 //	require: rotation    keys/getrotationpolicy
 //
-// A role that only seals holds no key that opens, not even what it sealed before:
-// the data key is wrapped here, with the public key.
+// A role that only seals holds no key that opens, not even what it sealed
+// before: the data key is wrapped here, with the public key.
 //
 // # What is bound
 //
@@ -65,33 +68,34 @@
 // version (16 bytes), and the ciphertext: 273, 401 or 529 bytes.
 //
 // Wrapping reads the key (keys/get) and encrypts here, in place of Key Vault's
-// wrapKey, for two reasons. wrapKey would be sent the data key; and it works with
-// a disabled key, of which only unwrapKey and sign are refused. So revocation would
-// stop no seal. Here a key that is disabled, expired or not yet valid wraps nothing.
+// wrapKey, for two reasons. wrapKey would be sent the data key; and it works
+// with a disabled key, of which only unwrapKey and sign are refused. So
+// revocation would stop no seal. Here a key that is disabled, expired or not
+// yet valid wraps nothing.
 //
-// Since the key is public, a wrap does not prove who made it. Whoever can replace
-// stored envelopes can replace them by values of their own making.
+// Since the key is public, a wrap does not prove who made it. Whoever can
+// replace stored envelopes can replace them by values of their own making.
 // A256KW of Managed HSM is not supported, as it binds no context either.
 //
 // # Failure
 //
-// A failed request is tried three times at most, with back-offs of at most
-// 200 ms and full jitter, or what Retry-After says if that is a second at most;
-// the SDK itself tries once. A refused token is fetched again.
-// The caller's deadline bounds all of it, but for the wait on another caller who
-// is fetching the token: timeout= bounds that.
+// A failed request is tried three times at most, with back-offs of at most 200
+// ms and full jitter, or what Retry-After says if that is a second at most; the
+// SDK itself tries once. A refused token is fetched again. The caller's
+// deadline bounds all of it, but for the wait on another caller who is fetching
+// the token: timeout= bounds that.
 //
 // A disabled or deleted key (soft-deleted or purged) is denied, and so is a
 // principal that may not use it. A disabled version that is not the current one
-// concerns the records that it wrapped and not the KEK, so it is misconfigured. A
-// version that never was is corrupt: anybody can write one. A refusal that may be
-// an outage, a code that nobody has listed, and whatever the login service says,
-// are unclear. An answer without one of Azure's codes is an intermediary's:
-// unavailable.
+// concerns the records that it wrapped and not the KEK, so it is misconfigured.
+// A version that never was is corrupt: anybody can write one. A refusal that
+// may be an outage, a code that nobody has listed, and whatever the login
+// service says, are unclear. An answer without one of Azure's codes is an
+// intermediary's: unavailable.
 //
-// No text of an answer, and none of the SDK's, gets into an error. The answer that
-// holds a data key is cleared once it has been read; copies that the SDK's JSON
-// decoder made go when the garbage collector reuses their memory.
+// No text of an answer, and none of the SDK's, gets into an error. The answer
+// that holds a data key is cleared once it has been read; copies that the SDK's
+// JSON decoder made go when the garbage collector reuses their memory.
 //
 // # Tests
 //

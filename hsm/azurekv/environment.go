@@ -14,9 +14,10 @@ import (
 
 var regionForm = regexp.MustCompile(`^[a-z0-9]{1,40}$`)
 
-// checkEnvironment refuses what the SDK would take from the environment, and
-// what could divert tokens or secrets, or show answers. What is not here and not
-// in the package documentation, the SDK is not let read.
+// checkEnvironment refuses settings that the SDK would take from the
+// environment, and settings that could divert tokens or secrets or show
+// answers. The SDK may read no variable that is neither here nor in the package
+// documentation.
 func (s *settings) checkEnvironment() error {
 	if os.Getenv("AZURE_SDK_GO_LOGGING") != "" {
 		return errors.New("AZURE_SDK_GO_LOGGING is set: the SDK would write answers to standard error; unset it")
@@ -32,7 +33,7 @@ func (s *settings) checkEnvironment() error {
 			return fmt.Errorf("%s is not a region in lower case, and stands in the name of a login server", name)
 		}
 	}
-	// The services that give managed identities are sent what proves the machine.
+	// The services of managed identities receive proof of the machine's identity.
 	for _, name := range []string{"IDENTITY_ENDPOINT", "MSI_ENDPOINT", "IMDS_ENDPOINT"} {
 		at := os.Getenv(name)
 		if u, err := url.Parse(at); at != "" && (err != nil || !guard.Nearby(u.Hostname())) {
@@ -42,7 +43,8 @@ func (s *settings) checkEnvironment() error {
 	return nil
 }
 
-// testServer sends every request to a test's server, whomever the SDK means.
+// testServer sends every request to a test's server, whatever host the SDK
+// names.
 type testServer struct {
 	to   *url.URL
 	next http.RoundTripper

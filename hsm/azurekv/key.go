@@ -15,7 +15,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// rsaLabel stands in wraps that exist.
+// rsaLabel is in existing wraps: it must not change.
 const rsaLabel hsm.RSALabel = "sealmesh/azurekv/wrap/v1\x00"
 
 const (
@@ -23,10 +23,10 @@ const (
 	versionSize = 16
 )
 
-// specs are the moduli, in bytes, that the service makes.
+// specs are the specs of keys by modulus in bytes.
 var specs = map[int]string{256: "RSA_2048", 384: "RSA_3072", 512: "RSA_4096"}
 
-// A current is the version of the key that wraps.
+// A current is the current version of the key, which wraps.
 type current struct {
 	version            [versionSize]byte
 	public             *rsa.PublicKey
@@ -37,7 +37,7 @@ type current struct {
 	notBefore, expires time.Time // zero where there is none
 }
 
-// current reads the key's current version, whatever state it is in.
+// current returns the key's current version, whatever its state.
 func (p *Provider) current(ctx context.Context) (*current, error) {
 	out, failed := ask(ctx, p.client, "GetKey", func(ctx context.Context) (azkeys.GetKeyResponse, error) {
 		return p.client.keys.GetKey(ctx, p.client.name, "", nil)
@@ -85,7 +85,8 @@ func publicKey(k *azkeys.JSONWebKey) (public *rsa.PublicKey, hardware bool) {
 	return public, kind == azkeys.KeyTypeRSAHSM
 }
 
-// usable says why k may not wrap, or nil. Key Vault would let a disabled key wrap.
+// usable returns why k may not wrap, or nil. Key Vault would let a disabled key
+// wrap.
 func (p *Provider) usable(k *current) error {
 	no := func(class hsm.Class, text, code string) error {
 		return p.client.fail(class, "GetKey", errors.New(text), verdicts[code].hint)
@@ -106,7 +107,7 @@ func (p *Provider) usable(k *current) error {
 	return nil
 }
 
-// wrap encrypts key by what Azure calls RSA-OAEP-256.
+// wrap encrypts key with Azure's RSA-OAEP-256.
 func (k *current) wrap(key []byte, ec hsm.EncryptionContext) ([]byte, error) {
 	ciphertext, err := rsaLabel.Wrap(k.public, key, ec)
 	if err != nil {
@@ -115,7 +116,7 @@ func (k *current) wrap(key []byte, ec hsm.EncryptionContext) ([]byte, error) {
 	return append(append([]byte{form1}, k.version[:]...), ciphertext...), nil
 }
 
-// unpack returns the version that unwraps, and what.
+// unpack returns the version that unwraps, and the ciphertext.
 func unpack(wrapped []byte) (version [versionSize]byte, ciphertext []byte, ok bool) {
 	n := len(wrapped) - 1 - versionSize
 	if n < 0 || specs[n] == "" || wrapped[0] != form1 {

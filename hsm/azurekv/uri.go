@@ -12,18 +12,18 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// uriForm is a vault of one of Azure's clouds, and a key in it.
+// uriForm matches a vault of one of Azure's clouds, and a key in it.
 var uriForm = regexp.MustCompile(`^azurekv://([a-z0-9-]{3,24}\.((?:vault|managedhsm)\.(azure\.net|azure\.cn|usgovcloudapi\.net)))/keys/([A-Za-z0-9-]{1,127})(?:\?(.*))?$`)
 
 var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// An azureCloud is where its vaults' principals log in.
+// An azureCloud says where the principals of its vaults log in.
 type azureCloud struct {
 	login  string   // https://…
 	logins []string // its hosts, with their other names
 }
 
-// clouds are Azure's, by how the names of their vaults end.
+// clouds are Azure's clouds, by the suffix of their vaults' names.
 var clouds = map[string]azureCloud{
 	"azure.net":         {"https://login.microsoftonline.com/", []string{"login.microsoftonline.com", "login.microsoft.com", "login.windows.net", "sts.windows.net"}},
 	"azure.cn":          {"https://login.chinacloudapi.cn/", []string{"login.chinacloudapi.cn", "login.partner.microsoftonline.cn"}},
@@ -33,7 +33,7 @@ var clouds = map[string]azureCloud{
 // credentialKinds are the values of credential=. The last three run a program.
 var credentialKinds = []string{"workload", "managed", "secret", "certificate", "azure-cli", "azure-developer-cli", "azure-powershell"}
 
-// settings is a URI, understood.
+// settings are a parsed URI.
 type settings struct {
 	host, resource string // contoso.vault.azure.net, https://vault.azure.net
 	cloud          azureCloud
@@ -51,7 +51,7 @@ func parseURI(uri string) (settings, error) {
 	return s, nil
 }
 
-// parse never puts a value into an error where a secret might stand.
+// parse never puts a value into an error that may be a secret.
 func parse(uri string) (settings, error) {
 	m := uriForm.FindStringSubmatch(uri)
 	if m == nil {
@@ -92,8 +92,8 @@ func (s *settings) set(name, value string) (err error) {
 	return nil
 }
 
-// isTestServer allows loopback only: a vault's own name is what its certificate
-// and its tokens are bound to.
+// isTestServer allows loopback only: certificates and tokens are bound to a
+// vault's own name.
 func isTestServer(u *url.URL) bool {
 	return (u.Scheme == "http" || u.Scheme == "https") && hsm.IsLoopback(u.Hostname()) && u.User == nil && u.Path == "" && u.RawQuery == "" && u.Fragment == ""
 }

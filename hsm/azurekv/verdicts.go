@@ -9,7 +9,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/guard"
 )
 
-// A verdict is what one of Azure's codes means to sealmesh.
+// A verdict says what one of Azure's codes means.
 type verdict struct {
 	class hsm.Class
 	hint  string // what an operator does next
@@ -29,13 +29,13 @@ const (
 	hintNotOurs     = "sealmesh does not make the request this error belongs to; " + hintUnknown
 )
 
-// verdicts is every error code that Key Vault documents for its keys, and those
-// that its data plane and Managed HSM were seen to give. The inner code counts
-// where there is one. A code that is not here is unclear.
+// verdicts holds every error code that Key Vault documents for its keys, and
+// codes that its data plane and Managed HSM were seen to give. An inner code
+// takes precedence. A code that is not here is unclear.
 //
-// What may as well be an outage is unclear, though it reads like a refusal: the
-// firewall's codes come when a private endpoint's name fails, and Unauthorized
-// when Entra's signing keys or this machine's clock are wrong.
+// A code that reads like a refusal but may be an outage is unclear: the
+// firewall's codes come if the name of a private endpoint fails, and
+// Unauthorized if Entra's signing keys or this machine's clock are wrong.
 var verdicts = map[string]verdict{
 	"Forbidden":         {hsm.Denied, hintPermission},
 	"AccessDenied":      {hsm.Denied, hintPermission},
@@ -65,7 +65,7 @@ var verdicts = map[string]verdict{
 	"RegionNotSupported":    {hsm.Unclear, hintNotOurs},
 	"SkuNotSupported":       {hsm.Unclear, hintNotOurs},
 
-	// Of UnwrapKey they are Corrupt: the record is what is not valid.
+	// From UnwrapKey they are Corrupt: then the record is invalid.
 	"BadParameter": {hsm.Misconfigured, "check the key's name and type"},
 	"BadRequest":   {hsm.Misconfigured, "check the key's name and type"},
 
@@ -86,8 +86,8 @@ var verdicts = map[string]verdict{
 	"RequestTimeout":         {hsm.Unavailable, hintRetry},
 }
 
-// classify reads an answer that is not 200. Of its text it repeats only codes
-// from the table: the rest might hold what was sent.
+// classify classifies an answer that is not 200. It repeats only codes of the
+// table: other text might hold what was sent.
 func (c *client) classify(operation string, status int, text []byte) *hsm.Error {
 	var body struct {
 		Error struct {
@@ -109,7 +109,7 @@ func (c *client) classify(operation string, status int, text []byte) *hsm.Error 
 			v, known = verdict{hsm.Unavailable, hintRetry}, false
 		}
 	case !named:
-		// Not Azure's: it says nothing of the key, not even a 403.
+		// Not from Azure: it says nothing about the key, not even a 403.
 		v, known = verdict{hsm.Unavailable, hintBetween}, false
 	case !known:
 		v = verdict{hsm.Unclear, hintUnknown}
@@ -127,10 +127,10 @@ func (c *client) classify(operation string, status int, text []byte) *hsm.Error 
 
 const hintCloud = "check that the identity and the vault are of one cloud"
 
-// oauthVerdicts are OAuth's codes (RFC 6749 §4.1.2.1 and §5.2), Entra's own, and the
-// metadata services'. None of them is Key Vault's: where one refuses, the KEK
-// may be as it was, and evicting would turn a fault of the login service into an
-// outage of everything. So they are unclear at most.
+// oauthVerdicts are the codes of OAuth (RFC 6749 §4.1.2.1 and §5.2), of Entra,
+// and of the metadata services. None comes from Key Vault: after a refusal the
+// KEK may still be usable, and evicting data keys would turn a fault of the
+// login service into a full outage. So they are unclear at most.
 var oauthVerdicts = map[string]verdict{
 	"invalid_client":          {hsm.Unclear, "the secret or certificate is wrong or has expired, or the federated credential does not fit this service account"},
 	"invalid_grant":           {hsm.Unclear, "the federated token was not accepted"},
@@ -166,7 +166,7 @@ func (c *client) classifyLogin(operation string, status int, text []byte) *hsm.E
 	return failed
 }
 
-// classifyTransport is for what never became an answer.
+// classifyTransport classifies a request that got no answer.
 func (c *client) classifyTransport(ctx context.Context, operation string, err error) *hsm.Error {
 	slow, path := "see whether the vault is reachable from here, or raise timeout=", "check the network path to the vault: DNS, firewall, private endpoint, proxy settings"
 	if operation == "GetToken" {

@@ -1,5 +1,6 @@
-// Package builtin is the table of key back ends in this binary: the one place
-// that knows them all. A new back end is one folder below hsm and one line here.
+// Package builtin is the table of key back ends in this binary. No other
+// package knows them all. A new back end is one folder below hsm and one line
+// here.
 package builtin
 
 import (
@@ -16,17 +17,17 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/transit"
 )
 
-// Options is what opening a KEK needs beyond its URI.
+// Options are what opening a KEK needs besides its URI.
 type Options struct {
-	// Dir is the folder that a relative path in a URI is below: the policy
-	// file's. Empty is the working directory.
+	// Dir is the policy file's folder, which a relative path in a URI starts from.
+	// Empty is the working directory.
 	Dir string
-	// Logins are those that several KEKs share, nil for a KEK that shares none.
+	// Logins are logins that several KEKs share; nil for none.
 	Logins *transit.Logins
 }
 
-// A backend opens the KEKs of one kind. Its id stands in every wrapped-key
-// record ever written, so it is permanent and never used again.
+// A backend opens the KEKs of one kind. Every wrapped-key record contains its
+// id, so an id is permanent and never reused.
 type backend struct {
 	kind string
 	id   uint8
@@ -65,8 +66,8 @@ func ProviderID(kind string) (uint8, bool) {
 	return 0, false
 }
 
-// Open opens the KEK that uri names: its provider is ready for use. The caller
-// closes the provider where it is an [io.Closer]. Errors are [*hsm.Error].
+// Open opens the KEK that uri names. The caller closes the provider if it is an
+// [io.Closer]. Errors are [*hsm.Error].
 func Open(ctx context.Context, uri string, opt Options) (hsm.KEK, error) {
 	kind, _, ok := strings.Cut(uri, ":")
 	for _, b := range backends() {
@@ -90,8 +91,9 @@ func Open(ctx context.Context, uri string, opt Options) (hsm.KEK, error) {
 	}
 }
 
-// Targets returns the KEKs that uri alone identifies, without a provider, and asks
-// nobody: the key of an ARN, the former targets of an alias. Of other URIs it returns none.
+// Targets returns the KEKs that uri identifies by itself, without a provider:
+// the key of an ARN and the former targets of an alias; none for other URIs. It
+// makes no request.
 func Targets(uri string) ([]hsm.KEK, error) {
 	if !strings.HasPrefix(uri, awskms.Kind+":") {
 		return nil, nil
@@ -120,7 +122,7 @@ func openLocal(_ context.Context, uri string, opt Options) (hsm.Provider, string
 	return p, p.Identity(), nil
 }
 
-// named adapts a back end whose provider knows its own identity.
+// named adapts the Open of a back end whose provider knows its own identity.
 func named[P interface {
 	hsm.Provider
 	Identity() string

@@ -1,5 +1,6 @@
-// Package guard is the HTTP client that a provider gives to its service's own
-// SDK. It holds our limits whatever the SDK's defaults and the environment say.
+// Package guard is the HTTP client that a provider gives to the SDK of its
+// service. It enforces our limits whatever the SDK's defaults and the
+// environment say.
 package guard
 
 import (
@@ -18,7 +19,7 @@ import (
 )
 
 const (
-	// MaxAnswer is the longest answer in bytes that is read. A real one has
+	// MaxAnswer is the longest answer that is read, in bytes. A real answer has
 	// less than 8 KiB.
 	MaxAnswer = 64 << 10
 
@@ -33,17 +34,18 @@ var (
 )
 
 // Client returns a client that keeps its connections. It is safe for concurrent
-// use. Plain HTTP goes to this machine's network only; see [Nearby]. A redirect
-// is an answer: following one would repeat a token or a data key to whomever it
-// names. An answer beyond [MaxAnswer] is an error.
+// use. It uses plain HTTP only within this machine's network; see [Nearby]. It
+// returns a redirect as the answer: following one would send a token or a data
+// key to the host that the redirect names. An answer longer than [MaxAnswer] is
+// an error.
 func Client() *http.Client {
 	return &http.Client{Transport: limits{Transport()}, CheckRedirect: stay}
 }
 
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// Transport is what [Client] stands on, for an SDK that takes nothing else. It
-// asks no proxy for plain HTTP: a proxy would read the tokens of a metadata
+// Transport is the transport of [Client], for an SDK that takes nothing else.
+// It uses no proxy for plain HTTP: a proxy would read the tokens of a metadata
 // service.
 func Transport() *http.Transport {
 	return &http.Transport{
@@ -62,7 +64,7 @@ func Transport() *http.Transport {
 }
 
 // Nearby reports whether host, a name or an address without port, is on this
-// machine or on its own network, where metadata services answer over plain HTTP.
+// machine or its local network, where metadata services use plain HTTP.
 func Nearby(host string) bool {
 	if hsm.IsLoopback(host) || host == "metadata.google.internal" {
 		return true
@@ -104,8 +106,8 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// RetryAfter reads how long a service asks to be left alone, in seconds, 0 where
-// it does not say: none of them sends dates.
+// RetryAfter returns how long the service asks a client to wait, from the
+// seconds in Retry-After; 0 if it does not say. No service sends dates.
 func RetryAfter(h http.Header) time.Duration {
 	seconds, err := strconv.ParseUint(h.Get("Retry-After"), 10, 31)
 	if err != nil {
@@ -114,10 +116,10 @@ func RetryAfter(h http.Header) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// Unanswered returns why a request under ctx never became an answer, and which
-// hint goes with that: slow where it was for want of time, path for all else,
-// none where ctx has ended. The cause names hosts, and nothing that was sent or
-// answered: net/http quotes an answer that it cannot read.
+// Unanswered returns why a request under ctx got no answer, and the hint for
+// that: slow after a time-out, path for any other cause, and none if ctx has
+// ended. The cause names hosts, but never what was sent or answered: net/http
+// quotes an answer that it cannot read.
 func Unanswered(ctx context.Context, err error, slow, path string) (cause error, hint string) {
 	if ctx.Err() != nil {
 		return ctx.Err(), ""

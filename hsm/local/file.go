@@ -22,9 +22,9 @@ const (
 	maxFileSize = 256 // bytes; a real one is 67
 )
 
-// Path returns the file that a `local:` URI names. A relative path is below
-// dir; local:///x and local:/x are both absolute. The path is taken as it
-// stands: there are no escapes and no query.
+// Path returns the file that a `local:` URI names. A relative path starts from
+// dir; local:///x and local:/x are both absolute. The path is literal: there
+// are no escapes and no query.
 func Path(uri, dir string) (string, error) {
 	path, ok := strings.CutPrefix(uri, Kind+":")
 	if !ok || path == "" {
@@ -43,10 +43,9 @@ func Path(uri, dir string) (string, error) {
 }
 
 // Open reads the KEK in the file at path. Every failure is [hsm.Misconfigured].
-// The mode that counts is that of the file that was opened, whatever links led
-// to it.
+// Open checks the mode of the file that it opened, whatever links led there.
 func Open(path string) (*Provider, error) {
-	// Without O_NONBLOCK a path that is a FIFO would hang the start for ever.
+	// Without O_NONBLOCK a FIFO would block the start for ever.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		hint := ""
@@ -89,7 +88,7 @@ func checkMode(f *os.File) error {
 	return nil
 }
 
-// parse never puts what it read into an error.
+// parse never puts the text that it reads into an error.
 func parse(text []byte) ([]byte, error) {
 	encoded, ok := bytes.CutPrefix(text, []byte(fileHeader))
 	if !ok {
@@ -105,8 +104,8 @@ func parse(text []byte) ([]byte, error) {
 	return key[:n], nil
 }
 
-// Create makes a new KEK in a new file at path, mode 0600, and returns when it
-// is on stable storage. It never touches a file that is already there.
+// Create makes a new KEK in a new file at path with mode 0600, and returns when
+// the file is on stable storage. It never changes an existing file.
 func Create(path string) (err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
@@ -137,7 +136,7 @@ func writeKey(f *os.File) error {
 	return err
 }
 
-// syncFolder makes the new name itself durable: fsync of a file does not.
+// syncFolder makes the new file name durable: fsync of the file does not.
 func syncFolder(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

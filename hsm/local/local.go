@@ -1,16 +1,16 @@
 // Package local is the provider whose key-encryption key (KEK) is a file: for
-// demos, tests and development, and for a machine that has nothing better.
+// demos, tests and development, and for machines without a KMS or HSM.
 //
-// The file is one line, `sealmesh-local-kek-v1 ` and 32 random bytes in
-// standard base64, and must be readable by its owner alone; anything laxer is
-// refused. Whoever reads the file opens every record ever wrapped under it, and
-// nothing records that they did: for personal data in production use a KMS or
-// an HSM.
+// The file is one line: `sealmesh-local-kek-v1 ` and 32 random bytes in
+// standard base64. Only its owner may have permission to read it; sealmesh
+// refuses any other file. Anyone who reads the file can open every record ever
+// wrapped under it, and nothing records that: for personal data in production
+// use a KMS or an HSM.
 //
 // A wrapped data key is 60 bytes: a random 12-byte nonce, the encrypted key,
-// and a 16-byte tag, AES-256-GCM (NIST SP 800-38D) with [wrapLabel] and the
-// canonical encryption context as additional data. Random nonces bound one KEK
-// to 2^32 wraps, far beyond what one data key per writer and day comes to.
+// and a 16-byte tag. It is AES-256-GCM (NIST SP 800-38D) with [wrapLabel] and
+// the canonical encryption context as additional data. Random nonces limit one
+// KEK to 2^32 wraps, far more than one data key per writer and day needs.
 package local
 
 import (
@@ -27,23 +27,24 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// Kind is the provider's kind, as URIs and records name it.
+// Kind is the provider's kind in URIs and records.
 const Kind = "local"
 
-// wrapLabel separates wraps from any other use of the KEK, and versions them.
+// wrapLabel separates wraps from any other use of the KEK, and is the version
+// of their layout.
 const wrapLabel = "sealmesh/local/wrap/v1\x00"
 
 // WrappedSize is the length in bytes of every data key wrapped here.
 const WrappedSize = 12 + hsm.DataKeySize + 16
 
-// A Provider wraps data keys under a KEK read from a file. Safe for concurrent
-// use. It holds nothing open, so there is nothing to close.
+// A Provider wraps data keys under a KEK from a file. Safe for concurrent use.
+// It needs no Close.
 type Provider struct {
 	aead     cipher.AEAD
 	identity string
 }
 
-// newProvider clears key.
+// newProvider makes a Provider and clears key.
 func newProvider(key []byte) (*Provider, error) {
 	defer clear(key)
 	block, err := aes.NewCipher(key)
@@ -57,16 +58,16 @@ func newProvider(key []byte) (*Provider, error) {
 	return &Provider{aead: aead, identity: fingerprint(key)}, nil
 }
 
-// fingerprint is a MAC rather than a plain hash, so that it stays one-way even
-// for a key that somebody typed in.
+// fingerprint is a MAC and not a plain hash, so that it is one-way even for a
+// key that somebody typed.
 func fingerprint(key []byte) string {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte("sealmesh/local/kek-id/v1"))
 	return hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
-// Identity returns the KEK's fingerprint: it belongs to the key, not to the
-// path, so that a file that moves still opens its records.
+// Identity returns the KEK's fingerprint. It depends on the key and not on the
+// path, so a file that was moved still opens its records.
 func (p *Provider) Identity() string { return p.identity }
 
 // GenerateDataKey makes a data key from crypto/rand and wraps it.
@@ -99,7 +100,7 @@ func (p *Provider) WrapDataKey(ctx context.Context, key *hsm.Secret, ec hsm.Encr
 	return wrapped, err
 }
 
-// UnwrapDataKey opens what either of the others wrapped.
+// UnwrapDataKey opens what GenerateDataKey or WrapDataKey wrapped.
 func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.EncryptionContext) (*hsm.Secret, error) {
 	var key *hsm.Secret
 	err := p.call(ctx, "UnwrapDataKey", func() *hsm.Error {
@@ -117,7 +118,7 @@ func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Enc
 	return key, err
 }
 
-// Describe reports the KEK. A file knows nothing of Regions, rotation or expiry.
+// Describe reports the KEK. A file has no Regions, rotation or expiry.
 func (p *Provider) Describe(context.Context) (hsm.Description, error) {
 	return hsm.Description{
 		Kind: Kind, KeyID: p.identity, Manager: "customer",
@@ -133,8 +134,8 @@ func additionalData(ec hsm.EncryptionContext) []byte {
 	return append([]byte(wrapLabel), ec.Encoded()...)
 }
 
-// call runs one operation, completes its error, and reports it, as a provider
-// with a real back end would: the spans of a demo then look like those of a KMS.
+// call runs one operation, completes its error, and reports it like a provider
+// with a real back end: so the spans of a demo look like those of a KMS.
 func (p *Provider) call(ctx context.Context, operation string, run func() *hsm.Error) error {
 	start := time.Now()
 	var failed *hsm.Error

@@ -1,9 +1,9 @@
 // Package azurefake is a server that speaks what Azure's SDK asks for sealmesh:
-// Key Vault's keys (get, unwrapkey, wrapkey, rotationpolicy; version 2025-07-01),
-// the login server's client credentials with a secret, a certificate or a
-// federated token, and the metadata services' managed identity. It wraps and
-// unwraps for real. Like Key Vault it lets a disabled key wrap. It is for tests:
-// everything is in memory.
+// Key Vault's keys (get, unwrapkey, wrapkey, rotationpolicy; version
+// 2025-07-01), the login server's client credentials with a secret, a
+// certificate or a federated token, and the metadata services' managed
+// identity. It wraps and unwraps for real. Like Key Vault it lets a disabled
+// key wrap. It is for tests: everything is in memory.
 package azurefake
 
 import (

@@ -11,7 +11,8 @@ import (
 	"slices"
 )
 
-// A Key says what a key is. The zero value is what `az keyvault key create` makes.
+// A Key says what a key is. The zero value is what `az keyvault key create`
+// makes.
 type Key struct {
 	Type               string // RSA where empty
 	Bits               int    // 2048 where zero

@@ -23,7 +23,8 @@ const (
 	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 )
 
-// logIn answers as the login server, the metadata service or App Service's endpoint does.
+// logIn answers as the login server, the metadata service or App Service's
+// endpoint does.
 func (s *Server) logIn(w http.ResponseWriter, r *http.Request, text []byte) {
 	q := r.URL.Query()
 	const base = "https://login.microsoftonline.com/" + Tenant
@@ -71,7 +72,8 @@ func (s *Server) clientCredentials(w http.ResponseWriter, text []byte) {
 	}
 }
 
-// signed reports whether a JWT is one of Client's certificate (RFC 7523, PS256 or RS256).
+// signed reports whether a JWT is one of Client's certificate (RFC 7523, PS256
+// or RS256).
 func (s *Server) signed(jwt string) bool {
 	i := strings.LastIndex(jwt, ".")
 	if i < 0 {
@@ -82,7 +84,8 @@ func (s *Server) signed(jwt string) bool {
 	return err == nil && (rsa.VerifyPSS(s.public, crypto.SHA256, sum[:], signature, nil) == nil || rsa.VerifyPKCS1v15(s.public, crypto.SHA256, sum[:], signature) == nil)
 }
 
-// SetCertificate makes a certificate for Client, and returns it and its key in PEM.
+// SetCertificate makes a certificate for Client, and returns it and its key in
+// PEM.
 func (s *Server) SetCertificate() []byte {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package guardtest is what the fakes of services share, and the tests that
-// meet them.
+// Package guardtest holds what the fakes of services share, and what their
+// tests share.
 package guardtest
 
 import (
@@ -8,7 +8,7 @@ import (
 	"net/http/httptest"
 )
 
-// A Fault is an answer in place of the real one, once.
+// A Fault replaces one real answer.
 type Fault struct {
 	Status int // 0 closes the connection
 	Body   string
@@ -17,7 +17,7 @@ type Fault struct {
 	Tamper func(map[string]any) // the answer is the real one, after this, where the fake can do so
 }
 
-// Serve answers so to a request whose body was sent.
+// Serve answers the request whose body was sent with f.
 func (f Fault) Serve(w http.ResponseWriter, sent []byte) {
 	if f.Status == 0 {
 		panic(http.ErrAbortHandler)
@@ -32,7 +32,8 @@ func (f Fault) Serve(w http.ResponseWriter, sent []byte) {
 	_, _ = io.WriteString(w, f.Body)
 }
 
-// Direct calls a server without a network, so that the time of back-offs can be virtual.
+// Direct calls a server without a network, so that back-offs can run in virtual
+// time.
 type Direct struct{ http.Handler }
 
 // RoundTrip implements [http.RoundTripper].
