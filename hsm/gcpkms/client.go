@@ -16,7 +16,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/guard"
 )
 
-// A client asks about one key. Safe for concurrent use.
+// A client makes requests about one key. Safe for concurrent use.
 type client struct {
 	keys         *cloudkms.ProjectsLocationsKeyRingsCryptoKeysService
 	http         *http.Client
@@ -44,18 +44,18 @@ func newClient(ctx context.Context, s settings) (*client, error) {
 	return c, nil
 }
 
-// silent keeps GOOGLE_SDK_GO_LOGGING_LEVEL from having requests and answers
-// logged: they hold data keys and tokens.
+// silent overrides GOOGLE_SDK_GO_LOGGING_LEVEL, which would log requests and
+// answers: they hold data keys and tokens.
 func silent() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// A call of the SDK, ready to be sent.
+// A call is a request of the SDK, ready to be sent.
 type call[T any] interface {
 	Header() http.Header
 	Do(...googleapi.CallOption) (T, error)
 }
 
-// ask sends what build makes, and returns the answer, which passed check. One
-// that did not was damaged on the way and is as good as none: it is tried again.
+// ask sends the request that build makes, and returns an answer that passes
+// check. An answer that fails check was damaged on the way and is retried.
 func ask[T any](ctx context.Context, c *client, operation string, build func(context.Context) call[T], check func(T) error) (T, *hsm.Error) {
 	var out T
 	var failed *hsm.Error
@@ -74,7 +74,7 @@ func ask[T any](ctx context.Context, c *client, operation string, build func(con
 	return out, failed
 }
 
-// try sends one request. after is how long the answer asks to be left alone.
+// try sends one request. after is how long the answer asks a client to wait.
 func try[T any](ctx context.Context, c *client, operation string, build func(context.Context) call[T], check func(T) error) (out T, failed *hsm.Error, after time.Duration) {
 	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -103,7 +103,7 @@ func try[T any](ctx context.Context, c *client, operation string, build func(con
 	return answer, nil, 0
 }
 
-// decoding reports whether err is of an answer's text, which it may quote.
+// decoding reports whether err is about an answer's text, which it may quote.
 func decoding(err error) bool {
 	_, syntax := errors.AsType[*json.SyntaxError](err)
 	_, kind := errors.AsType[*json.UnmarshalTypeError](err)

@@ -20,7 +20,7 @@ var kinds = []credentials.CredType{
 	credentials.ServiceAccount, credentials.AuthorizedUser, credentials.ExternalAccount, credentials.ExternalAccountAuthorizedUser, credentials.ImpersonatedServiceAccount,
 }
 
-// A credentialsFile is what is looked at before the SDK reads a file.
+// A credentialsFile is what is checked before the SDK reads a file.
 type credentialsFile struct {
 	Type   credentials.CredType `json:"type"`
 	Source struct {
@@ -34,9 +34,9 @@ func (f *credentialsFile) runs() bool {
 	return f != nil && (f.Source.Executable != nil || f.Inner.runs())
 }
 
-// read reads a file, which may name the servers that are asked for tokens:
-// whoever writes it is trusted, like whoever writes the policy that names it. It
-// may name a program only where the KEK's URI allows that.
+// read reads a file, which may name the servers that give tokens: its author is
+// trusted like the author of the policy that names it. The file may name a
+// program only if the KEK's URI allows that.
 func (s settings) read(file string, o *credentials.DetectOptions) (*auth.Credentials, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -56,8 +56,8 @@ func (s settings) read(file string, o *credentials.DetectOptions) (*auth.Credent
 	return found, nil
 }
 
-// checkEnvironment refuses what the SDK would take from the environment and that
-// could divert tokens, or run a program.
+// checkEnvironment refuses settings that the SDK would take from the
+// environment and that could divert tokens or run a program.
 func (s settings) checkEnvironment() error {
 	for _, name := range []string{"GOOGLE_API_USE_CLIENT_CERTIFICATE", "EXPERIMENTAL_GOOGLE_API_USE_S2A"} {
 		if strings.EqualFold(os.Getenv(name), "true") {

@@ -12,11 +12,10 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// Kind is the provider's kind, as URIs and records name it.
+// Kind is the provider's kind in URIs and records.
 const Kind = "gcpkms"
 
-// A Provider is one Cloud KMS key. Safe for concurrent use. It holds nothing that
-// has to be closed.
+// A Provider is one Cloud KMS key. Safe for concurrent use. It needs no Close.
 type Provider struct {
 	client *client
 }
@@ -24,8 +23,8 @@ type Provider struct {
 // Identity returns the key's name: projects/…/cryptoKeys/….
 func (p *Provider) Identity() string { return p.client.key }
 
-// GenerateDataKey makes a data key from crypto/rand and has Cloud KMS wrap it:
-// it makes none itself.
+// GenerateDataKey makes a data key from crypto/rand and lets Cloud KMS wrap it:
+// Cloud KMS makes no data keys.
 func (p *Provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext) (*hsm.Secret, []byte, error) {
 	key := make([]byte, hsm.DataKeySize)
 	rand.Read(key) // never fails: it ends the process instead
@@ -37,7 +36,8 @@ func (p *Provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext
 	return hsm.NewSecret(key), wrapped, nil
 }
 
-// WrapDataKey has Cloud KMS encrypt key, which must be [hsm.DataKeySize] bytes.
+// WrapDataKey lets Cloud KMS encrypt key, which must be [hsm.DataKeySize]
+// bytes.
 func (p *Provider) WrapDataKey(ctx context.Context, key *hsm.Secret, ec hsm.EncryptionContext) ([]byte, error) {
 	var asked *cloudkms.EncryptRequest
 	key.Expose(func(b []byte) {
@@ -68,8 +68,8 @@ func (p *Provider) wrap(ctx context.Context, asked *cloudkms.EncryptRequest) ([]
 	return wrapped, nil
 }
 
-// UnwrapDataKey has Cloud KMS decrypt wrapped under this key, by whichever of its
-// versions wrapped it, and under no other key.
+// UnwrapDataKey lets Cloud KMS decrypt wrapped under this key, with the version
+// that wrapped it, and under no other key.
 func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.EncryptionContext) (*hsm.Secret, error) {
 	c := p.client
 	if len(wrapped) == 0 || len(wrapped) > hsm.MaxWrappedSize {
@@ -92,10 +92,10 @@ func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Enc
 	return hsm.NewSecret(key), nil
 }
 
-// explain asks for the key where a version of it was refused: that is the end of
-// the KEK only if the version is the primary one. What was the primary version
-// when the key was last read does not count, since keys rotate; Cloud KMS itself
-// may be late. Where nobody says which version it is, the answer is unclear.
+// explain asks for the key after a version of it was refused: that ends the KEK
+// only if the version is the primary one. The primary version of an earlier
+// reading does not count, since keys rotate, and Cloud KMS may lag. If the
+// primary version is unknown, the answer is unclear.
 func (p *Provider) explain(ctx context.Context, e *hsm.Error) error {
 	refused, ok := errors.AsType[*versionError](e)
 	if !ok || e.Class != hsm.Denied {
@@ -109,7 +109,7 @@ func (p *Provider) explain(ctx context.Context, e *hsm.Error) error {
 	case other != nil || k.Primary == nil:
 		e.Class, e.Hint = hsm.Unclear, "allow cloudkms.cryptoKeys.get, so that the primary version can be told from others"
 	case k.Primary.State != "ENABLED":
-		// The KEK wraps nothing any more.
+		// The KEK no longer wraps anything.
 	case path.Base(k.Primary.Name) == refused.version || e.Operation == "Encrypt":
 		e.Class, e.Hint = hsm.Unclear, "the key was just changed, and Cloud KMS does not yet say so everywhere; it passes"
 	default:

@@ -14,8 +14,9 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// Open fetches credentials, and makes sure that the key that uri names can be a
-// KEK, as far as it may be read. The package documentation describes the URI.
+// Open fetches credentials, and checks that the key that uri names can be a
+// KEK, as far as this principal may read the key. The package documentation
+// describes the URI.
 func Open(ctx context.Context, uri string) (*Provider, error) {
 	s, err := parseURI(uri)
 	if err != nil {
@@ -32,8 +33,9 @@ func Open(ctx context.Context, uri string) (*Provider, error) {
 	return p, nil
 }
 
-// start turns what a running process lives with into what an operator has to put
-// right: an identity that gets no token, and a key that was never there.
+// start makes the failures Misconfigured that a running process survives but an
+// operator must fix at the start: an identity that gets no token, and a key
+// that never existed.
 func (p *Provider) start(ctx context.Context) error {
 	k, err := p.read(ctx)
 	if err == nil {
@@ -81,10 +83,10 @@ func (p *Provider) usable(k *cloudkms.CryptoKey) error {
 	return nil
 }
 
-// Describe reports what the key is. It needs cloudkms.cryptoKeys.get.
+// Describe reports the key. It needs cloudkms.cryptoKeys.get.
 //
-// Origin is the protection level of the primary version: SOFTWARE, HSM, EXTERNAL
-// or EXTERNAL_VPC, in Google's words.
+// Origin is the protection level of the primary version: SOFTWARE, HSM,
+// EXTERNAL or EXTERNAL_VPC, in Google's words.
 func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 	k, err := p.read(ctx)
 	if err != nil {
@@ -110,5 +112,5 @@ func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 	return d, nil
 }
 
-// stateNames are hsm's words for Google's.
+// stateNames translate Google's names of states into hsm's.
 var stateNames = map[string]string{"ENABLED": "Enabled", "DISABLED": "Disabled", "DESTROY_SCHEDULED": "PendingDeletion", "DESTROYED": "Deleted", "": "NoPrimaryVersion"}

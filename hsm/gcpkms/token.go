@@ -28,15 +28,15 @@ const (
 	hintCredentials = "give the process Google credentials: a service account by Workload Identity or of the instance, GOOGLE_APPLICATION_CREDENTIALS, or credentials-file="
 )
 
-// tokens gives access tokens, which the SDK keeps and renews. Safe for
+// tokens gives access tokens, which the SDK caches and renews. Safe for
 // concurrent use.
 type tokens struct {
 	source auth.TokenProvider
 	key    string
 }
 
-// newTokens makes the credentials that s or the environment names, without
-// asking anybody, and returns the project whose quota they use.
+// newTokens makes the credentials that s or the environment names, and returns
+// the project whose quota they use. It makes no request.
 func newTokens(ctx context.Context, s settings) (*tokens, string, error) {
 	own := guard.Client()
 	own.Timeout = backgroundTimeout
@@ -57,9 +57,10 @@ func newTokens(ctx context.Context, s settings) (*tokens, string, error) {
 	return &tokens{found, s.key}, quota, nil
 }
 
-// An instance asks the metadata server for the token of the default service
-// account. The SDK's own search would first probe whether there is a server, and
-// keep a "no" until the process ends: GKE's may start after its pods.
+// An instance asks the metadata server for a token of the default service
+// account. The SDK's own search would first probe for the server, and would
+// remember a failure until the process ends; on GKE the server may start after
+// the pods.
 type instance struct{ server *metadata.Client }
 
 // Token implements [auth.TokenProvider].
@@ -85,8 +86,8 @@ func (i instance) Token(ctx context.Context) (*auth.Token, error) {
 	return &auth.Token{Value: out.Token, Expiry: time.Now().Add(time.Duration(out.Seconds) * time.Second)}, nil
 }
 
-// get waits for no longer than ctx. The SDK's errors quote answers; what is
-// returned is what was seen of the last request.
+// get waits at most for ctx. The SDK's errors quote answers, so get returns
+// what was observed of the last request instead.
 func (t *tokens) get(ctx context.Context) (string, *hsm.Error) {
 	var last error
 	token, err := t.source.Token(hsm.WithObserver(ctx, func(call hsm.Call) {
@@ -111,9 +112,9 @@ func unavailable(key string, err error, hint string) *hsm.Error {
 	return &hsm.Error{Class: hsm.Unavailable, Provider: Kind, Operation: "GetToken", KeyID: key, Err: err, Hint: hint}
 }
 
-// A watch reports each request for a token to hsm.Observe: the token service's,
-// the metadata server's, and those of the services that a federated identity
-// comes from.
+// A watch reports each request for a token to hsm.Observe: requests to the
+// token service, to the metadata server, and to the services of a federated
+// identity.
 type watch struct {
 	key  string
 	next http.RoundTripper

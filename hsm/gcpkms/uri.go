@@ -20,7 +20,7 @@ var keyForm = regexp.MustCompile(`^projects/(?:[a-z0-9.-]{1,63}:)?[a-z0-9-]{1,63
 
 var projectForm = regexp.MustCompile(`^([a-z0-9.-]{1,63}:)?[a-z0-9-]{1,63}$`)
 
-// settings is a URI, understood.
+// settings are a parsed URI.
 type settings struct {
 	key, location string
 	endpoint      *url.URL

@@ -12,7 +12,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/guard"
 )
 
-// A verdict is what one of Google's codes means to sealmesh.
+// A verdict says what one of Google's codes means.
 type verdict struct {
 	class hsm.Class
 	hint  string // what an operator does next
@@ -31,11 +31,11 @@ const (
 	hintNotOurs    = "sealmesh does not make the request this error belongs to; check endpoint="
 )
 
-// verdicts is google.rpc.Code, by the names that an error's "status" shows. A
-// status that is not here is unclear.
+// verdicts are the codes of google.rpc.Code, by their names in an error's
+// "status". A status that is not here is unclear.
 //
-// What may as well be an outage is unclear, though it reads like a refusal:
-// Google answers UNAUTHENTICATED when its own token servers are out.
+// A status that reads like a refusal but may be an outage is unclear: Google
+// answers UNAUTHENTICATED if its own token servers are down.
 var verdicts = map[string]verdict{
 	"PERMISSION_DENIED": {hsm.Denied, hintPermission}, // alone; see reasons
 	"NOT_FOUND":         {hsm.Denied, hintName},
@@ -54,14 +54,14 @@ var verdicts = map[string]verdict{
 	"UNKNOWN":            {hsm.Unavailable, hintRetry},
 	"DATA_LOSS":          {hsm.Unavailable, hintRetry},
 
-	// Of Decrypt it is Corrupt: the record is what is not valid.
+	// From Decrypt it is Corrupt: then the record is invalid.
 	"INVALID_ARGUMENT": {hsm.Misconfigured, "use a key of purpose ENCRYPT_DECRYPT; a key context for an HSM key must be below 8 KiB"},
 	"UNIMPLEMENTED":    {hsm.Unsupported, "check endpoint=: it does not serve Cloud KMS version 1"},
 }
 
-// reasons is google.api.ErrorReason, which says more than a status does. A
-// reason that is not here is unclear. Only what an administrator does to this
-// principal or this key is denied.
+// reasons are the values of google.api.ErrorReason, which is more precise than
+// a status. A reason that is not here is unclear. Only what an administrator
+// does to this principal or this key is denied.
 var reasons = map[string]verdict{
 	"IAM_PERMISSION_DENIED":           {hsm.Denied, hintPermission},
 	"USER_BLOCKED_BY_ADMIN":           {hsm.Denied, "an administrator blocked the principal"},
@@ -113,7 +113,7 @@ var reasons = map[string]verdict{
 	"MCP_SERVER_DISABLED":            {hsm.Unclear, hintNotOurs},
 }
 
-// states are those of a version that cannot be used (CryptoKeyVersionState).
+// states are the states of an unusable version (CryptoKeyVersionState).
 var states = map[string]verdict{
 	"DISABLED":           {hsm.Denied, "enable the version, unless it was disabled to revoke it"},
 	"DESTROY_SCHEDULED":  {hsm.Denied, "restore and enable the version before its destruction: after it nothing that it wrapped can ever be opened"},
@@ -127,7 +127,8 @@ var states = map[string]verdict{
 	"EXTERNAL_DESTRUCTION_FAILED":  {hsm.Denied, "the external key was to be destroyed"},
 }
 
-// notEnabled is the sentence by which Cloud KMS names a version and its state.
+// notEnabled matches the sentence in which Cloud KMS names a version and its
+// state.
 var notEnabled = regexp.MustCompile(`/cryptoKeyVersions/([0-9]{1,19}) is not enabled, current state is: ([A-Z_]{1,40})`)
 
 // An apiError is google.rpc.Status, as the API writes it.
@@ -141,8 +142,8 @@ type apiError struct {
 	} `json:"error"`
 }
 
-// classify reads an answer that is not 200. Of its text it repeats only names
-// from these tables and a version's number: the rest might hold what was sent.
+// classify classifies an answer that is not 200. It repeats only names of these
+// tables and a version's number: other text might hold what was sent.
 func (c *client) classify(operation string, status int, text []byte) *hsm.Error {
 	var body apiError
 	_ = json.Unmarshal(text, &body)
@@ -151,7 +152,7 @@ func (c *client) classify(operation string, status int, text []byte) *hsm.Error 
 	v, known := verdicts[body.Error.Status]
 	switch {
 	case body.Error.Status == "":
-		// Not Google's: it says nothing of the key, not even a 403.
+		// Not from Google: it says nothing about the key, not even a 403.
 		failed.Err, failed.Hint = errors.New("the answer is not one of Cloud KMS's"), hintBetween
 		return failed
 	case !known:
@@ -182,8 +183,8 @@ func (c *client) classify(operation string, status int, text []byte) *hsm.Error 
 	return failed
 }
 
-// explainReason makes a reason what counts, where the status is a refusal. One
-// that nobody has seen may mean an outage.
+// explainReason classifies failed by reason. A refusal with an unknown reason
+// may be an outage, so it is unclear.
 func explainReason(failed *hsm.Error, reason string) {
 	v, ok := reasons[reason]
 	switch {
@@ -199,7 +200,8 @@ type versionError struct{ version, state string }
 
 func (e *versionError) Error() string { return "version " + e.version + " is " + e.state }
 
-// explainState makes the state of a version the reason, where Cloud KMS names one.
+// explainState classifies failed by the state of a version, if message names
+// one.
 func explainState(failed *hsm.Error, message string) {
 	m := notEnabled.FindStringSubmatch(message)
 	if m == nil {
@@ -210,7 +212,7 @@ func explainState(failed *hsm.Error, message string) {
 	}
 }
 
-// classifyTransport is for what never became an answer.
+// classifyTransport classifies a request that got no answer.
 func (c *client) classifyTransport(ctx context.Context, operation string, err error) *hsm.Error {
 	cause, hint := guard.Unanswered(ctx, err,
 		"see whether Cloud KMS or an external key manager is slow, or raise timeout=",
@@ -218,10 +220,10 @@ func (c *client) classifyTransport(ctx context.Context, operation string, err er
 	return c.fail(hsm.Unavailable, operation, cause, hint)
 }
 
-// tokenVerdicts are OAuth's codes (RFC 6749 §5.2, RFC 8693 §2.2.2), as the token
-// service and STS give them. Neither is Cloud KMS: where one refuses, the KEK may
-// be as it was, and evicting would turn a fault of theirs into an outage of
-// everything. So they are unclear at most.
+// tokenVerdicts are the codes of OAuth (RFC 6749 §5.2, RFC 8693 §2.2.2) that
+// the token service and STS give. Neither is Cloud KMS: after a refusal the KEK
+// may still be usable, and evicting data keys would turn a fault of theirs into
+// a full outage. So they are unclear at most.
 var tokenVerdicts = map[string]verdict{
 	"invalid_grant":           {hsm.Unclear, "the service account's key was deleted or disabled, the federated token has expired, or this machine's clock is wrong"},
 	"invalid_client":          {hsm.Unclear, "the client of the credentials was deleted"},
@@ -235,8 +237,8 @@ var tokenVerdicts = map[string]verdict{
 	"temporarily_unavailable": {hsm.Unavailable, hintRetry},
 }
 
-// classifyToken reads an answer of whoever gives tokens: OAuth's form, or the
-// API's where an account is impersonated.
+// classifyToken classifies an answer of a service that gives tokens. Its form
+// is OAuth's, or the API's if an account is impersonated.
 func classifyToken(key string, status int, text []byte) *hsm.Error {
 	failed := unavailable(key, nil, hintCredentials)
 	failed.Code = fmt.Sprintf("HTTP %d", status)

@@ -11,8 +11,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// wrapLabel separates our wraps from anything else that is encrypted under the
-// key, and versions them.
+// wrapLabel separates our wraps from other ciphertexts of the key, and is the
+// version of their layout.
 const wrapLabel = "sealmesh/gcpkms/wrap/v1\x00"
 
 func additionalData(ec hsm.EncryptionContext) []byte {
@@ -21,8 +21,8 @@ func additionalData(ec hsm.EncryptionContext) []byte {
 
 func checksum(b []byte) int64 { return int64(crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))) }
 
-// encryptRequest asks with the CRC32C of everything, 0 as well: without it the
-// service would not check.
+// encryptRequest sends the CRC32C of every field, also if it is 0: without one
+// the service would not check.
 func encryptRequest(key []byte, ec hsm.EncryptionContext) *cloudkms.EncryptRequest {
 	aad := additionalData(ec)
 	return &cloudkms.EncryptRequest{
@@ -47,7 +47,7 @@ var (
 	errOtherKey = errors.New("the answer speaks of another key")
 )
 
-// encrypted returns the wrapped key of an answer that is about key and whole.
+// encrypted returns the wrapped key of an intact answer that is about key.
 func encrypted(e *cloudkms.EncryptResponse, key string) ([]byte, error) {
 	version, ok := strings.CutPrefix(e.Name, key+"/cryptoKeyVersions/")
 	switch {

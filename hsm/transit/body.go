@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// A secretBody clears what it sends, once it is sent or given up. The transport may
-// close it while it still reads, and after Do has returned.
+// A secretBody clears its bytes after they are sent or the request is given up.
+// The transport may close it while it still reads, and after Do has returned.
 type secretBody struct {
 	mu   sync.Mutex
 	sent int

@@ -14,7 +14,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/guard"
 )
 
-// A request is one that may be tried several times.
+// A request may be tried several times.
 type request struct {
 	operation string // Transit's own name
 	method    string
@@ -22,7 +22,7 @@ type request struct {
 	body      []byte
 }
 
-// An answer is how one try ended.
+// An answer is the result of one try.
 type answer struct {
 	failed       *hsm.Error
 	requestID    string
@@ -30,9 +30,10 @@ type answer struct {
 	retryAfter   time.Duration // not before that
 }
 
-// do sends r with a token and reads the answer into out, a pointer. A token that
-// Vault does not know is looked for again once: it may have been replaced, or have
-// expired. One whose policies forbid the request is not.
+// do sends r with a token and decodes the answer into out, a pointer. If Vault
+// does not know the token, do fetches the token once more: it may have been
+// replaced or have expired. If the token's policies forbid the request, do does
+// not retry.
 func (c *client) do(ctx context.Context, r request, out any) error {
 	if c.life.Err() != nil {
 		return &hsm.Error{Class: hsm.Unavailable, Provider: Kind, Operation: r.operation, KeyID: c.keyID, Err: errClosed}
@@ -50,7 +51,7 @@ func (c *client) do(ctx context.Context, r request, out any) error {
 	return asError(a.failed)
 }
 
-// asError keeps a nil *hsm.Error from becoming an error that is not nil.
+// asError returns a nil error for a nil *hsm.Error.
 func asError(failed *hsm.Error) error {
 	if failed == nil {
 		return nil
@@ -119,9 +120,9 @@ func (c *client) try(ctx context.Context, r request, token string, out any) answ
 	return c.read(r.operation, text, out)
 }
 
-// read wants one JSON object that is Vault's. What is in the way of an answer (a
-// captive portal, a proxy's page) is an outage. The decoder's error is not shown:
-// it may quote a data key.
+// read expects one JSON object from Vault. Any other answer, such as the page
+// of a captive portal or a proxy, is an outage. The decoder's error is not
+// shown: it may quote a data key.
 func (c *client) read(operation string, text []byte, out any) answer {
 	var id struct {
 		RequestID string `json:"request_id"`
@@ -132,7 +133,7 @@ func (c *client) read(operation string, text []byte, out any) answer {
 	return answer{requestID: id.RequestID}
 }
 
-// notVaults is an answer that Vault did not give.
+// notVaults is the failure for an answer that Vault did not give.
 func (c *client) notVaults(operation string, status int) *hsm.Error {
 	return &hsm.Error{
 		Class: hsm.Unavailable, Provider: Kind, Operation: operation, KeyID: c.keyID, Code: fmt.Sprintf("HTTP %d", status),

@@ -10,7 +10,8 @@ import (
 	"github.com/openbao/openbao/api/v2"
 )
 
-// A client asks one server, in one namespace. Safe for concurrent use.
+// A client makes requests to one server, in one namespace. Safe for concurrent
+// use.
 type client struct {
 	api        *api.Client
 	http       *http.Client
@@ -22,7 +23,7 @@ type client struct {
 	end  context.CancelFunc
 }
 
-// guarded is the HTTP client that the SDK asks through.
+// guarded is the HTTP client of the SDK.
 func guarded(over http.RoundTripper) *http.Client {
 	return &http.Client{
 		Transport:     sender{over},
@@ -30,8 +31,8 @@ func guarded(over http.RoundTripper) *http.Client {
 	}
 }
 
-// connect makes the SDK's client for the server at base. The SDK reads nothing of
-// the environment and tries nothing twice: [environment] and [hsm.Try] do.
+// connect makes the SDK's client for the server at base. The SDK reads no
+// environment variables and retries nothing: [environment] and [hsm.Try] do.
 func (c *client) connect(base *url.URL, namespace string, noRedirect bool, over http.RoundTripper) (err error) {
 	c.life, c.end = context.WithCancel(context.Background())
 	c.http = guarded(over)
@@ -51,7 +52,7 @@ func (c *client) connect(base *url.URL, namespace string, noRedirect bool, over 
 
 var errClosed = errors.New("the provider is closed")
 
-// close ends the renewal of the token, and the connections.
+// close stops the renewal of the token and closes the connections.
 func (c *client) close() {
 	c.end()
 	c.http.CloseIdleConnections()

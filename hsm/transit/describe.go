@@ -7,9 +7,9 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// Describe reports what the key is. It needs read on the key.
+// Describe reports the key. It needs read on the key.
 //
-// Transit has no states: a key that is there is enabled.
+// Transit has no states: an existing key is enabled.
 func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 	a, err := p.read(ctx)
 	if err != nil {

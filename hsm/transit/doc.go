@@ -1,8 +1,8 @@
 // Package transit is the provider for keys in the Transit engine of HashiCorp
-// Vault and of OpenBao. It asks through OpenBao's SDK, which speaks to both: unlike
-// Vault's it can be kept from reading the environment. The SDK sends, follows a
-// redirect and renews tokens; retries, limits and the meaning of answers are this
-// package's.
+// Vault and of OpenBao. It asks through OpenBao's SDK, which speaks to both:
+// unlike Vault's it can be kept from reading the environment. The SDK sends,
+// follows a redirect and renews tokens; retries, limits and the meaning of
+// answers are this package's.
 //
 // # URI
 //
@@ -34,49 +34,52 @@
 //
 // Each VAULT_ variable may be called BAO_ instead, which wins. Without
 // token-file and auth the token is that of VAULT_TOKEN, which nothing renews.
-// Tokens are never written in a URI, ~/.vault-token is not read, and no token helper
-// is run. Logins by other methods (AWS, Azure, GCP, OIDC) are left to an agent that
-// writes token-file. VAULT_DISABLE_REDIRECTS is heeded.
+// Tokens are never written in a URI, ~/.vault-token is not read, and no token
+// helper is run. Logins by other methods (AWS, Azure, GCP, OIDC) are left to an
+// agent that writes token-file. VAULT_DISABLE_REDIRECTS is heeded.
 //
-// Data keys cross this connection, so variables that would lead it elsewhere, or
-// change whom it trusts, are refused by name: VAULT_SKIP_VERIFY, VAULT_PROXY_ADDR,
-// VAULT_HTTP_PROXY, VAULT_AGENT_ADDR, VAULT_SRV_LOOKUP, VAULT_WRAP_TTL, VAULT_HEADERS,
-// VAULT_MFA, VAULT_CAPATH, VAULT_CACERT_BYTES, VAULT_CLIENT_CERT_BYTES and
-// VAULT_CLIENT_KEY_BYTES. HTTPS_PROXY is heeded: such a proxy sees TLS only.
+// Data keys cross this connection, so variables that would lead it elsewhere,
+// or change whom it trusts, are refused by name: VAULT_SKIP_VERIFY,
+// VAULT_PROXY_ADDR, VAULT_HTTP_PROXY, VAULT_AGENT_ADDR, VAULT_SRV_LOOKUP,
+// VAULT_WRAP_TTL, VAULT_HEADERS, VAULT_MFA, VAULT_CAPATH, VAULT_CACERT_BYTES,
+// VAULT_CLIENT_CERT_BYTES and VAULT_CLIENT_KEY_BYTES. HTTPS_PROXY is heeded:
+// such a proxy sees TLS only.
 //
 // # Logins
 //
-// A login's token is renewed, at about two thirds of its lease, until the server
-// renews it no further. Then another login replaces it, before it ends. Where that
-// login fails the token serves on for as long as it is good.
+// A login's token is renewed, at about two thirds of its lease, until the
+// server renews it no further. Then another login replaces it, before it ends.
+// Where that login fails the token serves on for as long as it is good.
 //
 // A login that Vault refused is not sent again with the same secret for five
-// minutes, so that no retry burns the uses of a secret id (secret_id_num_uses) or
-// locks the role (user lockout, five refused logins in 15 minutes). A new secret in
-// the file is sent at once. KEKs of one policy that log in by the same role share one
-// login, and one refusal, reloads included. At the start such a refusal ends the process with exit
-// code 4: have its supervisor pause before it starts the process again.
+// minutes, so that no retry burns the uses of a secret id (secret_id_num_uses)
+// or locks the role (user lockout, five refused logins in 15 minutes). A new
+// secret in the file is sent at once. KEKs of one policy that log in by the
+// same role share one login, and one refusal, reloads included. At the start
+// such a refusal ends the process with exit code 4: have its supervisor pause
+// before it starts the process again.
 //
 // The identity of the KEK, by which records name it, is
-// [cluster:][namespace/]mount/key. The server's name is no part of it, so it may
-// move. Two servers that hold different keys of the same path need cluster=.
+// [cluster:][namespace/]mount/key. The server's name is no part of it, so it
+// may move. Two servers that hold different keys of the same path need
+// cluster=.
 //
 // # The key and its policy
 //
 //	vault write -f transit/keys/customers type=aes256-gcm96 auto_rotate_period=2160h
 //
-// The type must be aes256-gcm96 (the default) or chacha20-poly1305, since only an
-// AEAD binds the key context. A derived key, one that may be exported and one
-// that allows plaintext backups are refused: the first needs a context of its
-// own, and the others could leave Vault. What each role needs:
+// The type must be aes256-gcm96 (the default) or chacha20-poly1305, since only
+// an AEAD binds the key context. A derived key, one that may be exported and
+// one that allows plaintext backups are refused: the first needs a context of
+// its own, and the others could leave Vault. What each role needs:
 //
 //	seals         update on transit/encrypt/customers
 //	opens         update on transit/decrypt/customers
 //	either        read   on transit/keys/customers
 //
-// Never give create: with it, encrypt makes a key that is not there. A role that
-// has both encrypt and decrypt may go without read; what the key is then cannot
-// be checked, and Describe is denied.
+// Never give create: with it, encrypt makes a key that is not there. A role
+// that has both encrypt and decrypt may go without read; what the key is then
+// cannot be checked, and Describe is denied.
 //
 // A role that only seals cannot open what others sealed, but it makes the data
 // keys that it seals with.
@@ -85,8 +88,8 @@
 //
 // The additional data of each wrap ("associated_data") is
 // "sealmesh/transit/wrap/v1", a zero byte and [hsm.EncryptionContext.Encoded].
-// Servers older than Vault 1.13 ignore it. So opening the KEK wraps a probe
-// and makes sure that it unwraps under its own context and under no other, and an
+// Servers older than Vault 1.13 ignore it. So opening the KEK wraps a probe and
+// makes sure that it unwraps under its own context and under no other, and an
 // answer that warns of an ignored parameter is refused. A role that may only
 // encrypt or only decrypt rests on that warning.
 //
@@ -99,10 +102,10 @@
 //
 // # Failure
 //
-// A failed request is tried three times at most, with back-offs of at most
-// 200 ms and full jitter, or what Retry-After says if that is a second at most.
-// A token that Vault does not know is looked for again, and the request tried once
-// more with a newer one. The caller's deadline bounds all of it.
+// A failed request is tried three times at most, with back-offs of at most 200
+// ms and full jitter, or what Retry-After says if that is a second at most. A
+// token that Vault does not know is looked for again, and the request tried
+// once more with a newer one. The caller's deadline bounds all of it.
 //
 // Vault's errors are texts; what is recognised in them decides.
 //
@@ -117,14 +120,15 @@
 //     data keys serve to the hard TTL.
 //
 // Sealing is an outage here, since a server that restarts is sealed as well. To
-// withdraw a key at once, delete it or the policy that allows its use, or lock the
-// namespace.
+// withdraw a key at once, delete it or the policy that allows its use, or lock
+// the namespace.
 //
-// A version below min_decryption_version concerns the records that it wrapped and not
-// the KEK, so it is misconfigured: those data keys end, the others are used.
+// A version below min_decryption_version concerns the records that it wrapped
+// and not the KEK, so it is misconfigured: those data keys end, the others are
+// used.
 //
-// A redirect to the active node is followed once, and never to plain HTTP on another
-// machine.
+// A redirect to the active node is followed once, and never to plain HTTP on
+// another machine.
 //
 // # Tests
 //

@@ -8,14 +8,14 @@ import (
 	"strconv"
 )
 
-// Every variable that Vault's and OpenBao's clients read is in one of these lists,
-// by its name without VAULT_ or BAO_. The SDK reads none of them.
+// Every variable that Vault's and OpenBao's clients read is in one of these
+// lists, by its name without VAULT_ or BAO_. The SDK reads none of them.
 var (
-	// heededVariables are the variables that the URI's options stand above.
+	// heededVariables are overridden by the URI's options.
 	heededVariables = []string{"ADDR", "TOKEN", "NAMESPACE", "CACERT", "CLIENT_CERT", "CLIENT_KEY", "TLS_SERVER_NAME", "DISABLE_REDIRECTS"}
 
-	// refusedVariables are those by which the environment would send data keys elsewhere, open
-	// this connection to others, or be trusted by nobody who reads the policy.
+	// refusedVariables would send data keys elsewhere, open this connection to
+	// others, or change whom sealmesh trusts without a trace in the policy.
 	refusedVariables = map[string]string{
 		"SKIP_VERIFY":       "trust the server's CA by ca-file instead",
 		"PROXY_ADDR":        "name the server in the key's URI; HTTPS_PROXY names a proxy that sees TLS only",
@@ -31,20 +31,22 @@ var (
 		"CLIENT_KEY_BYTES":  "write the key into a file, and name it by key-file",
 	}
 
-	// harmlessVariables are those that sealmesh has options or limits of its own for, or that
-	// only command-line tools and Vault's own plugins read.
+	// harmlessVariables have an option or a limit of sealmesh's own in their
+	// place, or are read only by command-line tools and Vault's plugins.
 	harmlessVariables = []string{
 		"CLIENT_TIMEOUT", "MAX_RETRIES", "RATE_LIMIT", "TOKEN_PATH", "PLUGIN_AUTOMTLS_ENABLED", "PLUGIN_METADATA_MODE", "UNWRAP_TOKEN",
 	}
 )
 
-// environment returns the variable that OpenBao, or else Vault, would read.
+// environment returns the value of name that OpenBao, or else Vault, would
+// read.
 func environment(name string) string {
 	return cmp.Or(os.Getenv("BAO_"+name), os.Getenv("VAULT_"+name))
 }
 
-// checkEnvironment refuses a variable that sealmesh must not follow: an operator who
-// set it would expect its effect. A switch that is off is not set.
+// checkEnvironment refuses a variable that sealmesh must not follow, since an
+// operator who set it would expect its effect. A switch that is off counts as
+// not set.
 func checkEnvironment() error {
 	for name, instead := range refusedVariables {
 		for _, prefix := range []string{"BAO_", "VAULT_"} {

@@ -19,18 +19,19 @@ const (
 	opLogin             = "login"
 	serviceAccountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
-	// minTokenAge is how old a login's token is at least before it is given up as
-	// unknown to Vault: another node may not have heard of it yet, and each login
-	// may count against a secret id's uses.
+	// minTokenAge is the least age of a login's token before an "unknown token"
+	// answer discards it: another node may not know a new token yet, and each
+	// login may count against a secret id's uses.
 	minTokenAge = 10 * time.Second
 
-	// refusedFor is how long a login that Vault refused is not tried again with the
-	// same secret: three tries in Vault's 15 minutes, where five lock the role.
+	// refusedFor is how long a login that Vault refused is not retried with the
+	// same secret. That is three tries in Vault's 15 minutes, in which five lock
+	// the role.
 	refusedFor = 5 * time.Minute
 )
 
-// A method is one way to log in: the names of its fields, and which option names
-// the file of its secret.
+// A method is one way to log in: the names of its fields, and the option that
+// names the file of its secret.
 type method struct{ role, secret, option string }
 
 var methods = map[string]method{
@@ -40,8 +41,9 @@ var methods = map[string]method{
 	"cert":       {"name", "", "cert-file"}, // the secret is TLS's
 }
 
-// A login is a session at the server: it logs in, has the SDK's lifetime watcher
-// renew the token, and logs in again before the token ends. Safe for concurrent use.
+// A login is a session at the server: it logs in, lets the SDK's lifetime
+// watcher renew the token, and logs in again before the token ends. Safe for
+// concurrent use.
 type login struct {
 	path string                 // below v1/
 	body func() ([]byte, error) // read again for each login, from files that rotate
@@ -56,7 +58,7 @@ type login struct {
 	unwatch context.CancelFunc // of the token's watch
 }
 
-// A refusal is how Vault answered to a secret.
+// A refusal is Vault's refusal of a secret.
 type refusal struct {
 	secret [sha256.Size]byte
 	at     time.Time
@@ -90,10 +92,10 @@ func (s *settings) login() (*login, error) {
 	return newLogin("auth/"+cmp.Or(s.text["auth-mount"], name)+"/login", body), nil
 }
 
-// Logins are the logins of several KEKs: those by one role at one server share one
-// token, and one refusal, for as long as they are opened through it. Without that
-// five KEKs whose secret is wrong lock their role at the first start. The zero
-// value has none. Safe for concurrent use.
+// Logins share logins between KEKs: KEKs of one role at one server that are
+// opened through it share a token, and a refusal. Otherwise five KEKs with a
+// wrong secret would lock their role at the first start. The zero value is
+// ready to use. Safe for concurrent use.
 type Logins struct {
 	mu sync.Mutex
 	of map[string]*login
@@ -126,7 +128,7 @@ func newLogin(path string, body func() ([]byte, error)) *login {
 	return l
 }
 
-// get returns the token, or one that is not refused.
+// get returns the token, or a newer token than refused.
 func (l *login) get(ctx context.Context, c *client, refused string) (string, error) {
 	if token, ok := l.serving(refused); ok {
 		return token, nil
@@ -160,7 +162,7 @@ func (l *login) take(ctx context.Context) error {
 
 func (l *login) give() { l.turn <- struct{}{} }
 
-// logIn's caller has the turn. A secret that was refused is not sent
+// logIn logs in. The caller has the turn. A secret that was refused is not sent
 // again for a while.
 func (l *login) logIn(ctx context.Context, c *client) (string, error) {
 	body, err := l.body()
@@ -193,7 +195,7 @@ func (l *login) logIn(ctx context.Context, c *client) (string, error) {
 	return got.Auth.ClientToken, nil
 }
 
-// use serves the token of auth from now on.
+// use makes the token of auth the current one.
 func (l *login) use(auth *api.SecretAuth, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,9 +10,9 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// Open connects to the key that uri names, and makes sure that it can be a KEK:
-// that its type binds the key context, and that the server does. The package
-// documentation describes the URI. A login is the KEK's own.
+// Open connects to the key that uri names, and checks that it can be a KEK:
+// that the type of the key and the server bind the key context. The package
+// documentation describes the URI. The KEK has a login of its own.
 func Open(ctx context.Context, uri string) (*Provider, error) {
 	return new(Logins).Open(ctx, uri)
 }
@@ -57,7 +57,7 @@ func (s *settings) provider(logins *Logins) (*Provider, error) {
 	return &Provider{client: c, mount: s.mount, key: s.key}, nil
 }
 
-// about is what the engine says of a key.
+// about is what the engine reports about a key.
 type about struct {
 	Type       string `json:"type"`
 	Derived    bool   `json:"derived"`
@@ -79,7 +79,7 @@ func (p *Provider) read(ctx context.Context) (about, error) {
 	return out.Data, err
 }
 
-// specs are the types that bind a context and keep 256 bits.
+// specs are the key types that bind a context and keep 256 bits of security.
 var specs = map[string]string{"aes256-gcm96": "AES_256", "chacha20-poly1305": "CHACHA20_POLY1305"}
 
 func (p *Provider) usable(a about) error {
@@ -96,9 +96,9 @@ func (p *Provider) usable(a about) error {
 	return nil
 }
 
-// prove wraps a probe, and makes sure that it unwraps under its own context and
-// no other. A token that may do only one of the two proves less, and is
-// accepted where known says that the key's type binds the context.
+// prove wraps a probe, and checks that it unwraps under its own context and no
+// other. A token that may do only one of the two proves less; it is accepted if
+// known says that the key's type binds the context.
 func (p *Provider) prove(ctx context.Context, known bool) error {
 	own, err := hsm.NewEncryptionContext(map[string]string{"sealmesh": "probe"})
 	if err != nil {
@@ -120,7 +120,8 @@ func (p *Provider) prove(ctx context.Context, known bool) error {
 	return err
 }
 
-// proveOpener tells a token that may only decrypt from one that may do nothing.
+// proveOpener distinguishes a token that may only decrypt from a token that may
+// do nothing.
 func (p *Provider) proveOpener(ctx context.Context) error {
 	wrapped := make([]byte, WrappedSize)
 	wrapped[0], wrapped[4] = form1, 1

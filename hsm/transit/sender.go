@@ -10,9 +10,9 @@ import (
 
 var errPlainHTTP = errors.New("a redirect leads to plain HTTP")
 
-// A sender stands between the SDK and the network, and holds what the SDK does not,
-// redirects included: no request goes in clear to another machine, and no body
-// outlives its sending.
+// A sender is between the SDK and the network, and enforces what the SDK does
+// not, also for redirects: no request goes in clear to another machine, and
+// every body is cleared after sending.
 type sender struct{ next http.RoundTripper }
 
 // RoundTrip implements [http.RoundTripper].
@@ -44,7 +44,7 @@ func (s sender) CloseIdleConnections() {
 	}
 }
 
-// readAnswer returns an answer's body, which the caller clears.
+// readAnswer returns the body of an answer, which the caller clears.
 func readAnswer(resp *http.Response) ([]byte, error) {
 	if n := resp.ContentLength; 0 <= n && n <= guard.MaxAnswer {
 		text := make([]byte, n) // not grown, which would leave copies

@@ -48,7 +48,7 @@ func portFits(port string) bool {
 	return port == "" || err == nil && n > 0
 }
 
-// client makes what asks the server.
+// client makes the client of the server.
 func (s *settings) client(logins *Logins) (*client, error) {
 	namespace := cmp.Or(s.text["namespace"], environment("NAMESPACE"))
 	c := &client{keyID: s.identity(namespace), timeout: s.timeout}

@@ -10,8 +10,8 @@ import (
 
 const maxSecretFile = 64 << 10 // bytes
 
-// A credential is where the token comes from: one of a fixed text (from the
-// environment), a file, or a login. Safe for concurrent use.
+// A credential gives the token: fixed text from the environment, a file, or a
+// login. Safe for concurrent use.
 type credential struct {
 	fixed string
 	file  string
@@ -33,7 +33,7 @@ func (s *settings) credential(logins *Logins, base, namespace string) (*credenti
 	return &credential{fixed: token}, validToken(token, "VAULT_TOKEN")
 }
 
-// get returns a token; where that is one of a login, another one than refused.
+// get returns a token. From a login it is a newer token than refused.
 func (t *credential) get(ctx context.Context, c *client, refused string) (string, error) {
 	switch {
 	case t.login != nil:
@@ -44,7 +44,7 @@ func (t *credential) get(ctx context.Context, c *client, refused string) (string
 	return t.fixed, nil
 }
 
-// readToken reads a file that holds a token, or what is given for one.
+// readToken reads a file that holds a token.
 func readToken(file string) (string, error) {
 	secret, err := readSecret(file)
 	if err != nil {
@@ -53,7 +53,7 @@ func readToken(file string) (string, error) {
 	return secret, validToken(secret, file)
 }
 
-// readSecret returns a file's text, without the white space at its end.
+// readSecret returns the text of a file without white space at the end.
 func readSecret(file string) (string, error) {
 	info, err := os.Stat(file)
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxSecretFile) {
@@ -74,7 +74,8 @@ func readSecret(file string) (string, error) {
 	return secret, nil
 }
 
-// validToken says whether token may stand in a header. It never shows it.
+// validToken returns an error, which never shows token, if token may not be in
+// a header.
 func validToken(token, source string) error {
 	if token == "" {
 		return fmt.Errorf("%s holds no token", source)

@@ -11,11 +11,11 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// Kind is the provider's kind, as URIs and records name it.
+// Kind is the provider's kind in URIs and records.
 const Kind = "transit"
 
-// A Provider is one Transit key. Safe for concurrent use. Close ends the renewal
-// of its token.
+// A Provider is one Transit key. Safe for concurrent use. Close stops the
+// renewal of its token.
 type Provider struct {
 	client *client
 	mount  string
@@ -25,15 +25,15 @@ type Provider struct {
 // Identity returns [cluster:][namespace/]mount/key.
 func (p *Provider) Identity() string { return p.client.keyID }
 
-// Close ends the renewal of the login's token, which ends with its lease, and the
-// connections. It may be called again.
+// Close stops the renewal of the login's token, which then ends with its lease,
+// and closes the connections. It may be called more than once.
 func (p *Provider) Close() error {
 	p.client.close()
 	return nil
 }
 
-// GenerateDataKey makes a data key from crypto/rand and has Transit wrap it:
-// its own datakey endpoint could not bind the context.
+// GenerateDataKey makes a data key from crypto/rand and lets Transit wrap it:
+// Transit's own datakey endpoint cannot bind the context.
 func (p *Provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext) (*hsm.Secret, []byte, error) {
 	key := make([]byte, hsm.DataKeySize)
 	rand.Read(key) // never fails: it ends the process instead
@@ -45,7 +45,7 @@ func (p *Provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext
 	return hsm.NewSecret(key), wrapped, nil
 }
 
-// WrapDataKey has Transit encrypt key, which must be [hsm.DataKeySize] bytes.
+// WrapDataKey lets Transit encrypt key, which must be [hsm.DataKeySize] bytes.
 func (p *Provider) WrapDataKey(ctx context.Context, key *hsm.Secret, ec hsm.EncryptionContext) ([]byte, error) {
 	var body []byte
 	key.Expose(func(b []byte) {
@@ -81,7 +81,7 @@ func (p *Provider) wrap(ctx context.Context, body []byte) ([]byte, error) {
 	return wrapped, nil
 }
 
-// UnwrapDataKey has Transit decrypt wrapped under this key and no other.
+// UnwrapDataKey lets Transit decrypt wrapped under this key and no other.
 func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.EncryptionContext) (*hsm.Secret, error) {
 	ciphertext, ok := unpack(wrapped)
 	if !ok {
@@ -116,8 +116,8 @@ type warnings struct {
 	Warnings json.RawMessage `json:"warnings"`
 }
 
-// heeded refuses an answer of a server that did not take the context into
-// account: one before Vault 1.13 ignores the parameter, and says so.
+// heeded refuses an answer of a server that ignored the context: servers before
+// Vault 1.13 do, and say so.
 func (p *Provider) heeded(operation string, w warnings) error {
 	if strings.Contains(string(w.Warnings), "associated_data") {
 		return p.fail(hsm.Unsupported, operation, errors.New("the server ignores associated_data, so it does not bind the key context"), "use Vault 1.13 or later, or OpenBao")

@@ -14,9 +14,9 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/guard"
 )
 
-// A transport keeps its connections for as long as the CA file stays as it is:
-// CAs are renewed in place, and a process that trusts only the old ones would
-// lose the server. Safe for concurrent use.
+// A transport keeps its connections until the CA file changes. CAs are renewed
+// in place, and a process that trusts only the old ones would lose the server.
+// Safe for concurrent use.
 type transport struct {
 	file string // "" trusts the system's CAs
 	conf *tls.Config
@@ -36,7 +36,8 @@ func (s *settings) transport() (*transport, error) {
 		if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
 			return nil, fmt.Errorf("the client certificate %s cannot be used: %w", cert, err)
 		}
-		// Read at each handshake: such certificates are short-lived and renewed in place.
+		// Read at each handshake: such certificates are short-lived and renewed in
+		// place.
 		t.conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			pair, err := tls.LoadX509KeyPair(cert, key)
 			return &pair, err
@@ -65,8 +66,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 // CloseIdleConnections is what [http.Client.CloseIdleConnections] looks for.
 func (t *transport) CloseIdleConnections() { t.trusting().CloseIdleConnections() }
 
-// trusting returns connections that trust what the CA file holds now. A file that
-// is gone or half written changes nothing: it is read again for the next request.
+// trusting returns connections that trust the current CA file. A file that is
+// missing or half written changes nothing: it is read again for the next
+// request.
 func (t *transport) trusting() *http.Transport {
 	t.mu.Lock()
 	defer t.mu.Unlock()

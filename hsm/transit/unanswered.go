@@ -9,8 +9,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/guard"
 )
 
-// unanswered is for what never became an answer. Its texts name hosts and files,
-// and nothing that was sent or answered.
+// unanswered classifies a request that got no answer. Its texts name hosts and
+// files, but never what was sent or answered.
 func (c *client) unanswered(ctx context.Context, operation string, err error) *hsm.Error {
 	failed := &hsm.Error{Class: hsm.Unavailable, Provider: Kind, Operation: operation, KeyID: c.keyID}
 	failed.Err, failed.Hint = guard.Unanswered(ctx, err,

@@ -12,7 +12,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// settings is a URI, understood. What it leaves out may come from the environment.
+// settings are a parsed URI. What the URI leaves out may come from the
+// environment.
 type settings struct {
 	host       string // "" where VAULT_ADDR names the server
 	mount, key string
@@ -21,7 +22,7 @@ type settings struct {
 	text       map[string]string // the other options
 }
 
-// textOptions are those whose value is a text, and what it looks like.
+// textOptions are the options whose value is a text, with the form of the text.
 var textOptions = map[string]*regexp.Regexp{
 	"namespace":      pathForm,
 	"cluster":        nameForm,
@@ -52,7 +53,7 @@ func parseURI(uri string) (settings, error) {
 	return s, nil
 }
 
-// parse never puts a value into an error where a secret might stand.
+// parse never puts a value into an error that may be a secret.
 func parse(uri string) (settings, error) {
 	u, err := url.Parse(uri)
 	if err != nil {
@@ -97,7 +98,7 @@ func (s *settings) set(name, value string) (err error) {
 	return nil
 }
 
-// needs names the option that another one is nothing without.
+// needs returns the option that option name requires.
 var needs = map[string]string{
 	"auth-mount": "auth", "role": "auth", "jwt-file": "auth", "secret-id-file": "auth",
 	"cert-file": "key-file", "key-file": "cert-file",

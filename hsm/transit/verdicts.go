@@ -11,8 +11,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// A verdict is what one of Vault's answers means to sealmesh: that of a status
-// whose messages hold phrase.
+// A verdict says what one of Vault's answers means: that of a status whose
+// messages contain phrase.
 type verdict struct {
 	status int
 	phrase string
@@ -36,37 +36,37 @@ const (
 	hintBetween    = "something between here and Vault answered in its place; check the address and the proxy settings"
 )
 
-// verdicts are looked up in order; what Vault says is repeated only as the
-// phrase that was recognised, since a message might hold what was sent. The
-// statuses are those of Vault's API documentation, the phrases those of Vault 1.21
-// and of OpenBao 2 (keysutil, transit, logical).
+// verdicts are looked up in order. An error shows only the phrase that was
+// found, since a message might hold what was sent. The statuses are from
+// Vault's API documentation, the phrases from Vault 1.21 and OpenBao 2
+// (keysutil, transit, logical).
 //
-// Denied stands only where the phrase names the refusal of this key or of this
+// A row is Denied only if its phrase is a refusal of this key or by this
 // token's policies. A status without a row is unclear below 500, and an outage
-// from there on.
+// from 500 on.
 var verdicts = []verdict{
-	// Of the wrap.
+	// About the wrap.
 	{400, "message authentication failed", hsm.Corrupt, hsm.HintCorrupt},
 	{400, "invalid ciphertext", hsm.Corrupt, hsm.HintCorrupt},
 	{400, "disallowed by policy (too old)", hsm.Misconfigured, hintVersion},
 	{400, "no such key version", hsm.Misconfigured, "the version was trimmed: what it wrapped is gone, unless the key is restored from a backup"},
 
-	// Of the key.
+	// About the key.
 	{400, "encryption key not found", hsm.Denied, "the key was deleted: restore it from a backup, unless it was deleted to revoke it"},
 	{400, "soft deleted", hsm.Denied, "the key was soft-deleted: restore it, unless it was deleted to revoke it"},
 	{400, "not supported for key type", hsm.Unsupported, hintType},
 	{400, "non-AEAD cipher suite", hsm.Unsupported, hintType},
 	{400, "key derivation", hsm.Misconfigured, hintType},
 
-	// Of the token. One that expired since nothing renewed it is answered like one
-	// that was revoked.
+	// About the token. The answer is the same for a token that was revoked and for
+	// one that expired because nothing renewed it.
 	{400, "missing client token", hsm.Unclear, hintToken},
 	{401, "", hsm.Unclear, hintToken},
 	{403, invalidToken, hsm.Unclear, hintToken},
 	{403, "permission denied", hsm.Denied, hintPermission},
 	{403, "", hsm.Unclear, hintPermission},
 
-	// Of the request and the server.
+	// About the request and the server.
 	{400, "", hsm.Unclear, hintRequest},
 	{404, "no handler for route", hsm.Unclear, "no engine is mounted there; " + hintMount},
 	{404, "", hsm.Unclear, hintMount},
@@ -85,9 +85,9 @@ var verdicts = []verdict{
 	{503, "", hsm.Unavailable, hintRetry},
 }
 
-// loginVerdicts come before [verdicts] for a login. None is Denied: a secret that
-// was revoked and one that nobody renewed are answered alike, and neither says
-// anything of the key.
+// loginVerdicts take precedence over [verdicts] for a login. None is Denied:
+// the answer is the same for a secret that was revoked and for one that nobody
+// renewed, and says nothing about the key.
 var loginVerdicts = []verdict{
 	{400, "invalid role or secret ID", hsm.Unclear, "issue a new secret id for the role"},
 	{400, "invalid secret id", hsm.Unclear, "issue a new secret id for the role"},
@@ -103,8 +103,9 @@ var loginVerdicts = []verdict{
 	{403, "", hsm.Unclear, "check role= and the secret's file; after failed logins Vault may lock the role for minutes"},
 }
 
-// classify reads an answer that is not 200. It never repeats its text. An answer
-// without a list of errors is an intermediary's, which says nothing of the key.
+// classify classifies an answer that is not 200, without repeating its text. An
+// answer without a list of errors is from an intermediary and says nothing
+// about the key.
 func (c *client) classify(operation string, refused *api.ResponseError) answer {
 	if refused.RawError || refused.Errors == nil {
 		return answer{failed: c.notVaults(operation, refused.StatusCode)}
@@ -138,7 +139,8 @@ func verdictOn(operation string, status int, messages string) verdict {
 	return verdict{status, "", hsm.Unclear, "check the address: a Vault server does not answer so"}
 }
 
-// forbidden reports whether err is a policy's refusal of a request, not the key's.
+// forbidden reports whether err is the refusal of a request by a policy, not by
+// the key.
 func forbidden(err error) bool {
 	e, ok := errors.AsType[*hsm.Error](err)
 	return ok && e.Class == hsm.Denied && e.Code == "HTTP 403"

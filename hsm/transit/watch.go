@@ -7,11 +7,11 @@ import (
 	"github.com/openbao/openbao/api/v2"
 )
 
-// againAfter is how long a login waits that failed while the token still serves.
+// againAfter is the wait after a failed login while the token is still valid.
 const againAfter = 10 * time.Second
 
-// watch renews the token that got holds, and replaces it when the server renews it
-// no further. It ends the watch of the token before. Its caller has the turn.
+// watch renews the token in got, and replaces it when the server no longer
+// renews it. It stops the watch of the token before. The caller has the turn.
 func (l *login) watch(c *client, got *api.Secret) {
 	l.unwatch()
 	l.unwatch = func() {}
@@ -42,7 +42,8 @@ func (l *login) watch(c *client, got *api.Secret) {
 	}()
 }
 
-// prolong takes the lease of a renewal of token, unless another one serves by now.
+// prolong records the lease of a renewal of token, unless another token has
+// replaced it.
 func (l *login) prolong(token string, renewed *api.RenewOutput) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,8 +52,8 @@ func (l *login) prolong(token string, renewed *api.RenewOutput) {
 	}
 }
 
-// replace logs in before the token ends. While that fails the token serves on: a
-// login that is refused, or a server that is out, ends no token that is good.
+// replace logs in before the token ends. Until that succeeds the token stays in
+// use: a refused login or an unavailable server does not end a valid token.
 func (l *login) replace(ctx context.Context, c *client) {
 	for {
 		if l.take(ctx) != nil {

@@ -9,9 +9,9 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// wrapLabel separates our wraps from anything else that is encrypted under the
-// key, and versions them. With it the additional data is never empty, which
-// Transit would take for none.
+// wrapLabel separates our wraps from other ciphertexts of the key, and is the
+// version of their layout. It also keeps the additional data from being empty,
+// which Transit would treat as none.
 const wrapLabel = "sealmesh/transit/wrap/v1\x00"
 
 const (
@@ -36,7 +36,7 @@ func pack(ciphertext string) ([]byte, bool) {
 	return wrapped, err == nil && len(wrapped) == WrappedSize
 }
 
-// unpack is the inverse of pack. Version 0 is refused: Transit takes it for 1,
+// unpack is the inverse of pack. It refuses version 0: Transit reads it as 1,
 // and one data key must not have two wraps that open.
 func unpack(wrapped []byte) (ciphertext string, ok bool) {
 	if len(wrapped) != WrappedSize || wrapped[0] != form1 {
