@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A keyARN is the ARN of a KMS key or of an alias, in its parts.
+// A keyARN is the parsed ARN of a KMS key or of an alias.
 type keyARN struct {
 	partition string // "aws", "aws-us-gov", "aws-cn", …
 	region    string
@@ -49,19 +49,19 @@ func (a keyARN) isAlias() bool { return strings.HasPrefix(a.resource, "alias/") 
 // isAWSManaged reports whether a is an alias that only AWS services may use.
 func (a keyARN) isAWSManaged() bool { return strings.HasPrefix(a.resource, "alias/aws/") }
 
-// isMultiRegion goes by the key id: AWS gives the prefix mrk- to multi-Region
-// keys and to nothing else.
+// isMultiRegion looks at the key id: AWS gives the prefix mrk- to multi-Region
+// keys and to no others.
 func (a keyARN) isMultiRegion() bool { return strings.HasPrefix(a.resource, "key/mrk-") }
 
-// in returns the ARN of a's replica in region, which for a multi-Region key
-// differs in nothing else.
+// in returns the ARN of a's replica in region. Replicas of a multi-Region key
+// differ in nothing else.
 func (a keyARN) in(region string) keyARN {
 	a.region = region
 	return a
 }
 
-// identity is what a wrapped-key record remembers: the key ARN, for
-// multi-Region keys without the Region, so that any replica opens it.
+// identity is what wrapped-key records name: the key ARN, without the Region
+// for a multi-Region key, so that any replica opens a record.
 func (a keyARN) identity() string {
 	if a.isMultiRegion() {
 		return a.in("").String()
@@ -69,7 +69,7 @@ func (a keyARN) identity() string {
 	return a.String()
 }
 
-// same reports whether b, as KMS gave it, is the key a or a replica of it.
+// same reports whether b, an ARN from KMS, is the key a or a replica of it.
 func (a keyARN) same(b string) bool {
 	other, err := parseARN(b)
 	return err == nil && a.identity() == other.identity()

@@ -14,11 +14,11 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// Kind is the provider's kind, as URIs and records name it.
+// Kind is the provider's kind in URIs and records.
 const Kind = "awskms"
 
 // A Provider is one KMS key, in one Region or several. Safe for concurrent use.
-// It holds nothing that has to be closed.
+// It needs no Close.
 type Provider struct {
 	identity    string
 	regions     []*region      // in order of preference
@@ -30,11 +30,12 @@ type Provider struct {
 	client   aws.HTTPClient
 }
 
-// Identity returns the key's ARN, for a multi-Region key without its Region.
+// Identity returns the key's ARN, without the Region for a multi-Region key.
 func (p *Provider) Identity() string { return p.identity }
 
-// GenerateDataKey has KMS make and wrap a data key. Under an RSA key it is made and
-// wrapped here, and KMS is asked only whether the key is still enabled.
+// GenerateDataKey lets KMS make and wrap a data key. For an RSA key it makes
+// and wraps the data key itself, and asks KMS only whether the key is still
+// enabled.
 func (p *Provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext) (*hsm.Secret, []byte, error) {
 	if p.public != nil {
 		return p.generateRSA(ctx, ec)
@@ -61,7 +62,7 @@ func (p *Provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext
 	return key, out.CiphertextBlob, nil
 }
 
-// WrapDataKey has KMS encrypt key, or encrypts it here under an RSA key.
+// WrapDataKey lets KMS encrypt key. For an RSA key it encrypts key itself.
 func (p *Provider) WrapDataKey(ctx context.Context, key *hsm.Secret, ec hsm.EncryptionContext) (wrapped []byte, err error) {
 	key.Expose(func(b []byte) {
 		switch {
@@ -93,8 +94,8 @@ func (p *Provider) encrypt(ctx context.Context, key []byte, ec hsm.EncryptionCon
 	return out.CiphertextBlob, p.checkWrapped("Encrypt", out.CiphertextBlob)
 }
 
-// UnwrapDataKey has KMS decrypt wrapped under this key and no other: without a
-// KeyId KMS would take the key that the ciphertext itself names.
+// UnwrapDataKey lets KMS decrypt wrapped under this key and no other: without a
+// KeyId, KMS would use the key that the ciphertext names.
 func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.EncryptionContext) (*hsm.Secret, error) {
 	if len(wrapped) == 0 || len(wrapped) > hsm.MaxWrappedSize || p.public != nil && len(wrapped) != p.public.Size() {
 		return nil, p.fail(hsm.Corrupt, "Decrypt", errors.New("wrapped data key has the wrong length"), hsm.HintCorrupt)
@@ -125,8 +126,8 @@ func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Enc
 	return hsm.NewSecret(out.Plaintext), nil
 }
 
-// checkAnswer refuses an answer that speaks of another key, or a plaintext that
-// is no data key: something of ours that was encrypted for another purpose.
+// checkAnswer refuses an answer about another key, and a plaintext that is no
+// data key, such as one that was encrypted for another purpose.
 func (p *Provider) checkAnswer(operation string, keyID *string, size, want int) error {
 	switch {
 	case !p.regions[0].key.same(aws.ToString(keyID)):
@@ -137,7 +138,7 @@ func (p *Provider) checkAnswer(operation string, keyID *string, size, want int) 
 	return nil
 }
 
-// checkWrapped refuses a wrap that UnwrapDataKey would not even try.
+// checkWrapped refuses a wrap that UnwrapDataKey would not try.
 func (p *Provider) checkWrapped(operation string, wrapped []byte) error {
 	if len(wrapped) == 0 || len(wrapped) > hsm.MaxWrappedSize {
 		return p.fail(hsm.Corrupt, operation, fmt.Errorf("the wrapped key has %d bytes", len(wrapped)), "check endpoint= and any proxy in between")

@@ -20,9 +20,9 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// A proxy has callers waiting: it tries little and soon, and leaves waiting out
-// a long outage to keycache, which serves from what it has. The SDK's own
-// back-off goes up to 20 seconds.
+// Callers of a proxy wait, so tries are few and close together. keycache gets
+// through a long outage with cached data keys. The SDK's own back-off grows to
+// 20 seconds.
 const (
 	maxAttempts = 3
 	baseBackoff = 50 * time.Millisecond
@@ -30,17 +30,17 @@ const (
 	dialTimeout = time.Second
 )
 
-// httpClient is what all of a provider's Regions share.
+// httpClient is shared by all Regions of a provider.
 func httpClient(timeout time.Duration) aws.HTTPClient {
 	return awshttp.NewBuildableClient().
 		WithTimeout(timeout).
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout })
 }
 
-// loadConfig finds credentials the way every AWS tool does: environment, shared
-// files, web identity (IRSA), Pod Identity, container, instance. They are
-// fetched once here, so that missing ones, or an instance metadata service that
-// does not answer, are a start-up error and not a slow first request.
+// loadConfig finds credentials as every AWS tool does: environment, shared
+// files, web identity (IRSA), Pod Identity, container, instance. It fetches
+// them once, so that missing credentials or a dead instance metadata service
+// are an error at start-up and not a slow first request.
 func loadConfig(ctx context.Context, s settings, client aws.HTTPClient) (aws.Config, error) {
 	cfg, err := configIn(ctx, s, s.key.region, client)
 	if err != nil {
@@ -49,8 +49,9 @@ func loadConfig(ctx context.Context, s settings, client aws.HTTPClient) (aws.Con
 	return cfg, fetchCredentials(ctx, s, cfg)
 }
 
-// configIn is the configuration of one Region. Each has its own, since roles are assumed
-// from the Region's STS: one that is out must not take the others along.
+// configIn is the configuration of one Region. Each Region has its own, since
+// roles are assumed at the Region's STS: an STS that is down must not affect
+// the other Regions.
 func configIn(ctx context.Context, s settings, region string, client aws.HTTPClient) (aws.Config, error) {
 	opts := []func(*config.LoadOptions) error{
 		config.WithRegion(region),
@@ -76,8 +77,9 @@ func configIn(ctx context.Context, s settings, region string, client aws.HTTPCli
 	return cfg, nil
 }
 
-// fetchCredentials makes sure that one of the configurations has some, in order. Those
-// that come after are fetched when their Region is asked.
+// fetchCredentials checks, in order, that one of the configurations has
+// credentials. Those of later Regions are fetched when the Region is first
+// used.
 func fetchCredentials(ctx context.Context, s settings, cfgs ...aws.Config) error {
 	var failed error
 	for _, cfg := range cfgs {
@@ -99,7 +101,8 @@ func fetchCredentials(ctx context.Context, s settings, cfgs ...aws.Config) error
 	return failed
 }
 
-// noCredentials tells an outage of the service that gives them from there being none.
+// noCredentials distinguishes missing credentials from an outage of the service
+// that gives them.
 func noCredentials(ctx context.Context, s settings, err error) *hsm.Error {
 	failed := classify(ctx, "LoadCredentials", s.key.String(), err)
 	if _, answered := errors.AsType[smithy.APIError](err); answered || ctx.Err() != nil {
@@ -133,8 +136,8 @@ func newClient(cfg aws.Config, s settings, key keyARN) (*kms.Client, error) {
 	return client, nil
 }
 
-// checkClient holds AWS_ENDPOINT_URL_KMS and AWS_USE_FIPS_ENDPOINT to the same rules as
-// the options.
+// checkClient checks AWS_ENDPOINT_URL_KMS and AWS_USE_FIPS_ENDPOINT by the same
+// rules as the options.
 func (s *settings) checkClient(o kms.Options) error {
 	if o.BaseEndpoint == nil {
 		return nil
@@ -156,13 +159,13 @@ func retryer() aws.Retryer {
 	})
 }
 
-// backoff is exponential with full jitter, so that many sidecars do not come
-// back in step.
+// backoff is exponential with full jitter, so that many sidecars do not retry
+// at the same moment.
 func backoff(attempt int, _ error) (time.Duration, error) {
 	return rand.N(min(baseBackoff<<min(attempt, 8), maxBackoff)), nil
 }
 
-// An observer reports each try to hsm.Observe. It stands inside the SDK's retry
+// An observer reports each try to hsm.Observe. It is inside the SDK's retry
 // loop, so that two tries are two calls, each with its request id.
 type observer struct{ key keyARN }
 
@@ -187,7 +190,7 @@ func (o observer) HandleFinalize(ctx context.Context, in pipeline.FinalizeInput,
 	return out, meta, err
 }
 
-// requestID returns the id that joins err to CloudTrail, where KMS answered.
+// requestID returns the id that joins err to CloudTrail, if KMS answered.
 func requestID(err error) string {
 	if e, ok := errors.AsType[*awshttp.ResponseError](err); ok {
 		return e.ServiceRequestID()

@@ -10,12 +10,12 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// credentialVerdicts holds every error code that the services document from which
-// credentials come: STS (AssumeRole, AssumeRoleWithWebIdentity), IAM Identity
-// Center (SSO GetRoleCredentials, SSO OIDC CreateToken), and AWS's common errors.
+// credentialVerdicts holds every error code that services of credentials
+// document: STS (AssumeRole, AssumeRoleWithWebIdentity), IAM Identity Center
+// (SSO GetRoleCredentials, SSO OIDC CreateToken), and AWS's common errors.
 //
-// None is Denied, since none speaks of the KEK. A role that was withdrawn and
-// an identity provider that has its bad day answer alike.
+// None is Denied, since none is about the KEK: a withdrawn role and a failing
+// identity provider give the same answer.
 var credentialVerdicts = map[string]verdict{
 	"AccessDenied":                  {hsm.Unclear, hintIdentity},
 	"AccessDeniedException":         {hsm.Unclear, hintIdentity},
@@ -53,14 +53,14 @@ var credentialVerdicts = map[string]verdict{
 	"SlowDownException":        {hsm.Unavailable, hintThrottled},
 }
 
-// A credentialFault is why the SDK has no credentials. KMS was not asked, so the
-// fault says nothing of the KEK.
+// A credentialFault is why the SDK has no credentials. KMS got no request, so
+// the fault says nothing about the KEK.
 type credentialFault struct{ error }
 
 func (f credentialFault) Unwrap() error { return f.error }
 
-// markedCredentials marks the faults of the SDK's own provider, which in an
-// operation's error look like KMS's.
+// markedCredentials marks the errors of the SDK's own provider, which otherwise
+// look like errors of KMS.
 type markedCredentials struct{ aws.CredentialsProvider }
 
 // Retrieve implements [aws.CredentialsProvider].
@@ -72,9 +72,10 @@ func (c markedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error
 	return found, nil
 }
 
-// checkProcess refuses to run a command for credentials that the environment chose:
-// a configuration file's default profile, or that of AWS_PROFILE, may name one. A
-// profile that the key's URI names may.
+// checkProcess refuses to run a command for credentials unless the key's URI
+// names the profile that has it. The default profile of a configuration file,
+// or AWS_PROFILE, may name such a profile too, but those come from the
+// environment.
 func checkProcess(s settings, cfg aws.Config) error {
 	var env config.EnvConfig
 	var profile config.SharedConfig

@@ -11,9 +11,9 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// Describe reports what the key is, by DescribeKey and, where the key can
-// rotate, GetKeyRotationStatus. A principal that may not ask for the latter
-// learns the rest, with Rotation left empty.
+// Describe reports the key, from DescribeKey and, if the key can rotate, from
+// GetKeyRotationStatus. Rotation is empty for a principal without permission
+// for the latter.
 func (p *Provider) Describe(ctx context.Context) (hsm.Description, error) {
 	m, err := p.metadata(ctx)
 	if err != nil {
@@ -45,7 +45,8 @@ func (p *Provider) rotation(ctx context.Context) (*kms.GetKeyRotationStatusOutpu
 		}})
 }
 
-// requireHints are what an operator of AWS KMS does about a KEK that is not as required.
+// requireHints say how an operator of AWS KMS fixes a KEK that is not as
+// required.
 var requireHints = map[string]string{
 	"manager":            "keys managed or owned by AWS (alias/aws/…) are for AWS services alone: nobody else can set their policy, state or rotation; create a customer-managed key",
 	"regions":            "replicate the multi-Region key there, and add the Region to the key's regions=",

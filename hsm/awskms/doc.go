@@ -10,11 +10,12 @@
 //
 // The key is named by its full ARN or by an alias's, so that nobody's default
 // Region or account decides which key it is; keys of other accounts are named
-// alike. An alias is resolved once, at the start, by its own Region alone, and pinned:
-// pointing it elsewhere takes effect at the next start, or when a reload changes the key.
-// Name the key that it stood for in former=, or what was sealed before does not open: KMS
-// keeps no history of an alias. Such keys unwrap and wrap nothing; one that is disabled
-// denies what it wrapped, and nothing else.
+// alike. An alias is resolved once, at the start, by its own Region alone, and
+// pinned: pointing it elsewhere takes effect at the next start, or when a
+// reload changes the key. Name the key that it stood for in former=, or what
+// was sealed before does not open: KMS keeps no history of an alias. Such keys
+// unwrap and wrap nothing; one that is disabled denies what it wrapped, and
+// nothing else.
 //
 // Options, each at most once:
 //
@@ -31,9 +32,10 @@
 //
 // Credentials come from where every AWS tool finds them: environment, profile,
 // web identity (IRSA), Pod Identity, container or instance role, assumed roles
-// included. A command (credential_process) is run only for a profile that profile=
-// names. They are fetched at the start, so that missing ones are found then. Each of
-// several Regions has its own, from its own STS: an outage there is one of the Region.
+// included. A command (credential_process) is run only for a profile that
+// profile= names. They are fetched at the start, so that missing ones are found
+// then. Each of several Regions has its own, from its own STS: an outage there
+// is one of the Region.
 //
 // # Permissions
 //
@@ -51,8 +53,8 @@
 //
 //	"Condition": {"StringEquals": {"kms:EncryptionContext:service": "customers"}}
 //
-// CloudTrail shows that context in clear, with the request id that sealmesh puts
-// on the span of the same call (aws.request_id).
+// CloudTrail shows that context in clear, with the request id that sealmesh
+// puts on the span of the same call (aws.request_id).
 //
 // A role that only seals with a symmetric key still receives the data keys it
 // seals with, and could open what they sealed. Only an RSA key makes a sidecar
@@ -64,24 +66,26 @@
 // envelope says, and an answer that speaks of another key is refused. With a
 // symmetric key KMS itself authenticates the encryption context.
 //
-// With an RSA key (RSAES_OAEP_SHA_256; RSA_2048, RSA_3072, RSA_4096) KMS takes no
-// context. The plaintext of a wrap is then 64 bytes: the data key, and the
+// With an RSA key (RSAES_OAEP_SHA_256; RSA_2048, RSA_3072, RSA_4096) KMS takes
+// no context. The plaintext of a wrap is then 64 bytes: the data key, and the
 // SHA-256 of a label and the canonical context, which is compared in constant
 // time after Decrypt. Wrapping makes no call, so no policy can forbid it and
-// CloudTrail does not show it; and since the key is public, a wrap does not prove
-// who made it. Whoever can replace stored envelopes can replace them by values of
-// their own making. Choose RSA for one-way sealing and a symmetric key otherwise.
+// CloudTrail does not show it; and since the key is public, a wrap does not
+// prove who made it. Whoever can replace stored envelopes can replace them by
+// values of their own making. Choose RSA for one-way sealing and a symmetric
+// key otherwise.
 //
-// So that a disabled key ends sealing all the same, DescribeKey is asked before each
-// data key is wrapped: with use: seal that is once per soft bound. A key that is
-// disabled, waits for its deletion or is gone wraps nothing any more, and taking
-// kms:DescribeKey from a role ends its sealing too. A KMS that does not answer says
-// nothing, for as long as that lasts: sealing goes on, which is what such a key is for.
+// So that a disabled key ends sealing all the same, DescribeKey is asked before
+// each data key is wrapped: with use: seal that is once per soft bound. A key
+// that is disabled, waits for its deletion or is gone wraps nothing any more,
+// and taking kms:DescribeKey from a role ends its sealing too. A KMS that does
+// not answer says nothing, for as long as that lasts: sealing goes on, which is
+// what such a key is for.
 //
 // # Failure
 //
-// Each error code that KMS documents for the operations used here has one meaning,
-// and a hint at what to do next.
+// Each error code that KMS documents for the operations used here has one
+// meaning, and a hint at what to do next.
 //
 //   - Denied: AccessDeniedException, NotAuthorized, OptInRequired,
 //     DisabledException, NotFoundException, and a key whose state is Disabled,
@@ -97,31 +101,33 @@
 //     code and a request id of AWS's, which an intermediary made. Cached data keys
 //     serve to the hard TTL.
 //
-// KMSInvalidStateException does not tell which state is wrong, so the key's state is
-// asked for.
+// KMSInvalidStateException does not tell which state is wrong, so the key's
+// state is asked for.
 //
-// What STS or IAM Identity Center answers when credentials are fetched is unclear
-// at most: it says nothing of the key. To revoke a role's use of a key at once, deny
-// it in the key's policy or revoke its grant; withdrawing the role itself takes
-// effect within the soft TTL after its last credentials have expired.
+// What STS or IAM Identity Center answers when credentials are fetched is
+// unclear at most: it says nothing of the key. To revoke a role's use of a key
+// at once, deny it in the key's policy or revoke its grant; withdrawing the
+// role itself takes effect within the soft TTL after its last credentials have
+// expired.
 //
 // A failed request is tried three times at most, with back-offs of at most
 // 200 ms and full jitter; what a second try cannot repair is tried once. The
 // caller's deadline bounds all of it.
 //
-// With several Regions, an outage and an unclear answer move on to the next Region,
-// whose KMS may know more: where it serves, the key is good; where it refuses, the
-// key is denied; where it does not answer either, the whole is unclear if one
-// Region was. Each Region but the last has a share of the caller's time, two seconds at
-// most. The failed Region is then left alone for 30 seconds, tried by one call in
-// five seconds, and preferred again after three answers running. One Region that
-// answers is enough to start; a Region that has no replica is a start-up error.
+// With several Regions, an outage and an unclear answer move on to the next
+// Region, whose KMS may know more: where it serves, the key is good; where it
+// refuses, the key is denied; where it does not answer either, the whole is
+// unclear if one Region was. Each Region but the last has a share of the
+// caller's time, two seconds at most. The failed Region is then left alone for
+// 30 seconds, tried by one call in five seconds, and preferred again after
+// three answers running. One Region that answers is enough to start; a Region
+// that has no replica is a start-up error.
 //
-// A refusal does not move on. Key policies, grants and states are per Region, so
-// asking further would let the laxest Region decide, and a key that was disabled
-// to revoke it would live on in its replica. To revoke a multi-Region key, disable
-// it in every Region: one that is disabled only in a later Region of the list is
-// still used in the earlier ones.
+// A refusal does not move on. Key policies, grants and states are per Region,
+// so asking further would let the laxest Region decide, and a key that was
+// disabled to revoke it would live on in its replica. To revoke a multi-Region
+// key, disable it in every Region: one that is disabled only in a later Region
+// of the list is still used in the earlier ones.
 //
 // Nor does a wrong ciphertext or context: replicas hold the same key.
 //

@@ -12,8 +12,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// classify turns what the SDK returned into ours. It keeps the service's own
-// sentence and drops the SDK's layers: a decoder's error carries a snapshot of
+// classify turns an error of the SDK into an hsm.Error. It keeps the service's
+// own sentence and drops the SDK's layers: a decoder's error has a snapshot of
 // the response, which may hold a data key.
 func classify(ctx context.Context, operation, keyID string, err error) *hsm.Error {
 	if own, ok := errors.AsType[*hsm.Error](err); ok {
@@ -42,11 +42,11 @@ func classify(ctx context.Context, operation, keyID string, err error) *hsm.Erro
 	return failed
 }
 
-// untyped is the code that the SDK gives to an answer that names none.
+// untyped is the SDK's code for an answer without one.
 const untyped = "UnknownError"
 
-// cause is the service's own sentence, or nil. What an intermediary says is not
-// repeated.
+// cause returns the service's own sentence, or nil. It never repeats what an
+// intermediary says.
 func (a answer) cause(message string) error {
 	switch message = strings.TrimSpace(message); {
 	case a.code == "":

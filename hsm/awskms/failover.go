@@ -20,21 +20,21 @@ type region struct {
 	health      health
 }
 
-// A try is one Region's turn in one operation.
+// A try is the part of one Region in one operation.
 type try struct {
 	*region
 	probe bool
 }
 
-// An operation is one KMS request, made in whichever Region answers.
+// An operation is one KMS request, to whichever Region answers.
 type operation[T any] struct {
 	name string
 	call func(ctx context.Context, r *region, opts ...func(*kms.Options)) (T, error)
 }
 
-// do asks the Regions in turn. An outage moves on to the next one, and so does an
-// unclear answer: the next Region's KMS can say what this one's did not. What is
-// left when all have been asked is unclear if one was.
+// do asks the Regions in turn. After an outage or an unclear answer it asks the
+// next Region, since that one may give a clear answer. If every Region was
+// asked and one was unclear, the result is unclear.
 //
 //   - Denied does not move on. Key policies, grants and states are per Region, so
 //     the laxest Region would decide, and a key that was disabled to revoke it
@@ -50,7 +50,7 @@ func do[T any](ctx context.Context, p *Provider, op operation[T]) (T, error) {
 			return out, nil
 		}
 		if !inconclusive(err) {
-			// An answer, though not the one hoped for: the Region works.
+			// The Region answered, so it works.
 			t.health.succeeded()
 			return out, err
 		}
@@ -64,13 +64,13 @@ func do[T any](ctx context.Context, p *Provider, op operation[T]) (T, error) {
 	return none, merge(p, op.name, failures)
 }
 
-// inconclusive reports whether another Region may know more.
+// inconclusive reports whether another Region may give a better answer.
 func inconclusive(err *hsm.Error) bool {
 	return err.Class == hsm.Unavailable || err.Class == hsm.Unclear
 }
 
-// attempt gives t its share of the caller's time, so that a Region which
-// swallows packets leaves enough for the next. The last one may have it all.
+// attempt gives t its share of the caller's time, so that a Region that drops
+// packets leaves enough for the next. The last Region gets all that remains.
 func attempt[T any](ctx context.Context, p *Provider, op operation[T], t try, left int) (T, *hsm.Error) {
 	var opts []func(*kms.Options)
 	share := ctx
@@ -94,8 +94,9 @@ func attempt[T any](ctx context.Context, p *Provider, op operation[T], t try, le
 	return out, nil
 }
 
-// plan orders the Regions for one operation: a probe of a preferred Region that
-// is due one, then those that are up, then, since trying beats failing, the rest.
+// plan orders the Regions for one operation: first a preferred Region that is
+// due for a probe, then the Regions that are up, then the rest, since trying
+// beats failing.
 func (p *Provider) plan(now time.Time) []try {
 	var up, down []try
 	for _, r := range p.regions {
@@ -117,7 +118,7 @@ func (p *Provider) plan(now time.Time) []try {
 	return append(up, down...)
 }
 
-// prefers reports whether a stands before b in the configured order.
+// prefers reports whether a comes before b in the configured order.
 func (p *Provider) prefers(a, b *region) bool {
 	for _, r := range p.regions {
 		if r == a || r == b {
@@ -127,8 +128,8 @@ func (p *Provider) prefers(a, b *region) bool {
 	return false
 }
 
-// merge makes one error of all Regions' failures: the first of the class that
-// counts gives the request id and the hint, and the text names all.
+// merge makes one error of the failures in all Regions. The first failure of
+// the class that counts gives the request id and the hint; the text names all.
 func merge(p *Provider, operation string, failures []*hsm.Error) error {
 	if len(failures) == 1 {
 		return failures[0]

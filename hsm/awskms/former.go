@@ -13,21 +13,23 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// KMS keeps no history of an alias, and a record names its key by a hash. So the keys
-// that an alias stood for before are named by former=, and asked to unwrap alone.
+// KMS keeps no history of an alias, and a record names its key by a hash. So
+// former= names the keys that an alias pointed to before. They only unwrap.
 
-// maxFormer bounds former=.
+// maxFormer is the largest number of keys in former=.
 const maxFormer = 16
 
-// A former is a key that an alias stood for before. It is opened when a record asks for
-// it: one that is disabled by now keeps nothing else from starting.
+// A former is a key that an alias pointed to before. It is opened when a record
+// needs it: a former key that is disabled by now prevents nothing else from
+// starting.
 type former struct {
 	settings settings
 	client   aws.HTTPClient
 	opened   atomic.Pointer[Provider]
 }
 
-// Former returns the keys that the alias of the URI stood for before, as former= names them.
+// Former returns the keys that the alias of the URI pointed to before, from
+// former=.
 func (p *Provider) Former() []hsm.KEK {
 	keks := formerKEKs(p.settings)
 	for i := range keks {
@@ -36,8 +38,9 @@ func (p *Provider) Former() []hsm.KEK {
 	return keks
 }
 
-// Targets returns the keys that uri itself names, without a provider: the key, or of an
-// alias its former targets. It asks nobody, so of an alias it cannot tell the present one.
+// Targets returns the keys that uri itself names, without a provider: the key,
+// or the former targets of an alias. It makes no request, so it does not know
+// an alias's present target.
 func Targets(uri string) ([]hsm.KEK, error) {
 	s, err := parseURI(uri)
 	if err != nil {
@@ -57,8 +60,8 @@ func formerKEKs(s settings) []hsm.KEK {
 	return keks
 }
 
-// asFormer returns the settings of a former target. One that is no multi-Region key is
-// in the alias's own Region alone.
+// asFormer returns the settings of a former target. A key that is not
+// multi-Region is only in the alias's own Region.
 func (s settings) asFormer(i int) settings {
 	if s.key, s.former = s.former[i], nil; !s.key.isMultiRegion() {
 		s.regions = []string{s.key.region}
@@ -66,8 +69,8 @@ func (s settings) asFormer(i int) settings {
 	return s
 }
 
-// parseFormer reads former=: keys of the alias's own account and Region, which is where KMS
-// lets an alias point to.
+// parseFormer parses former=: keys of the alias's own account and Region, which
+// is all that KMS lets an alias point to.
 func (s *settings) parseFormer(value string) error {
 	for text := range strings.SplitSeq(value, ",") {
 		key, err := parseARN(text)
@@ -98,7 +101,7 @@ func (s *settings) checkFormer() error {
 	return nil
 }
 
-// provider opens the key, unless that has been done.
+// provider returns the key's provider. The first call opens it.
 func (f *former) provider(ctx context.Context) (*Provider, error) {
 	if p := f.opened.Load(); p != nil {
 		return p, nil
@@ -113,17 +116,17 @@ func (f *former) provider(ctx context.Context) (*Provider, error) {
 var errFormer = &hsm.Error{Class: hsm.Unsupported, Provider: Kind, Operation: "WrapDataKey",
 	Err: errors.New("a key that the alias stood for before wraps nothing new")}
 
-// GenerateDataKey is refused: what is new is wrapped by the alias's present target.
+// GenerateDataKey is refused: the alias's present target wraps new data keys.
 func (f *former) GenerateDataKey(context.Context, hsm.EncryptionContext) (*hsm.Secret, []byte, error) {
 	return nil, nil, errFormer
 }
 
-// WrapDataKey is refused as well.
+// WrapDataKey is refused like GenerateDataKey.
 func (f *former) WrapDataKey(context.Context, *hsm.Secret, hsm.EncryptionContext) ([]byte, error) {
 	return nil, errFormer
 }
 
-// UnwrapDataKey is as of any key, while that is enabled.
+// UnwrapDataKey works like that of any key, as long as the key is enabled.
 func (f *former) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.EncryptionContext) (*hsm.Secret, error) {
 	p, err := f.provider(ctx)
 	if err != nil {
@@ -132,7 +135,7 @@ func (f *former) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Encry
 	return p.UnwrapDataKey(ctx, wrapped, ec)
 }
 
-// Describe says what the key is now.
+// Describe reports the key as it is now.
 func (f *former) Describe(ctx context.Context) (hsm.Description, error) {
 	p, err := f.provider(ctx)
 	if err != nil {

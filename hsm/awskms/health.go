@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// A Region that failed is left alone, then tried now and then, and trusted
-// again only after it has answered several times running: without that
-// hysteresis a Region that flaps would take every second call with it.
+// A Region that failed is skipped, then probed now and then, and used again
+// only after several answers in a row. Without that hysteresis a Region that
+// flaps would fail every second call.
 const (
 	cooldown      = 30 * time.Second       // no call after a failure
 	probeEvery    = 5 * time.Second        // then at most one call per this long
@@ -15,7 +15,7 @@ const (
 	probesToTrust = 3
 )
 
-// health is what one process has seen of one Region. Safe for concurrent use.
+// health is this process's view of one Region. Safe for concurrent use.
 type health struct {
 	mu        sync.Mutex
 	down      bool
@@ -29,7 +29,7 @@ func (h *health) isUp() bool {
 	return !h.down
 }
 
-// claimProbe reports whether the caller is the one that may try the Region now.
+// claimProbe reports whether the caller may probe the Region now.
 func (h *health) claimProbe(now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -46,8 +46,8 @@ func (h *health) failed(now time.Time) {
 	h.down, h.answered, h.nextProbe = true, 0, now.Add(cooldown)
 }
 
-// succeeded counts one answer. Calls that were under way when the Region failed
-// count too: they are answers.
+// succeeded counts one answer. Calls that began before the Region failed count
+// too.
 func (h *health) succeeded() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

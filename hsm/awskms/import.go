@@ -20,8 +20,8 @@ import (
 // materialSize is the length in bytes of the key material of a symmetric KEK.
 const materialSize = 32
 
-// NewMaterial makes key material for the KEK that uri names, for [Import]: 32 random
-// bytes, or an RSA private key as PKCS #8.
+// NewMaterial makes key material for the KEK that uri names, for [Import]: 32
+// random bytes, or an RSA private key as PKCS #8.
 func NewMaterial(ctx context.Context, uri string) ([]byte, error) {
 	k, err := openImport(ctx, uri)
 	if err != nil {
@@ -47,12 +47,16 @@ func NewMaterial(ctx context.Context, uri string) ([]byte, error) {
 	return x509.MarshalPKCS8PrivateKey(private)
 }
 
-// Import gives the KEK that uri names, whose origin must be EXTERNAL, its key
-// material, in each of its Regions, and makes sure that it then works: 32 bytes for a symmetric
-// KEK, an RSA private key as PKCS #8 in DER for an RSA one. The material expires at
-// that moment, or never where it is zero. It travels wrapped under an RSA_4096 key that KMS
-// makes for it, by RSAES_OAEP_SHA_256 or, an RSA key, by RSA_AES_KEY_WRAP_SHA_256, which
-// AWS does not offer in China. To import the same material again renews it; KMS refuses any other.
+// Import imports key material into the KEK that uri names, in each of its
+// Regions, and checks that the KEK then works. The origin of the KEK must be
+// EXTERNAL. material is 32 bytes for a symmetric KEK, and an RSA private key as
+// PKCS #8 in DER for an RSA KEK. It expires at that moment, or never if the
+// time is zero.
+//
+// Material travels wrapped under an RSA_4096 key that KMS makes for it: by
+// RSAES_OAEP_SHA_256, or for an RSA key by RSA_AES_KEY_WRAP_SHA_256, which AWS
+// does not offer in China. Importing the same material again renews it; KMS
+// refuses any other.
 func Import(ctx context.Context, uri string, material []byte, expires time.Time) (*Provider, error) {
 	k, err := openImport(ctx, uri)
 	if err != nil {
@@ -66,7 +70,7 @@ func Import(ctx context.Context, uri string, material []byte, expires time.Time)
 	return open(ctx, k.settings, k.http)
 }
 
-// An importing is a KEK without material: it cannot be opened as others are.
+// An importing is a KEK without material. [Open] would refuse it.
 type importing struct {
 	settings settings
 	http     aws.HTTPClient
@@ -136,8 +140,9 @@ func importInto(ctx context.Context, c *kms.Client, arn string, material []byte,
 	return nil
 }
 
-// algorithmFor returns how material of a spec travels, once it is what a KEK of
-// that spec takes. KMS takes an RSA key by RSA_AES_KEY_WRAP only, and symmetric material by RSAES_OAEP.
+// algorithmFor returns how material for a KEK of that spec travels, after
+// checking that the material suits the spec. KMS takes an RSA key only by
+// RSA_AES_KEY_WRAP, and symmetric material only by RSAES_OAEP.
 func algorithmFor(spec types.KeySpec, material []byte) (types.AlgorithmSpec, error) {
 	if spec == types.KeySpecSymmetricDefault {
 		if len(material) != materialSize {

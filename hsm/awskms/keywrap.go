@@ -9,8 +9,9 @@ import (
 	"encoding/binary"
 )
 
-// wrapRSAAES wraps b as RSA_AES_KEY_WRAP_SHA_256, PKCS #11's CKM_RSA_AES_KEY_WRAP: a new
-// AES-256 key by RSAES-OAEP with SHA-256, and behind it b under that key.
+// wrapRSAAES wraps b as RSA_AES_KEY_WRAP_SHA_256, PKCS #11's
+// CKM_RSA_AES_KEY_WRAP: a new AES-256 key by RSAES-OAEP with SHA-256, and
+// behind it b under that key.
 func wrapRSAAES(public *rsa.PublicKey, b []byte) ([]byte, error) {
 	key := make([]byte, 32)
 	defer clear(key)
@@ -26,7 +27,8 @@ func wrapRSAAES(public *rsa.PublicKey, b []byte) ([]byte, error) {
 	return append(wrapped, wrapPadded(block, b)...), nil
 }
 
-// wrapPadded is AES key wrap with padding: RFC 5649, section 4.1. b is not empty.
+// wrapPadded is AES key wrap with padding: RFC 5649, section 4.1. b is not
+// empty.
 func wrapPadded(block cipher.Block, b []byte) []byte {
 	n := (len(b) + 7) / 8
 	out := make([]byte, 8+8*n)

@@ -15,9 +15,9 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// Open connects to the key that uri names and makes sure that it can be a KEK:
-// it resolves an alias once and for all, and fetches an RSA key's public half.
-// The package documentation describes the URI.
+// Open connects to the key that uri names and checks that it can be a KEK. It
+// resolves an alias once and fetches the public key of an RSA key. The package
+// documentation describes the URI.
 func Open(ctx context.Context, uri string) (*Provider, error) {
 	s, err := parseURI(uri)
 	if err != nil {
@@ -57,7 +57,8 @@ func open(ctx context.Context, s settings, client aws.HTTPClient) (*Provider, er
 	return p, nil
 }
 
-// connect makes the clients of p's Regions. One of them has credentials then.
+// connect makes the clients of p's Regions, and checks that one of them has
+// credentials.
 func (p *Provider) connect(ctx context.Context, s settings, client aws.HTTPClient) error {
 	var cfgs []aws.Config
 	for _, name := range s.regions {
@@ -74,8 +75,8 @@ func (p *Provider) connect(ctx context.Context, s settings, client aws.HTTPClien
 	return fetchCredentials(ctx, s, cfgs...)
 }
 
-// checkReplicas finds a Region without a replica now, rather than on the day
-// that Region is needed.
+// checkReplicas finds a Region without a replica now, and not on the day that
+// the Region is needed.
 func (p *Provider) checkReplicas(m *types.KeyMetadata) error {
 	held := describe(m).Regions
 	for _, r := range p.regions {
@@ -87,10 +88,10 @@ func (p *Provider) checkReplicas(m *types.KeyMetadata) error {
 	return nil
 }
 
-// resolve asks what key an alias stands for. From then on the key counts: an
-// alias that is pointed elsewhere while sealmesh runs changes nothing, and the
-// records name the key. Only the alias's own Region is asked: in others the same
-// name may stand for another key.
+// resolve asks which key an alias points to. From then on that key counts:
+// repointing the alias while sealmesh runs changes nothing, and records name
+// the key. Only the alias's own Region is asked: in others the same name may
+// point to another key.
 func resolve(ctx context.Context, s settings, over aws.HTTPClient) (keyARN, error) {
 	cfg, err := loadConfig(ctx, s, over)
 	if err != nil {

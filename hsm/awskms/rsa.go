@@ -11,7 +11,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// rsaLabel stands in wraps that exist.
+// rsaLabel is in existing wraps: it must not change.
 const rsaLabel hsm.RSALabel = "sealmesh/awskms/rsa-context/v1\x00"
 
 var modulusBytes = map[types.KeySpec]int{
@@ -31,8 +31,8 @@ func (p *Provider) generateRSA(ctx context.Context, ec hsm.EncryptionContext) (*
 	return hsm.NewSecret(key), wrapped, nil
 }
 
-// wrapRSA needs only the public key, so nobody can refuse it, and CloudTrail does not
-// see it. It asks for the key's state first.
+// wrapRSA needs only the public key, so no permission protects it and
+// CloudTrail does not show it. It asks for the key's state first.
 func (p *Provider) wrapRSA(ctx context.Context, key []byte, ec hsm.EncryptionContext) ([]byte, error) {
 	if err := p.refused(ctx); err != nil {
 		return nil, err
@@ -47,10 +47,12 @@ func (p *Provider) wrapRSA(ctx context.Context, key []byte, ec hsm.EncryptionCon
 	return wrapped, nil
 }
 
-// refused says why nothing is to be wrapped under the key any more, or nil. Without it
-// one that only seals would go on under a key that was disabled to revoke it, or worse,
-// deleted, so that nothing ever opens what it sealed. A KMS that does not answer says
-// nothing: to seal without it is what an RSA key is for. It has half of the caller's time.
+// refused returns why the key must no longer wrap, or nil. Without this check a
+// process that only seals would continue under a key that was disabled to
+// revoke it or, worse, deleted, so that nothing ever opens what it sealed. No
+// answer from KMS is no refusal: sealing without KMS is the purpose of an RSA
+// key. The check takes at most half of the caller's time. nothing: to seal
+// without it is what an RSA key is for. It has half of the caller's time.
 func (p *Provider) refused(ctx context.Context) error {
 	budget := p.timeout
 	if deadline, ok := ctx.Deadline(); ok {
@@ -70,7 +72,7 @@ func (p *Provider) refused(ctx context.Context) error {
 	return nil
 }
 
-// openRSA takes the data key out of a plaintext of the right size.
+// openRSA returns the data key in a plaintext of the right size.
 func (p *Provider) openRSA(plaintext []byte, ec hsm.EncryptionContext) (*hsm.Secret, error) {
 	if !rsaLabel.Bound(plaintext, ec) {
 		clear(plaintext)

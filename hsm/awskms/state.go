@@ -13,11 +13,12 @@ import (
 )
 
 // stateVerdicts says what a key's state means for its use. A state that is not
-// here is as good as Enabled.
+// here counts as Enabled.
 //
-// Unavailable is what a key is while its custom key store is disconnected. AWS
-// disconnects a store that fails, and a customer disconnects an external one to
-// stop all use of its keys: nobody but the operator knows which.
+// A key is Unavailable while its custom key store is disconnected. AWS
+// disconnects a store that fails, and a customer disconnects an external store
+// to stop all use of its keys. Only the operator knows which of the two
+// happened.
 var stateVerdicts = map[types.KeyState]verdict{
 	types.KeyStateDisabled:               {hsm.Denied, "enable the key, unless it was disabled to revoke it"},
 	types.KeyStatePendingDeletion:        {hsm.Denied, "cancel the deletion and enable the key before the waiting period ends: after it nothing that this key wrapped can ever be opened"},
@@ -28,10 +29,11 @@ var stateVerdicts = map[types.KeyState]verdict{
 	types.KeyStateUpdating:               {hsm.Unavailable, "the multi-Region key's primary Region is being changed; it passes"},
 }
 
-// explain asks for the key's state where KMS says only that it is a wrong one:
-// pending deletion is a revocation, and the error code does not tell. A state that
-// cannot be had, or that is not a wrong one, leaves it unclear: with Enabled, the
-// proxy of an external key store refused, which is its owner's kill switch, or failed.
+// explain asks for the key's state if KMS says only that the state is wrong:
+// pending deletion is a revocation, and the error code does not show it. If the
+// state is unknown or not wrong, the failure stays unclear: with Enabled, the
+// proxy of an external key store failed, or refused, which is its owner's way
+// to revoke.
 func (r *region) explain(ctx context.Context, failed *hsm.Error) *hsm.Error {
 	if failed.Code != "KMSInvalidStateException" {
 		return failed
@@ -48,7 +50,7 @@ func (r *region) explain(ctx context.Context, failed *hsm.Error) *hsm.Error {
 	return failed
 }
 
-// usable says why a key is no KEK, or nil.
+// usable returns why a key cannot be a KEK, or nil.
 func usable(m *types.KeyMetadata) *hsm.Error {
 	no := func(class hsm.Class, hint, format string, args ...any) *hsm.Error {
 		return &hsm.Error{Class: class, Provider: Kind, Operation: "Open", KeyID: aws.ToString(m.Arn), Err: fmt.Errorf(format, args...), Hint: hint}

@@ -17,7 +17,7 @@ const (
 	maxGrantTokens = 10 // the API's own limit
 )
 
-// settings is a URI, understood.
+// settings are a parsed URI.
 type settings struct {
 	key         keyARN
 	regions     []string // in order of preference, at least one
@@ -105,8 +105,8 @@ func (s *settings) check() error {
 
 var errFIPSEndpoint = errors.New("an endpoint and fips exclude each other: name the FIPS endpoint itself")
 
-// checkEndpoint refuses one endpoint for several Regions, which would look like a
-// failover and be none. A test's server may be all of them.
+// checkEndpoint refuses one endpoint for several Regions, which would look like
+// failover without being one. A test's server may serve all Regions.
 func (s *settings) checkEndpoint(endpoint string) error {
 	if err := checkEndpoint(endpoint); err != nil {
 		return err
@@ -133,8 +133,8 @@ func (s *settings) checkRegions() error {
 	return s.checkReplicas(s.key)
 }
 
-// checkReplicas refuses several Regions for a key that exists in only one. Of
-// an alias that is known only once it has been resolved.
+// checkReplicas refuses several Regions for a key that exists in only one. For
+// an alias this is known only after it is resolved.
 func (s *settings) checkReplicas(key keyARN) error {
 	if len(s.regions) > 1 && !key.isAlias() && !key.isMultiRegion() {
 		return fmt.Errorf("option regions: %s is not a multi-Region key (mrk-…), so it is in one Region only", key)

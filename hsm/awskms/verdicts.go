@@ -6,7 +6,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// A verdict is what one error code means to sealmesh.
+// A verdict says what one error code means.
 type verdict struct {
 	class hsm.Class
 	hint  string // what an operator does next
@@ -29,13 +29,13 @@ const (
 )
 
 // verdicts holds every error code that the KMS API reference documents for the
-// operations that sealmesh calls, or for all operations ("Common Errors"). The
-// codes of other operations are not here: an answer that is out of place is
-// unclear, as one that nobody has seen yet is.
+// operations that sealmesh calls, or for all operations ("Common Errors").
+// Codes of other operations are not here: such an answer is unclear, like an
+// unknown one.
 //
-// Denied stands only where the code means that the KEK or this principal's use
-// of the KEK is refused. What may be a refusal as well as an accident (a clock
-// that is wrong, credentials that were not renewed) is unclear.
+// A code is Denied only if it means that the KEK, or this principal's use of
+// the KEK, is refused. A code that may also be an accident (a wrong clock,
+// credentials that were not renewed) is unclear.
 var verdicts = map[string]verdict{
 	"AccessDeniedException": {hsm.Denied, hintPermission},
 	"NotAuthorized":         {hsm.Denied, hintPermission},
@@ -80,7 +80,7 @@ var verdicts = map[string]verdict{
 	"IncorrectKeyMaterialException": {hsm.Misconfigured, "import the very material that the key had before"},
 }
 
-// An answer is what the SDK made of a response that is not a success.
+// An answer is the SDK's view of a response that is not a success.
 type answer struct {
 	code        string // "" where the response named none
 	status      int    // HTTP, 0 where unknown
@@ -88,8 +88,8 @@ type answer struct {
 	credentials bool   // it came from a service that gives credentials, and KMS was not asked
 }
 
-// verdict sorts a. An answer without a code is an intermediary's, unless it
-// bears a request id of AWS's.
+// verdict classifies a. An answer without a code is from an intermediary,
+// unless it has a request id of AWS.
 func (a answer) verdict() verdict {
 	table, unlisted := verdicts, hintUnlisted
 	if a.credentials {

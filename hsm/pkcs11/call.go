@@ -28,16 +28,15 @@ func report(ctx context.Context, operation, keyID string, start time.Time, err e
 	return err
 }
 
-// handOff runs f, which calls the device, and returns when it does or when ctx
-// ends, whichever comes first: a C call cannot be interrupted, only left
-// behind. f then runs on alone, owns whatever it uses, and its result is
-// cleared.
+// handOff runs f, which calls the device, and returns when f does or when ctx
+// ends. A C call cannot be interrupted, only left behind: then f continues
+// alone, owns what it uses, and its result is cleared.
 func handOff(ctx context.Context, operation, keyID string, f func() ([]byte, error)) ([]byte, error) {
 	type result struct {
 		out []byte
 		err error
 	}
-	// Unbuffered: a result is either received or cleared, never forgotten.
+	// Unbuffered: a result is either received or cleared, never lost.
 	done := make(chan result)
 	go func() {
 		out, err := f()

@@ -11,7 +11,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// A level is how much is thrown away before a call is tried again.
+// A level says how much is thrown away before a call is retried.
 type level uint8
 
 const (
@@ -21,7 +21,7 @@ const (
 	freshModule               // C_Finalize and C_Initialize
 )
 
-// A verdict says what sealmesh makes of a CK_RV.
+// A verdict says what a CK_RV means.
 type verdict struct {
 	name  string
 	class hsm.Class
@@ -38,9 +38,9 @@ const (
 	hintToken = "check the token's label, serial or slot-id, and that this host may reach it"
 )
 
-// verdicts is the one table from CK_RV (PKCS#11 v2.40 §5.1, v3.1 §5.1) to what
-// is done about it. A code that is not here is [hsm.Unavailable] and healed
-// from freshSession on, since vendors invent their own.
+// verdicts classifies every CK_RV (PKCS#11 v2.40 §5.1, v3.1 §5.1). A code that
+// is not here is [hsm.Unavailable] and retried from freshSession on, since
+// vendors invent their own.
 var verdicts = map[ckRV]verdict{
 	0x002: {"CKR_HOST_MEMORY", hsm.Unavailable, freshSession, "the host ran out of memory"},
 	0x003: {"CKR_SLOT_ID_INVALID", hsm.Misconfigured, freshModule, hintToken},
@@ -124,7 +124,7 @@ func judge(rv ckRV) verdict {
 	return verdict{fmt.Sprintf("CKR_0x%08X", uint(rv)), hsm.Unavailable, freshSession, hintRetry}
 }
 
-// deviceError classifies what the call named operation, on keyID, returned.
+// deviceError classifies err, which the call named operation on keyID returned.
 func deviceError(operation, keyID string, err error) error {
 	if code, ok := errors.AsType[p11.Error](err); ok {
 		err = ckRV(code)
@@ -146,7 +146,7 @@ func returned(err error, rv uint) bool {
 	return ok && got == ckRV(rv)
 }
 
-// healing returns the least level that may help against err, keep for none.
+// healing returns the least level that may help against err; keep for none.
 func healing(err error) level {
 	if rv, ok := errors.AsType[ckRV](err); ok {
 		return judge(rv).heal
@@ -154,8 +154,8 @@ func healing(err error) level {
 	return keep
 }
 
-// furthest returns the level past which nothing helps against err: a key that is
-// not there is not brought back by resetting the module under everyone else.
+// furthest returns the highest level that may help against err: resetting the
+// module under all others does not bring back a missing key.
 func furthest(err error) level {
 	if returned(err, p11.CKR_OBJECT_HANDLE_INVALID) {
 		return freshLogin
@@ -163,8 +163,8 @@ func furthest(err error) level {
 	return freshModule
 }
 
-// doubtful reports whether err, of a decryption, may mean bad data as well as a
-// sick device: SoftHSM answers a wrong GCM tag with CKR_GENERAL_ERROR.
+// doubtful reports whether err, from a decryption, may mean bad data or a
+// failing device: SoftHSM answers a wrong GCM tag with CKR_GENERAL_ERROR.
 func doubtful(err error) bool {
 	return returned(err, p11.CKR_GENERAL_ERROR) || returned(err, p11.CKR_FUNCTION_FAILED)
 }

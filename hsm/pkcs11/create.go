@@ -12,13 +12,13 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// CreateKEK makes the AES-256 KEK that uri names, on its token, and returns its
+// CreateKEK makes the AES-256 KEK that uri names on its token, and returns its
 // identity. The key never leaves the token: it is sensitive, not extractable,
-// and neither wraps nor unwraps other keys. uri names it by object; the id is
-// random where uri gives none. An object that has the label or id already is
+// and neither wraps nor unwraps other keys. uri names the object; the id is
+// random unless uri gives one. An existing object with the label or id is
 // refused, never replaced.
 //
-// When ctx ends first the key may or may not have been made: look before trying again.
+// If ctx ends first, the key may or may not exist: look before you retry.
 func CreateKEK(ctx context.Context, uri string) (identity string, err error) {
 	u, err := parseURI(uri)
 	if err != nil {
@@ -74,7 +74,7 @@ func (t *token) create(ctx context.Context) (string, error) {
 	return t.resolve(ctx, k)
 }
 
-// vacant refuses when an object has the label or the id.
+// vacant returns an error if an object has the label or the id.
 func (t *token) vacant(ctx context.Context, s *session, id []byte) error {
 	for _, a := range []*p11.Attribute{p11.NewAttribute(p11.CKA_LABEL, t.uri.object), p11.NewAttribute(p11.CKA_ID, id)} {
 		found, err := t.findObjects(ctx, s.handle, []*p11.Attribute{a})

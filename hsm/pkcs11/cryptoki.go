@@ -59,14 +59,14 @@ import (
 	p11 "github.com/miekg/pkcs11"
 )
 
-// functions calls a module's encryption directly, one C call and one buffer
-// per operation. The binding asks for the length of the result first, to which
-// NSS answers wrongly (its AES-GCM fails with CKR_BUFFER_TOO_SMALL); and it
-// leaves a copy of the data key in freed C memory. Here the module
-// reads and writes Go memory, which the caller clears.
+// functions calls a module's encryption directly, with one C call and one
+// buffer per operation. The binding first asks for the length of the result,
+// which NSS answers wrongly (its AES-GCM fails with CKR_BUFFER_TOO_SMALL), and
+// it leaves a copy of the data key in freed C memory. Here the module reads and
+// writes Go memory, which the caller clears.
 type functions struct{ list *C.functions_t }
 
-// loadFunctions returns the function list of a module that is loaded already.
+// loadFunctions returns the function list of a loaded module.
 func loadFunctions(path string) (functions, bool) {
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))
@@ -75,8 +75,8 @@ func loadFunctions(path string) (functions, bool) {
 }
 
 // encryptGCM encrypts into out and returns the number of bytes written. aad
-// must not be empty. The module may write to iv. begun tells a failure of
-// C_Encrypt from one of C_EncryptInit.
+// must not be empty. The module may write to iv. begun distinguishes a failure
+// of C_Encrypt from a failure of C_EncryptInit.
 func (f functions) encryptGCM(s p11.SessionHandle, key p11.ObjectHandle, iv, aad, in, out []byte) (n int, begun bool, err error) {
 	return f.gcm(C.ENCRYPT_INIT, s, key, iv, aad, in, out)
 }
@@ -95,7 +95,8 @@ func (f functions) gcm(init C.int, s p11.SessionHandle, key p11.ObjectHandle, iv
 	return finish(rv, n, begun, len(out))
 }
 
-// decryptOAEP decrypts RSA-OAEP with SHA-256, MGF1 over SHA-256 and an empty label.
+// decryptOAEP decrypts RSA-OAEP with SHA-256, MGF1 over SHA-256 and an empty
+// label.
 func (f functions) decryptOAEP(s p11.SessionHandle, key p11.ObjectHandle, in, out []byte) (n int, begun bool, err error) {
 	var b C.int
 	written := C.ulong_t(len(out))

@@ -1,12 +1,14 @@
 // Package pkcs11 wraps data keys with a KEK on a PKCS#11 token: an HSM, a smart
 // card, a cloud HSM cluster, or a software token in development.
 //
-// The KEK never leaves the token. An AES-256 KEK (the default) wraps a data key with
-// C_Encrypt and CKM_AES_GCM, with the key context as additional data. C_WrapKey is
-// not used: its mechanisms differ by vendor, bind no context and need keys that may
-// be extracted. An RSA KEK wraps with RSA-OAEP-SHA256, for tokens without AES-GCM.
+// The KEK never leaves the token. An AES-256 KEK (the default) wraps a data key
+// with C_Encrypt and CKM_AES_GCM, with the key context as additional data.
+// C_WrapKey is not used: its mechanisms differ by vendor, bind no context and
+// need keys that may be extracted. An RSA KEK wraps with RSA-OAEP-SHA256, for
+// tokens without AES-GCM.
 //
-// Modules are C libraries, so this package needs cgo; without it [Open] says so.
+// Modules are C libraries, so this package needs cgo; without it [Open] says
+// so.
 //
 // # URIs
 //
@@ -29,17 +31,18 @@
 // pin-value is refused: a PIN in a configuration file is a PIN in a repository.
 // Exactly one token and one key must match; two are an error, not a choice.
 //
-// The identity that [Open] returns is the token's label (its serial, where it has
-// none) with the KEK's CKA_ID (its label, where it has none). So records still
-// open when the library moves, when the token is restored on other hardware,
-// and behind a vendor's high-availability group. Give KEKs of different clusters whose tokens
-// share a label, as those of CloudHSM do, an id of their own: [CreateKEK] does.
+// The identity that [Open] returns is the token's label (its serial, where it
+// has none) with the KEK's CKA_ID (its label, where it has none). So records
+// still open when the library moves, when the token is restored on other
+// hardware, and behind a vendor's high-availability group. Give KEKs of
+// different clusters whose tokens share a label, as those of CloudHSM do, an id
+// of their own: [CreateKEK] does.
 //
 // # Profiles
 //
-// Vendors disagree on who makes the IV of AES-GCM, and a mistake there ends in every wrap
-// under one IV. Each wrap checks what the device did; [Open] proves it twice before the
-// KEK is used.
+// Vendors disagree on who makes the IV of AES-GCM, and a mistake there ends in
+// every wrap under one IV. Each wrap checks what the device did; [Open] proves
+// it twice before the KEK is used.
 //
 //	profile   IV made by              where it is returned    proven on
 //	softhsm   sealmesh, 12 random     pIv, unchanged          SoftHSM 2.6.1
@@ -48,13 +51,14 @@
 //	luna      the device in FIPS      after the tag, 12 or    a C shim after Thales's documentation
 //	          mode, else sealmesh     16 bytes
 //
-// A library that is not recognised asks for x-profile. Name it for CloudHSM and Luna in any
-// case: what their libraries call themselves is not documented.
+// A library that is not recognised asks for x-profile. Name it for CloudHSM and
+// Luna in any case: what their libraries call themselves is not documented.
 //
-// A caller-made IV is random, so one KEK must not make more than 2^32 wraps (NIST SP
-// 800-38D §8.3): at one per minute and process that is eight thousand process-years.
-// RSA needs no profile. It binds the context by its hash inside the plaintext, but anyone
-// who holds the public key can make a wrap: use AES where the token has it.
+// A caller-made IV is random, so one KEK must not make more than 2^32 wraps
+// (NIST SP 800-38D §8.3): at one per minute and process that is eight thousand
+// process-years. RSA needs no profile. It binds the context by its hash inside
+// the plaintext, but anyone who holds the public key can make a wrap: use AES
+// where the token has it.
 //
 // # Wrapped keys
 //
@@ -64,15 +68,16 @@
 //	form 3   IV 16, ciphertext 32, tag 16         65 bytes, Luna with long IVs
 //	form 2   RSA ciphertext                       257 for RSA-2048, 385 for 3072, 513 for 4096
 //
-// The additional data of forms 1 and 3 is "sealmesh/v1/pkcs11/aes-gcm" followed by
-// [hsm.EncryptionContext.Encoded]. The plaintext of form 2 is the data key followed by
-// SHA-256 of "sealmesh/v1/pkcs11/rsa-oaep-sha256" and the same.
+// The additional data of forms 1 and 3 is "sealmesh/v1/pkcs11/aes-gcm" followed
+// by [hsm.EncryptionContext.Encoded]. The plaintext of form 2 is the data key
+// followed by SHA-256 of "sealmesh/v1/pkcs11/rsa-oaep-sha256" and the same.
 //
 // # The KEK and its user
 //
-// [CreateKEK] makes a fitting AES KEK. One made elsewhere must have CKA_SENSITIVE true,
-// CKA_EXTRACTABLE false, CKA_ENCRYPT and CKA_DECRYPT true, and 256 bits; an RSA one
-// CKA_SENSITIVE true, CKA_EXTRACTABLE false, CKA_DECRYPT true, and 2048 to 8192 bits.
+// [CreateKEK] makes a fitting AES KEK. One made elsewhere must have
+// CKA_SENSITIVE true, CKA_EXTRACTABLE false, CKA_ENCRYPT and CKA_DECRYPT true,
+// and 256 bits; an RSA one CKA_SENSITIVE true, CKA_EXTRACTABLE false,
+// CKA_DECRYPT true, and 2048 to 8192 bits.
 //
 //   - SoftHSM2: SOFTHSM2_CONF must point to the configuration, and the token's files
 //     belong to the user that sealmesh runs as.
@@ -87,14 +92,16 @@
 //
 // # Failure and recovery
 //
-// An operation takes at most 15 seconds, and returns when its context ends, also when
-// the device hangs: the call is left behind, and holds its place among x-sessions until the
-// library returns from it. When a device fails, ever more is thrown away before the next try,
-// with growing pauses: the session, every session of the module (which logs it out), and
-// last the module (C_Finalize, C_Initialize). The last two disturb every KEK of that library in
-// this process: after a reset none follows for a second, and for up to 30 when they do not help.
-// Nothing of the kind is done for bad data: where a token, as SoftHSM does, answers a wrong
-// tag with CKR_GENERAL_ERROR, a wrap known to be good decides which of the two it is. A PIN
-// that was refused is not tried again until it changes. A KEK that disappears is denied, a
-// token that does is unavailable.
+// An operation takes at most 15 seconds, and returns when its context ends,
+// also when the device hangs: the call is left behind, and holds its place
+// among x-sessions until the library returns from it. When a device fails, ever
+// more is thrown away before the next try, with growing pauses: the session,
+// every session of the module (which logs it out), and last the module
+// (C_Finalize, C_Initialize). The last two disturb every KEK of that library in
+// this process: after a reset none follows for a second, and for up to 30 when
+// they do not help. Nothing of the kind is done for bad data: where a token, as
+// SoftHSM does, answers a wrong tag with CKR_GENERAL_ERROR, a wrap known to be
+// good decides which of the two it is. A PIN that was refused is not tried
+// again until it changes. A KEK that disappears is denied, a token that does is
+// unavailable.
 package pkcs11

@@ -2,7 +2,7 @@ package pkcs11
 
 import "github.com/sealmesh/sealmesh/hsm"
 
-// Kind is this back end's name in URIs, errors, spans and records.
+// Kind is the provider's kind in URIs, errors, spans and records.
 const Kind = "pkcs11"
 
 func uriError(err error) error {

@@ -11,7 +11,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// Forms of a wrapped data key, its first byte. Permanent.
+// Forms of a wrapped data key: its first byte. They are permanent.
 const (
 	formGCM12 = 1 // IV 12, ciphertext 32, tag 16: AES-256-GCM
 	formOAEP  = 2 // RSA-OAEP-SHA256 of the data key and the hash of its context
@@ -25,12 +25,13 @@ const (
 	sealedSize = hsm.DataKeySize + tagSize
 )
 
-// aadLabel keeps a KEK's other uses apart from ours.
+// aadLabel separates our use of the KEK from others.
 const aadLabel = "sealmesh/v1/pkcs11/aes-gcm"
 
 func aad(ec hsm.EncryptionContext) []byte { return append([]byte(aadLabel), ec.Encoded()...) }
 
-// wrapGCM encrypts key under a fresh IV, made by whom the profile says.
+// wrapGCM encrypts key under a fresh IV, which the device or this process
+// makes, as the profile says.
 func (p *provider) wrapGCM(ctx context.Context, s *session, key, aad []byte) ([]byte, error) {
 	sent := make([]byte, ivSize)
 	if p.iv != deviceIV {
@@ -55,9 +56,9 @@ func (p *provider) wrapGCM(ctx context.Context, s *session, key, aad []byte) ([]
 	return slices.Concat([]byte{form}, iv, sealed), nil
 }
 
-// settle returns the IV that the device used and the ciphertext with its tag,
-// given the IV as sent and as it came back. It is not ok when the device did not do
-// what the policy says.
+// settle returns the IV that the device used, and the ciphertext with its tag.
+// It gets the IV as sent and as returned. ok is false if the device did not
+// follow the policy.
 func (iv ivPolicy) settle(sent, back, out []byte) (used, sealed []byte, ok bool) {
 	unchanged := subtle.ConstantTimeCompare(sent, back) == 1
 	switch {

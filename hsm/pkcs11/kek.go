@@ -14,7 +14,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// A kek is what the token says of the KEK.
+// A kek is what the token reports about the KEK.
 type kek struct {
 	id, label []byte
 	bits      int
@@ -29,7 +29,7 @@ func (k *kek) spec() string {
 	return fmt.Sprintf("AES_%d", k.bits)
 }
 
-// An expectation is an attribute that every KEK must have.
+// An expectation is an attribute value that every KEK must have.
 type expectation struct {
 	attribute uint
 	name      string
@@ -51,7 +51,8 @@ var expectations = map[string][]expectation{
 	},
 }
 
-// inspect reads the KEK's attributes, and refuses a key that is not fit to be one.
+// inspect reads the KEK's attributes, and refuses a key that is unfit to be
+// one.
 func (t *token) inspect(ctx context.Context, s *session) (*kek, error) {
 	if err := t.checkType(ctx, s); err != nil {
 		return nil, err
@@ -122,7 +123,7 @@ func (t *token) inspectRSA(ctx context.Context, s *session, k *kek) error {
 	return nil
 }
 
-// attribute reads one attribute. One at a time, so that an error can name it.
+// attribute reads one attribute: one at a time, so that an error can name it.
 func (t *token) attribute(ctx context.Context, s *session, typ uint, name string) (value []byte, err error) {
 	err = t.call(ctx, "C_GetAttributeValue", func() error {
 		got, err := t.ctx.GetAttributeValue(s.handle, s.key, []*p11.Attribute{{Type: typ}})

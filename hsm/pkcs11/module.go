@@ -17,18 +17,17 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// resetPatience bounds the wait for calls in flight before a reset. While a
-// reset waits no new call begins, so that a hung one delays the others by this
-// much and no more.
+// resetPatience limits the wait for calls in flight before a reset. No new call
+// begins while a reset waits, so a hung call delays the others by this much at
+// most.
 const resetPatience = 2 * time.Second
 
 // modules holds every module that this process has loaded, by path.
 //
-// It is global because what it stands for is: C_Initialize, C_Finalize and
-// C_Login act on the process, whoever calls them, and C_Finalize during any
-// other call is undefined (PKCS#11 v2.40 §5.4). Two providers that did not
-// know of each other would tear each other's sessions down. Modules stay
-// loaded: many do not survive dlclose.
+// It is global because its subject is: C_Initialize, C_Finalize and C_Login act
+// on the whole process, and C_Finalize during any other call is undefined
+// (PKCS#11 v2.40 §5.4). Two providers that did not know each other would end
+// each other's sessions. Modules stay loaded: many do not survive dlclose.
 var modules = struct {
 	sync.Mutex
 	byPath map[string]*module
@@ -42,14 +41,13 @@ type module struct {
 	ctx *p11.Ctx
 	fn  functions
 
-	// gate is held by one for every device call, and whole by what ends
-	// sessions under everyone's feet. Unlike a RWMutex it can be waited
-	// for under a context.
+	// Every device call holds one share of gate. What ends the sessions of others
+	// holds all of it. Unlike a RWMutex, a caller can wait for it under a context.
 	gate *semaphore.Weighted
 
-	// epoch grows whenever sessions were ended module-wide. A session of an
-	// older epoch must not even be closed: its handle may be another's now.
-	// Written under the whole gate.
+	// epoch grows whenever all sessions of the module were ended. A session of an
+	// older epoch must not even be closed: its handle may belong to another
+	// session. Written under the whole gate.
 	epoch atomic.Uint64
 
 	users  atomic.Int32 // providers that hold the module open
@@ -65,7 +63,8 @@ type module struct {
 	wrong map[uint][32]byte // by slot: hash of the PIN that the token refused last
 }
 
-// openModule loads path, unless it is, and initialises it for one more user.
+// openModule loads path unless it is loaded, and initialises it for one more
+// user.
 func openModule(ctx context.Context, u keyURI) (*module, error) {
 	m, err := loadModule(u.modulePath)
 	if err != nil {
@@ -80,7 +79,7 @@ func openModule(ctx context.Context, u keyURI) (*module, error) {
 	return m, nil
 }
 
-// begin initialises the module unless that has been done.
+// begin initialises the module unless it is initialised.
 func (m *module) begin(ctx context.Context, reserved string) error {
 	if err := m.gate.Acquire(ctx, 1); err != nil {
 		return timeout("C_Initialize", "", err)
@@ -102,7 +101,7 @@ func (m *module) begin(ctx context.Context, reserved string) error {
 }
 
 func loadModule(path string) (*module, error) {
-	// Two names of one library would be two modules to us and one to the loader.
+	// Two names of one library would be two modules here and one to the loader.
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, &hsm.Error{
@@ -128,7 +127,8 @@ func loadModule(path string) (*module, error) {
 	return m, nil
 }
 
-// start calls C_Initialize unless that has been done. The caller holds the whole gate.
+// start calls C_Initialize unless that was done. The caller holds the whole
+// gate.
 func (m *module) start(ctx context.Context) error {
 	if m.running {
 		return nil
@@ -155,14 +155,15 @@ func (m *module) start(ctx context.Context) error {
 // stop calls C_Finalize. The caller holds the whole gate.
 func (m *module) stop(ctx context.Context) {
 	if m.running && !m.foreign {
-		// What it answers changes nothing: the library is in doubt, and C_Initialize tells.
+		// The result does not matter: the library is in doubt, and C_Initialize will
+		// show.
 		_ = observe(ctx, "C_Finalize", "", m.ctx.Finalize)
 		m.running = false
 	}
 	m.epoch.Add(1)
 }
 
-// release gives up one user's hold; the last one finalises the module, unless
+// release drops one user's hold. The last release finalises the module, unless
 // a call hangs in it.
 func (m *module) release(ctx context.Context) error {
 	if m.users.Add(-1) > 0 {
@@ -177,7 +178,7 @@ func (m *module) release(ctx context.Context) error {
 }
 
 // exclusively runs f, whose main call is operation, while no other call is in
-// the module. It gives up when one hangs.
+// the module. It gives up if a call hangs.
 func (m *module) exclusively(ctx context.Context, operation string, f func() error) error {
 	patient, cancel := context.WithTimeout(ctx, resetPatience)
 	defer cancel()

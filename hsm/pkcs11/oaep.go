@@ -11,13 +11,14 @@ import (
 // minRSABits is the shortest RSA KEK (NIST SP 800-131A).
 const minRSABits = 2048
 
-// maxRSABits keeps a wrap within [hsm.MaxWrappedSize] and the device busy for milliseconds.
+// maxRSABits keeps a wrap within [hsm.MaxWrappedSize] and an operation within
+// milliseconds.
 const maxRSABits = 8192
 
-// rsaLabel stands in wraps that exist.
+// rsaLabel is in existing wraps: it must not change.
 const rsaLabel hsm.RSALabel = "sealmesh/v1/pkcs11/rsa-oaep-sha256"
 
-// wrapOAEP needs no device.
+// wrapOAEP encrypts with the public key. It needs no device.
 func (p *provider) wrapOAEP(key []byte, ec hsm.EncryptionContext) ([]byte, error) {
 	sealed, err := rsaLabel.Wrap(p.public, key, ec)
 	if err != nil {

@@ -12,10 +12,10 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// Open opens the KEK that uri names, checks its attributes, and wraps and
-// unwraps once to prove that it works. identity is what stays the same when
-// uri changes; see the package documentation. The provider implements
-// [hsm.Describer] and [io.Closer]; all of it is safe for concurrent use.
+// Open opens the KEK that uri names, checks its attributes, and tests it with
+// one wrap and unwrap. identity stays the same when uri changes; see the
+// package documentation. The provider implements [hsm.Describer] and
+// [io.Closer]. All its methods are safe for concurrent use.
 func Open(ctx context.Context, uri string) (p hsm.Provider, identity string, err error) {
 	u, err := parseURI(uri)
 	if err != nil {
@@ -33,7 +33,7 @@ func Open(ctx context.Context, uri string) (p hsm.Provider, identity string, err
 	return kek, identity, nil
 }
 
-// prepare learns what the KEK is and proves that it works.
+// prepare reads the KEK's attributes and proves that it works.
 func (p *provider) prepare(ctx context.Context) (string, error) {
 	var name string
 	_, err := p.run(ctx, "C_OpenSession", func(ctx context.Context, s *session) ([]byte, error) {
@@ -71,7 +71,7 @@ func (t *token) resolve(ctx context.Context, k *kek) (string, error) {
 	return identity(label, serial, k.id, string(k.label), t.uri.keyType()), nil
 }
 
-// settleProfile finds out who makes the IV of AES-GCM.
+// settleProfile determines who makes the IV of AES-GCM.
 func (p *provider) settleProfile(ctx context.Context) error {
 	name := p.uri.profile
 	if name == "" {
@@ -93,7 +93,7 @@ func (p *provider) settleProfile(ctx context.Context) error {
 	return nil
 }
 
-// selfTest wraps one key twice, to see two IVs, and unwraps it. What it wrapped
+// selfTest wraps one key twice, compares the two IVs, and unwraps it. The wrap
 // is kept: see known.
 func (p *provider) selfTest(ctx context.Context, s *session) error {
 	key := bytes.Repeat([]byte{0x5a}, hsm.DataKeySize) // never protects anything
@@ -117,8 +117,8 @@ func (p *provider) selfTest(ctx context.Context, s *session) error {
 	return nil
 }
 
-// Describe implements [hsm.Describer]: it reads the KEK's attributes anew. Origin
-// is HSM for a key that says CKA_LOCAL, EXTERNAL for any other.
+// Describe implements [hsm.Describer]. It reads the KEK's attributes each time.
+// Origin is HSM for a key with CKA_LOCAL, and EXTERNAL for any other.
 func (p *provider) Describe(ctx context.Context) (hsm.Description, error) {
 	var k *kek
 	_, err := p.run(ctx, "C_GetAttributeValue", func(ctx context.Context, s *session) (_ []byte, err error) {
@@ -138,9 +138,9 @@ func (p *provider) Describe(ctx context.Context) (hsm.Description, error) {
 	}, nil
 }
 
-// Close closes the sessions, and finalises the module once no other provider
-// uses it. Operations after it fail. Where a call hangs in the
-// device, Close leaves it behind and says so. It may be called more than once.
+// Close closes the sessions, and finalises the module if no other provider uses
+// it. Operations after Close fail. If a call hangs in the device, Close leaves
+// the call behind and returns an error. It may be called more than once.
 func (p *provider) Close() (err error) {
 	p.closing.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), resetPatience)

@@ -9,8 +9,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// A pool is the bounded set of sessions that one KEK uses: a place holds an
-// idle session, or nil where none is open yet.
+// A pool is the limited set of sessions of one KEK. A place holds an idle
+// session, or nil if none is open yet.
 type pool struct {
 	places chan *session
 	closed chan struct{}
@@ -27,7 +27,8 @@ func newPool(size int) *pool {
 // errClosed answers every operation after Close.
 var errClosed = &hsm.Error{Class: hsm.Unavailable, Provider: Kind, Operation: "C_OpenSession", Err: errors.New("the provider is closed")}
 
-// take waits for a place, which put gives back. Its error is ctx's, or errClosed.
+// take waits for a place, which put gives back. Its error is that of ctx, or
+// errClosed.
 func (p *pool) take(ctx context.Context) (*session, error) {
 	if p.isClosed() {
 		return nil, errClosed
@@ -42,7 +43,7 @@ func (p *pool) take(ctx context.Context) (*session, error) {
 	}
 }
 
-// put never blocks: every place was taken first.
+// put gives a place back. It never blocks: every place was taken first.
 func (p *pool) put(s *session) { p.places <- s }
 
 func (p *pool) isClosed() bool {
@@ -54,8 +55,8 @@ func (p *pool) isClosed() bool {
 	}
 }
 
-// drain takes every place, for ever, and calls f for each idle session. It gives up
-// when ctx ends, since a place may be held by a call that hangs.
+// drain takes every place for ever, and calls f for each idle session. It gives
+// up when ctx ends, since a call that hangs may hold a place.
 func (p *pool) drain(ctx context.Context, f func(*session)) error {
 	close(p.closed)
 	for range cap(p.places) {

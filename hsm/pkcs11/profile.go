@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// ivPolicy says who makes the IV of AES-GCM. To take one for another means
-// either refused wraps or, far worse, every wrap under one IV, which gives
-// away the KEK's authentication key (NIST SP 800-38D §8).
+// ivPolicy says who makes the IV of AES-GCM. A wrong policy makes the device
+// refuse wraps or, far worse, use one IV for every wrap, which reveals the
+// KEK's authentication key (NIST SP 800-38D §8).
 type ivPolicy uint8
 
 const (
@@ -17,7 +17,7 @@ const (
 	deviceAppends                 // pIv is ours and ignored: the device's own follows the tag
 )
 
-// profiles holds what differs between vendors' AES-GCM, by x-profile.
+// profiles describes the AES-GCM of each vendor, by x-profile.
 var profiles = map[string]ivPolicy{
 	"softhsm":  callerIV,
 	"nss":      callerIV,
@@ -27,7 +27,7 @@ var profiles = map[string]ivPolicy{
 
 func profileNames() string { return strings.Join(slices.Sorted(maps.Keys(profiles)), ", ") }
 
-// detectProfile guesses the profile from what C_GetInfo says, "" when unknown.
+// detectProfile guesses the profile from C_GetInfo; "" if unknown.
 func detectProfile(manufacturer, description string) string {
 	says := strings.ToLower(manufacturer + " " + description)
 	for _, known := range []struct{ word, profile string }{

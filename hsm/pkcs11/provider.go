@@ -28,19 +28,19 @@ type provider struct {
 }
 
 // known is a wrap made when the KEK was opened. Whether it still unwraps
-// tells a sick device from bad data.
+// distinguishes a failing device from bad data.
 type known struct {
 	key, wrapped []byte
 	ec           hsm.EncryptionContext
 }
 
-// GenerateDataKey implements [hsm.Provider]. The key is XORed from the
-// device's random numbers and this process's, and so is as good as the better.
+// GenerateDataKey implements [hsm.Provider]. The key is the XOR of the device's
+// random numbers and this process's, so it is as good as the better of the two.
 func (p *provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext) (*hsm.Secret, []byte, error) {
 	both, err := p.run(ctx, "C_Encrypt", func(ctx context.Context, s *session) ([]byte, error) {
 		if p.public != nil {
-			// Nothing else here would notice that the token lost the key, and that what
-			// is sealed from now on never opens.
+			// Nothing else here would notice that the token lost the key, and that
+			// values sealed from now on can never be opened.
 			if _, err := p.attribute(ctx, s, p11.CKA_MODULUS, "CKA_MODULUS"); err != nil {
 				return nil, err
 			}
@@ -65,8 +65,8 @@ func (p *provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext
 	return hsm.NewSecret(key), wrapped, nil
 }
 
-// stir XORs the device's random numbers into key. A token without a generator is
-// no reason to fail: key is good already.
+// stir XORs the device's random numbers into key. A token without a generator
+// is no failure: key is good already.
 func (p *provider) stir(ctx context.Context, s *session, key []byte) error {
 	err := p.call(ctx, "C_GenerateRandom", func() error {
 		random, err := p.ctx.GenerateRandom(s.handle, len(key))
@@ -96,8 +96,8 @@ func (p *provider) WrapDataKey(ctx context.Context, key *hsm.Secret, ec hsm.Encr
 		return p.wrapOAEP(own, ec)
 	}
 	return p.run(ctx, "C_Encrypt", func(ctx context.Context, s *session) ([]byte, error) {
-		// Each attempt has a copy of its own: one that was left behind in the
-		// device may still read it when the caller has destroyed key.
+		// Each attempt has its own copy: an attempt that was left behind in the
+		// device may still read it after the caller destroyed key.
 		own, err := p.copyKey(key)
 		if err != nil {
 			return nil, err
@@ -135,9 +135,9 @@ func (p *provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Enc
 	return hsm.NewSecret(key), nil
 }
 
-// decide settles whether err, of unwrapping wrapped, means bad data or a sick
-// device: where a wrap known to be good unwraps and wrapped fails again, in the
-// same session, it is the data.
+// decide determines whether err, from unwrapping wrapped, means bad data or a
+// failing device. If a known good wrap unwraps and wrapped fails again in the
+// same session, the data is bad.
 func (p *provider) decide(ctx context.Context, s *session, wrapped []byte, ec hsm.EncryptionContext, err error) ([]byte, error) {
 	probe, sick := p.unwrap(ctx, s, p.known.wrapped, p.known.ec)
 	if sick != nil || subtle.ConstantTimeCompare(probe, p.known.key) != 1 {
@@ -188,7 +188,7 @@ func (p *provider) unwrap(ctx context.Context, s *session, wrapped []byte, ec hs
 	return p.unwrapGCM(ctx, s, wrapped, aad(ec))
 }
 
-// bufferSlack is room that some modules want beyond what they write.
+// bufferSlack is extra room that some modules need beyond their output.
 const bufferSlack = 64
 
 // decrypt returns the want bytes that f decrypts.
@@ -212,8 +212,8 @@ func (p *provider) decrypt(ctx context.Context, want int, f func(out []byte) (in
 	return out[:n:n], nil
 }
 
-// crypt makes one call that begins and ends an operation, reported as one call:
-// by the name of its beginning when that is what failed.
+// crypt makes one call that begins and ends an operation. It is reported as one
+// call, under the name of its beginning if that failed.
 func (p *provider) crypt(ctx context.Context, operation string, f func() (int, bool, error)) (int, error) {
 	if ctx.Err() != nil {
 		return 0, timeout(operation, p.keyID, ctx.Err())
@@ -226,7 +226,7 @@ func (p *provider) crypt(ctx context.Context, operation string, f func() (int, b
 	return n, report(ctx, operation, p.keyID, start, err)
 }
 
-// intact reports whether the session that answered err can be used again.
+// intact reports whether the session that returned err can be used again.
 func intact(err error) bool {
 	return hsm.ClassOf(err) == hsm.Corrupt
 }

@@ -11,20 +11,22 @@ import (
 	p11 "github.com/miekg/pkcs11"
 )
 
-// callTimeout bounds one operation, recovery included, for a caller that sets
-// no earlier deadline.
+// callTimeout limits one operation, with recovery, for a caller without an
+// earlier deadline.
 const callTimeout = 15 * time.Second
 
-// backoff doubles per level, and each pause is spread by half to keep a fleet from
-// moving in step. A new session is tried at once: idle ones go stale on healthy devices.
+// backoff doubles per level, and each pause is spread by half so that a fleet
+// does not move in step. A new session is tried at once: idle sessions expire
+// on healthy devices.
 const backoff = 25 * time.Millisecond
 
-// An operation does its work in one session. It may run again, in another.
+// An operation does its work in one session. It may run again in another
+// session.
 type operation func(ctx context.Context, s *session) ([]byte, error)
 
-// run performs op in a session of the pool. When the device fails it
-// throws away more and more, and tries again: the session, the token's login,
-// the module's initialisation.
+// run performs op in a session of the pool. If the device fails, run throws
+// away more each time and retries: the session, the token's login, the module's
+// initialisation.
 //
 // waiting is the device call that a caller who gives up was waiting for.
 func (p *provider) run(ctx context.Context, waiting string, op operation) ([]byte, error) {
@@ -44,8 +46,9 @@ func (p *provider) run(ctx context.Context, waiting string, op operation) ([]byt
 	}
 }
 
-// attempt runs op in a session of the pool, in a new one when fresh. Where the
-// token allows no more sessions it tries the pool's other places, which have one.
+// attempt runs op in a session of the pool, or in a new one if fresh. If the
+// token allows no more sessions, it tries the pool's other places, which have
+// one.
 func (p *provider) attempt(ctx context.Context, waiting string, fresh bool, op operation) ([]byte, error) {
 	for others := cap(p.pool.places); ; others-- {
 		out, err := p.once(ctx, waiting, fresh, op)
@@ -56,7 +59,8 @@ func (p *provider) attempt(ctx context.Context, waiting string, fresh bool, op o
 }
 
 // once runs op in the next session of the pool. Its place stays taken until the
-// device has answered, so that a hung device holds no more threads than the pool has places.
+// device answers, so a hung device holds no more threads than the pool has
+// places.
 func (p *provider) once(ctx context.Context, waiting string, fresh bool, op operation) ([]byte, error) {
 	s, err := p.pool.take(ctx)
 	if errors.Is(err, errClosed) {
@@ -72,8 +76,8 @@ func (p *provider) once(ctx context.Context, waiting string, fresh bool, op oper
 	})
 }
 
-// work runs op under a share of the gate, and returns the session that goes
-// back to the pool, nil when it is not fit to.
+// work runs op under a share of the gate, and returns the session to put back
+// into the pool; nil if it is unfit.
 func (p *provider) work(ctx context.Context, s *session, fresh bool, op operation) ([]byte, *session, error) {
 	if err := p.gate.Acquire(ctx, 1); err != nil {
 		return nil, s, timeout("C_OpenSession", p.keyID, ctx.Err())
@@ -109,7 +113,7 @@ func (p *provider) renew(ctx context.Context, l level, epoch uint64) error {
 	}
 }
 
-// pause waits for about d, and reports whether ctx outlived it.
+// pause waits for about d, and reports whether ctx has not ended.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d/2 + rand.N(d))
 	defer timer.Stop()

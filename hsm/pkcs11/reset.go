@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// Between two resets of one module passes at least resetMin, and up to resetMax
-// while they come that often: they do not help.
+// Two resets of one module are at least resetMin apart, and up to resetMax if
+// they are so frequent: then they do not help.
 const (
 	resetMin = time.Second
 	resetMax = 30 * time.Second
 )
 
-// errNotNow ends a recovery whose next level is closed.
+// errNotNow ends a recovery whose next level is not allowed now.
 var errNotNow = errors.New("not allowed to disturb the module now")
 
-// A window says when one KEK's trouble may be let loose on all the others of a
-// module. The zero value is open.
+// A window says when one KEK's failure may disturb the other KEKs of a module.
+// The zero value is open.
 type window struct {
 	mu   sync.Mutex
 	next time.Time // closed until then
@@ -33,7 +33,8 @@ func (w *window) open() bool {
 	return !time.Now().Before(w.next)
 }
 
-// shut closes the window, for twice as long as the last time unless that was long ago.
+// shut closes the window for twice as long as the last time, unless that was
+// long ago.
 func (w *window) shut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -44,7 +45,7 @@ func (w *window) shut() {
 	w.next = time.Now().Add(w.wait)
 }
 
-// reset finalises and initialises the module, for everybody.
+// reset finalises and initialises the module for all its users.
 func (m *module) reset(ctx context.Context, epoch uint64) error {
 	return m.disturb(ctx, epoch, "C_Initialize", func() error {
 		m.window.shut()
@@ -53,9 +54,9 @@ func (m *module) reset(ctx context.Context, epoch uint64) error {
 	})
 }
 
-// logOut closes every session of the module, which logs every token out (PKCS#11
-// v2.40 §5.6). So it reaches a token that lost its login while the library
-// believes in it.
+// logOut closes every session of the module, which logs out every token
+// (PKCS#11 v2.40 §5.6). So it also reaches a token that lost its login without
+// the library noticing.
 func (m *module) logOut(ctx context.Context, epoch uint64) error {
 	return m.disturb(ctx, epoch, "C_CloseAllSessions", func() error {
 		m.epoch.Add(1)
@@ -71,9 +72,9 @@ func (m *module) logOut(ctx context.Context, epoch uint64) error {
 	})
 }
 
-// disturb runs f, which ends everybody's sessions, unless that was done since
-// epoch. It is rate-limited: a dead device must not keep every caller in
-// C_Initialize, nor a hung call stop the others over and over.
+// disturb runs f, which ends all sessions, unless that was done since epoch. It
+// is rate-limited: a dead device must not keep every caller in C_Initialize,
+// and a hung call must not stop the others again and again.
 func (m *module) disturb(ctx context.Context, epoch uint64, operation string, f func() error) error {
 	if m.epoch.Load() != epoch {
 		return nil

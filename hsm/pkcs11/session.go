@@ -10,16 +10,16 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// A session is one open, logged-in session together with the KEK's handle in
-// it. Whatever makes a session worthless makes the handle so too, and both are
-// got anew together. Used by one operation at a time.
+// A session is an open session, logged in, with the KEK's handle in it. What
+// ends a session also ends the handle, so both are obtained together. One
+// operation at a time uses it.
 type session struct {
 	handle p11.SessionHandle
 	key    p11.ObjectHandle
 	epoch  uint64
 }
 
-// openSession opens a session, logs in if that is needed, and looks the KEK up.
+// openSession opens a session, logs in if necessary, and looks up the KEK.
 func (t *token) openSession(ctx context.Context) (*session, error) {
 	s, err := t.openLoggedIn(ctx)
 	if err != nil {
@@ -55,9 +55,9 @@ func (t *token) openLoggedIn(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// closeSession closes s, also for a caller that has gone. A session that the
-// device will not close is forgotten all the same: when the lost ones add up to
-// CKR_SESSION_COUNT, C_CloseAllSessions ends them.
+// closeSession closes s, even if ctx has ended. It forgets a session that the
+// device does not close: if lost sessions add up to CKR_SESSION_COUNT,
+// C_CloseAllSessions ends them.
 func (t *token) closeSession(ctx context.Context, s *session) {
 	if s == nil || s.epoch != t.epoch.Load() {
 		return
@@ -66,7 +66,7 @@ func (t *token) closeSession(ctx context.Context, s *session) {
 	_ = t.call(ctx, "C_CloseSession", func() error { return t.ctx.CloseSession(s.handle) })
 }
 
-// findKey returns the one object that is the KEK. Two are asked for, to prove
+// findKey returns the only object that is the KEK. It asks for two, to check
 // that there is one.
 func (t *token) findKey(ctx context.Context, s p11.SessionHandle) (p11.ObjectHandle, error) {
 	found, err := t.findObjects(ctx, s, t.uri.keyTemplate())
@@ -81,9 +81,9 @@ func (t *token) findKey(ctx context.Context, s p11.SessionHandle) (p11.ObjectHan
 	return found[0], nil
 }
 
-// gone says that the token shows no such key: a wrong name before it was
-// seen, a revocation after. A lost login hides keys too, so it heals like a
-// stale handle, as far as a new login.
+// gone is the error for a token without the key: a wrong name before the key
+// was seen, a revocation after. A lost login hides keys too, so recovery is as
+// for a stale handle, up to a new login.
 func (t *token) gone() error {
 	e := &hsm.Error{
 		Class: hsm.Misconfigured, Provider: Kind, Operation: "C_FindObjects", KeyID: t.keyID, Err: ckRV(p11.CKR_OBJECT_HANDLE_INVALID),
@@ -110,8 +110,8 @@ func (u *keyURI) keyTemplate() []*p11.Attribute {
 	return template
 }
 
-// findObjects returns at most two objects that match template. The search is
-// always ended: one left open would fail the session's next.
+// findObjects returns at most two objects that match template. It always ends
+// the search: an open search would fail the session's next search.
 func (t *token) findObjects(ctx context.Context, s p11.SessionHandle, template []*p11.Attribute) (found []p11.ObjectHandle, err error) {
 	err = t.call(ctx, "C_FindObjectsInit", func() error { return t.ctx.FindObjectsInit(s, template) })
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// A token is the token that a URI names, seen through its module. Its methods
-// call the device, under one share of the module's gate.
+// A token is the token that a URI names, in its module. Its methods call the
+// device under one share of the module's gate.
 type token struct {
 	*module
 	uri   keyURI
@@ -24,7 +24,7 @@ type token struct {
 	seen  bool   // the KEK has been opened: what is missing now was there
 }
 
-// call makes one device call unless the caller has gone.
+// call makes one device call unless ctx has ended.
 func (t *token) call(ctx context.Context, operation string, f func() error) error {
 	if ctx.Err() != nil {
 		return timeout(operation, t.keyID, ctx.Err())
@@ -32,14 +32,14 @@ func (t *token) call(ctx context.Context, operation string, f func() error) erro
 	return observe(ctx, operation, t.keyID, f)
 }
 
-// fail is a failure that no device call returned.
+// fail makes an error that is not from a device call.
 func (t *token) fail(class hsm.Class, operation, hint string) error {
 	return &hsm.Error{Class: class, Provider: Kind, Operation: operation, KeyID: t.keyID, Hint: hint}
 }
 
-// find returns the one slot that holds the token. Slot numbers change whenever a
-// module is initialised, so they are never remembered. What fails in one slot is
-// that slot's trouble while another holds the token.
+// find returns the only slot that holds the token. Slot numbers change whenever
+// a module is initialised, so they are never stored. A failure of one slot does
+// not matter if another slot holds the token.
 func (t *token) find(ctx context.Context) (slot uint, info p11.TokenInfo, err error) {
 	var slots []uint
 	err = t.call(ctx, "C_GetSlotList", func() (err error) {
@@ -81,8 +81,8 @@ func (t *token) find(ctx context.Context) (slot uint, info p11.TokenInfo, err er
 	}
 }
 
-// absent says that no slot holds the token: a wrong name before it was seen, an
-// outage after. It heals like CKR_TOKEN_NOT_PRESENT.
+// absent is the error if no slot holds the token: a wrong name before the token
+// was seen, an outage after. Recovery is as for CKR_TOKEN_NOT_PRESENT.
 func (t *token) absent() error {
 	e := &hsm.Error{
 		Class: hsm.Misconfigured, Provider: Kind, Operation: "C_GetSlotList", KeyID: t.keyID,
@@ -99,13 +99,14 @@ func (u *keyURI) matches(label, serial, manufacturer, model string) bool {
 	return same(u.token, label) && same(u.serial, serial) && same(u.manufacturer, manufacturer) && same(u.model, model)
 }
 
-// trim cuts the padding off a fixed-length field: blanks, or for some vendors NULs.
+// trim cuts the padding of a fixed-length field: blanks, or with some vendors
+// NULs.
 func trim(s string) string { return strings.TrimRight(s, " \x00") }
 
-// logIn logs the process in, through session s, unless it is. A PIN that
-// the token has refused is not tried again: tokens lock after a few. The last try
-// before a token locks is a person's, since a supervisor would spend it on the
-// same wrong PIN. flags are the token's.
+// logIn logs the process in through session s, unless it is logged in. A PIN
+// that the token refused is not tried again, since tokens lock after a few
+// tries. The last try before a token locks is left to a person: a supervisor
+// would spend it on the same wrong PIN. flags are the token's.
 func (t *token) logIn(ctx context.Context, slot, flags uint, s p11.SessionHandle) error {
 	switch {
 	case flags&p11.CKF_USER_PIN_LOCKED != 0:
@@ -136,8 +137,9 @@ func (t *token) logIn(ctx context.Context, slot, flags uint, s p11.SessionHandle
 	return err
 }
 
-// lastTry says that only a person may log in now. A KEK that was open stays so for
-// what is cached: whoever spends the token's tries must not revoke it.
+// lastTry is the error if only a person may log in now. Cached data keys of an
+// open KEK stay in use: an attacker who spends the token's tries must not
+// revoke it.
 func (t *token) lastTry() error {
 	e := &hsm.Error{
 		Class: hsm.Misconfigured, Provider: Kind, Operation: "C_Login", KeyID: t.keyID, Code: "CKF_USER_PIN_FINAL_TRY",
@@ -149,7 +151,7 @@ func (t *token) lastTry() error {
 	return e
 }
 
-// read returns the PIN. It is read for every login, so that a rotated one
+// read returns the PIN. It reads the PIN for every login, so that a rotated PIN
 // takes effect without a restart.
 func (p pinSource) read() (string, error) {
 	if p.kind == "env" {

@@ -11,13 +11,13 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of x-sessions, the sessions that one KEK keeps open.
+// Limits of x-sessions, the number of sessions that one KEK keeps open.
 const (
 	DefaultSessions = 4
 	MaxSessions     = 64
 )
 
-// How a KEK wraps a data key; the value of x-mechanism.
+// Ways in which a KEK wraps a data key: the value of x-mechanism.
 const (
 	mechAESGCM  = "aes-gcm"
 	mechRSAOAEP = "rsa-oaep-sha256"
@@ -48,10 +48,10 @@ type pinSource struct {
 	name string
 }
 
-// parseURI accepts the subset of RFC 7512 that can name exactly one KEK, and
+// parseURI accepts the subset of RFC 7512 that can name exactly one KEK. It
 // refuses what it does not know: a misspelt attribute would otherwise select
-// another key. Errors name attributes and never repeat values, since a PIN
-// might be among them.
+// another key. Errors name attributes and never show values, which may include
+// a PIN.
 func parseURI(raw string) (keyURI, error) {
 	rest, ok := strings.CutPrefix(raw, "pkcs11:")
 	if !ok {
@@ -79,7 +79,7 @@ func parseURI(raw string) (keyURI, error) {
 	return u, u.complete()
 }
 
-// eachAttribute calls set for each name=value of list, decoded. No name may
+// eachAttribute calls set for each name=value of list, decoded. A name must not
 // appear twice (RFC 7512 §2.3).
 func eachAttribute(list, separator string, set func(name, value string) error) error {
 	if list == "" {
@@ -181,7 +181,8 @@ func (p *pinSource) set(value string) error {
 	}
 }
 
-// settleMechanism reconciles type= with x-mechanism=, either of which implies the other.
+// settleMechanism reconciles type= with x-mechanism=, either of which implies
+// the other.
 func (u *keyURI) settleMechanism(kind string) error {
 	implied, ok := map[string]string{"": "", "secret-key": mechAESGCM, "private": mechRSAOAEP}[kind]
 	switch {
@@ -221,7 +222,8 @@ func (u *keyURI) keyType() string {
 	return "secret-key"
 }
 
-// configured names the KEK as the URI does, for errors from before it is resolved.
+// configured names the KEK as the URI does, for errors before the KEK is
+// resolved.
 func (u *keyURI) configured() string {
 	name := "pkcs11:"
 	for _, a := range []struct{ name, value string }{
@@ -234,9 +236,9 @@ func (u *keyURI) configured() string {
 	return name + "type=" + u.keyType()
 }
 
-// identity names a KEK by what stays the same when its token is moved, cloned
-// or restored: the token's label (its serial where it has none), and CKA_ID
-// (the key's label where it has none).
+// identity is a name of the KEK that stays the same when its token is moved,
+// cloned or restored: the token's label (or its serial, if it has none), and
+// CKA_ID (or the key's label, if it has none).
 func identity(tokenLabel, serial string, id []byte, label, keyType string) string {
 	name := "pkcs11:token=" + escape([]byte(tokenLabel))
 	if tokenLabel == "" {
@@ -250,8 +252,8 @@ func identity(tokenLabel, serial string, id []byte, label, keyType string) strin
 	return name + ";type=" + keyType
 }
 
-// escape percent-encodes all but RFC 3986's unreserved characters, so that one
-// value has one spelling.
+// escape percent-encodes all but RFC 3986's unreserved characters, so that a
+// value has only one spelling.
 func escape(value []byte) string {
 	var b strings.Builder
 	for _, c := range value {

@@ -16,7 +16,8 @@ func exception(code, format string, args ...any) *Exception {
 	return &Exception{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// statuses holds the codes whose HTTP status is not 400, by the KMS API reference.
+// statuses holds the codes whose HTTP status is not 400, by the KMS API
+// reference.
 var statuses = map[string]int{
 	"KMSInternalException":        http.StatusInternalServerError,
 	"InternalFailure":             http.StatusInternalServerError,

@@ -57,8 +57,8 @@ func (s *Server) take(req request) *Fault {
 
 func fits(pattern, s string) bool { return pattern == "" || pattern == s }
 
-// play reports whether the request has been dealt with. It logs it if so. refuse
-// writes an exception in the API's protocol.
+// play reports whether the request has been dealt with. It logs it if so.
+// refuse writes an exception in the API's protocol.
 func (f *Fault) play(w http.ResponseWriter, r *http.Request, s *Server, call Call, refuse func(http.ResponseWriter, *Exception)) bool {
 	if f.Latency > 0 {
 		timer := time.NewTimer(f.Latency)

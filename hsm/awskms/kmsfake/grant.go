@@ -49,8 +49,9 @@ func (r *request) revokeGrant(in struct{ KeyId, GrantId string }) (any, *Excepti
 	return nil, nil
 }
 
-// Grant lets a principal do operations with the key: one that KMS gives no grants
-// for stands for what a key policy allows. It panics when there is no such key.
+// Grant lets a principal do operations with the key: one that KMS gives no
+// grants for stands for what a key policy allows. It panics when there is no
+// such key.
 func (s *Server) Grant(arn, principal string, operations ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,15 +13,17 @@ import (
 // wrappingBits are the wrapping keys on offer.
 var wrappingBits = map[string]int{"RSA_2048": 2048, "RSA_3072": 3072, "RSA_4096": 4096}
 
-// A wrapping is how key material is to come: one public key, one token, one algorithm.
+// A wrapping is how key material is to come: one public key, one token, one
+// algorithm.
 type wrapping struct {
 	private   *rsa.PrivateKey
 	token     []byte
 	algorithm string
 }
 
-// wrappingAlgorithm returns the one by which material of the key's spec travels: an RSA private
-// key is too long to be encrypted under an RSA key itself.
+// wrappingAlgorithm returns the one by which material of the key's spec
+// travels: an RSA private key is too long to be encrypted under an RSA key
+// itself.
 func (k *key) wrappingAlgorithm() string {
 	if k.isRSA() {
 		return rsaAESWrap
@@ -100,8 +102,9 @@ func (r *request) importKeyMaterial(in importIn) (any, *Exception) {
 	return map[string]any{"KeyId": k.arn(), "KeyMaterialId": k.materialID()}, nil
 }
 
-// unwrap returns the material. RSA_AES_KEY_WRAP is PKCS #11's CKM_RSA_AES_KEY_WRAP: an AES
-// key under RSA-OAEP, and behind it the material under that key, by RFC 5649.
+// unwrap returns the material. RSA_AES_KEY_WRAP is PKCS #11's
+// CKM_RSA_AES_KEY_WRAP: an AES key under RSA-OAEP, and behind it the material
+// under that key, by RFC 5649.
 func (w *wrapping) unwrap(b []byte) ([]byte, error) {
 	if w.algorithm == oaep {
 		return rsa.DecryptOAEP(sha256.New(), nil, w.private, b, nil)
@@ -117,7 +120,8 @@ func (w *wrapping) unwrap(b []byte) ([]byte, error) {
 	return unwrapPadded(key, b[size:])
 }
 
-// materialOf reads what was imported, and reports whether it fits the key's spec.
+// materialOf reads what was imported, and reports whether it fits the key's
+// spec.
 func (k *key) materialOf(b []byte) (m material, ok bool) {
 	if !k.isRSA() {
 		return material{aes: b}, k.Spec != symmetric || len(b) == 32

@@ -63,7 +63,8 @@ type key struct {
 	proxyDenies bool
 }
 
-// CreateKey makes a key and returns its ARN. It panics when there is no such spec.
+// CreateKey makes a key and returns its ARN. It panics when there is no such
+// spec.
 func (s *Server) CreateKey(k Key) (arn string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,9 +175,9 @@ func (k *key) usable() *Exception {
 	return nil
 }
 
-// DenyByProxy has the proxy of the key's external key store refuse every use, or
-// allow it again. The key's state stays Enabled, as it does at AWS. It panics when
-// there is no such key.
+// DenyByProxy has the proxy of the key's external key store refuse every use,
+// or allow it again. The key's state stays Enabled, as it does at AWS. It
+// panics when there is no such key.
 func (s *Server) DenyByProxy(arn string, deny bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

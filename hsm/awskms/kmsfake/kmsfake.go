@@ -3,9 +3,10 @@
 // and its exceptions, in this process. Any AWS SDK or CLI can talk to it.
 //
 // One server plays every Region and account: a request's Region is that of its
-// signature, as it is for AWS. It plays STS too, for roles by web identity. Multi-Region keys share their material across
-// Regions and nothing else. Faults are scripted with [Server.Inject], and every
-// request is kept for [Server.Calls].
+// signature, as it is for AWS. It plays STS too, for roles by web identity.
+// Multi-Region keys share their material across Regions and nothing else.
+// Faults are scripted with [Server.Inject], and every request is kept for
+// [Server.Calls].
 //
 // What it is not: it keeps keys in memory and nowhere else, it reads signatures
 // for their Region and access key but does not verify them, it has no key

@@ -8,11 +8,13 @@ import (
 	"time"
 )
 
-// webIdentity is the one operation of STS that the fake knows. It is not signed.
+// webIdentity is the one operation of STS that the fake knows. It is not
+// signed.
 const webIdentity = "AssumeRoleWithWebIdentity"
 
-// serveSTS answers a request of STS's query protocol. Its Region is "" in [Fault]
-// and [Call]: a server of STS has one Region, and requests do not name it.
+// serveSTS answers a request of STS's query protocol. Its Region is "" in
+// [Fault] and [Call]: a server of STS has one Region, and requests do not name
+// it.
 func (s *Server) serveSTS(w http.ResponseWriter, r *http.Request, id string) {
 	w.Header().Set("Content-Type", "text/xml")
 	text, _ := io.ReadAll(io.LimitReader(r.Body, maxRequest)) // a client that has gone reads no answer
@@ -36,7 +38,8 @@ func (s *Server) serveSTS(w http.ResponseWriter, r *http.Request, id string) {
 // that is an hour. Call it before the first request.
 func (s *Server) Lease(d time.Duration) { s.lease = d }
 
-// A session is STS's answer: credentials, which the fake's KMS takes as it takes any.
+// A session is STS's answer: credentials, which the fake's KMS takes as it
+// takes any.
 type session struct {
 	XMLName     xml.Name `xml:"https://sts.amazonaws.com/doc/2011-06-15/ AssumeRoleWithWebIdentityResponse"`
 	AccessKeyID string   `xml:"AssumeRoleWithWebIdentityResult>Credentials>AccessKeyId"`

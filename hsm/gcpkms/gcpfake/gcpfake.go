@@ -1,8 +1,9 @@
 // Package gcpfake is a server that speaks what Google's SDK asks for sealmesh:
-// Cloud KMS version 1's cryptoKeys.get, encrypt and decrypt, the token endpoint of
-// service accounts (RFC 7523), STS (RFC 8693), impersonation and the metadata
-// server. It wraps and unwraps for real, with versions that have states, and
-// checks and gives every CRC32C. It is for tests: everything is in memory.
+// Cloud KMS version 1's cryptoKeys.get, encrypt and decrypt, the token endpoint
+// of service accounts (RFC 7523), STS (RFC 8693), impersonation and the
+// metadata server. It wraps and unwraps for real, with versions that have
+// states, and checks and gives every CRC32C. It is for tests: everything is in
+// memory.
 package gcpfake
 
 import (

@@ -7,15 +7,17 @@ import (
 	"strings"
 )
 
-// What a federated identity is proved by, and the header that its URL is asked with.
+// What a federated identity is proved by, and the header that its URL is asked
+// with.
 const (
 	SubjectToken  = "subject-token"
 	SubjectHeader = "X-Subject"
 )
 
 // identity answers as whoever gives tokens does: the token endpoint of service
-// accounts, STS (RFC 8693), IAM credentials (impersonation), the metadata server,
-// and an identity provider elsewhere. It reports whether r was for one of them.
+// accounts, STS (RFC 8693), IAM credentials (impersonation), the metadata
+// server, and an identity provider elsewhere. It reports whether r was for one
+// of them.
 func (s *Server) identity(w http.ResponseWriter, r *http.Request, text []byte) bool {
 	serve := s.issue
 	switch {
@@ -41,8 +43,8 @@ func (s *Server) identity(w http.ResponseWriter, r *http.Request, text []byte) b
 	return true
 }
 
-// SetFallback names the service account, by the credentials of CreateAccount, that
-// the machine and federated identities are.
+// SetFallback names the service account, by the credentials of CreateAccount,
+// that the machine and federated identities are.
 func (s *Server) SetFallback(credentials []byte) {
 	var file struct {
 		Email string `json:"client_email"`

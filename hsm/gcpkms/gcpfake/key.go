@@ -101,7 +101,8 @@ func (k *key) describe() map[string]any {
 	return out
 }
 
-// input is EncryptRequest and DecryptRequest. An int64 is a string in this JSON.
+// input is EncryptRequest and DecryptRequest. An int64 is a string in this
+// JSON.
 type input struct {
 	Plaintext     []byte `json:"plaintext"`
 	Ciphertext    []byte `json:"ciphertext"`

@@ -32,7 +32,8 @@ type account struct {
 }
 
 // CreateAccount makes a service account that has permissions on every key, and
-// returns its credentials, as `gcloud iam service-accounts keys create` writes them.
+// returns its credentials, as `gcloud iam service-accounts keys create` writes
+// them.
 func (s *Server) CreateAccount(permissions ...string) []byte {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -57,7 +58,8 @@ func (s *Server) CreateAccount(permissions ...string) []byte {
 	return text
 }
 
-// DisableAccounts has every service account refused from now on, and its tokens.
+// DisableAccounts has every service account refused from now on, and its
+// tokens.
 func (s *Server) DisableAccounts() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,6 +1,6 @@
 // Package transitfake is a server that speaks the part of Vault's HTTP API that
-// sealmesh uses: Transit's encrypt, decrypt and keys, logins, and the renewal of
-// tokens. It wraps and unwraps for real, and answers with the statuses and
+// sealmesh uses: Transit's encrypt, decrypt and keys, logins, and the renewal
+// of tokens. It wraps and unwraps for real, and answers with the statuses and
 // messages of Vault 1.21 (builtin/logical/transit, sdk/helper/keysutil,
 // sdk/logical). It is for tests: everything is in memory.
 package transitfake
@@ -58,7 +58,8 @@ type Request struct {
 // A Fault is an answer given in place of the next request's own.
 type Fault = guardtest.Fault
 
-// Start starts a server with TLS on 127.0.0.1, whose engine is mounted at "transit".
+// Start starts a server with TLS on 127.0.0.1, whose engine is mounted at
+// "transit".
 func Start() *Server { return start((*httptest.Server).StartTLS) }
 
 // StartPlain starts one without TLS.
@@ -99,7 +100,8 @@ func (s *Server) Do(f func()) {
 	f()
 }
 
-// Allow makes name a token that may do what caps say ("update transit/encrypt/k").
+// Allow makes name a token that may do what caps say ("update
+// transit/encrypt/k").
 func (s *Server) Allow(name string, caps ...string) {
 	s.Do(func() { s.tokens[name] = &token{caps: caps} })
 }
