@@ -41,7 +41,7 @@ var credentialVerdicts = map[string]verdict{
 	"RequestExpired":                {hsm.Unclear, "check this machine's clock"},
 	"ValidationError":               {hsm.Unclear, hintCreds},
 
-	"IDPCommunicationError":    {hsm.Unavailable, "STS could not reach the identity provider; it passes"},
+	"IDPCommunicationError":    {hsm.Unavailable, "STS could not reach the identity provider; wait"},
 	"InternalFailure":          {hsm.Unavailable, hintRetry},
 	"InternalServerException":  {hsm.Unavailable, hintRetry},
 	"ServiceUnavailable":       {hsm.Unavailable, hintRetry},

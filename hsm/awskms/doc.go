@@ -63,24 +63,23 @@
 // # What is bound
 //
 // Decrypt always names the key, so that KMS never chooses one by what an
-// envelope says, and an answer that speaks of another key is refused. With a
+// envelope says. An answer about another key is refused. With a
 // symmetric key KMS itself authenticates the encryption context.
 //
 // With an RSA key (RSAES_OAEP_SHA_256; RSA_2048, RSA_3072, RSA_4096) KMS takes
 // no context. The plaintext of a wrap is then 64 bytes: the data key, and the
 // SHA-256 of a label and the canonical context, which is compared in constant
 // time after Decrypt. Wrapping makes no call, so no policy can forbid it and
-// CloudTrail does not show it; and since the key is public, a wrap does not
-// prove who made it. Whoever can replace stored envelopes can replace them by
-// values of their own making. Choose RSA for one-way sealing and a symmetric
-// key otherwise.
+// CloudTrail does not show it. Since the key is public, a wrap does not prove
+// who made it: anyone who can replace stored envelopes can replace them by
+// values of their own. Choose RSA for one-way sealing and a symmetric key
+// otherwise.
 //
-// So that a disabled key ends sealing all the same, DescribeKey is asked before
-// each data key is wrapped: with use: seal that is once per soft bound. A key
-// that is disabled, waits for its deletion or is gone wraps nothing any more,
-// and taking kms:DescribeKey from a role ends its sealing too. A KMS that does
-// not answer says nothing, for as long as that lasts: sealing goes on, which is
-// what such a key is for.
+// Before each data key is wrapped, the provider calls DescribeKey, so that
+// disabling the key ends sealing: with use: seal that is one call per soft TTL.
+// A key that is disabled, pending deletion or deleted wraps nothing, and
+// removing kms:DescribeKey from a role ends its sealing too. While KMS does not
+// answer, sealing continues, which is the purpose of such a key.
 //
 // # Failure
 //
@@ -90,46 +89,47 @@
 //   - Denied: AccessDeniedException, NotAuthorized, OptInRequired,
 //     DisabledException, NotFoundException, and a key whose state is Disabled,
 //     PendingDeletion, PendingReplicaDeletion or PendingImport. KMS refuses the
-//     key, or this principal's use of it. Cached data keys end at once.
+//     key, or this principal's use of it. Cached data keys are evicted at once.
 //   - Unclear: KMS answered, and the answer may be a refusal or an accident. A
-//     KMSInvalidStateException for a key that is Enabled is one: the proxy of an
-//     external key store refused, by its owner's will or by a fault. So are
+//     KMSInvalidStateException for an Enabled key is such an answer: the proxy
+//     of an external key store refused deliberately, or failed. So are
 //     Unavailable keys (a custom key store is disconnected), expired tokens,
-//     signatures that do not match, and every code that is not listed. Cached data
-//     keys serve to the soft TTL and no longer.
+//     signatures that do not match, and every code that is not listed. Cached
+//     data keys are used until the soft TTL.
 //   - Unavailable: no answer, a 5xx, throttling, or an answer without an error
-//     code and a request id of AWS's, which an intermediary made. Cached data keys
-//     serve to the hard TTL.
+//     code and a request id of AWS, which is from an intermediary. Cached data
+//     keys are used until the hard TTL.
 //
-// KMSInvalidStateException does not tell which state is wrong, so the key's
-// state is asked for.
+// KMSInvalidStateException does not say which state is wrong, so the provider
+// asks for the key's state.
 //
-// What STS or IAM Identity Center answers when credentials are fetched is
-// unclear at most: it says nothing of the key. To revoke a role's use of a key
-// at once, deny it in the key's policy or revoke its grant; withdrawing the
+// An answer of STS or IAM Identity Center to a request for credentials is
+// unclear at most: it says nothing about the key. To revoke a role's use of a
+// key at once, deny it in the key's policy or revoke its grant; withdrawing the
 // role itself takes effect within the soft TTL after its last credentials have
 // expired.
 //
-// A failed request is tried three times at most, with back-offs of at most
-// 200 ms and full jitter; what a second try cannot repair is tried once. The
+// A failed request is tried three times at most, with back-offs of at most 200
+// ms and full jitter; a failure that a second try cannot fix is tried once. The
 // caller's deadline bounds all of it.
 //
-// With several Regions, an outage and an unclear answer move on to the next
-// Region, whose KMS may know more: where it serves, the key is good; where it
-// refuses, the key is denied; where it does not answer either, the whole is
+// With several Regions, the provider asks the next Region after an outage or an
+// unclear answer. If that Region succeeds, so does the operation. If it
+// refuses, the key is denied. If no Region gives a clear answer, the result is
 // unclear if one Region was. Each Region but the last has a share of the
-// caller's time, two seconds at most. The failed Region is then left alone for
-// 30 seconds, tried by one call in five seconds, and preferred again after
-// three answers running. One Region that answers is enough to start; a Region
-// that has no replica is a start-up error.
+// caller's time, two seconds at most. A failed Region gets no call for 30
+// seconds, then one call in five seconds, and is preferred again after three
+// answers in a row. One Region that answers is enough to start; a Region
+// without a replica is an error at start-up.
 //
-// A refusal does not move on. Key policies, grants and states are per Region,
-// so asking further would let the laxest Region decide, and a key that was
-// disabled to revoke it would live on in its replica. To revoke a multi-Region
-// key, disable it in every Region: one that is disabled only in a later Region
-// of the list is still used in the earlier ones.
+// After a refusal no other Region is asked. Key policies, grants and states are
+// per Region, so the laxest Region would decide, and a key that was disabled to
+// revoke it would remain usable through its replica. To revoke a multi-Region
+// key, disable it in every Region: a key that is disabled only in a later
+// Region of the list is still used in the earlier ones.
 //
-// Nor does a wrong ciphertext or context: replicas hold the same key.
+// After a wrong ciphertext or context no other Region is asked either: replicas
+// hold the same key.
 //
 // # Tests
 //

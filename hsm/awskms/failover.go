@@ -36,10 +36,10 @@ type operation[T any] struct {
 // next Region, since that one may give a clear answer. If every Region was
 // asked and one was unclear, the result is unclear.
 //
-//   - Denied does not move on. Key policies, grants and states are per Region, so
-//     the laxest Region would decide, and a key that was disabled to revoke it
-//     would go on working through a replica.
-//   - Corrupt does not. Replicas hold the same key, so the answer is the same.
+//   - Denied is final. Key policies, grants and states are per Region, so the
+//     laxest Region would decide, and a key that was disabled to revoke it
+//     would remain usable through a replica.
+//   - Corrupt is final. Replicas hold the same key, so the answer is the same.
 func do[T any](ctx context.Context, p *Provider, op operation[T]) (T, error) {
 	tries := p.plan(time.Now())
 	var failures []*hsm.Error

@@ -119,7 +119,7 @@ func TestOpenRefusesKeys(t *testing.T) {
 		{"pending deletion", in(kmsfake.PendingDeletion), hsm.Denied, "cancel the deletion"},
 		{"without material", s.CreateKey(kmsfake.Key{Origin: "EXTERNAL"}), hsm.Denied, "import the same material"},
 		{"store disconnected", in(kmsfake.Unavailable), hsm.Unclear, "connect the custom key store"},
-		{"being made", in(kmsfake.Creating), hsm.Unavailable, "it passes"},
+		{"being made", in(kmsfake.Creating), hsm.Unavailable, "wait"},
 	}
 	for _, tt := range tests {
 		_, err := Open(t.Context(), uri(s, tt.arn))

@@ -25,8 +25,8 @@ var stateVerdicts = map[types.KeyState]verdict{
 	types.KeyStatePendingReplicaDeletion: {hsm.Denied, "cancel the deletion and enable the key before its last replica is gone: after it nothing that this key wrapped can ever be opened"},
 	types.KeyStatePendingImport:          {hsm.Denied, "the imported key material has expired or was deleted, or was never imported; import the same material again"},
 	types.KeyStateUnavailable:            {hsm.Unclear, hintStore},
-	types.KeyStateCreating:               {hsm.Unavailable, "the key is still being created; it passes"},
-	types.KeyStateUpdating:               {hsm.Unavailable, "the multi-Region key's primary Region is being changed; it passes"},
+	types.KeyStateCreating:               {hsm.Unavailable, "the key is still being created; wait"},
+	types.KeyStateUpdating:               {hsm.Unavailable, "the multi-Region key's primary Region is being changed; wait"},
 }
 
 // explain asks for the key's state if KMS says only that the state is wrong:

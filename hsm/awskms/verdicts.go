@@ -14,17 +14,17 @@ type verdict struct {
 
 const (
 	hintPermission = "allow the operation for this principal in the key policy, an IAM policy or a grant, with this encryption context; CloudTrail has the request id"
-	hintRetry      = "nothing to do if it passes; otherwise see the AWS Health Dashboard of the Region"
-	hintThrottled  = "the account's request quota in this Region is used up; raise it, or the keys' soft bounds"
+	hintRetry      = "retries may succeed; otherwise see the AWS Health Dashboard of the Region"
+	hintThrottled  = "the account's request quota in this Region is used up; raise it, or the keys' soft TTLs (cache.soft)"
 	hintState      = "see the key's state with `aws kms describe-key`; where that is Enabled, see its custom key store and the external key manager behind the store's proxy"
 	hintStore      = "connect the custom key store again, unless it was disconnected to stop its use: `aws kms describe-custom-key-stores` shows its state"
 	hintIdentity   = "check the role's trust policy, and the identity provider that it trusts"
 	hintCreds      = "renew the process's AWS credentials"
 	hintSignature  = "check the secret access key, and this machine's clock"
 	hintRequest    = "KMS refused the request itself: check the key's URI and its encryption context"
-	hintNotOurs    = "sealmesh does not make the request that this error belongs to; check endpoint="
+	hintNotOurs    = "sealmesh makes no request that gives this error; check endpoint="
 	hintUnlisted   = "look the code up in the AWS KMS API reference, and CloudTrail by the request id"
-	hintBetween    = "something between here and AWS answered in its place; check endpoint= and the proxy settings"
+	hintBetween    = "an intermediary answered in place of AWS; check endpoint= and the proxy settings"
 	hintImport     = "fetch new import parameters and import the material again"
 )
 
@@ -41,7 +41,7 @@ var verdicts = map[string]verdict{
 	"NotAuthorized":         {hsm.Denied, hintPermission},
 	"OptInRequired":         {hsm.Denied, "enable the Region for the account"},
 	"DisabledException":     {hsm.Denied, "enable the key, unless it was disabled to revoke it"},
-	"NotFoundException":     {hsm.Denied, "check the ARN's account, Region and id; a key whose deletion was completed is gone for ever"},
+	"NotFoundException":     {hsm.Denied, "check the ARN's account, Region and id; a key whose deletion was completed is lost"},
 
 	"KMSInvalidStateException":       {hsm.Unclear, hintState}, // the key's state decides: see explain
 	"UnrecognizedClientException":    {hsm.Unclear, "the access key is unknown, deactivated or too new; " + hintCreds},

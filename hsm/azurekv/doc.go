@@ -73,8 +73,8 @@
 // revocation would stop no seal. Here a key that is disabled, expired or not
 // yet valid wraps nothing.
 //
-// Since the key is public, a wrap does not prove who made it. Whoever can
-// replace stored envelopes can replace them by values of their own making.
+// Since the key is public, a wrap does not prove who made it: anyone who can
+// replace stored envelopes can replace them by values of their own.
 // A256KW of Managed HSM is not supported, as it binds no context either.
 //
 // # Failure
@@ -82,20 +82,20 @@
 // A failed request is tried three times at most, with back-offs of at most 200
 // ms and full jitter, or what Retry-After says if that is a second at most; the
 // SDK itself tries once. A refused token is fetched again. The caller's
-// deadline bounds all of it, but for the wait on another caller who is fetching
-// the token: timeout= bounds that.
+// deadline limits all of this, except waiting for another caller that fetches
+// the token, which timeout= limits.
 //
 // A disabled or deleted key (soft-deleted or purged) is denied, and so is a
 // principal that may not use it. A disabled version that is not the current one
 // concerns the records that it wrapped and not the KEK, so it is misconfigured.
-// A version that never was is corrupt: anybody can write one. A refusal that
-// may be an outage, a code that nobody has listed, and whatever the login
-// service says, are unclear. An answer without one of Azure's codes is an
-// intermediary's: unavailable.
+// A version that never existed is corrupt: anybody can write one. A refusal
+// that may be an outage, an unlisted code, and every answer of the login
+// service are unclear. An answer without one of Azure's codes is from an
+// intermediary: unavailable.
 //
-// No text of an answer, and none of the SDK's, gets into an error. The answer
-// that holds a data key is cleared once it has been read; copies that the SDK's
-// JSON decoder made go when the garbage collector reuses their memory.
+// Errors show no text of an answer or of the SDK. The provider clears an answer
+// with a data key after reading it. Copies that the SDK's JSON decoder made
+// remain until the garbage collector reuses their memory.
 //
 // # Tests
 //

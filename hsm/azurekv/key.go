@@ -46,12 +46,12 @@ func (p *Provider) current(ctx context.Context) (*current, error) {
 		return nil, failed
 	}
 	if out.Key == nil || out.Key.KID == nil || out.Attributes == nil {
-		return nil, p.client.fail(hsm.Unavailable, "GetKey", errors.New("the answer speaks of no key"), hintBetween)
+		return nil, p.client.fail(hsm.Unavailable, "GetKey", errors.New("the answer names no key"), hintBetween)
 	}
 	version, ok := strings.CutPrefix(string(*out.Key.KID), "https://"+p.client.keyID+"/")
 	raw, err := hex.DecodeString(version)
 	if !ok || err != nil || len(raw) != versionSize || hex.EncodeToString(raw) != version {
-		return nil, p.client.fail(hsm.Misconfigured, "GetKey", errors.New("the answer speaks of another key"), hintBetween)
+		return nil, p.client.fail(hsm.Misconfigured, "GetKey", errors.New("the answer is about another key"), hintBetween)
 	}
 	public, hardware := publicKey(out.Key)
 	if public == nil {

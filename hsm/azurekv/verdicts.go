@@ -18,15 +18,15 @@ type verdict struct {
 const (
 	hintPermission  = "grant the principal Key Vault Crypto Service Encryption User on the key, or keys/get and keys/unwrapKey; the vault's audit log has the request id"
 	hintNetwork     = "let this network through the vault's firewall, or reach it by its private endpoint"
-	hintRetry       = "nothing to do if it passes; otherwise see Azure Service Health"
-	hintThrottled   = "the vault's transaction limit is used up; spread keys over vaults, or raise the keys' soft bounds"
-	hintBetween     = "something between here and Key Vault answered in its place; check the proxy settings"
+	hintRetry       = "retries may succeed; otherwise see Azure Service Health"
+	hintThrottled   = "the vault's transaction limit is used up; spread keys over vaults, or raise the keys' soft TTLs (cache.soft)"
+	hintBetween     = "an intermediary answered in place of Key Vault; check the proxy settings"
 	hintCredentials = "give the process an Azure identity: Workload Identity, a managed identity, or a service principal's tenant, client and secret or certificate"
 	hintDeleted     = "recover the key or the vault, unless it was deleted to revoke it"
 	hintDisabled    = "enable the key, unless it was disabled to revoke it"
-	hintName        = "check the vault's and the key's name; a key that was purged is gone for ever"
+	hintName        = "check the vault's and the key's name; a key that was purged is lost"
 	hintUnknown     = "look the request id up in the vault's audit log"
-	hintNotOurs     = "sealmesh does not make the request this error belongs to; " + hintUnknown
+	hintNotOurs     = "sealmesh makes no request that gives this error; " + hintUnknown
 )
 
 // verdicts holds every error code that Key Vault documents for its keys, and
@@ -72,7 +72,7 @@ var verdicts = map[string]verdict{
 	"NotSupported":         {hsm.Unsupported, "use an RSA or RSA-HSM key"},
 	"UnsupportedOperation": {hsm.Unsupported, "use an RSA or RSA-HSM key"},
 
-	"ObjectIsBeingRecovered": {hsm.Unavailable, "the key is being recovered; it passes"},
+	"ObjectIsBeingRecovered": {hsm.Unavailable, "the key is being recovered; wait"},
 	"Conflict":               {hsm.Unavailable, hintRetry},
 	"ConflictError":          {hsm.Unavailable, hintRetry},
 	"Throttled":              {hsm.Unavailable, hintThrottled},

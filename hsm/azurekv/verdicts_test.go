@@ -223,7 +223,7 @@ func TestAnswers(t *testing.T) {
 	}
 	s.Fail(azurefake.Fault{Tamper: func(out map[string]any) { delete(out, "attributes") }})
 	_, _, err := p.GenerateDataKey(t.Context(), hsm.EncryptionContext{})
-	hsmtest.WantError(t, err, hsm.Unavailable, "speaks of no key")
+	hsmtest.WantError(t, err, hsm.Unavailable, "names no key")
 	wrapped := hsmtest.Wrap(t, p)
 	odd := azurefake.Fault{Tamper: func(out map[string]any) { out["value"] = "*canary" }}
 	s.Fail(odd, odd, odd)

@@ -111,7 +111,7 @@ func (p *Provider) explain(ctx context.Context, e *hsm.Error) error {
 	case k.Primary.State != "ENABLED":
 		// The KEK no longer wraps anything.
 	case path.Base(k.Primary.Name) == refused.version || e.Operation == "Encrypt":
-		e.Class, e.Hint = hsm.Unclear, "the key was just changed, and Cloud KMS does not yet say so everywhere; it passes"
+		e.Class, e.Hint = hsm.Unclear, "the key was changed just now, and not all of Cloud KMS knows it yet; wait"
 	default:
 		e.Class = hsm.Misconfigured
 	}

@@ -20,15 +20,15 @@ type verdict struct {
 
 const (
 	hintPermission = "grant the principal roles/cloudkms.cryptoKeyEncrypter or cryptoKeyDecrypter on the key; Cloud Audit Logs name it"
-	hintRetry      = "nothing to do if it passes; otherwise see the Google Cloud Service Health page of the location"
-	hintQuota      = "the project's Cloud KMS quota is used up; raise it, or the keys' soft bounds"
-	hintBetween    = "something between here and Cloud KMS changed or replaced the answer; check endpoint= and the proxy settings"
+	hintRetry      = "retries may succeed; otherwise see the Google Cloud Service Health page of the location"
+	hintQuota      = "the project's Cloud KMS quota is used up; raise it, or the keys' soft TTLs (cache.soft)"
+	hintBetween    = "an intermediary changed or replaced the answer of Cloud KMS; check endpoint= and the proxy settings"
 	hintState      = "see the key's versions with `gcloud kms keys versions list`, and its external key manager where it has one"
 	hintName       = "check the key's project, location, key ring and name"
 	hintToken      = "the access token was not accepted: renew the process's Google credentials, and check this machine's clock"
 	hintPolicy     = "a policy of the organization or a VPC Service Controls perimeter is in the way; Cloud Audit Logs name it"
 	hintAccount    = "see the state of the project and of its billing account"
-	hintNotOurs    = "sealmesh does not make the request this error belongs to; check endpoint="
+	hintNotOurs    = "sealmesh makes no request that gives this error; check endpoint="
 )
 
 // verdicts are the codes of google.rpc.Code, by their names in an error's
@@ -118,7 +118,7 @@ var states = map[string]verdict{
 	"DISABLED":           {hsm.Denied, "enable the version, unless it was disabled to revoke it"},
 	"DESTROY_SCHEDULED":  {hsm.Denied, "restore and enable the version before its destruction: after it nothing that it wrapped can ever be opened"},
 	"DESTROYED":          {hsm.Denied, "the version is gone, and so is what it wrapped"},
-	"PENDING_GENERATION": {hsm.Unavailable, "the version is still being generated; it passes"},
+	"PENDING_GENERATION": {hsm.Unavailable, "the version is still being generated; wait"},
 	"PENDING_IMPORT":     {hsm.Denied, "import the version's key material"},
 	"GENERATION_FAILED":  {hsm.Misconfigured, "make a new version, and make it the primary one"},
 	"IMPORT_FAILED":      {hsm.Misconfigured, "import again, into a new version"},

@@ -44,7 +44,7 @@ func decryptRequest(wrapped []byte, ec hsm.EncryptionContext) *cloudkms.DecryptR
 var (
 	errDamaged  = errors.New("the answer's checksum does not match")
 	errUnproven = errors.New("the answer does not say that what was sent arrived whole")
-	errOtherKey = errors.New("the answer speaks of another key")
+	errOtherKey = errors.New("the answer is about another key")
 )
 
 // encrypted returns the wrapped key of an intact answer that is about key.

@@ -4,13 +4,13 @@
 //
 // To add a back end, make one folder below hsm:
 //
-//  1. Copy the provider in this package's example, and replace the requests by those
-//     of your service. Read [hsm.Provider] for the rules.
+//  1. Copy the provider in this package's example, and replace the requests by
+//     those of your service. Read [hsm.Provider] for the rules.
 //  2. Sort every error code of the service into an [hsm.Class] by one table, as
-//     gcpkms/verdicts.go does. A code that the table lacks is [hsm.Unclear] if the
-//     service itself answered, and [hsm.Unavailable] otherwise.
-//  3. Call [Run] in a test, with a [Harness] that opens your provider. A fake of the
-//     service belongs in a folder below yours.
+//     gcpkms/verdicts.go does. A code that the table lacks is [hsm.Unclear] if
+//     the service itself answered, and [hsm.Unavailable] otherwise.
+//  3. Call [Run] in a test, with a [Harness] that opens your provider. A fake
+//     of the service belongs in a folder below yours.
 //  4. Export Kind, the part of a KEK's URI before the first colon, and Open.
 //
 // Then add one line with the next free number to the table in hsm/builtin. The

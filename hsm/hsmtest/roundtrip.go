@@ -39,7 +39,8 @@ func (s suite) wrapRoundTrip(t *testing.T) {
 	rand.Read(random)
 	for name, key := range map[string][]byte{
 		"random": random,
-		// A number with leading zeros, for whoever passes keys through a big.Int.
+		// A number with leading zeros, for providers that pass keys through a
+		// big.Int.
 		"leading zeros": append(make([]byte, 4), random[4:]...),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -79,29 +79,32 @@
 // and 256 bits; an RSA one CKA_SENSITIVE true, CKA_EXTRACTABLE false,
 // CKA_DECRYPT true, and 2048 to 8192 bits.
 //
-//   - SoftHSM2: SOFTHSM2_CONF must point to the configuration, and the token's files
-//     belong to the user that sealmesh runs as.
-//   - AWS CloudHSM, Client SDK 5: a crypto user (CU) that owns the KEK or that it is shared
-//     with; the PIN is user:password. The KEK must be on two HSMs before it can be
-//     used. The library needs glibc and OpenSSL in the image. Its own retries may stay on.
-//   - Luna 7: the partition's Crypto Officer, which is what CKU_USER means there; token= is the
-//     label of the partition or of the high-availability group.
-//   - NSS: token=NSS%20Certificate%20DB, and x-init-reserved with the configdir.
-//   - YubiHSM 2, opencryptoki and others without AES-GCM: x-mechanism=rsa-oaep-sha256.
-//     They are not part of the tests.
+//   - SoftHSM2: SOFTHSM2_CONF must point to the configuration, and the token's
+//     files belong to the user that sealmesh runs as.
+//   - AWS CloudHSM, Client SDK 5: a crypto user (CU) that owns the KEK or that
+//     it is shared with; the PIN is user:password. The KEK must be on two HSMs
+//     before it can be used. The library needs glibc and OpenSSL in the image.
+//     Its own retries may stay on.
+//   - Luna 7: the partition's Crypto Officer, which is what CKU_USER means
+//     there; token= is the label of the partition or of the high-availability
+//     group.
+//   - NSS: token=NSS%20Certificate%20DB, and x-init-reserved with the
+//     configdir.
+//   - YubiHSM 2, opencryptoki and others without AES-GCM:
+//     x-mechanism=rsa-oaep-sha256. They are not part of the tests.
 //
 // # Failure and recovery
 //
 // An operation takes at most 15 seconds, and returns when its context ends,
-// also when the device hangs: the call is left behind, and holds its place
-// among x-sessions until the library returns from it. When a device fails, ever
-// more is thrown away before the next try, with growing pauses: the session,
-// every session of the module (which logs it out), and last the module
-// (C_Finalize, C_Initialize). The last two disturb every KEK of that library in
-// this process: after a reset none follows for a second, and for up to 30 when
-// they do not help. Nothing of the kind is done for bad data: where a token, as
-// SoftHSM does, answers a wrong tag with CKR_GENERAL_ERROR, a wrap known to be
-// good decides which of the two it is. A PIN that was refused is not tried
-// again until it changes. A KEK that disappears is denied, a token that does is
+// even if the device hangs: the call is left behind, and keeps its place among
+// x-sessions until the library returns. When a device fails, the provider
+// throws away more before each retry, with growing pauses: the session, then
+// every session of the module (which logs it out), then the module (C_Finalize,
+// C_Initialize). The last two disturb every KEK of that library in this
+// process: resets are at least a second apart, and up to 30 seconds if they do
+// not help. Bad data causes no recovery. Some tokens, such as SoftHSM, answer a
+// wrong tag with CKR_GENERAL_ERROR; then a wrap known to be good shows whether
+// the data or the device is bad. A PIN that was refused is not tried again
+// until it changes. A KEK that disappears is denied, a token that does is
 // unavailable.
 package pkcs11

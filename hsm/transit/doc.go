@@ -77,9 +77,9 @@
 //	opens         update on transit/decrypt/customers
 //	either        read   on transit/keys/customers
 //
-// Never give create: with it, encrypt makes a key that is not there. A role
-// that has both encrypt and decrypt may go without read; what the key is then
-// cannot be checked, and Describe is denied.
+// Never allow create: with it, encrypt creates a missing key. A role with both
+// encrypt and decrypt needs no read; then the key's properties cannot be
+// checked, and Describe is denied.
 //
 // A role that only seals cannot open what others sealed, but it makes the data
 // keys that it seals with.
@@ -89,9 +89,9 @@
 // The additional data of each wrap ("associated_data") is
 // "sealmesh/transit/wrap/v1", a zero byte and [hsm.EncryptionContext.Encoded].
 // Servers older than Vault 1.13 ignore it. So opening the KEK wraps a probe and
-// makes sure that it unwraps under its own context and under no other, and an
+// checks that it unwraps under its own context and under no other, and an
 // answer that warns of an ignored parameter is refused. A role that may only
-// encrypt or only decrypt rests on that warning.
+// encrypt or only decrypt relies on that warning.
 //
 // Transit's datakey endpoint takes no associated data, also in OpenBao. A data
 // key is therefore made here, from crypto/rand, and wrapped by encrypt.
@@ -104,20 +104,21 @@
 //
 // A failed request is tried three times at most, with back-offs of at most 200
 // ms and full jitter, or what Retry-After says if that is a second at most. A
-// token that Vault does not know is looked for again, and the request tried
-// once more with a newer one. The caller's deadline bounds all of it.
+// token that Vault does not know is fetched once more, and the request is
+// retried with the newer token. The caller's deadline limits all of this.
 //
-// Vault's errors are texts; what is recognised in them decides.
+// Vault's errors are texts. Known phrases in them decide the class.
 //
-//   - Denied: the key was deleted or soft-deleted, the token's policies forbid the
-//     request, or the namespace is locked. Cached data keys end at once.
-//   - Unclear: a token that Vault does not know, since one that nobody renewed is
-//     answered like one that was revoked; a login that is refused; a mount that is not
-//     there; and every answer of Vault's below 500 that is not recognised. Cached data
-//     keys serve to the soft TTL and no longer.
-//   - Unavailable: no answer; 412, 429, 472, 473 and 5xx, a sealed server's too; and
-//     whatever does not list Vault's errors, which an intermediary said. Cached
-//     data keys serve to the hard TTL.
+//   - Denied: the key was deleted or soft-deleted, the token's policies forbid
+//     the request, or the namespace is locked. Cached data keys are evicted at
+//     once.
+//   - Unclear: a token that Vault does not know, since the answer is the same
+//     for an expired and a revoked token; a refused login; a missing mount; and
+//     every other answer of Vault below 500. Cached data keys are used until
+//     the soft TTL.
+//   - Unavailable: no answer; 412, 429, 472, 473 and 5xx, also from a sealed
+//     server; and an answer that does not list Vault's errors, which is from an
+//     intermediary. Cached data keys are used until the hard TTL.
 //
 // Sealing is an outage here, since a server that restarts is sealed as well. To
 // withdraw a key at once, delete it or the policy that allows its use, or lock

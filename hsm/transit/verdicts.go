@@ -26,14 +26,14 @@ const (
 
 	hintPermission = "give the token a policy with update on this path, in this namespace; Vault's audit log has the request"
 	hintToken      = "the token is unknown, expired or revoked: renew it, or log in by auth"
-	hintRetry      = "nothing to do if it passes; otherwise see the server's own log"
+	hintRetry      = "retries may succeed; otherwise see the server's own log"
 	hintVersion    = "records wrapped by that version must be wrapped again, or the key's min_decryption_version lowered"
 	hintType       = "use a key of type aes256-gcm96 or chacha20-poly1305 that is not derived"
 	hintLocked     = "unlock the namespace, unless it was locked to revoke it"
 	hintMount      = "check the mount, the namespace and the server's version"
 	hintRequest    = "Vault refused the request itself: check the key's URI, and the server's version"
-	hintNode       = "the node takes no requests; it passes, or the address names the wrong node"
-	hintBetween    = "something between here and Vault answered in its place; check the address and the proxy settings"
+	hintNode       = "the node takes no requests: wait, or correct the address"
+	hintBetween    = "an intermediary answered in place of Vault; check the address and the proxy settings"
 )
 
 // verdicts are looked up in order. An error shows only the phrase that was
@@ -71,10 +71,10 @@ var verdicts = []verdict{
 	{404, "no handler for route", hsm.Unclear, "no engine is mounted there; " + hintMount},
 	{404, "", hsm.Unclear, hintMount},
 	{405, "", hsm.Unclear, hintMount},
-	{412, "", hsm.Unavailable, "the node has not caught up; it passes"},
+	{412, "", hsm.Unavailable, "the node has not caught up; wait"},
 	{413, "", hsm.Unclear, "the key context is larger than the server's max_request_size"},
 	{429, "lease count quota", hsm.Unavailable, "the server's lease count quota is used up"},
-	{429, "", hsm.Unavailable, "the server's rate limit quota is used up; raise it, or the keys' soft bounds"},
+	{429, "", hsm.Unavailable, "the server's rate limit quota is used up; raise it, or the keys' soft TTLs (cache.soft)"},
 	{472, "", hsm.Unavailable, hintNode}, // a secondary for disaster recovery
 	{473, "", hsm.Unavailable, hintNode}, // a performance standby
 	{500, "", hsm.Unavailable, hintRetry},

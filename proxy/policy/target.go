@@ -30,9 +30,10 @@ const inlineSegments = 32
 // segment has parameters.
 //
 // split refuses what servers are known to read in different ways:
-//   - empty and dot segments, also encoded, and also before parameters: Tomcat reads
-//     /a/..;x as /a/..
-//   - an encoded slash, backslash, ? or #: see CVE-2024-38474 of Apache's mod_rewrite
+//   - empty and dot segments, also encoded, and also before parameters: Tomcat
+//     reads /a/..;x as /a/..
+//   - an encoded slash, backslash, ? or #: see CVE-2024-38474 of Apache's
+//     mod_rewrite
 //   - a bare # or space, and control characters
 //   - bytes that are not UTF-8: a server may read an overlong form as a slash
 //   - double encoding

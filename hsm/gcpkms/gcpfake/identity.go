@@ -14,10 +14,10 @@ const (
 	SubjectHeader = "X-Subject"
 )
 
-// identity answers as whoever gives tokens does: the token endpoint of service
-// accounts, STS (RFC 8693), IAM credentials (impersonation), the metadata
-// server, and an identity provider elsewhere. It reports whether r was for one
-// of them.
+// identity answers as the services that give tokens do: the token endpoint of
+// service accounts, STS (RFC 8693), IAM credentials (impersonation), the
+// metadata server, and an identity provider elsewhere. It reports whether r was
+// for one of them.
 func (s *Server) identity(w http.ResponseWriter, r *http.Request, text []byte) bool {
 	serve := s.issue
 	switch {
