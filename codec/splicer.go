@@ -202,7 +202,8 @@ func (s *Splicer) Free() {
 	if cap(s.fields) > keptFields {
 		s.fields, s.spans = nil, nil
 	}
-	*s = Splicer{fields: s.fields, spans: s.spans, Scratch: s.Scratch, more: s.more}
+	s.sel, s.transform, s.encoder = nil, nil, nil
+	s.rule = -1
 }
 
 // forget drops the fields of a chunk that was written out.

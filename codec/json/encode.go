@@ -58,7 +58,7 @@ func (w *writer) oneValue(b []byte) bool {
 	}
 	check := writers.Get().(*writer)
 	check.begin(codec.Cursor{}, nil, codec.Limits{Depth: w.limits.Depth}.WithDefaults())
-	check.tags.Reset(nil, nil, check.limits, check, 0)
+	check.splicer.Reset(nil, nil, check.limits, check, 0)
 	defer check.Free()
 	return check.scan(b) == nil && check.complete() == nil
 }

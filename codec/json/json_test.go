@@ -275,7 +275,7 @@ func TestJSONMemoryStaysBounded(t *testing.T) {
 	tables, _ := Format.Check(sel, codec.Options{})
 	w := new(writer) // not a recycled one, which another test may have grown
 	w.begin(sel.Root(), tables.(*nameTables), codec.Limits{Fields: 1 << 30}.WithDefaults())
-	w.tags.Reset(sel, sealing, w.limits, w, '"')
+	w.splicer.Reset(sel, sealing, w.limits, w, '"')
 	defer w.Free()
 	piece := []byte(corpus.Many(20)[6:])
 	piece = append(piece[:len(piece)-2], ',')

@@ -25,8 +25,10 @@ var (
 	noNames nameTables
 )
 
-// begin readies s for a body whose root is at a place of a document.
-func (s *scanner) begin(at codec.Cursor, tables *nameTables, limits codec.Limits) {
+// begin readies the scanner for a body whose root is at a place of a document.
+func (w *writer) begin(at codec.Cursor, tables *nameTables, limits codec.Limits) {
+	s := &w.scanner
+	s.tags = &w.splicer
 	s.sel, s.limits, s.tables, s.guard = at.Selector(), limits, tables, &nothing
 	s.step, s.nameStart = here, -1
 	if s.live = s.sel != nil; !s.live {

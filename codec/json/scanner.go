@@ -82,7 +82,7 @@ type scanner struct {
 	step    codec.Step      // to the next value; here at the root
 	below   codec.Preview   // of values that no rule names, in the innermost live container
 	outer   []codec.Preview // of the containers around it
-	tags    codec.Splicer
+	tags    *codec.Splicer  // of the writer
 
 	nameStart int64      // offset of the member name being read, or -1
 	name      codec.Held // what earlier chunks have of the name

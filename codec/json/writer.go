@@ -11,7 +11,8 @@ import (
 // and one unfinished member name, and both are limited.
 type writer struct {
 	scanner
-	mark string // the rest of a byte order mark that may still come
+	splicer codec.Splicer
+	mark    string // the rest of a byte order mark that may still come
 }
 
 const byteOrderMark = "\xef\xbb\xbf"
@@ -29,7 +30,7 @@ func newWriter(b codec.Body) (codec.Writer, error) {
 	w := writers.Get().(*writer)
 	w.mark = byteOrderMark
 	w.begin(b.At, tables, b.Limits.WithDefaults())
-	w.tags.Reset(w.sel, b.Transform, w.limits, w, '"')
+	w.splicer.Reset(w.sel, b.Transform, w.limits, w, '"')
 	return w, nil
 }
 
@@ -50,7 +51,7 @@ func (w *writer) Write(out *codec.Output, p []byte) error {
 	if w.scan(p) != nil {
 		return w.err
 	}
-	w.err = w.tags.Splice(out, p, w.base-int64(len(p)), name)
+	w.err = w.splicer.Splice(out, p, w.base-int64(len(p)), name)
 	return w.err
 }
 
@@ -75,7 +76,7 @@ func (w *writer) pastMark(out *codec.Output, p []byte) []byte {
 // Close implements [codec.Writer].
 func (w *writer) Close(out *codec.Output) error {
 	if w.err == nil && w.complete() == nil {
-		w.err = w.tags.Splice(out, nil, w.base, name)
+		w.err = w.splicer.Splice(out, nil, w.base, name)
 	}
 	return w.err
 }
@@ -83,10 +84,11 @@ func (w *writer) Close(out *codec.Output) error {
 // Free implements [codec.Writer].
 func (w *writer) Free() {
 	w.name.Drop()
-	w.tags.Free()
+	w.splicer.Free()
 	w.cursor.Reset()
-	*w = writer{scanner: scanner{
-		frames: w.frames[:0], cursor: w.cursor, index: w.index[:0], outer: w.outer[:0], tags: w.tags,
-	}}
+	// Not one literal: that would be made on the stack and copied.
+	frames, cursor, index, outer := w.frames[:0], w.cursor, w.index[:0], w.outer[:0]
+	w.scanner = scanner{}
+	w.frames, w.cursor, w.index, w.outer = frames, cursor, index, outer
 	writers.Put(w)
 }
