@@ -1,6 +1,7 @@
-// Package store is where wrapped-key records live when they are not in the
-// envelopes themselves. A fleet that shares a store shares data keys, one for each
-// key and 7/8 of rotate.age, and its envelopes only name them: 58 bytes more than the value.
+// Package store keeps wrapped-key records outside the envelopes. Processes that
+// share a store share data keys: one per key and epoch, which lasts 7/8 of
+// rotate.age. Their envelopes name the data key by its id and are 58 bytes
+// longer than the value.
 //
 //	keys:
 //	  customer:
@@ -8,82 +9,106 @@
 //	    store: dynamodb:sealmesh-data-keys?region=eu-west-1   # or dir:keys, postgres://…
 //	    store_fallback: inline                                # or refuse
 //
-// # What a store can do
+// # Trust
 //
-// It can be slow, be away, and withhold a record: then values stay shut. It can do
-// no more. A record says nothing without its KEK; whatever a store returns has to unwrap under a
-// configured KEK and the key's context, and match the commitment whose first half is the id in the
-// envelope. A store that lies is refused on open (value_not_opened) and not sealed under.
+// A store can be slow, be unavailable and withhold records. Then values do not
+// open. It cannot do more:
 //
-// But a store is data: without its records, the values sealed under them are
-// lost as if the KEK were. Back it up before the values it serves, and never restore it to before them.
+//   - A record is useless without its KEK.
+//   - Every record must unwrap under a configured KEK and the context of the
+//     key.
+//   - It must match the commitment; the id in the envelope is the first half of
+//     the commitment.
 //
-// # When the store is away
+// A record that fails these checks opens nothing (value_not_opened) and seals
+// nothing.
 //
-//   - Data keys in memory seal and open as ever; nothing of that touches the store. An
-//     outage that is shorter than cache.hard, and meets no rotation, is not noticed.
+// But a store is data. Without its records, the values sealed under them are
+// lost, as if the KEK were lost. Back the store up before the values, and never
+// restore it to an earlier state than the values.
+//
+// # Outages
+//
+//   - Data keys in memory seal and open as before, without the store. An outage
+//     that is shorter than cache.hard and meets no rotation has no effect.
 //   - A record that was read once is remembered, so its data key still unwraps.
-//   - A data key that is new to the process does not open (key_unavailable, 503).
-//   - When a new data key is due to seal, the present one goes on to its end. After that, store_fallback
-//     decides. inline, the default, puts the record of a new data key into its envelopes, for five minutes at
-//     a time: they are longer, and lose nothing, since such an envelope needs no store ever. refuse is
-//     for those whose columns have no room for that: no value is sealed until the store is back.
-//   - At start-up, a store that is not set up (no table, no permission) is an error;
-//     one that is away is an error under refuse only.
-//   - It is asked again with a back-off of up to 30 s, and never by more than 16 calls at once.
+//   - A data key that is new to the process does not open (key_unavailable,
+//     503).
+//   - If a new data key is due, the current one seals until its end. After that
+//     store_fallback decides. The default, inline, puts the record of a new
+//     data key into its envelopes, for five minutes at a time. These envelopes
+//     are longer and never need a store. refuse is for columns without room for
+//     them: no value is sealed until the store is available.
+//   - At start-up a store that is not set up (no table, no permission) is an
+//     error. An unavailable store is an error only with refuse.
+//   - Requests are retried with a back-off of up to 30 s, at most 16 at once.
 //
-// # When the store has lost records, was restored, or was forked
+// # Lost records, restores and forks
 //
-// Values under a lost record do not open. Those sealed inline do, and so do those whose
-// data key some process still has in memory. A store restored to an earlier moment has
-// empty slots where the lost records were: the next claim fills them, and nothing mixes,
-// since a slot's only effect is which data key seals next. Two copies that both took
-// writes can be joined by copying the records of either into the other, by id; where their slots differ keep either.
-// What is lost shows in Stats as get calls that end as corrupt.
+// Values under a lost record do not open, unless they were sealed inline or a
+// process still has their data key in memory. A restored store has empty slots
+// in place of the lost records. The next claim fills them, and nothing is mixed
+// up: a slot only decides which data key seals next. To join two copies that
+// both accepted writes, copy the records of one into the other by id, and keep
+// either of two different slots. Lost records show in Stats as get calls with
+// the result corrupt.
 //
 // # Crashes
 //
-// A record is durable in the store before the first value is sealed under its data
-// key, so no crash of a sealmesh, at any moment, loses one that was used. A claim whose answer
-// was lost leaves a record that nothing was sealed under: it does no harm.
+// A record is durable in the store before the first value is sealed under its
+// data key. So no crash loses a record that was used. A claim whose answer was
+// lost leaves a record under which nothing was sealed; it does no harm.
 //
 // # Re-wrapping
 //
-// "sealmesh rewrap --stores" gives every record the wraps that its key asks for now, beside processes
-// that seal and open: a record gives way whole or not at all, only as whoever read it knows it, and only to
-// one of the same data key, each wrap of which was proven. It may be stopped, killed, run twice
-// at once, and begun again. A KEK that is to go
+// "sealmesh rewrap --stores" gives every record the wraps that its key requires
+// now, while other processes seal and open. A record is replaced whole or not
+// at all, only if it is still the one that was read, and only by a record of
+// the same data key whose wraps were all verified. The command can be stopped,
+// killed and run twice at once; it resumes. To retire a KEK:
 //
-//  1. is joined by the new one in the policy of every process (kek: [NEW, OLD]), so that new data keys have both;
-//  2. is dropped from all records: rewrap --stores --drop OLD;
-//  3. leaves the policy of every process, which forgets what records it remembers;
-//  4. is dropped from what they made meanwhile: rewrap --stores again, under that policy. None is of
-//     other keys, and the next run finds all of them current.
+//  1. Add the new KEK to the policy of every process (kek: [NEW, OLD]). New
+//     data keys have both wraps.
+//  2. Drop the old KEK from all records: rewrap --stores --drop OLD.
+//  3. Remove the old KEK from the policy of every process. They forget the
+//     records that they remember.
+//  4. Run rewrap --stores again, with that policy. It drops the old KEK from
+//     records made in the meantime. The next run reports that all are current.
 //
-// Only then it may be disabled: a process whose policy still names it takes its denial for an
-// answer. Copies of a store from before still need it. So do the records in inline envelopes, and pinned ones.
-// In a dir and in DynamoDB, the copy in the slot stays as it was; it only says which data key is meant.
+// Disable the old KEK only then: a process whose policy still names it treats
+// its denial as an answer. Older copies of the store still need the old KEK,
+// and so do records in inline envelopes and pinned records. In a dir and in
+// DynamoDB the copy in the slot stays unchanged; it only names the data key.
 //
-// # How many values one data key seals
+// # Values per data key
 //
-// rotate.uses and rotate.bytes count within one process: a fleet of n seals up to n times
-// as many under one data key, and so does one process that starts n times. That is safe because each process
-// draws a random 12-byte prefix, and derives a key of its own from it (XAES-256-GCM; HKDF for suite 2): under one
-// prefix at most 2^31 values are sealed, and then a new one is drawn. Two processes with the same prefix of 96 bits are what must
-// not happen: with p prefixes its chance is p²/2^97. A fleet of 10,000 that each draws 100 in an
-// epoch has p = 2^20, and a chance of 2^-57; and even then nonces, which are random too, would have to
-// collide. A total of 2^80 values, the bound of XAES, is out of any fleet's reach. AES-GCM's own bound on
-// blocks (2^46, an advantage of 2^-36) holds per derived key: rotate.bytes of one process.
+// rotate.uses and rotate.bytes count within one process. A fleet of n
+// processes, or one process that starts n times, seals up to n times as many
+// values under one data key. That is safe because each process draws a random
+// 12-byte prefix and derives a key of its own from it (XAES-256-GCM; HKDF for
+// suite 2). At most 2^31 values are sealed under one prefix; then the process
+// draws another one.
 //
-// # Strangers
+// Two processes must not have the same prefix of 96 bits. With p prefixes the
+// probability is p²/2^97. A fleet of 10,000 processes that each draw 100
+// prefixes in an epoch has p = 2^20 and a probability of 2^-57. Even then the
+// nonces, which are random too, would have to collide. The limit of XAES, 2^80
+// values in total, is out of reach. The limit of AES-GCM on blocks (2^46, an
+// advantage of 2^-36) applies to each derived key: to rotate.bytes of one
+// process.
 //
-// Anybody who can have an envelope opened can make ids up. An unknown one is remembered for five seconds, and
-// for each caller a process asks for 256 of them at once, and 16 a second then. Past that, what is new to the
-// process is refused for that caller alone; other callers, sealing, and what was proven before are not held up.
+// # Unknown ids
+//
+// Anybody who can submit an envelope can invent ids. A process remembers an
+// unknown id for five seconds. For each caller it looks up 256 ids at once and
+// then 16 a second. Beyond that, ids that are new to the process are refused
+// for that caller alone. Other callers, sealing, and known data keys are not
+// affected.
 //
 // # Slots
 //
-// A [Slot] is a hash of the key's name, its context and the KEKs of the configuration, with the epoch, so
-// that a policy with another KEK starts a data key of its own at once. A process with use: seal cannot unwrap,
-// and shares no data key: each has its own slots, one per cache.soft.
+// A [Slot] is a hash of the name of the key, its context, the configured KEKs
+// and the epoch. A policy with another KEK starts a data key of its own at
+// once. A process with use: seal cannot unwrap and shares no data key; it has
+// slots of its own, one per cache.soft.
 package store

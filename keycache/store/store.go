@@ -14,76 +14,83 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 )
 
-// A Store keeps wrapped-key records: by slot, for those who seal, and by id of
-// their data key, for those who open. A record is never removed, and what never changes of it
-// is which data key it holds: only [Store.Replace] gives it other wraps.
+// A Store keeps wrapped-key records: by slot, for processes that seal, and by
+// the id of the data key, for processes that open. Records are never removed.
+// The data key of a record never changes; only [Store.Replace] changes its
+// wraps.
 //
-// Every implementation passes storetest.Run. All methods are safe for concurrent
-// use, by many processes too, honour ctx, and return the errors below or others that
-// wrap what went wrong; an error that is none of them is an outage, worth another try.
+// Every implementation passes storetest.Run. All methods are safe for
+// concurrent use, also by many processes, and honour ctx. They return the
+// errors below or errors that wrap the cause. Any other error means an outage
+// and is worth a retry.
 type Store interface {
-	// Claim puts r into the slot unless another record is there, and returns the one
-	// that is there then: of any number of claims of one slot, by any number of
-	// processes, the first wins and all return its record. When Claim returns, that
-	// record is durable and [Store.Get] finds it. r must pass [envelope.Record.Check], and be of
-	// a data key that no other slot holds.
+	// Claim puts r into the slot unless the slot has a record, and returns the
+	// record of the slot. If several processes claim one slot, the first one
+	// wins and all get its record. When Claim returns, that record is durable
+	// and [Store.Get] finds it. r must pass [envelope.Record.Check], and no
+	// other slot may hold its data key.
 	Claim(ctx context.Context, slot Slot, r envelope.Record) (envelope.Record, error)
 
 	// Find returns the record of the data key in the slot, as Get does.
 	Find(ctx context.Context, slot Slot) (envelope.Record, error)
 
-	// Get returns the record of the data key of that id. The caller proves, once it
-	// is unwrapped, that the data key matches the record's commitment.
+	// Get returns the record of the data key with that id. The caller unwraps
+	// the data key and checks that it matches the commitment of the record.
 	Get(ctx context.Context, id envelope.KeyID) (envelope.Record, error)
 
-	// Put keeps r by id and in no slot, unless a record of that id is there, and
-	// returns the one that is there then, as durable as after Claim. It may be of another
-	// data key, with the same half of a commitment: the caller compares.
+	// Put stores r by id, without a slot, unless a record with that id exists.
+	// It returns the existing record, or r, as durable as after Claim. The
+	// existing record may be of another data key with the same half of a
+	// commitment: the caller compares.
 	Put(ctx context.Context, r envelope.Record) (envelope.Record, error)
 
-	// Replace puts next in the place of old, which is of the same data key, if old is what is there,
-	// and returns what is there then: next, durably, or what another process put there
-	// meanwhile. Whoever reads at any moment, of a crash too, finds one of them whole.
+	// Replace replaces old by next, a record of the same data key, if old is
+	// the current record. It returns the current record: next, durably, or what
+	// another process has put there. At any moment, also of a crash, readers
+	// find one of them whole.
 	Replace(ctx context.Context, old, next envelope.Record) (envelope.Record, error)
 
-	// All yields every record that was there when it began, by id and once, and maybe
-	// some that came since. One that is damaged is yielded as [ErrCorrupt], and the rest
-	// follows; after any other error nothing does.
+	// All yields every record that existed when it began, once each, by id. It
+	// may yield newer ones. For a damaged record it yields [ErrCorrupt] and
+	// continues. It ends after any other error.
 	All(ctx context.Context) iter.Seq2[envelope.Record, error]
 
 	io.Closer
 }
 
-// Errors of a [Store], for callers to test.
+// Errors of a [Store], for errors.Is.
 var (
-	// ErrNotFound: there is no such record. The answer is current, never that of
-	// a replica that lags.
+	// ErrNotFound: there is no such record. The answer is current, never from a
+	// replica that lags.
 	ErrNotFound = errors.New("no such record in the store")
-	// ErrCorrupt: what is there is no record, or not the one it should be.
+	// ErrCorrupt: the bytes are no record, or not the requested one.
 	ErrCorrupt = errors.New("the store holds something else in the record's place")
-	// ErrMisconfigured: only an operator can mend it: no such folder or table, or no permission.
+	// ErrMisconfigured: only an operator can fix the store: no such folder or
+	// table, or no permission.
 	ErrMisconfigured = errors.New("the store is not set up")
 )
 
-// MaxRecord is the length in bytes of the longest record in a store, as binary.
+// MaxRecord is the length of the longest record in a store, in bytes of the
+// binary form.
 const MaxRecord = envelope.MaxInline
 
-// A Slot is the place for one data key that all writers of a key share for a
-// time. It is a hash: names and contexts do not show in a store.
+// A Slot is the place for the data key that all writers of a key share for a
+// time. It is a hash, so that names and contexts do not appear in a store.
 type Slot [sha256.Size]byte
 
-// A Scope is what writers have in common that share data keys: the key's name, the
-// context bound to its data keys, and the KEKs that wrap them. A writer with
-// another KEK never meets a record that it cannot unwrap, or that others should no longer read.
+// A Scope is what writers must have in common to share data keys: the name of
+// the key, the context bound to its data keys, and the KEKs that wrap them. So
+// a writer with another KEK never meets a record that it cannot unwrap or that
+// others should no longer read.
 type Scope struct {
 	Key     string
 	Context []byte // hsm.EncryptionContext.Encoded
 	KEKs    []byte // references, five bytes each: kind, short reference
 }
 
-// Slot returns the slot of a scope for the epoch that begins at that time, in whole
-// seconds, and the generation: 0, and one more for each data key of the epoch that
-// was used up before its end. The order of KEKs does not count.
+// Slot returns the slot of a scope. The epoch begins at that time, in whole
+// seconds. The generation is 0, and one more for each data key of the epoch
+// that was used up early. The order of KEKs does not matter.
 func (s Scope) Slot(epoch time.Time, generation uint64) Slot {
 	refs := slices.SortedFunc(slices.Chunk(s.KEKs, kekRef), slices.Compare)
 	b := []byte("sealmesh/v1/slot")
@@ -97,23 +104,23 @@ func (s Scope) Slot(epoch time.Time, generation uint64) Slot {
 
 const kekRef = 5
 
-// Encode returns the binary form of r, for an implementation to keep. It fails
-// where a data key so stored would be lost.
+// Encode returns the binary form of r for an implementation to store. It fails
+// if the record could not be read again.
 func Encode(r envelope.Record) ([]byte, error) {
 	if err := r.Check(); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	b := envelope.AppendRecord(nil, r)
 	if len(b) > MaxRecord {
-		return nil, fmt.Errorf("store: a record of %d bytes, at most %d", len(b), MaxRecord)
+		return nil, fmt.Errorf("store: the record has %d bytes, at most %d fit", len(b), MaxRecord)
 	}
 	return b, nil
 }
 
-// EncodeBoth is Encode for [Store.Replace].
+// EncodeBoth is Encode for the records of [Store.Replace].
 func EncodeBoth(old, next envelope.Record) (a, b []byte, err error) {
 	if old.Commitment != next.Commitment {
-		return nil, nil, errors.New("store: a record gives way to another of the same data key only")
+		return nil, nil, errors.New("store: a record can only be replaced by a record of the same data key")
 	}
 	if a, err = Encode(old); err != nil {
 		return nil, nil, err
@@ -122,7 +129,8 @@ func EncodeBoth(old, next envelope.Record) (a, b []byte, err error) {
 	return a, b, err
 }
 
-// Decode is the inverse of Encode. The record does not alias b. Errors are [ErrCorrupt].
+// Decode is the inverse of Encode. The record does not alias b. Every error is
+// an [ErrCorrupt].
 func Decode(b []byte) (envelope.Record, error) {
 	if len(b) > MaxRecord {
 		return envelope.Record{}, fmt.Errorf("%w: %d bytes, at most %d", ErrCorrupt, len(b), MaxRecord)
@@ -134,7 +142,8 @@ func Decode(b []byte) (envelope.Record, error) {
 	return r, nil
 }
 
-// DecodeFor is Decode for a record that was asked for by its data key's id.
+// DecodeFor is Decode for a record that was looked up by the id of its data
+// key.
 func DecodeFor(id envelope.KeyID, b []byte) (envelope.Record, error) {
 	r, err := Decode(b)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package builtin is the table of key stores in this binary: the one place that
-// knows them all. A new store is one folder below keycache/store and one line here.
+// Package builtin is the table of the key stores in this binary. A new store is
+// one folder below keycache/store and one line here.
 package builtin
 
 import (
@@ -14,14 +14,14 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/store/postgres"
 )
 
-// Options is what opening a store needs beyond its URL.
+// Options is what a store needs besides its URL.
 type Options struct {
-	// Dir is the folder that a relative path in a URL is below: the policy file's.
+	// Dir is the base of relative paths in a URL: the folder of the policy.
 	Dir string
 }
 
-// Open opens the store that url names. It reaches no server: a store that is
-// away is no error yet. The caller closes it.
+// Open opens the store that url names. It sends no request, so an unavailable
+// store is no error. The caller closes the store.
 func Open(ctx context.Context, url string, opt Options) (store.Store, error) {
 	kind, rest, _ := strings.Cut(url, ":")
 	switch kind {
@@ -35,11 +35,11 @@ func Open(ctx context.Context, url string, opt Options) (store.Store, error) {
 	case "postgres", "postgresql":
 		return asStore(postgres.Open(ctx, url))
 	default:
-		return nil, fmt.Errorf("%w: %q is no kind of store: use dir, dynamodb or postgres", store.ErrMisconfigured, kind)
+		return nil, fmt.Errorf("%w: unknown store %q: use dir, dynamodb or postgres", store.ErrMisconfigured, kind)
 	}
 }
 
-// asStore keeps a nil pointer from becoming a store.
+// asStore turns a nil pointer with an error into a nil store.
 func asStore[S store.Store](s S, err error) (store.Store, error) {
 	if err != nil {
 		return nil, err

@@ -1,14 +1,15 @@
-// Package dir keeps wrapped-key records in a folder: the embedded store, for the
-// processes of one host. Network file systems that do not honour exclusive links
-// and fsync are not for it.
+// Package dir keeps wrapped-key records in a folder: the embedded store, for
+// the processes of one host. Do not use it on a network file system that lacks
+// exclusive links or fsync.
 //
 //	DIR/keys/<id>      one record: its text form, and a line with its SHA-256
-//	DIR/slots/<slot>   a link to it as it was at first: which data key writers share
+//	DIR/slots/<slot>   a link to the original record: the data key of the slot
 //
-// A file is written, synced and linked, or renamed over the one that it replaces, and never changed, so that
-// a crash at any moment leaves whole records and nothing else but a temporary file. A record is in
-// keys before it is in a slot, and what counts is the one in keys. Files are 0600 and folders 0700, although what they
-// hold is wrapped and opens nothing without its KEK.
+// A file is written to a temporary name, synced, and then linked or renamed
+// over the file that it replaces. Files are never changed. So a crash leaves
+// whole records, and at worst a temporary file. A record is in keys before it
+// is in a slot, and the one in keys counts. Files have mode 0600 and folders
+// 0700, although a record opens nothing without its KEK.
 package dir
 
 import (
@@ -28,8 +29,8 @@ import (
 const (
 	keysDir  = "keys"
 	slotsDir = "slots"
-	// temporary starts the names of files that are being written. One that is older than
-	// abandoned was left by a process that died.
+	// temporary is the prefix of files that are being written. A file older
+	// than abandoned was left by a dead process.
 	temporary = ".new-"
 	abandoned = time.Hour
 )
@@ -39,8 +40,8 @@ type Dir struct{ path string }
 
 var _ store.Store = (*Dir)(nil)
 
-// Open opens the store in the folder path, and makes the folder if need be. Its
-// parent must be there.
+// Open opens the store in the folder path. It makes the folder if it does not
+// exist; the parent must exist.
 func Open(path string) (*Dir, error) {
 	d := &Dir{path: path}
 	for _, p := range []string{path, filepath.Join(path, keysDir), filepath.Join(path, slotsDir)} {
@@ -54,6 +55,7 @@ func Open(path string) (*Dir, error) {
 	return d, nil
 }
 
+// makeDir makes a folder, or checks the one that exists.
 func makeDir(path string) error {
 	if err := os.Mkdir(path, 0o700); err == nil {
 		return syncDir(filepath.Dir(path))
@@ -65,14 +67,14 @@ func makeDir(path string) error {
 	case err != nil:
 		return err
 	case !info.IsDir():
-		return fmt.Errorf("%s is no folder: %w", path, store.ErrMisconfigured)
+		return fmt.Errorf("%s is not a folder: %w", path, store.ErrMisconfigured)
 	case info.Mode().Perm()&0o022 != 0:
 		return fmt.Errorf("%s can be written by others: run chmod 700 on it: %w", path, store.ErrMisconfigured)
 	}
 	return nil
 }
 
-// sweep removes what processes that died left half written.
+// sweep removes temporary files of dead processes.
 func (d *Dir) sweep() error {
 	keys := filepath.Join(d.path, keysDir)
 	left, err := filepath.Glob(filepath.Join(keys, temporary+"*"))
@@ -82,7 +84,7 @@ func (d *Dir) sweep() error {
 	for _, name := range left {
 		info, err := os.Lstat(name)
 		if err != nil || time.Since(info.ModTime()) < abandoned {
-			continue // gone meanwhile, or not abandoned
+			continue // removed in the meantime, or not abandoned
 		}
 		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -99,7 +101,7 @@ func (d *Dir) Claim(ctx context.Context, slot store.Slot, r envelope.Record) (en
 		}
 		key := d.keyPath(r.KeyID())
 		ours, err := d.write(key, r)
-		if err == nil && !ours { // it was put here before, maybe with other wraps
+		if err == nil && !ours { // an earlier record, maybe with other wraps
 			r, err = d.get(ctx, r.KeyID())
 		}
 		if err != nil {
@@ -116,8 +118,8 @@ func (d *Dir) Claim(ctx context.Context, slot store.Slot, r envelope.Record) (en
 	})
 }
 
-// lost returns the winner's record, and takes back the loser's, if this claim is
-// what brought it: nothing was sealed under it yet.
+// lost returns the record of the winner. It removes the record of this claim if
+// the claim wrote it: nothing was sealed under it.
 func (d *Dir) lost(ctx context.Context, slot store.Slot, key string, ours bool) (envelope.Record, error) {
 	winner, err := d.find(ctx, slot)
 	if err == nil && ours {
@@ -138,7 +140,7 @@ func (d *Dir) find(ctx context.Context, slot store.Slot) (envelope.Record, error
 	}
 	r, err = d.get(ctx, r.KeyID())
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w: the slot's data key has no record any more", store.ErrCorrupt)
+		err = fmt.Errorf("%w: the data key of the slot has no record", store.ErrCorrupt)
 	}
 	return r, err
 }
@@ -166,7 +168,7 @@ func (d *Dir) Put(ctx context.Context, r envelope.Record) (envelope.Record, erro
 	})
 }
 
-// do reports an operation to whoever observes, and gives its failure a class.
+// do runs an operation, reports it to the observer, and classifies its error.
 func (d *Dir) do(ctx context.Context, operation string, f func() (envelope.Record, error)) (r envelope.Record, err error) {
 	call := store.Call{System: "dir", Operation: operation, Collection: filepath.Base(d.path), Start: time.Now()}
 	if err = ctx.Err(); err == nil {
@@ -195,8 +197,8 @@ func (d *Dir) slotPath(slot store.Slot) string {
 	return filepath.Join(d.path, slotsDir, hex.EncodeToString(slot[:]))
 }
 
-// classify says what a failure of the file system is to a caller. It names no
-// file: those are named after data keys.
+// classify turns an error of the file system into one of package store. It
+// names no file: file names contain ids of data keys.
 func classify(operation string, err error) error {
 	if err == nil {
 		return nil

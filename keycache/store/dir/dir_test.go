@@ -30,7 +30,7 @@ func open(t *testing.T, path string) *dir.Dir {
 
 func TestStore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
-	storetest.Run(t, storetest.Rig{
+	storetest.Run(t, storetest.Harness{
 		Open: func(t *testing.T) store.Store { return open(t, path) },
 		Damage: func(t *testing.T, id envelope.KeyID, slot store.Slot, b []byte) {
 			for _, name := range []string{"keys/" + hex.EncodeToString(id[:]), "slots/" + hex.EncodeToString(slot[:])} {

@@ -16,15 +16,15 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/store"
 )
 
-// sumPrefix starts the second line of a file, which tells a damaged record from
-// one that no KEK here unwraps.
+// sumPrefix starts the second line of a file. The checksum distinguishes a
+// damaged record from one that no configured KEK unwraps.
 const sumPrefix = "sha256:"
 
-// maxFile is longer than the text of any record that [store.Encode] lets by.
+// maxFile is longer than the text of any record that [store.Encode] accepts.
 const maxFile = store.MaxRecord/3*4 + 256
 
-// write puts r in a file, unless that is there, and returns when it is durable. It
-// is there whole or not at all.
+// write writes r to a file unless the file exists, and returns when the file is
+// durable. The file is whole or absent. ours reports whether this call made it.
 func (d *Dir) write(path string, r envelope.Record) (ours bool, err error) {
 	name, err := prepare(filepath.Dir(path), r)
 	if err != nil {
@@ -38,7 +38,8 @@ func (d *Dir) write(path string, r envelope.Record) (ours bool, err error) {
 	return err == nil, syncDir(filepath.Dir(path))
 }
 
-// prepare makes a temporary file of r, and returns its name once it is durable.
+// prepare writes r to a temporary file and returns its name when the file is
+// durable.
 func prepare(dir string, r envelope.Record) (name string, err error) {
 	b, err := encode(r)
 	if err != nil {
@@ -68,7 +69,7 @@ func decode(b []byte) (envelope.Record, error) {
 	text, rest, _ := bytes.Cut(b, []byte("\n"))
 	sum := sha256.Sum256(text)
 	if string(rest) != sumPrefix+hex.EncodeToString(sum[:])+"\n" {
-		return envelope.Record{}, fmt.Errorf("%w: damaged: put the file back from a backup", store.ErrCorrupt)
+		return envelope.Record{}, fmt.Errorf("%w: damaged: restore the file from a backup", store.ErrCorrupt)
 	}
 	r, err := envelope.ParseRecordText(text)
 	if err != nil {

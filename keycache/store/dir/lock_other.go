@@ -8,5 +8,5 @@ import (
 )
 
 func lock(context.Context, string) (unlock func(), err error) {
-	return nil, errors.New("to replace records takes the file locks of a Unix system")
+	return nil, errors.New("replacing records needs the file locks of a Unix system")
 }

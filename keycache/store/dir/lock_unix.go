@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// lockRetry is how often a lock that another process holds is tried again.
+// lockRetry is the interval between attempts to take a lock.
 const lockRetry = 5 * time.Millisecond
 
-// lock takes the lock of a folder, which ends with the process, however it ends.
+// lock takes the lock of a folder. The lock ends with the process.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
 	d, err := os.Open(path)
 	if err != nil {

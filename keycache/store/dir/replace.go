@@ -14,9 +14,9 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/store"
 )
 
-// Replace implements [store.Store]. To compare and to rename is not one step of a
-// file system: those who replace take turns. Readers and claims need no turn,
-// since neither ever touches what is there.
+// Replace implements [store.Store]. A file system cannot compare and rename in
+// one step, so replacing processes take a lock. Readers and claims need no
+// lock: they never change an existing file.
 func (d *Dir) Replace(ctx context.Context, old, next envelope.Record) (envelope.Record, error) {
 	want, _, err := store.EncodeBoth(old, next)
 	if err != nil {
@@ -36,7 +36,7 @@ func (d *Dir) Replace(ctx context.Context, old, next envelope.Record) (envelope.
 	})
 }
 
-// overwrite puts r in the place of the record that is there.
+// overwrite replaces the existing record of the data key by r.
 func (d *Dir) overwrite(r envelope.Record) error {
 	keys := filepath.Join(d.path, keysDir)
 	name, err := prepare(keys, r)
@@ -49,8 +49,8 @@ func (d *Dir) overwrite(r envelope.Record) error {
 	return syncDir(keys)
 }
 
-// All implements [store.Store]. It reads all names first: in a folder that
-// changes, a listing that is under way may leave some out.
+// All implements [store.Store]. It reads all names first: the listing of a
+// changing folder may omit some.
 func (d *Dir) All(ctx context.Context) iter.Seq2[envelope.Record, error] {
 	return func(yield func(envelope.Record, error) bool) {
 		files, err := os.ReadDir(filepath.Join(d.path, keysDir))
@@ -61,11 +61,11 @@ func (d *Dir) All(ctx context.Context) iter.Seq2[envelope.Record, error] {
 		for _, f := range files {
 			id, err := hex.DecodeString(f.Name())
 			if err != nil || len(id) != len(envelope.KeyID{}) {
-				continue // temporary, or no file of ours
+				continue // a temporary or foreign file
 			}
 			r, err := d.get(ctx, envelope.KeyID(id))
 			if errors.Is(err, fs.ErrNotExist) {
-				continue // the record of a claim that lost, taken back meanwhile
+				continue // removed in the meantime: a claim that lost
 			}
 			if err = classify("scan", err); !yield(r, err) || err != nil && !errors.Is(err, store.ErrCorrupt) {
 				return

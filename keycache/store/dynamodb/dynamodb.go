@@ -1,23 +1,26 @@
-// Package dynamodb keeps wrapped-key records in an Amazon DynamoDB table. This
-// makes it:
+// Package dynamodb keeps wrapped-key records in an Amazon DynamoDB table. To
+// make the table:
 //
 //	aws dynamodb create-table --table-name sealmesh-data-keys \
 //	  --attribute-definitions AttributeName=pk,AttributeType=B \
 //	  --key-schema AttributeName=pk,KeyType=HASH \
 //	  --billing-mode PAY_PER_REQUEST --deletion-protection-enabled
 //
-// The URL is dynamodb:TABLE, with ?region=… and, for a stand-in, &endpoint=… if the
-// environment does not say. The role needs dynamodb:PutItem and dynamodb:GetItem on the
-// table (a transaction counts as its parts), and nothing else: it cannot delete. IAM does not
-// tell a new item from one that is overwritten, so turn point-in-time recovery on. Who re-wraps
-// records needs GetItem, Scan and UpdateItem.
+// The URL is dynamodb:TABLE?region=…, with &endpoint=… for a substitute of the
+// service. Both default to the environment. The role needs dynamodb:PutItem and
+// dynamodb:GetItem on the table (a transaction needs the permissions of its
+// parts) and nothing else: it cannot delete. IAM cannot distinguish a new item
+// from an overwritten one, so enable point-in-time recovery. The role of
+// "sealmesh rewrap --stores" needs GetItem, Scan and UpdateItem.
 //
-// Partition key pk is 'k' and the data key's id, or 's' and the slot; attribute r of both is the
-// record, and that of the slot, which is never replaced, only says of which data key. A claim
-// writes both in one transaction, or neither. All reads are strongly consistent: an eventually
-// consistent one may deny a record that is there. For the same reason one Region writes:
-// a global table in its default mode takes two first writers, one in each Region, and
-// forgets one of their slots; their data keys stay readable by id, late. Use
+// Partition key pk is 'k' and the id of the data key, or 's' and the slot.
+// Attribute r of both is the record. The record of a slot is never replaced; it
+// only names the data key. A claim writes both in one transaction, or neither.
+//
+// All reads are strongly consistent: an eventually consistent read may deny an
+// existing record. For the same reason only one Region may write. A global
+// table in its default mode accepts two first writers, one in each Region, and
+// loses one of their slots; their data keys stay readable by id, later. Use
 // multi-Region strong consistency, or a table and a key name for each Region.
 package dynamodb
 
@@ -47,9 +50,10 @@ const (
 	notTaken        = "attribute_not_exists(pk)"
 	ofKey           = 'k'
 	ofSlot          = 's'
-	attempts        = 2 // of one request; the caller has a back-off of its own
-	// A fleet that starts claims one slot at once. DynamoDB cancels transactions that
-	// meet; each is tried this often, a random part of the pause apart.
+	attempts        = 2 // of one request; the caller retries with a back-off
+	// Processes that start together claim one slot at once. DynamoDB cancels
+	// conflicting transactions. Each is tried this often, after a random part
+	// of the pause.
 	conflicts     = 10
 	conflictPause = 100 * time.Millisecond
 )
@@ -62,7 +66,8 @@ type Table struct {
 
 var _ store.Store = (*Table)(nil)
 
-// Open returns the store in a table: TABLE, TABLE?region=R&endpoint=URL. It asks nothing of it yet.
+// Open returns the store in a table: TABLE?region=R&endpoint=URL. It sends no
+// request.
 func Open(ctx context.Context, address string) (*Table, error) {
 	name, query, _ := strings.Cut(address, "?")
 	name = strings.TrimPrefix(name, "//")
@@ -127,7 +132,7 @@ func (t *Table) Claim(ctx context.Context, slot store.Slot, r envelope.Record) (
 	return envelope.Record{}, classify("claim", err)
 }
 
-// pause lets another transaction on the same slot end.
+// pause waits so that another transaction on the same slot can end.
 func pause(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -153,7 +158,7 @@ func item(kind byte, name, record []byte) map[string]types.AttributeValue {
 	return i
 }
 
-// cancelledFor reports whether a transaction was cancelled for that reason.
+// cancelledFor reports whether a transaction was cancelled for the reason code.
 func cancelledFor(err error, code string) bool {
 	e, ok := errors.AsType[*types.TransactionCanceledException](err)
 	if !ok {
@@ -180,7 +185,7 @@ func (t *Table) Find(ctx context.Context, slot store.Slot) (envelope.Record, err
 	id := r.KeyID()
 	r, err = t.Get(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		err = classify("find", store.ErrCorrupt) // the slot's data key has no record any more
+		err = classify("find", store.ErrCorrupt) // the data key of the slot has no record
 	}
 	return r, err
 }
@@ -213,7 +218,8 @@ func (t *Table) get(ctx context.Context, kind byte, name []byte) ([]byte, error)
 // Close implements [store.Store]. There is nothing to close.
 func (t *Table) Close() error { return nil }
 
-// classify says what a failure is to a caller. The service's message is left out: it may show what it was asked.
+// classify turns an error of the service into one of package store. It leaves
+// out the message of the service, which may contain the request.
 func classify(operation string, err error) error {
 	if err == nil {
 		return nil

@@ -26,7 +26,7 @@ func open(t *testing.T, f *fake, table string) *dynamodb.Table {
 
 func TestStore(t *testing.T) {
 	f := newFake(t)
-	storetest.Run(t, storetest.Rig{
+	storetest.Run(t, storetest.Harness{
 		Open: func(t *testing.T) store.Store { return open(t, f, tableName) },
 		Damage: func(t *testing.T, id envelope.KeyID, slot store.Slot, b []byte) {
 			f.mu.Lock()

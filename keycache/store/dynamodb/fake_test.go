@@ -13,9 +13,11 @@ import (
 	"testing"
 )
 
-// A fake answers GetItem, PutItem, UpdateItem, Scan and TransactWriteItems of DynamoDB's JSON 1.0 protocol,
-// for one table whose key is pk, and as the service does: an eventually consistent read may miss what was
-// written last, of two transactions that meet one is cancelled, a page of a scan may be short or empty.
+// A fake answers GetItem, PutItem, UpdateItem, Scan and TransactWriteItems of
+// DynamoDB's JSON 1.0 protocol, for one table whose key is pk, and as the
+// service does: an eventually consistent read may miss what was written last,
+// of two transactions that meet one is cancelled, a page of a scan may be short
+// or empty.
 type fake struct {
 	*httptest.Server
 	mu      sync.Mutex

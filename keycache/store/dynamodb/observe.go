@@ -13,8 +13,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/store"
 )
 
-// An observer reports each try to store.Observe. It stands inside the SDK's retry
-// loop, so that two tries are two calls, each with its request id.
+// An observer reports each attempt to store.Observe. It runs inside the retry
+// loop of the SDK, so that two attempts are two calls with a request id each.
 type observer struct{ table, region string }
 
 func (observer) ID() string { return "sealmesh.Observe" }
@@ -33,7 +33,7 @@ func (o observer) HandleFinalize(ctx context.Context, in smithymiddleware.Finali
 	return out, meta, err
 }
 
-// codeOf returns the name of the exception with which the service answered.
+// codeOf returns the name of the exception that the service returned.
 func codeOf(err error) string {
 	if e, ok := errors.AsType[smithy.APIError](err); ok {
 		return e.ErrorCode()

@@ -45,7 +45,7 @@ func (t *Table) Replace(ctx context.Context, old, next envelope.Record) (envelop
 	return t.now(ctx, "replace", next, err)
 }
 
-// now returns what is there after a conditional write of r.
+// now returns the current record after a conditional write of r.
 func (t *Table) now(ctx context.Context, operation string, r envelope.Record, err error) (envelope.Record, error) {
 	switch {
 	case err == nil:

@@ -10,12 +10,12 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/store"
 )
 
-// maxText bounds what an error quotes of a server's, in bytes.
+// maxText is the longest text of a server that an error quotes, in bytes.
 const maxText = 200
 
-// classify says what a failure is to a caller. The server's own text is in the
-// error, since a pooler says in it what it objects to; what else a server sends,
-// which may show a row, is not.
+// classify turns an error of the server into one of package store. It quotes
+// the main text, which a pooler uses for its objections. It leaves out the
+// details, which may contain a row.
 func classify(operation string, err error) error {
 	if err == nil {
 		return nil
@@ -29,10 +29,10 @@ func classify(operation string, err error) error {
 	return fmt.Errorf("postgres store: %s: %w", operation, err)
 }
 
-// passing are the classes of SQLSTATE that may pass by themselves: connections,
-// which is all that a pooler says of a server that it does not reach, rolled back
-// transactions, resources, states of objects, an operator's doing, and faults of
-// the system and of the server. What is of another class, only an operator fixes.
+// passing lists the classes of SQLSTATE that may pass by themselves:
+// connections (all that a pooler reports about an unreachable server), rolled
+// back transactions, resources, object states, operator intervention, system
+// errors and internal errors. Other classes need an operator.
 const passing = "08 40 53 55 57 58 XX"
 
 func passes(sqlstate string) bool {

@@ -1,16 +1,20 @@
-// Package postgres keeps wrapped-key records in a table of a PostgreSQL database,
-// version 9.5 or later. [Schema] makes the table; this package never does.
+// Package postgres keeps wrapped-key records in a table of a PostgreSQL
+// database, version 9.5 or later. [Schema] makes the table; this package never
+// does.
 //
-// The URL is libpq's: postgres://user@host/database?sslmode=verify-full. PG* variables
-// and a password file count as usual. The role needs SELECT and INSERT on the table,
-// and nothing else: it cannot change or remove a record. Who re-wraps records needs
-// SELECT and UPDATE (record).
+// The URL has the form of libpq:
+// postgres://user@host/database?sslmode=verify-full. PG* variables and a
+// password file apply as usual. The role needs SELECT and INSERT on the table
+// and nothing else: it cannot change or remove a record. The role of "sealmesh
+// rewrap --stores" needs SELECT and UPDATE (record).
 //
-// A claim is one statement, and commits durably whatever the database's own
-// synchronous_commit says: the statement sets it for itself, which a pooler such as
-// PgBouncer passes on, unlike a start-up parameter. Point it at the primary: a replica that lags would
-// deny records that are there. With asynchronous replication, a failover can lose the newest
-// records, and the values sealed under them with them: set synchronous_standby_names.
+// A claim is one statement. It commits durably even if the database has
+// synchronous_commit off: the statement sets synchronous_commit for itself.
+// Unlike a start-up parameter, that works through a pooler such as PgBouncer.
+//
+// Connect to the primary: a replica that lags would deny existing records. With
+// asynchronous replication a failover can lose the newest records and all
+// values sealed under them: set synchronous_standby_names.
 package postgres
 
 import (
@@ -31,8 +35,8 @@ import (
 //
 //	psql "$URL" -c "$(sealmesh keys store-schema)"
 //
-// and grant the role of the processes SELECT and INSERT, and the one under which
-// "sealmesh rewrap --stores" runs SELECT and UPDATE (record).
+// and grant the role of the processes SELECT and INSERT, and the one under
+// which "sealmesh rewrap --stores" runs SELECT and UPDATE (record).
 const Schema = `CREATE TABLE sealmesh_data_keys (
   id         bytea PRIMARY KEY,
   slot       bytea NOT NULL UNIQUE,
@@ -42,13 +46,14 @@ const Schema = `CREATE TABLE sealmesh_data_keys (
 `
 
 const (
-	// durable is true, and has the transaction of its statement wait until it is on disk.
+	// durable is a true condition. It makes the transaction of its statement
+	// wait for the disk.
 	durable = `set_config('synchronous_commit', 'on', true) = 'on'`
 
 	claim = `INSERT INTO sealmesh_data_keys (id, slot, record) SELECT $1::bytea, $2::bytea, $3::bytea WHERE ` + durable + ` ON CONFLICT DO NOTHING`
 	find  = `SELECT id, record FROM sealmesh_data_keys WHERE slot = $1`
 	get   = `SELECT id, record FROM sealmesh_data_keys WHERE id = $1`
-	// swap matches its row as of when it comes to it, other transactions' changes included.
+	// swap compares the current row, including changes of other transactions.
 	swap = `UPDATE sealmesh_data_keys SET record = $3 WHERE id = $1 AND record = $2 AND ` + durable
 	scan = `SELECT id, record FROM sealmesh_data_keys WHERE id > $1 ORDER BY id LIMIT $2`
 )
@@ -63,20 +68,20 @@ const (
 // A DB is a [store.Store] in a table.
 type DB struct {
 	pool *pgxpool.Pool
-	call store.Call // what all calls have in common
+	call store.Call // common fields of all calls
 }
 
 var _ store.Store = (*DB)(nil)
 
-// Open returns the store in the database of url. It connects when it is first asked.
+// Open returns the store in the database of url. It connects on first use.
 func Open(ctx context.Context, url string) (*DB, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("postgres store: %w: the URL is not understood", store.ErrMisconfigured) // the cause may show a password
+		return nil, fmt.Errorf("postgres store: %w: the URL is malformed", store.ErrMisconfigured) // the cause may contain a password
 	}
 	cfg.MaxConns = maxConnections
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
-	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements: poolers do not keep them
+	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements: poolers lose them
 	cfg.ConnConfig.RuntimeParams["application_name"] = "sealmesh"
 	cfg.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
 		renew(c, url)
@@ -132,7 +137,7 @@ func (d *DB) query(ctx context.Context, sql string, arg []byte) (envelope.Record
 	return found.record()
 }
 
-// exec returns how many rows a statement changed.
+// exec returns the number of rows that a statement changed.
 func (d *DB) exec(ctx context.Context, verb, sql string, args ...any) (n int64, err error) {
 	err = d.observe(ctx, verb, func() error {
 		tag, err := d.pool.Exec(ctx, sql, args...)
@@ -142,7 +147,7 @@ func (d *DB) exec(ctx context.Context, verb, sql string, args ...any) (n int64, 
 	return n, err
 }
 
-// observe asks, and reports that. No row is an answer.
+// observe runs ask and reports it to the observer. No row is not an error.
 func (d *DB) observe(ctx context.Context, verb string, ask func() error) error {
 	c := d.call
 	c.Operation, c.Start = verb, time.Now()

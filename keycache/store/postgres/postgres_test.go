@@ -29,7 +29,7 @@ func open(t *testing.T, url string) *postgres.DB {
 
 func TestStore(t *testing.T) {
 	s := postgrestest.Start(t)
-	storetest.Run(t, storetest.Rig{
+	storetest.Run(t, storetest.Harness{
 		Open:   func(t *testing.T) store.Store { return open(t, s.URL("rewrapper")) },
 		Damage: damager(s),
 	})
@@ -56,7 +56,7 @@ func damager(s *postgrestest.Server) func(*testing.T, envelope.KeyID, store.Slot
 // prepares no statements, serves every operation.
 func pooled(t *testing.T, s *postgrestest.Server) {
 	url := s.Pooler(t, "rewrapper")
-	storetest.Run(t, storetest.Rig{
+	storetest.Run(t, storetest.Harness{
 		Open:   func(t *testing.T) store.Store { return open(t, url) },
 		Damage: damager(s),
 	})
@@ -67,7 +67,7 @@ func pooled(t *testing.T, s *postgrestest.Server) {
 	}
 }
 
-// refused: what only an operator can mend says so, and shows no password.
+// refused: errors that only an operator can fix say so, and shows no password.
 func refused(t *testing.T, s *postgrestest.Server) {
 	for _, url := range []string{s.URL("stranger"), s.URL("nobody-of-that-name"), strings.Replace(s.URL("sealmesh"), "/postgres", "/template1", 1)} {
 		d := open(t, url)
@@ -82,7 +82,8 @@ func refused(t *testing.T, s *postgrestest.Server) {
 	}
 }
 
-// cannotReplace: the role of the processes that seal changes no record, and its error says what is missing.
+// cannotReplace: the role of the processes that seal changes no record, and its
+// error says what is missing.
 func cannotReplace(t *testing.T, s *postgrestest.Server) {
 	d := open(t, s.URL("sealmesh"))
 	defer d.Close()
@@ -118,7 +119,8 @@ func pages(t *testing.T, s *postgrestest.Server) {
 	}
 }
 
-// away: an outage is none of the other errors, and once it is over all is as before.
+// away: an outage is none of the other errors, and once it is over all is as
+// before.
 func away(t *testing.T, s *postgrestest.Server) {
 	d := open(t, s.URL("sealmesh"))
 	defer d.Close()
@@ -138,8 +140,8 @@ func away(t *testing.T, s *postgrestest.Server) {
 	}
 }
 
-// killed: a record that a claim, a put or a replacement returned outlives a server that is killed,
-// although this one does not commit durably by itself.
+// killed: a record that a claim, a put or a replacement returned outlives a
+// server that is killed, although this one does not commit durably by itself.
 func killed(t *testing.T, s *postgrestest.Server) {
 	for range 3 {
 		var mu sync.Mutex

@@ -14,8 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A connection that is made later uses the password and the CA that the files hold
-// then; while a file is not there, those of before.
+// A connection that is made later uses the password and the CA that the files
+// hold then; while a file is not there, those of before.
 func TestRenew(t *testing.T) {
 	dir := t.TempDir()
 	ca, passwords := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "pgpass")

@@ -10,8 +10,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/store"
 )
 
-// Put implements [store.Store]. The table has no row without a slot: the id takes
-// its place, which is shorter than any slot.
+// Put implements [store.Store]. The table has no row without a slot: the id
+// takes the place of the slot. It is shorter than any slot.
 func (d *DB) Put(ctx context.Context, r envelope.Record) (envelope.Record, error) {
 	b, err := store.Encode(r)
 	if err != nil {
@@ -37,7 +37,7 @@ func (d *DB) Replace(ctx context.Context, old, next envelope.Record) (envelope.R
 	return d.Get(ctx, id)
 }
 
-// recordIf returns r where there is no error.
+// recordIf returns r if there is no error.
 func recordIf(r envelope.Record, err error) envelope.Record {
 	if err != nil {
 		return envelope.Record{}
@@ -45,7 +45,8 @@ func recordIf(r envelope.Record, err error) envelope.Record {
 	return r
 }
 
-// All implements [store.Store]: page by page, so that it holds no transaction open.
+// All implements [store.Store]. It reads page by page, so that it holds no
+// transaction open.
 func (d *DB) All(ctx context.Context) iter.Seq2[envelope.Record, error] {
 	return func(yield func(envelope.Record, error) bool) {
 		for last := []byte{}; ; {

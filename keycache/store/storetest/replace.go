@@ -17,9 +17,9 @@ func rewrapped(t testing.TB, r envelope.Record) envelope.Record {
 	return next
 }
 
-// put holds that the first record of an id stays, and is found by it.
-func put(t *testing.T, rig Rig) {
-	s, other := open(t, rig), open(t, rig)
+// put: the first record of an id stays, and Get finds it.
+func put(t *testing.T, h Harness) {
+	s, other := open(t, h), open(t, h)
 	r, slot := NewRecord(t, 2, 184), NewSlot()
 	got, err := s.Put(t.Context(), r)
 	want(t, "put", r, got, err)
@@ -39,9 +39,10 @@ func put(t *testing.T, rig Rig) {
 	}
 }
 
-// putMany has many processes put records of one data key at once: all are told of one.
-func putMany(t *testing.T, rig Rig) {
-	stores := []store.Store{open(t, rig), open(t, rig)}
+// putMany puts records of one data key from many processes at once: all get the
+// same one.
+func putMany(t *testing.T, h Harness) {
+	stores := []store.Store{open(t, h), open(t, h)}
 	r := NewRecord(t, 1, 184)
 	var there [claimers]envelope.Record
 	var errs [claimers]error
@@ -57,10 +58,10 @@ func putMany(t *testing.T, rig Rig) {
 	want(t, "get", there[0], got, err)
 }
 
-// replace holds that a record gives way only to one of its data key, and only if
-// it is what the caller thinks; and that whoever asks by slot sees it too.
-func replace(t *testing.T, rig Rig) {
-	s, other := open(t, rig), open(t, rig)
+// replace: a record is replaced only by a record of its data key, and only if
+// it is what the caller expects. Find sees the new record too.
+func replace(t *testing.T, h Harness) {
+	s, other := open(t, h), open(t, h)
 	old, slot := NewRecord(t, 1, 184), NewSlot()
 	won, err := s.Claim(t.Context(), slot, old)
 	want(t, "claim", old, won, err)
@@ -92,10 +93,11 @@ func replace(t *testing.T, rig Rig) {
 	wantError(t, "replace of nothing", got, err, store.ErrNotFound)
 }
 
-// replaceMany has many processes replace one record at once, while others read
-// it: one takes the place, all are told of it, and no reader finds anything else than one of them.
-func replaceMany(t *testing.T, rig Rig) {
-	stores := []store.Store{open(t, rig), open(t, rig), open(t, rig)}
+// replaceMany replaces one record from many processes at once, while others
+// read it: one wins, all get its record, and readers find only the old or the
+// new record.
+func replaceMany(t *testing.T, h Harness) {
+	stores := []store.Store{open(t, h), open(t, h), open(t, h)}
 	old, slot := NewRecord(t, 1, 184), NewSlot()
 	won, err := stores[0].Claim(t.Context(), slot, old)
 	want(t, "claim", old, won, err)
@@ -136,10 +138,10 @@ func replaceMany(t *testing.T, rig Rig) {
 	}
 }
 
-// all finds every record once, those in slots and those by id alone, as they are
-// now, and goes on past a damaged one.
-func all(t *testing.T, rig Rig) {
-	s := open(t, rig)
+// all yields every record once, with and without a slot, in its current form,
+// and continues after a damaged one.
+func all(t *testing.T, h Harness) {
+	s := open(t, h)
 	there := map[envelope.KeyID]envelope.Record{}
 	var damaged envelope.KeyID
 	for i := range 20 {
@@ -162,7 +164,7 @@ func all(t *testing.T, rig Rig) {
 			there[damaged] = r
 			continue
 		}
-		rig.Damage(t, damaged, slot, nil)
+		h.Damage(t, damaged, slot, nil)
 	}
 	corrupt := scan(t, s, there)
 	if corrupt == 0 || len(there) != 0 {
@@ -170,13 +172,14 @@ func all(t *testing.T, rig Rig) {
 	}
 }
 
-// scan strikes what s yields from there, and returns how many records were damaged.
+// scan removes what s yields from there, and returns the number of damaged
+// records.
 func scan(t *testing.T, s store.Store, there map[envelope.KeyID]envelope.Record) (corrupt int) {
 	t.Helper()
 	seen := map[envelope.KeyID]bool{}
 	for r, err := range s.All(t.Context()) {
 		if errors.Is(err, store.ErrCorrupt) && len(r.Wraps) == 0 {
-			corrupt++ // this test's, or one of those before
+			corrupt++ // of this test or an earlier one
 			continue
 		}
 		if err != nil {
@@ -195,9 +198,9 @@ func scan(t *testing.T, s store.Store, there map[envelope.KeyID]envelope.Record)
 	return corrupt
 }
 
-// allEnds holds that a scan ends when its reader or its context does.
-func allEnds(t *testing.T, rig Rig) {
-	s := open(t, rig)
+// allEnds: a scan ends with its reader or its context.
+func allEnds(t *testing.T, h Harness) {
+	s := open(t, h)
 	for range 2 {
 		r := NewRecord(t, 1, 184)
 		got, err := s.Put(t.Context(), r)

@@ -1,4 +1,4 @@
-// Package storetest is what every key store has to pass.
+// Package storetest is the conformance suite of key stores.
 package storetest
 
 import (
@@ -16,18 +16,19 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/store"
 )
 
-// A Rig is one back end under test.
-type Rig struct {
-	// Open opens the back end once more, as another process would. The test closes it.
+// A Harness opens and damages one back end under test.
+type Harness struct {
+	// Open opens the back end once more, as another process would. The test
+	// closes it.
 	Open func(t *testing.T) store.Store
-	// Damage replaces what the back end holds for a data key, and for the slot it is in, by
-	// other bytes. nil truncates what is there by one byte.
+	// Damage replaces the stored bytes of a data key, and of its slot, by other
+	// bytes. nil truncates the stored bytes by one.
 	Damage func(t *testing.T, id envelope.KeyID, slot store.Slot, b []byte)
 }
 
-// Run proves a back end.
-func Run(t *testing.T, rig Rig) {
-	for name, f := range map[string]func(*testing.T, Rig){
+// Run tests a back end.
+func Run(t *testing.T, h Harness) {
+	for name, f := range map[string]func(*testing.T, Harness){
 		"FirstWriterWins": firstWriterWins,
 		"Durable":         durable,
 		"NotFound":        notFound,
@@ -45,11 +46,12 @@ func Run(t *testing.T, rig Rig) {
 		"AllEnds":         allEnds,
 		"Observed":        observed,
 	} {
-		t.Run(name, func(t *testing.T) { f(t, rig) })
+		t.Run(name, func(t *testing.T) { f(t, h) })
 	}
 }
 
-// NewRecord returns a record of that many wraps of size bytes. It is nobody's data key.
+// NewRecord returns a record with that many wraps of size bytes. Its data key
+// is random.
 func NewRecord(t testing.TB, wraps, size int) envelope.Record {
 	t.Helper()
 	var r envelope.Record
@@ -68,9 +70,9 @@ func NewSlot() (s store.Slot) {
 	return s
 }
 
-func open(t *testing.T, rig Rig) store.Store {
+func open(t *testing.T, h Harness) store.Store {
 	t.Helper()
-	s := rig.Open(t)
+	s := h.Open(t)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -101,10 +103,10 @@ func wantError(t *testing.T, what string, r envelope.Record, err, class error) {
 
 const claimers = 50
 
-// firstWriterWins has many processes claim one slot at once: all are told of one
-// record, and it is found at once, by id too.
-func firstWriterWins(t *testing.T, rig Rig) {
-	stores := []store.Store{open(t, rig), open(t, rig), open(t, rig)}
+// firstWriterWins claims one slot from many processes at once: all get one
+// record, which is found at once, also by id.
+func firstWriterWins(t *testing.T, h Harness) {
+	stores := []store.Store{open(t, h), open(t, h), open(t, h)}
 	slot := NewSlot()
 	var mine, won [claimers]envelope.Record
 	var errs [claimers]error
@@ -143,16 +145,16 @@ func firstWriterWins(t *testing.T, rig Rig) {
 	}
 }
 
-// durable finds what another opening of the back end was told is there.
-func durable(t *testing.T, rig Rig) {
+// durable reopens the back end: everything that was acknowledged is there.
+func durable(t *testing.T, h Harness) {
 	r, slot := NewRecord(t, 2, 184), NewSlot()
-	s := rig.Open(t)
+	s := h.Open(t)
 	won, err := s.Claim(t.Context(), slot, r)
 	want(t, "claim", r, won, err)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again := open(t, rig)
+	again := open(t, h)
 	got, err := again.Get(t.Context(), r.KeyID())
 	want(t, "get", r, got, err)
 	got, err = again.Find(t.Context(), slot)
@@ -161,17 +163,17 @@ func durable(t *testing.T, rig Rig) {
 	want(t, "a late claim", r, got, err)
 }
 
-func notFound(t *testing.T, rig Rig) {
-	s := open(t, rig)
+func notFound(t *testing.T, h Harness) {
+	s := open(t, h)
 	r, err := s.Get(t.Context(), NewRecord(t, 1, 1).KeyID())
 	wantError(t, "get", r, err, store.ErrNotFound)
 	r, err = s.Find(t.Context(), NewSlot())
 	wantError(t, "find", r, err, store.ErrNotFound)
 }
 
-// sizes stores the smallest and the largest record there is.
-func sizes(t *testing.T, rig Rig) {
-	s := open(t, rig)
+// sizes stores the smallest and the largest record.
+func sizes(t *testing.T, h Harness) {
+	s := open(t, h)
 	for _, size := range [][2]int{{1, 1}, {envelope.MaxWraps, envelope.MaxWrapped}} {
 		r, slot := NewRecord(t, size[0], size[1]), NewSlot()
 		won, err := s.Claim(t.Context(), slot, r)
@@ -181,9 +183,9 @@ func sizes(t *testing.T, rig Rig) {
 	}
 }
 
-// refuses holds that a record without a binary form takes no slot.
-func refuses(t *testing.T, rig Rig) {
-	s := open(t, rig)
+// refuses: a record without a binary form takes no slot.
+func refuses(t *testing.T, h Harness) {
+	s := open(t, h)
 	for _, size := range [][2]int{{0, 0}, {1, 0}, {1, envelope.MaxWrapped + 1}, {envelope.MaxWraps + 1, 1}} {
 		r, slot := NewRecord(t, size[0], size[1]), NewSlot()
 		if got, err := s.Claim(t.Context(), slot, r); err == nil {
@@ -194,9 +196,9 @@ func refuses(t *testing.T, rig Rig) {
 	}
 }
 
-// damaged holds that other bytes in a record's place are an error.
-func damaged(t *testing.T, rig Rig) {
-	s := open(t, rig)
+// damaged: other bytes in place of a record are an error.
+func damaged(t *testing.T, h Harness) {
+	s := open(t, h)
 	other, err := store.Encode(NewRecord(t, 1, 184))
 	if err != nil {
 		t.Fatal(err)
@@ -209,7 +211,7 @@ func damaged(t *testing.T, rig Rig) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rig.Damage(t, r.KeyID(), slot, b)
+		h.Damage(t, r.KeyID(), slot, b)
 		got, err := s.Get(t.Context(), r.KeyID())
 		wantError(t, name+": get", got, err, store.ErrCorrupt)
 		got, err = s.Find(t.Context(), slot)
@@ -219,8 +221,8 @@ func damaged(t *testing.T, rig Rig) {
 	}
 }
 
-func cancelled(t *testing.T, rig Rig) {
-	s := open(t, rig)
+func cancelled(t *testing.T, h Harness) {
+	s := open(t, h)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	slot := NewSlot()
@@ -241,9 +243,9 @@ func cancelled(t *testing.T, rig Rig) {
 	wantError(t, "get after a cancelled put", r, err, store.ErrNotFound)
 }
 
-// concurrent has readers and writers of many slots at once.
-func concurrent(t *testing.T, rig Rig) {
-	s := open(t, rig)
+// concurrent reads and writes many slots at once.
+func concurrent(t *testing.T, h Harness) {
+	s := open(t, h)
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -263,10 +265,9 @@ func concurrent(t *testing.T, rig Rig) {
 	wg.Wait()
 }
 
-// claimTwice holds that a claim that is sent again, because its answer was lost,
-// wins as before.
-func claimTwice(t *testing.T, rig Rig) {
-	s := open(t, rig)
+// claimTwice: a claim that is repeated because its answer was lost wins again.
+func claimTwice(t *testing.T, h Harness) {
+	s := open(t, h)
 	r, slot := NewRecord(t, 1, 184), NewSlot()
 	for range 2 {
 		won, err := s.Claim(t.Context(), slot, r)
@@ -276,10 +277,10 @@ func claimTwice(t *testing.T, rig Rig) {
 	want(t, "get", r, got, err)
 }
 
-// observed holds that each operation reports its requests, and that they show
-// neither a data key's id nor a slot.
-func observed(t *testing.T, rig Rig) {
-	s := open(t, rig)
+// observed: each operation reports its requests, which contain neither the id
+// of a data key nor a slot.
+func observed(t *testing.T, h Harness) {
+	s := open(t, h)
 	var mu sync.Mutex
 	var calls []store.Call
 	ctx := store.WithObserver(t.Context(), func(c store.Call) {

@@ -13,9 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Pooler starts a PgBouncer before the server, which gives each transaction
-// whichever connection is free, and returns the database's URL through it for a
-// role. It ends with the test.
+// Pooler starts a PgBouncer in front of the server, in transaction mode, and
+// returns the URL of the database for a role through it. It ends with the test.
 func (s *Server) Pooler(t *testing.T, role string) string {
 	t.Helper()
 	bin, err := exec.LookPath("pgbouncer")

@@ -1,4 +1,5 @@
-// Package postgrestest runs a PostgreSQL with the table of package postgres, for tests.
+// Package postgrestest runs a PostgreSQL with the table of package postgres,
+// for tests.
 package postgrestest
 
 import (
@@ -21,9 +22,10 @@ import (
 
 const startTimeout = 30 * time.Second
 
-// A Server is a PostgreSQL of its own, on a Unix socket and a port of 127.0.0.1. It commits durably
-// only for who asks for it. Its roles are owner; sealmesh, which may do what a sidecar does; rewrapper, which
-// may also replace records; and stranger, which may do nothing.
+// A Server is a PostgreSQL on a Unix socket and a port of 127.0.0.1. It commits
+// durably only if a statement asks for it. Its roles are owner; sealmesh, with
+// the permissions of a sidecar; rewrapper, which may also replace records; and
+// stranger, which has no permission.
 type Server struct {
 	bin, data, sockets string
 	port               int
@@ -32,7 +34,8 @@ type Server struct {
 	gone               chan struct{}
 }
 
-// Start returns a server that ends with the test. Where PostgreSQL is not installed, it skips the test, but in CI.
+// Start returns a server that ends with the test. If PostgreSQL is not
+// installed it skips the test, except in CI.
 func Start(t *testing.T) *Server {
 	t.Helper()
 	s := &Server{bin: binaries(t), as: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}}
@@ -79,7 +82,8 @@ func binaries(t *testing.T) string {
 	return filepath.Dir(found[len(found)-1])
 }
 
-// dropRoot gives the folders to nobody, as whom the server then runs: it refuses to run as root.
+// dropRoot gives the folders to nobody, as whom the server then runs: it
+// refuses to run as root.
 func (s *Server) dropRoot(t *testing.T, folders ...string) {
 	t.Helper()
 	u, err := user.Lookup("nobody")
@@ -100,7 +104,8 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 	return c
 }
 
-// Start starts the server again. It keeps its port, unless another process has that by now.
+// Start restarts the server. It keeps its port unless another process has taken
+// it.
 func (s *Server) Start(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
@@ -125,8 +130,8 @@ func (s *Server) Start(t *testing.T) {
 	t.Fatalf("PostgreSQL does not start: %v", err)
 }
 
-// answers waits until the server does, and reports false when it has ended instead: what one that was
-// killed has left may be in its way for a moment.
+// answers waits until the server accepts connections. It reports false if the
+// server ended: leftovers of a killed server may block it for a moment.
 func (s *Server) answers(ctx context.Context, err *error) bool {
 	for {
 		var c *pgx.Conn
@@ -155,13 +160,13 @@ func portTaken(port int) bool {
 	return err != nil || l.Close() != nil
 }
 
-// Stop stops the server at once, and properly.
+// Stop stops the server at once and cleanly.
 func (s *Server) Stop(t *testing.T) {
 	t.Helper()
 	s.end(syscall.SIGINT)
 }
 
-// Kill kills the server as a crash would. It may be called by several at once.
+// Kill kills the server, as a crash would. It is safe for concurrent use.
 func (s *Server) Kill(t *testing.T) {
 	t.Helper()
 	s.end(syscall.SIGKILL)
@@ -175,12 +180,12 @@ func (s *Server) end(signal syscall.Signal) {
 	<-s.gone
 }
 
-// URL returns the database's URL for a role, by the Unix socket.
+// URL returns the URL of the database for a role, through the Unix socket.
 func (s *Server) URL(role string) string {
 	return fmt.Sprintf("postgres://%s@/postgres?host=%s&port=%d", role, s.sockets, s.port)
 }
 
-// Address returns where the server listens, host:port.
+// Address returns the host:port of the server.
 func (s *Server) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
 // Exec runs SQL as the owner.
