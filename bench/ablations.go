@@ -10,13 +10,13 @@ import (
 	"github.com/sealmesh/sealmesh/bench/testbed"
 )
 
-// ablation is one thing turned about sealmesh.
+// ablation is sealmesh with one setting changed.
 func ablation(name string, args ...string) contestant {
 	return contestant{name, testbed.Spec{Name: "ablation-" + name, Kind: testbed.Embedded, Args: args}, "/both/1"}
 }
 
-// ablations measures what the transport and each setting of the runtime is worth to
-// sealmesh, against the same program without it.
+// ablations measures what the transport and each runtime setting contribute:
+// sealmesh without them, against sealmesh as shipped.
 func ablations(ctx context.Context, b *bench) error {
 	list := []contestant{
 		{nameNoop, noop, "/both/1"},

@@ -8,7 +8,7 @@ import (
 	"github.com/sealmesh/sealmesh/bench/stats"
 )
 
-// allocations counts heap objects in processes that can tell.
+// allocations counts heap objects in processes that report them.
 func allocations(ctx context.Context, b *bench) error {
 	list := []contestant{{nameNoop, noop, "/both/1"}, {nameNaive, naive, "/both/1"}, {nameOurs, wired, "/both/1"}}
 	table := report.Table{Columns: []string{"body", nameNoop, nameNaive, nameOurs}}
@@ -36,7 +36,7 @@ func allocations(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// less is the difference of two spreads, shared among n.
+// less is the difference of two spreads, divided by n.
 func less(a, b stats.Spread, n float64) stats.Spread {
 	return stats.Spread{Low: (a.Low - b.High) / n, Median: (a.Median - b.Median) / n, High: (a.High - b.Low) / n, N: min(a.N, b.N)}
 }

@@ -15,7 +15,7 @@ const (
 	mib = 1 << 20
 )
 
-// A bench is one run.
+// A bench is one run of experiments.
 type bench struct {
 	*progress
 	*results

@@ -18,7 +18,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/envoytest"
 )
 
-// TestMain is the peers too: the bench starts itself, and here it is the test.
+// TestMain also serves: the bench starts itself, and here it is the test
+// binary.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "serve" {
 		if err := serve(context.Background(), os.Args[2:]); err != nil {

@@ -16,7 +16,7 @@ func forms(ctx context.Context, b *bench) error {
 	s := report.Section{Title: "2 KiB, 5 fields: every form", Text: "Sealed in the request, echoed by the upstream, opened in the response, unless the name says otherwise. Closed loop."}
 	list := allForms(b.quick)
 	for _, c := range []struct{ conns, rounds int }{
-		{1, 7}, {4, 7}, {16, 15}, // 16 is what most targets ask for, and differs most between rounds
+		{1, 7}, {4, 7}, {16, 15}, // most targets are for 16, which varies most between rounds
 	} {
 		t := trial{id: fmt.Sprintf("forms/c%d", c.conns), contestants: list, body: load.NewDocument(2*kib, 5),
 			conns: c.conns, turn: pick(b, 250*time.Millisecond, turnTime), rounds: pick(b, 2, c.rounds), restarts: pick(b, 1, 3)}
@@ -72,7 +72,7 @@ func sizes(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// noFields is where a logarithmic axis has the value 0.
+// noFields is the position of the value 0 on a logarithmic axis.
 const noFields = 0.3
 
 // fields measures a body of 220 KiB with none to a thousand fields.

@@ -12,7 +12,8 @@ import (
 	"github.com/sealmesh/sealmesh/bench/testbed"
 )
 
-// request is a POST of body to path, or a GET where path is one whose responses are opened.
+// request is a POST of body to path, or a GET if the route only opens
+// responses.
 func request(path string, body []byte) *load.Request {
 	if strings.HasPrefix(path, "/open/") {
 		return load.NewRequest("GET", path, nil)
@@ -22,8 +23,9 @@ func request(path string, body []byte) *load.Request {
 
 var inClear = []byte(`"` + load.Member + `":"4539`)
 
-// check sends one request and makes sure that the contestant does the work that
-// it is measured at: the upstream gets no value in clear, and the client gets all back.
+// check sends one request and verifies that the contestant does the work under
+// measurement: no value reaches the upstream in clear, and the client gets all
+// values back.
 func (b *bench) check(k *turn) error {
 	if strings.HasPrefix(k.path, "/open/") {
 		if err := b.prepare(k); err != nil {
@@ -49,7 +51,8 @@ func (b *bench) check(k *turn) error {
 	return same(got, k.body, k.spec.Kind == testbed.Naive)
 }
 
-// same reports how got differs from want. The order of members does not count when loose is set.
+// same returns an error if got differs from want. If loose is set, the order of
+// members does not matter.
 func same(got, want []byte, loose bool) error {
 	if bytes.Equal(got, want) {
 		return nil
@@ -61,8 +64,8 @@ func same(got, want []byte, loose bool) error {
 	return fmt.Errorf("the client got another body than it sent: %.80q", got)
 }
 
-// prepare makes the upstream answer k.path with what the contestant's own
-// sealing route stored of the body.
+// prepare makes the upstream answer k.path with the body that the contestant's
+// own sealing route stored.
 func (b *bench) prepare(k *turn) error {
 	b.testbed.Upstream.Watch(true)
 	defer b.testbed.Upstream.Watch(false)

@@ -2,9 +2,10 @@ package main
 
 import "github.com/sealmesh/sealmesh/bench/testbed"
 
-// The stacks that most experiments share. All Envoys are configured by sealmesh's own
-// generator from one policy file. The peers are asked in the four BUFFERED pairs of messages
-// that they are written for, sealmesh in the form that the generator chooses for it.
+// The stacks that most experiments share. The generator of sealmesh configures
+// all Envoys from one policy file. Baselines get the four BUFFERED pairs of
+// messages that they are written for, sealmesh the form that the generator
+// chooses.
 var (
 	bare   = testbed.Spec{Name: "bare", Kind: testbed.None}
 	noop   = testbed.Spec{Name: "noop", Kind: testbed.Noop, Buffered: true}
@@ -13,7 +14,8 @@ var (
 	traced = testbed.Spec{Name: "sealmesh-traced", Kind: testbed.Sealmesh, Spans: true}
 	kept   = testbed.Spec{Name: "sealmesh-buffered", Kind: testbed.Sealmesh, Buffered: true}
 	single = testbed.Spec{Name: "sealmesh-single", Kind: testbed.Sealmesh, Env: []string{"GOMAXPROCS=1"}}
-	// wired is sealmesh in a process of the bench's, which can tell its allocations.
+	// wired is sealmesh in a process of the bench, which reports its
+	// allocations.
 	wired = testbed.Spec{Name: "sealmesh-wired", Kind: testbed.Embedded}
 )
 
@@ -27,7 +29,7 @@ const (
 	nameRequest = "sealmesh, request rules only"
 )
 
-// four are the contestants of every comparison of bodies.
+// four lists the contestants of every comparison of bodies.
 func four(path string) []contestant {
 	return []contestant{
 		{nameNone, bare, path}, {nameNoop, noop, path}, {nameNaive, naive, path}, {nameOurs, ours, path},

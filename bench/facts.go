@@ -55,7 +55,8 @@ func machine() string {
 	return fmt.Sprintf("%d × %s%s%s, shared by load generator, upstream, Envoy and processor", runtime.NumCPU(), model, memory, kernel)
 }
 
-// loadAverage returns the average number of runnable threads of the last minute.
+// loadAverage returns the average number of runnable threads of the last
+// minute.
 func loadAverage() string {
 	b, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

@@ -19,7 +19,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
-// keys opens documents whose values are under one to 10,000 data keys, all of them cached.
+// keys opens documents whose values are under 1 to 10,000 data keys, all of
+// them cached.
 func keys(ctx context.Context, b *bench) error {
 	s := report.Section{Title: "Distinct data keys on open", Text: "2 KiB, 5 fields, each value under another data key, its record inline; 2,000 documents in turn. All keys are unwrapped before the clock runs. Closed loop, concurrency 16."}
 	stack, err := b.stack(ctx, ours)
@@ -57,8 +58,8 @@ func keys(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// sealedUnder makes n documents of doc whose values are sealed, in turn, under
-// that many data keys of the KEK at file.
+// sealedUnder makes n copies of doc whose values are sealed in turn under that
+// many data keys of the KEK at file.
 func sealedUnder(ctx context.Context, b *bench, file string, doc []byte, keys, n int) ([][]byte, error) {
 	ring, recorder, err := openKEK(ctx, b, file)
 	if err != nil {
@@ -67,7 +68,7 @@ func sealedUnder(ctx context.Context, b *bench, file string, doc []byte, keys, n
 	defer recorder.Close(ctx)
 	sealers := make([]sealer, keys)
 	for i := range sealers {
-		// A cache that has no data key yet makes one.
+		// Each cache makes a data key of its own.
 		if sealers[i].cache, err = keycache.New(ring, keycache.Options{Recorder: recorder}); err != nil {
 			return nil, err
 		}
@@ -100,7 +101,7 @@ func (s sealer) seal(ctx context.Context, value string) ([]byte, error) {
 	return text, errors.Join(err, session.Close(err))
 }
 
-// replaceValues replaces the fields of a document of the bench.
+// replaceValues replaces the fields of a document.
 func replaceValues(doc []byte, f func(string) ([]byte, error)) ([]byte, error) {
 	const member = `"` + load.Member + `":"`
 	var b bytes.Buffer
@@ -123,8 +124,8 @@ func replaceValues(doc []byte, f func(string) ([]byte, error)) ([]byte, error) {
 	}
 }
 
-// openKEK opens the KEK at file as the bench's policy does, with a record of key
-// uses that a collector takes.
+// openKEK opens the KEK at file as the policy of the bench does, and a recorder
+// whose key uses a collector takes.
 func openKEK(ctx context.Context, b *bench, file string) (*hsm.Keyring, *keyuse.Recorder, error) {
 	kek, err := builtin.Open(ctx, "local:"+file, builtin.Options{})
 	if err != nil {

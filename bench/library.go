@@ -13,7 +13,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/local"
 )
 
-// libraries compares the work on a body alone, in this process, with what libraries do.
+// libraries compares the work of sealmesh on a body with that of libraries, in
+// this process.
 func libraries(ctx context.Context, b *bench) error {
 	file := filepath.Join(b.testbed.Dir, "library-kek")
 	if err := local.Create(file); err != nil {

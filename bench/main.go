@@ -1,5 +1,5 @@
-// Command bench measures sealmesh behind a real Envoy, beside what one would
-// use instead, and writes what it found to a folder: see README.md.
+// Command bench measures sealmesh and its alternatives behind a real Envoy, and
+// writes a report: see README.md.
 package main
 
 import (

@@ -15,10 +15,11 @@ import (
 	"github.com/sealmesh/sealmesh/bench/testbed"
 )
 
-// countInstructions prints how many instructions Envoy's own code takes for an exchange, under
-// valgrind. Whatever else the machine does, they are the same to a percent: it tells
-// forms of configuration apart where the time that they take does not. The kernel's share and caches are not in
-// them. It is not part of a run: -instructions asks for it.
+// countInstructions prints the number of instructions of Envoy's own code for
+// an exchange, counted by valgrind. It is reproducible to a percent whatever
+// else the machine does, so it separates configurations that times cannot
+// separate. It counts neither the kernel nor cache misses. Only -instructions
+// runs it.
 func countInstructions(ctx context.Context, b *bench) error {
 	if err := countEnvoy(b.testbed); err != nil {
 		return err
@@ -50,7 +51,7 @@ func countInstructions(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// countEnvoy has Envoys run under valgrind from now on.
+// countEnvoy makes all further Envoys run under valgrind.
 func countEnvoy(tb *testbed.Testbed) error {
 	for _, tool := range []string{"valgrind", "callgrind_control"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -66,7 +67,7 @@ func countEnvoy(tb *testbed.Testbed) error {
 	return os.WriteFile(tb.Envoy, []byte(script), 0o700)
 }
 
-// callgrind tells valgrind something, of which one thing may be told at once.
+// callgrind sends one command to valgrind.
 func callgrind(pid int, args ...string) error {
 	out, err := exec.Command("callgrind_control", append(args, strconv.Itoa(pid))...).CombinedOutput()
 	if err != nil {
@@ -77,7 +78,8 @@ func callgrind(pid int, args ...string) error {
 
 var totals = regexp.MustCompile(`(?m)^totals: (\d+)$`)
 
-// counted reads the dump that the process has written, and takes it away: each is a file of its own.
+// counted reads and removes the dump of the process. Each dump is a file of its
+// own.
 func counted(dir string, pid int) (float64, error) {
 	files, err := filepath.Glob(filepath.Join(dir, fmt.Sprintf("callgrind.%d.*", pid)))
 	if err != nil || len(files) != 1 {
@@ -97,8 +99,8 @@ func counted(dir string, pid int) (float64, error) {
 	return strconv.ParseFloat(string(m[1]), 64)
 }
 
-// writeProfiles writes CPU profiles of sealmesh under load, to be read with go tool pprof.
-// It is not part of a run: -profile asks for it.
+// writeProfiles writes CPU profiles of sealmesh under load, for go tool pprof.
+// Only -profile runs it.
 func writeProfiles(ctx context.Context, b *bench, dir string) error {
 	for _, conns := range []int{1, 16} {
 		file := fmt.Sprintf("%s/sealmesh-c%d.prof", dir, conns)

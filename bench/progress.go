@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// progress says what runs, how far it is, and when it will end.
+// progress prints what is running, how much is done, and the time left.
 type progress struct {
 	w     io.Writer
-	live  bool // w is a terminal, whose last line may be written over
+	live  bool // w is a terminal: the last line can be overwritten
 	began time.Time
 	done  float64 // seconds of planned work
 	total float64
@@ -21,7 +21,7 @@ func newProgress(f *os.File) *progress {
 	return &progress{w: f, live: err == nil && info.Mode()&os.ModeCharDevice != 0, began: time.Now()}
 }
 
-// step is called as each turn begins; planned is how long it is meant to take.
+// step reports the beginning of a turn that takes about planned.
 func (p *progress) step(what string, planned time.Duration) {
 	defer func() { p.done += planned.Seconds() }()
 	if !p.live {

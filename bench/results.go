@@ -46,7 +46,7 @@ func (r *results) atLeast(what string, target float64, s stats.Spread) {
 	r.figures = append(r.figures, report.Figure{What: what, Target: target, Measured: s, AtLeast: true})
 }
 
-// table shows a trial, a row per contestant.
+// table shows a trial, one row per contestant.
 func (r *results) table(title, id string, list []contestant) report.Table {
 	t := report.Table{Title: title, Columns: []string{"contestant", "requests/s", "× no-op", "p50 ms", "p90", "p99", "p99.9",
 		"added p50", "added p99", "processor CPU µs", "× no-op", "Envoy CPU µs", "× no-op"}}

@@ -11,10 +11,11 @@ import (
 	"github.com/sealmesh/sealmesh/bench/testbed"
 )
 
-// serve runs one peer: what the bench starts itself with, in a process of its own.
+// serve runs one processor in a process of its own; the bench starts itself
+// with it.
 func serve(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("serve: which peer?")
+		return fmt.Errorf("serve: name a processor")
 	}
 	var opt baseline.Options
 	settings := baseline.Shipped
@@ -46,5 +47,5 @@ func serve(ctx context.Context, args []string) error {
 	case testbed.Embedded:
 		return baseline.ServeSealmesh(*config, opt.Admin, settings)
 	}
-	return fmt.Errorf("serve: no peer is called %q", args[0])
+	return fmt.Errorf("serve: unknown processor %q", args[0])
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/awskms/kmsfake"
 )
 
-// cold measures how long a processor takes from its start to serving.
+// cold measures the time from the start of a processor until it serves.
 func cold(ctx context.Context, b *bench) error {
 	t := report.Table{Columns: []string{"", "start to ready, ms", "first exchange, ms"}}
 	for _, base := range []testbed.Spec{noop, naive, ours} {
@@ -41,7 +41,8 @@ func cold(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// kek measures exchanges while the KMS answers at once, after 50 ms, and not at all.
+// kek measures exchanges while the KMS answers at once, answers after 50 ms,
+// and is down.
 func kek(ctx context.Context, b *bench) error {
 	kms, err := kmsfake.Start()
 	if err != nil {
@@ -73,6 +74,6 @@ func kek(ctx context.Context, b *bench) error {
 		table.Rows = append(table.Rows, []string{f.name, stats.Number(b.samples.Spread(t.id, nameOurs, stats.PerSecond).Median),
 			ms(h.ValueAtQuantile(50)), ms(h.ValueAtQuantile(99)), ms(h.ValueAtQuantile(99.9)), "0", fmt.Sprint(len(kms.Calls()) - calls)})
 	}
-	b.section(report.Section{Title: "The KEK slow, and down", Text: "AWS KMS played by sealmesh's own fake, over HTTP. The soft bound is 1 s here, so the data key is verified with the KMS again every second; the hard bound is an hour. One failed exchange would end the run. Closed loop, concurrency 4.", Tables: []report.Table{table}})
+	b.section(report.Section{Title: "The KEK slow, and down", Text: "AWS KMS played by sealmesh's own fake, over HTTP. The soft TTL is 1 s here, so the data key is verified with the KMS every second; the hard TTL is an hour. One failed exchange would end the run. Closed loop, concurrency 4.", Tables: []report.Table{table}})
 	return nil
 }

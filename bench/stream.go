@@ -57,7 +57,7 @@ func stream(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// watch reads the memory of the processor until stop is closed.
+// watch samples the memory of the processor until stop is closed.
 func watch(s *testbed.Stack, stop <-chan struct{}) <-chan report.Line {
 	out := make(chan report.Line, 1)
 	go func() {
@@ -80,7 +80,8 @@ func watch(s *testbed.Stack, stop <-chan struct{}) <-chan report.Line {
 	return out
 }
 
-// repeated is a JSON text of exactly size bytes: an object whose records are those of doc, over and over.
+// repeated is a JSON text of exactly size bytes: an object that repeats the
+// records of doc.
 func repeated(doc []byte, size int64) io.Reader {
 	records := doc[bytes.IndexByte(doc, '[')+1 : bytes.LastIndexByte(doc, ']')]
 	const first, last = `{"records":[`, `]}`

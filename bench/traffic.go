@@ -10,7 +10,8 @@ import (
 	"github.com/sealmesh/sealmesh/bench/stats"
 )
 
-// pace measures latency at fixed rates, shares of what the stock no-op can take.
+// pace measures latency at fixed rates, given as shares of what the stock no-op
+// can take.
 func pace(ctx context.Context, b *bench) error {
 	body := load.NewDocument(2*kib, 5)
 	t := trial{id: "pace/saturation", contestants: []contestant{{nameNoop, noop, "/both/1"}}, body: body, conns: 16, turn: turnTime, rounds: 3}
@@ -36,7 +37,7 @@ func pace(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// unruled measures what sealmesh costs where it has nothing to do.
+// unruled measures the cost of sealmesh on a route without rules.
 func unruled(ctx context.Context, b *bench) error {
 	t := trial{id: "unruled", contestants: []contestant{{nameNone, bare, "/skip/1"}, {nameSkip, ours, "/skip/1"}},
 		body: load.NewDocument(2*kib, 5), conns: 16, turn: turnTime / 2, rounds: pick(b, 6, 40), restarts: pick(b, 2, 8)}
@@ -49,7 +50,7 @@ func unruled(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// directions measures requests and responses apart.
+// directions measures requests and responses separately.
 func directions(ctx context.Context, b *bench) error {
 	s := report.Section{Title: "Directions", Text: "2 KiB, 5 fields. Closed loop, concurrency 16. To open, each contestant is given what it sealed; the no-op what was never sealed."}
 	for _, d := range []string{"seal", "open"} {

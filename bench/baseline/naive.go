@@ -23,11 +23,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Naive is the server that a capable engineer writes in an afternoon, of good
-// parts: encoding/json into maps, one Tink AEAD for all values (AES-256-GCM, its key
-// made once), an OpenTelemetry SDK span for each direction of an exchange, the
-// generated messages. It leaves out what sealmesh cannot: key rotation, a KMS, duplicate
-// members, the order of members, exact numbers, spans that are never lost.
+// Naive is the server that a capable engineer writes in an afternoon with good
+// libraries: encoding/json into maps, one Tink AEAD for all values
+// (AES-256-GCM, one key in memory), one OpenTelemetry SDK span for each
+// direction of an exchange, and the generated messages. Unlike sealmesh it has
+// no key rotation, no KMS, no duplicate members, no order of members, no exact
+// numbers, and it may lose spans.
 type Naive struct {
 	extproc.UnimplementedExternalProcessorServer
 	member   string
@@ -37,8 +38,8 @@ type Naive struct {
 	spans    atomic.Uint64
 }
 
-// NewNaive returns a server that protects the string members of that name.
-// Spans go where OTEL_EXPORTER_OTLP_ENDPOINT says.
+// NewNaive returns a server that protects the string members with that name. It
+// sends spans to OTEL_EXPORTER_OTLP_ENDPOINT.
 func NewNaive(ctx context.Context, member string) (*Naive, error) {
 	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
@@ -56,10 +57,10 @@ func NewNaive(ctx context.Context, member string) (*Naive, error) {
 	return &Naive{member: member, aead: a, tracer: p.Tracer("naive"), provider: p}, nil
 }
 
-// Spans is how many spans have ended.
+// Spans is the number of spans that have ended.
 func (s *Naive) Spans() uint64 { return s.spans.Load() }
 
-// Close sends what the exporter holds.
+// Close flushes the exporter.
 func (s *Naive) Close(ctx context.Context) error { return s.provider.Shutdown(ctx) }
 
 // A half is one direction of an exchange.
@@ -95,7 +96,7 @@ func (s *Naive) Process(stream extproc.ExternalProcessor_ProcessServer) error {
 				resp.Response = &extproc.ProcessingResponse_RequestBody{RequestBody: &extproc.BodyResponse{Response: replace(out)}}
 			}
 		case *extproc.ProcessingRequest_ResponseHeaders:
-			// On routes without rules for requests Envoy sends the path as an attribute.
+			// Without rules for requests, Envoy sends the path as an attribute.
 			for _, a := range req.Attributes {
 				if path := a.GetFields()["request.path"].GetStringValue(); path != "" {
 					request, response = s.rules(path)
@@ -116,7 +117,7 @@ func (s *Naive) Process(stream extproc.ExternalProcessor_ProcessServer) error {
 	}
 }
 
-// rules says by the path what is sealed and opened.
+// rules decides by the path what to seal and open.
 func (s *Naive) rules(path string) (request, response half) {
 	seal, open := half{"seal", s.seal}, half{"open", s.open}
 	switch name, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/"); name {
@@ -173,7 +174,7 @@ func outcome(err error) string {
 	return "ok"
 }
 
-// walk replaces every string member of the name, at any depth.
+// walk replaces every string member with the name, at any depth.
 func (s *Naive) walk(v any, do func(string) (string, error)) (n int, err error) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -196,7 +197,7 @@ func (s *Naive) walk(v any, do func(string) (string, error)) (n int, err error) 
 	return n, err
 }
 
-// replace gives Envoy a new body, with its length, which Envoy checks.
+// replace gives Envoy a new body and its length, which Envoy checks.
 func replace(body []byte) *extproc.CommonResponse {
 	return &extproc.CommonResponse{
 		HeaderMutation: &extproc.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{{

@@ -7,7 +7,8 @@ import (
 	extproc "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 )
 
-// Noop answers every message with "continue": the least that an ext_proc server can do.
+// Noop answers every message with "continue": the least that an ext_proc server
+// can do.
 type Noop struct {
 	extproc.UnimplementedExternalProcessorServer
 }

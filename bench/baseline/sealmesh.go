@@ -26,7 +26,7 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/transport"
 )
 
-// Settings are what may be turned about sealmesh to see what it is worth.
+// Settings are what an ablation changes about sealmesh.
 type Settings struct {
 	GRPC        bool  // serve by grpc-go
 	Window      int   // of a stream, bytes; of a connection 16 times that
@@ -36,8 +36,8 @@ type Settings struct {
 	CPUProfile  string
 }
 
-// Shipped is how `sealmesh serve` runs on a machine of more than two cores: what
-// cmd/sealmesh sets.
+// Shipped is how `sealmesh serve` runs on a machine with more than two cores:
+// the settings of cmd/sealmesh.
 var Shipped = Settings{Window: 256 << 10, GOGC: 150}
 
 func (s Settings) server(p *policy.Policy) proxy.GRPCServer {
@@ -70,8 +70,8 @@ func (s Settings) apply() (stop func(), err error) {
 	return func() { pprof.StopCPUProfile(); _ = f.Close() }, nil
 }
 
-// ServeSealmesh runs sealmesh itself on the policy at path, as `sealmesh serve` does, but
-// with levers, and with /stats on admin.
+// ServeSealmesh runs sealmesh on the policy at path as `sealmesh serve` does,
+// but with settings, and with /stats on admin.
 func ServeSealmesh(path, admin string, l Settings) error {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer cancel()

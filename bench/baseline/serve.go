@@ -1,5 +1,6 @@
-// Package peer is what sealmesh is compared with: ext_proc servers as people
-// write them today, on grpc-go as it comes.
+// Package baseline has the servers that sealmesh is compared with: ext_proc
+// servers as people write them today, on stock grpc-go. It also embeds sealmesh
+// itself, so that settings can be changed and allocations counted.
 package baseline
 
 import (
@@ -18,17 +19,17 @@ import (
 	"google.golang.org/grpc"
 )
 
-// maxMessage lets the largest body of the bench in; grpc-go's default is 4 MiB.
-// It is the only option that the peers set.
+// maxMessage admits the largest body of the bench; the default of grpc-go is 4
+// MiB. It is the only option that the baselines set.
 const maxMessage = 128 << 20
 
-// Options of a peer's process.
+// Options of a server process.
 type Options struct {
 	Listen string // unix:///path of the ext_proc service
 	Admin  string // unix:///path where GET /stats is served, see [Stats]
 }
 
-// Stats are what a process says of itself.
+// Stats are what a server process reports about itself.
 type Stats struct {
 	Mallocs uint64 `json:"mallocs"` // heap objects allocated so far
 	Bytes   uint64 `json:"bytes"`   // and their bytes
@@ -70,8 +71,8 @@ func ServeStats(admin string, spans func() uint64) (stop func(), err error) {
 	return func() { _ = srv.Close() }, nil
 }
 
-// readStats stops the world, to be exact: package runtime/metrics counts an object when the
-// span that it lies in is full, which for a short run is much too late.
+// readStats stops the world, to be exact: package runtime/metrics counts an
+// object only when its memory span is full, which is too late for a short run.
 func readStats(spans uint64) Stats {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

@@ -4,5 +4,5 @@ package library
 
 import "time"
 
-// threadTime is the time of day where no clock of threads is known.
+// threadTime is the time of day: there is no thread clock.
 func threadTime() time.Duration { return time.Duration(time.Now().UnixNano()) }

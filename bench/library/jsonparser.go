@@ -8,7 +8,8 @@ import (
 	"github.com/sealmesh/sealmesh/bench/load"
 )
 
-// parserLooks looks in every record for the field, as one would with jsonparser.
+// parserLooks searches every record for the field, as a user of jsonparser
+// would.
 func parserLooks(body []byte) error {
 	found := 0
 	_, err := jsonparser.ArrayEach(body, func(record []byte, _ jsonparser.ValueType, _ int, _ error) {

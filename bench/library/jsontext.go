@@ -10,8 +10,8 @@ import (
 	"github.com/sealmesh/sealmesh/bench/load"
 )
 
-// decoderLooks reads body token by token, as one must with jsontext to find a
-// field, and skips the values of other members.
+// decoderLooks reads body token by token, as jsontext requires to find a field,
+// and skips the values of other members.
 func decoderLooks(body []byte) error {
 	d := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
 	for {

@@ -1,5 +1,5 @@
-// Package library times, in one process, what sealmesh does to a body beside
-// what libraries do.
+// Package library times, in one process, the work of sealmesh on a body and
+// that of libraries.
 package library
 
 import (
@@ -8,16 +8,17 @@ import (
 	"time"
 )
 
-// A Contestant is one way of doing a piece of work. Run does it once.
+// A Contestant is one way to do a piece of work. Run does it once.
 type Contestant struct {
 	Name  string
 	Run   func() error
-	Waits bool // for other threads: its time is that of the wall
+	Waits bool // for other threads: measure wall time
 }
 
-// Measure gives every contestant a turn of about d in each round, and returns the
-// nanoseconds of one operation by contestant and round: CPU time of the thread, which leaves
-// out others on the machine, and what runs beside the work: the export of key uses, the collection of garbage.
+// Measure gives every contestant a turn of about d in each round. It returns
+// the nanoseconds of one operation, by contestant and round. They are CPU time
+// of the thread, which excludes other processes and background work: the export
+// of key uses and garbage collection.
 func Measure(list []Contestant, rounds int, d time.Duration) (map[string][]float64, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -50,8 +51,8 @@ func Measure(list []Contestant, rounds int, d time.Duration) (map[string][]float
 	return times, nil
 }
 
-// Allocations is the heap objects of one operation: the least of several counts,
-// since others in the process allocate too.
+// Allocations is the number of heap objects of one operation: the least of
+// several counts, because others in the process allocate too.
 func Allocations(c Contestant) float64 {
 	const runs = 100
 	least := math.Inf(1)

@@ -19,7 +19,7 @@ import (
 	"github.com/sealmesh/sealmesh/bench/load"
 )
 
-// JSON libraries that replace the fields of body by what Tink makes of them.
+// JSON libraries that replace the fields of body by values sealed with Tink.
 
 func withSJSON(body []byte, a tink.AEAD, aad []byte) error {
 	out, i, failed := body, 0, error(nil)
@@ -49,7 +49,7 @@ func withSonic(body []byte, a tink.AEAD, aad []byte) error {
 	return err
 }
 
-// withSIMD returns nil where the processor has not what simdjson-go needs.
+// withSIMD returns nil if the CPU lacks what simdjson-go needs.
 func withSIMD(body []byte, a tink.AEAD, aad []byte) func() error {
 	if !simdjson.SupportedCPU() {
 		return nil
@@ -116,9 +116,9 @@ func sealRecords(doc map[string]any, a tink.AEAD, aad []byte) error {
 	return nil
 }
 
-// Transit is a remote encryption service of the kind that takes one value per
-// call, and how its client uses it: a POST of JSON for each field, over a kept
-// connection. The service is in this process, on loopback, and does the least it can.
+// Transit is a remote encryption service that takes one value per call, and its
+// client: a POST of JSON for each field over a kept connection. The service
+// runs in this process, on loopback, and does as little as possible.
 func Transit(body []byte, a tink.AEAD) (Contestant, func()) {
 	type request struct {
 		Plaintext []byte `json:"plaintext"`

@@ -34,7 +34,8 @@ const (
 	JSONParser = "jsonparser, which does not validate"
 )
 
-// BodyWork is what sealmesh does to a request body, from its bytes to the segments that leave.
+// BodyWork is what sealmesh does to a request body, from its bytes to the
+// segments that leave.
 func BodyWork(ctx context.Context, ring *hsm.Keyring, recorder *keyuse.Recorder, body []byte) (Contestant, func(), error) {
 	cache, err := keycache.New(ring, keycache.Options{Recorder: recorder})
 	if err != nil {
@@ -79,7 +80,8 @@ func jsonBody(sel *codec.Selector, transform codec.Transform) (*codec.Format, co
 	return f, codec.Body{At: sel.Root(), Checked: checked, Transform: transform}, err
 }
 
-// Seal are the ways of sealing the fields of body without sealmesh. stop ends what they need.
+// Seal returns ways to seal the fields of body without sealmesh. stop ends what
+// they need.
 func Seal(body []byte) (list []Contestant, stop func()) {
 	values := valuesOf(body)
 	block, err := aes.NewCipher(bytes.Repeat([]byte{7}, 32))
@@ -148,7 +150,8 @@ func valuesOf(body []byte) (out [][]byte) {
 	return out
 }
 
-// Validate are the ways of making sure that body is JSON and holds no value to protect.
+// Validate returns ways to check that body is JSON and holds no value to
+// protect.
 func Validate(body []byte) []Contestant {
 	sel, err := codec.NewSelector([]codec.Rule{{Path: load.Field}})
 	must(err)

@@ -5,15 +5,16 @@ import (
 	"fmt"
 )
 
-// Field is the path of the values to protect in every document, and Member
-// their name.
+// Field is the path of the values to protect in every document. Member is their
+// name.
 const (
 	Field  = "$.records[*].card"
 	Member = "card"
 )
 
-// NewDocument returns a JSON text of exactly size bytes, or of as few more as it takes to hold
-// fields values of 16 characters to protect, spread evenly among records without any.
+// NewDocument returns a JSON text of exactly size bytes with fields values of
+// 16 characters to protect, spread evenly among records without any. The text
+// is longer if the fields need more.
 func NewDocument(size, fields int) []byte {
 	const first, last = `{"records":[`, `],"page":1}`
 	tagged := func(i int) string {

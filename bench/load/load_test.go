@@ -62,8 +62,8 @@ func TestLoops(t *testing.T) {
 	}
 }
 
-// When the server stands still, the requests that were due meanwhile all say so:
-// no wait is left out because nothing could be sent.
+// When the server stands still, the requests that were due meanwhile all say
+// so: no wait is left out because nothing could be sent.
 func TestNoCoordinatedOmission(t *testing.T) {
 	u := upstream(t)
 	c := NewClient(u.Addr())

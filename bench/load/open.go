@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Schedule returns when requests start, for d, at rate per second: a Poisson
-// process, the same one for the same seed.
+// Schedule returns the times at which requests start, for d, at rate per
+// second: a Poisson process that depends only on the seed.
 func Schedule(seed uint64, rate float64, d time.Duration) []time.Duration {
 	r := rand.New(rand.NewPCG(seed, 0x5ea1))
 	var out []time.Duration
@@ -21,9 +21,9 @@ func Schedule(seed uint64, rate float64, d time.Duration) []time.Duration {
 	}
 }
 
-// Open starts requests when the schedule says so, whatever became of those
-// before, on at most n connections. The time of a request counts from when it was
-// due, so one that had to wait for a connection is not excused: there is no coordinated omission.
+// Open starts requests at the times of the schedule on at most n connections,
+// whatever became of earlier requests. Latency counts from the scheduled time,
+// so waiting for a connection is included: there is no coordinated omission.
 func (c *Client) Open(n int, schedule []time.Duration, r *Request) Result {
 	if err := c.open(n); err != nil {
 		return Result{Err: err, Failed: 1, Latency: NewHistogram()}
@@ -32,7 +32,7 @@ func (c *Client) Open(n int, schedule []time.Duration, r *Request) Result {
 	start := time.Now()
 	go func() {
 		defer close(due)
-		runtime.LockOSThread() // its timer is exact to microseconds, the runtime's to a millisecond
+		runtime.LockOSThread() // a thread sleeps to the microsecond, a goroutine to the millisecond
 		defer runtime.UnlockOSThread()
 		for _, at := range schedule {
 			t := start.Add(at)

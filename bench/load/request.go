@@ -1,9 +1,9 @@
-// Package load sends HTTP/1.1 requests at a pace and takes the time of each, and
+// Package load sends HTTP/1.1 requests, measures the latency of each, and
 // answers them at the other end.
 //
-// Both ends share the machine with what is measured, so both are written for
-// little work of their own: requests are bytes made once, and responses are read
-// for their status and length only. What a response says is checked before the clock runs.
+// Both ends share the machine with what is measured, so both do little work:
+// requests are bytes made once, and only status and length of responses are
+// read. The content of responses is checked before the measurement.
 package load
 
 import (
@@ -18,11 +18,11 @@ import (
 	"time"
 )
 
-// A Request is what goes over the wire, ready to send.
+// A Request is ready to be sent.
 type Request struct {
 	head []byte
 	body []byte
-	from func() io.Reader // a body that is made as it is sent; nil sends body
+	from func() io.Reader // makes the body while it is sent; nil: send body
 }
 
 // NewRequest makes a JSON request. A nil body sends none.
@@ -30,7 +30,8 @@ func NewRequest(method, path string, body []byte) *Request {
 	return &Request{head: head(method, path, int64(len(body))), body: body}
 }
 
-// NewStream makes a POST whose body of size bytes is read from what from returns.
+// NewStream makes a POST whose body of size bytes is read from the result of
+// from.
 func NewStream(path string, size int64, from func() io.Reader) *Request {
 	return &Request{head: head("POST", path, size), from: from}
 }
@@ -62,7 +63,7 @@ func dial(addr string) (*conn, error) {
 	return &conn{Conn: c, r: bufio.NewReaderSize(c, 32<<10)}, nil
 }
 
-// oneWrite is up to what size a body is copied behind its head.
+// oneWrite is the size up to which a body is copied behind its head.
 const oneWrite = 64 << 10
 
 // send writes r.
@@ -84,7 +85,8 @@ func (c *conn) send(r *Request) error {
 	return err
 }
 
-// do sends r and reads the response into w, io.Discard for none. It returns the length of the body.
+// do sends r and copies the body of the response to w, which may be io.Discard.
+// It returns the length of the body.
 func (c *conn) do(r *Request, w io.Writer) (int64, error) {
 	if err := c.send(r); err != nil {
 		return 0, err
@@ -109,11 +111,11 @@ func (c *conn) receive(w io.Writer) (int64, error) {
 	return n, errors.Join(err, berr)
 }
 
-// chunked is the length of a body that comes in chunks.
+// chunked is the length of a chunked body.
 const chunked = -1
 
-// readFields reads header fields up to the empty line, and returns the length of
-// the body that they announce. Each is shown to see, which may be nil.
+// readFields reads header fields up to the empty line and returns the length of
+// the body that they announce. It passes each line to see, unless see is nil.
 func readFields(r *bufio.Reader, see func(line []byte)) (length int64, err error) {
 	for {
 		line, err := r.ReadSlice('\n')

@@ -11,10 +11,11 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// NewHistogram returns a histogram of microseconds, to a minute, three digits exact.
+// NewHistogram returns a histogram of microseconds up to one minute, with three
+// exact digits.
 func NewHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, 60_000_000, 3) }
 
-// A Result is what one run saw.
+// A Result is the outcome of one run.
 type Result struct {
 	Requests int64
 	Failed   int64
@@ -23,7 +24,7 @@ type Result struct {
 	Err      error                   // the first failure
 }
 
-// Check reports why r cannot be counted: a request failed, or there was none.
+// Check returns an error if a request failed or if there was none.
 func (r Result) Check() error {
 	if r.Failed == 0 && r.Requests > 0 {
 		return nil
@@ -31,7 +32,7 @@ func (r Result) Check() error {
 	return errors.Join(fmt.Errorf("%d of %d requests failed", r.Failed, r.Requests+r.Failed), r.Err)
 }
 
-// A Client keeps connections to one address.
+// A Client keeps connections to one address open.
 type Client struct {
 	addr  string
 	conns []*conn
@@ -78,7 +79,7 @@ type writer []byte
 
 func (w *writer) Write(p []byte) (int, error) { *w = append(*w, p...); return len(p), nil }
 
-// A worker is one connection's share of a run.
+// A worker is the share of one connection in a run.
 type worker struct {
 	latency  *hdrhistogram.Histogram
 	requests int64
@@ -86,7 +87,8 @@ type worker struct {
 	err      error
 }
 
-// once sends one request and takes its time from since. It reports whether the connection is good for more.
+// once sends one request and records its latency since then. It reports whether
+// the connection is still usable.
 func (w *worker) once(c *conn, r *Request, since time.Time) bool {
 	_, err := c.do(r, io.Discard)
 	if err == nil {
@@ -100,8 +102,9 @@ func (w *worker) once(c *conn, r *Request, since time.Time) bool {
 	return errors.Is(err, errStatus)
 }
 
-// Closed keeps n requests under way for d: each connection sends its next when
-// it has the answer to the last. pick gives the request to send, by a running number.
+// Closed keeps n requests in flight for d: each connection sends its next
+// request after the response to the last one. pick returns the request for a
+// running number.
 func (c *Client) Closed(n int, d time.Duration, pick func(i int64) *Request) Result {
 	if err := c.open(n); err != nil {
 		return Result{Err: err, Failed: 1, Latency: NewHistogram()}
@@ -118,7 +121,7 @@ func (c *Client) Closed(n int, d time.Duration, pick func(i int64) *Request) Res
 	})
 }
 
-// run runs f once for each of n connections and adds up what they saw.
+// run runs f once for each of n connections and adds up the results.
 func (c *Client) run(n int, start time.Time, f func(*worker, *conn)) Result {
 	workers := make([]worker, n)
 	var wait sync.WaitGroup

@@ -6,10 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sleepUntil sleeps the calling thread, which must be locked.
+// sleepUntil puts the calling thread to sleep. The goroutine must be locked to
+// its thread.
 func sleepUntil(t time.Time) {
 	for d := time.Until(t); d > 0; d = time.Until(t) {
 		ts := unix.NsecToTimespec(int64(d))
-		_ = unix.Nanosleep(&ts, nil) // interrupted: look again
+		_ = unix.Nanosleep(&ts, nil) // the loop handles interruptions
 	}
 }

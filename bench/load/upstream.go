@@ -11,16 +11,17 @@ import (
 	"sync/atomic"
 )
 
-// An Upstream is the protected service. The first segment of a path says what it does:
+// An Upstream is the protected service. The first segment of a path says what
+// it does:
 //
-//	/open/NAME   answers with the documents that Serve gave to NAME, in turn
-//	/sink/…      reads the body, keeps none of it, and answers shortly
-//	others       answer with the body that came, or shortly if none did
+//	/open/NAME   answers with the documents given to Serve, in turn
+//	/sink/…      discards the body and sends a short answer
+//	others       echo the body, or send a short answer if there is none
 type Upstream struct {
 	l    net.Listener
 	keep atomic.Bool
 	next atomic.Int64
-	Took atomic.Int64 // bytes that sinks have read
+	Took atomic.Int64 // bytes discarded by sinks
 
 	mu   sync.Mutex
 	last []byte
@@ -55,10 +56,10 @@ func (u *Upstream) Serve(path string, docs ...[]byte) {
 	u.docs[path] = out
 }
 
-// Watch makes the Upstream keep the last body; Last returns it.
+// Watch makes the Upstream keep the last body for Last.
 func (u *Upstream) Watch(on bool) { u.keep.Store(on) }
 
-// Last returns a copy of the last body that came while it was watched.
+// Last returns a copy of the last body that arrived while Watch was on.
 func (u *Upstream) Last() []byte {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -156,7 +157,8 @@ func (s *session) sink(length int64) error {
 	return err
 }
 
-// counted drops what it is given, and counts it. It is no io.Discard, so that chunks are read in large pieces.
+// counted drops and counts bytes. It is not io.Discard, so that chunks are read
+// in large pieces.
 type counted struct{ u *Upstream }
 
 func (w counted) Write(p []byte) (int, error) { w.u.Took.Add(int64(len(p))); return len(p), nil }

@@ -1,5 +1,5 @@
-// Package report writes what the bench found: a Markdown file, and a page that
-// needs nothing but itself.
+// Package report writes the results of the bench: Markdown, plots, and one HTML
+// page that contains everything.
 package report
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/sealmesh/sealmesh/bench/stats"
 )
 
-// A Report is everything that one run found.
+// A Report is the result of one run.
 type Report struct {
 	Title    string
 	Facts    []Fact // machine, versions, seeds
@@ -35,7 +35,7 @@ type Table struct {
 	Rows    [][]string
 }
 
-// A Figure is a target, and what was measured.
+// A Figure is a target and its measurement.
 type Figure struct {
 	What     string
 	AtLeast  bool // else at most
@@ -44,7 +44,7 @@ type Figure struct {
 	Unit     string
 }
 
-// Reached says whether the median meets the target.
+// Reached reports whether the median meets the target.
 func (f Figure) Reached() bool {
 	if !f.Measured.Valid() {
 		return false
@@ -55,7 +55,7 @@ func (f Figure) Reached() bool {
 	return f.Measured.Median <= f.Target
 }
 
-// Verdict says whether the target was reached, and if not, by how much it was missed.
+// Verdict says whether the target was reached, or by how much it was missed.
 func (f Figure) Verdict() string {
 	switch {
 	case !f.Measured.Valid():

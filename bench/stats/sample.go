@@ -1,6 +1,7 @@
 package stats
 
-// A Sample is one contestant's turn in one round of a case. Times are microseconds.
+// A Sample is the turn of one contestant in one round of a case. Times are in
+// microseconds.
 type Sample struct {
 	Case       string  `json:"case"`
 	Contestant string  `json:"contestant"`
@@ -16,7 +17,7 @@ type Sample struct {
 	Processor float64 `json:"cpu_processor"`
 	Envoy     float64 `json:"cpu_envoy"`
 	Self      float64 `json:"cpu_load"` // load generator, upstream and collector
-	// Of processors that the bench runs itself: heap objects allocated.
+	// Heap objects, only of processors that the bench itself runs.
 	Mallocs uint64 `json:"mallocs,omitempty"`
 	Spans   uint64 `json:"spans,omitempty"` // that reached the collector
 }
@@ -24,7 +25,7 @@ type Sample struct {
 // A Metric is a figure of a sample.
 type Metric func(Sample) float64
 
-// The metrics, per request where that makes sense.
+// The metrics, per request if that makes sense.
 var (
 	PerSecond    Metric = func(s Sample) float64 { return float64(s.Requests) / s.Seconds }
 	ProcessorCPU Metric = func(s Sample) float64 { return s.Processor / float64(s.Requests) }
@@ -36,10 +37,10 @@ var (
 	P99          Metric = func(s Sample) float64 { return float64(s.P99) }
 )
 
-// Samples are samples in the order in which they were taken.
+// Samples are in the order in which they were taken.
 type Samples []Sample
 
-// Of returns a contestant's figures in a case, by round.
+// Of returns the figures of a contestant in a case, by round.
 func (all Samples) Of(id, contestant string, m Metric) []float64 {
 	var out []float64
 	for _, s := range all {
@@ -50,7 +51,7 @@ func (all Samples) Of(id, contestant string, m Metric) []float64 {
 	return out
 }
 
-// Spread is what a contestant's figures in a case come to.
+// Spread returns the spread of the figures of a contestant in a case.
 func (all Samples) Spread(id, contestant string, m Metric) Spread {
 	return Of(all.Of(id, contestant, m))
 }
@@ -60,7 +61,7 @@ func (all Samples) Ratio(id, contestant, base string, m Metric) Spread {
 	return Ratios(all.Of(id, contestant, m), all.Of(id, base, m))
 }
 
-// Difference is what a contestant has more than base, round by round.
+// Difference returns how much more a contestant has than base, round by round.
 func (all Samples) Difference(id, contestant, base string, m Metric) Spread {
 	a, b := all.Of(id, contestant, m), all.Of(id, base, m)
 	out := make([]float64, min(len(a), len(b)))
@@ -70,7 +71,8 @@ func (all Samples) Difference(id, contestant, base string, m Metric) Spread {
 	return Of(out)
 }
 
-// Added compares what a contestant adds to floor with what base adds, round by round.
+// Added compares what a contestant adds to floor with what base adds, round by
+// round.
 func (all Samples) Added(id, contestant, base, floor string, m Metric) Spread {
 	a, b, f := all.Of(id, contestant, m), all.Of(id, base, m), all.Of(id, floor, m)
 	n := min(len(a), len(b), len(f))

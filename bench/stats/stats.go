@@ -1,8 +1,8 @@
-// Package stats says what rounds of a comparison come to.
+// Package stats summarizes the rounds of a comparison.
 //
-// A machine that does other work too is slow in one round and fast in the next. So
-// contestants take turns within each round, a ratio is taken within a round, and what is
-// reported is the median over rounds, with the middle half of them as its spread.
+// A machine that does other work is slow in one round and fast in the next. So
+// contestants take turns within each round, ratios are taken within a round,
+// and the result is the median over rounds with its quartiles.
 package stats
 
 import (
@@ -11,13 +11,13 @@ import (
 	"slices"
 )
 
-// A Spread is a median, and the quartiles around it.
+// A Spread is a median and its quartiles.
 type Spread struct {
 	Low, Median, High float64
 	N                 int // rounds
 }
 
-// Of returns the spread of values; NaNs are left out.
+// Of returns the spread of values. It ignores NaNs.
 func Of(values []float64) Spread {
 	v := slices.DeleteFunc(slices.Clone(values), math.IsNaN)
 	if len(v) == 0 {
@@ -27,7 +27,8 @@ func Of(values []float64) Spread {
 	return Spread{quantile(v, 0.25), quantile(v, 0.5), quantile(v, 0.75), len(v)}
 }
 
-// Ratios returns the spread of a[i]/b[i]. Rounds that only one of them has are left out.
+// Ratios returns the spread of a[i]/b[i]. It ignores rounds that are missing in
+// a or b.
 func Ratios(a, b []float64) Spread {
 	n := min(len(a), len(b))
 	out := make([]float64, 0, n)
@@ -52,10 +53,10 @@ func quantile(sorted []float64, q float64) float64 {
 // Valid reports whether anything was measured.
 func (s Spread) Valid() bool { return s.N > 0 && !math.IsNaN(s.Median) && !math.IsInf(s.Median, 0) }
 
-// Times returns s in another unit, of which f make one of s.
+// Times returns s multiplied by f, to convert units.
 func (s Spread) Times(f float64) Spread { return Spread{s.Low * f, s.Median * f, s.High * f, s.N} }
 
-// String shows the median, then the quartiles.
+// String shows the median and the quartiles.
 func (s Spread) String() string {
 	if !s.Valid() {
 		return "not measured"
@@ -63,7 +64,7 @@ func (s Spread) String() string {
 	return fmt.Sprintf("%s [%s, %s]", Number(s.Median), Number(s.Low), Number(s.High))
 }
 
-// Number shows three significant digits, or all of a whole number's.
+// Number shows three significant digits, or all digits before the point.
 func Number(v float64) string {
 	switch a := math.Abs(v); {
 	case math.IsNaN(v):

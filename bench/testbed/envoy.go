@@ -17,8 +17,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// FindEnvoy returns SEALMESH_ENVOY, else what `make envoy` put under build, else
-// the one on PATH.
+// FindEnvoy returns SEALMESH_ENVOY, else the result of `make envoy`, else the
+// Envoy on PATH.
 func FindEnvoy() (string, error) {
 	for _, p := range []string{os.Getenv("SEALMESH_ENVOY"), "build/envoy/bin/envoy"} {
 		if _, err := os.Stat(p); p != "" && err == nil {
@@ -32,7 +32,7 @@ func FindEnvoy() (string, error) {
 	return p, nil
 }
 
-// EnvoyVersion is what the Envoy at path says of itself.
+// EnvoyVersion returns the version that the Envoy at path reports.
 func EnvoyVersion(path string) string {
 	out, err := exec.Command(path, "--version").Output()
 	if err != nil {
@@ -42,8 +42,8 @@ func EnvoyVersion(path string) string {
 	return v
 }
 
-// startEnvoy runs an Envoy for p in dir. Its configuration is the generator's; without
-// a processor the filter is taken out of it, and nothing else is.
+// startEnvoy runs an Envoy for p in dir, configured by the generator. Without a
+// processor only the filter is removed from the configuration.
 func (t *Testbed) startEnvoy(ctx context.Context, dir string, p *policy.Policy, opt bootstrap.Options, processor bool) (*Process, string, error) {
 	var err error
 	if opt.Listen, err = freeAddress(); err != nil {
@@ -77,7 +77,7 @@ func (t *Testbed) startEnvoy(ctx context.Context, dir string, p *policy.Policy, 
 	return e, opt.Listen, e.until(ctx, answers(http.DefaultClient, "http://"+opt.Admin+"/ready"))
 }
 
-// withoutFilter takes ext_proc out of the first listener and its routes.
+// withoutFilter removes ext_proc from the first listener and its routes.
 func withoutFilter(b *bootstrapv3.Bootstrap) error {
 	config := b.StaticResources.Listeners[0].FilterChains[0].Filters[0].GetTypedConfig()
 	manager := new(hcmv3.HttpConnectionManager)

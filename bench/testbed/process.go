@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// A Process is a program under measurement. What it prints goes to a file.
+// A Process is a program under measurement. Its output goes to a file.
 type Process struct {
 	Name string
 	log  string
@@ -42,10 +42,10 @@ func start(dir, name string, env []string, path string, args ...string) (*Proces
 	return p, nil
 }
 
-// PID is the process's id.
+// PID is the id of the process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Stop asks the process to end, and ends it if it does not.
+// Stop asks the process to end, and kills it after 12 s.
 func (p *Process) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -56,7 +56,7 @@ func (p *Process) Stop() {
 	}
 }
 
-// until waits for ready, and fails when the process ends first.
+// until waits for ready. It fails if the process ends first.
 func (p *Process) until(ctx context.Context, ready func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -77,14 +77,14 @@ func (p *Process) until(ctx context.Context, ready func() error) error {
 	}
 }
 
-// Tail returns the last of what the process printed.
+// Tail returns the last lines of the output.
 func (p *Process) Tail() string {
 	b, _ := os.ReadFile(p.log)
 	lines := bytes.Split(bytes.TrimSpace(b), []byte("\n"))
 	return string(bytes.Join(lines[max(0, len(lines)-12):], []byte("\n")))
 }
 
-// freeAddress returns a loopback address that nobody listened on a moment ago.
+// freeAddress returns a loopback address that was free a moment ago.
 func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -94,7 +94,7 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), nil
 }
 
-// answers is a readiness check: url gives 200.
+// answers is a readiness check: url returns 200.
 func answers(client *http.Client, url string) func() error {
 	return func() error {
 		resp, err := client.Get(url)
@@ -109,7 +109,7 @@ func answers(client *http.Client, url string) func() error {
 	}
 }
 
-// overSocket is an HTTP client of the server on a unix socket.
+// overSocket is an HTTP client for the server on a unix socket.
 func overSocket(path string) *http.Client {
 	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dieWithParent leaves nothing running when the bench is killed.
+// dieWithParent makes c end when the bench is killed.
 func dieWithParent(c *exec.Cmd) {
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
 
-// cpuOf returns the CPU time that the process has used, user and system, threads
-// that ended included: its clock of clock_getcpuclockid(3), which counts nanoseconds
-// where /proc counts hundredths of a second.
+// cpuOf returns the CPU time of the process, user and system, including ended
+// threads. It reads clock_getcpuclockid(3), which counts nanoseconds; /proc
+// counts hundredths of a second.
 func cpuOf(pid int) (time.Duration, error) {
 	const processClock = 2 // CPUCLOCK_SCHED
 	var ts unix.Timespec
@@ -29,8 +29,8 @@ func cpuOf(pid int) (time.Duration, error) {
 	return time.Duration(ts.Nano()), nil
 }
 
-// memoryOf returns the resident set of the process in bytes, now and at its peak
-// (VmRSS and VmHWM of /proc/PID/status).
+// memoryOf returns the resident set of the process in bytes, now and at its
+// peak (VmRSS and VmHWM of /proc/PID/status).
 func memoryOf(pid int) (now, peak int64, err error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

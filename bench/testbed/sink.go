@@ -11,9 +11,9 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// A sink is an OTLP collector that takes every span and counts them. It decodes nothing: a
-// collector runs elsewhere, and one that took the cores of what is measured would show
-// in the figures of those who record more.
+// A sink is an OTLP collector that counts spans and decodes nothing. A real
+// collector runs on another machine; decoding here would take CPU from the
+// contestants that record more.
 type sink struct {
 	server *grpc.Server
 	url    string
@@ -45,8 +45,8 @@ func export(srv any, _ context.Context, decode func(any) error, _ grpc.UnaryServ
 	return nil, nil
 }
 
-// A counter reads an ExportTraceServiceRequest as the number of its spans, a uint64, and
-// writes its response, which is empty.
+// A counter is a codec that reads an ExportTraceServiceRequest as the number of
+// its spans, a uint64, and writes an empty response.
 type counter struct{}
 
 func (counter) Name() string { return "proto" }
@@ -62,7 +62,8 @@ func (counter) Unmarshal(data mem.BufferSlice, v any) error {
 	return err
 }
 
-// count counts the messages at a path of field numbers (opentelemetry.proto.trace.v1).
+// count counts the messages at a path of field numbers
+// (opentelemetry.proto.trace.v1).
 func count(p []byte, path ...protowire.Number) (n uint64, err error) {
 	for len(p) > 0 {
 		field, kind, head := protowire.ConsumeTag(p)

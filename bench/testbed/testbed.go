@@ -1,5 +1,5 @@
-// Package rig starts what the bench measures: a real Envoy for each contestant,
-// the contestant's processor in a process of its own, one upstream and one collector for all.
+// Package testbed starts what the bench measures: for each contestant a real
+// Envoy and a processor in a process of its own, and one upstream for all.
 package testbed
 
 import (
@@ -27,7 +27,7 @@ var policySource []byte
 type Testbed struct {
 	Envoy    string // binary
 	Sealmesh string // binary
-	Self     string // this binary, which runs the peers
+	Self     string // this binary, which runs the baselines
 	Dir      string
 	Upstream *load.Upstream
 
@@ -35,7 +35,7 @@ type Testbed struct {
 	stacks []*Stack
 }
 
-// New starts the upstream, and keeps its files in dir.
+// New starts the upstream. Files go to dir.
 func New(envoy, sealmesh, dir string) (*Testbed, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -48,7 +48,7 @@ func New(envoy, sealmesh, dir string) (*Testbed, error) {
 	return &Testbed{Envoy: envoy, Sealmesh: sealmesh, Self: self, Dir: dir, Upstream: up}, nil
 }
 
-// Close ends everything that the rig started.
+// Close ends everything that the testbed started.
 func (t *Testbed) Close() {
 	for _, s := range t.stacks {
 		s.Stop()
@@ -59,7 +59,7 @@ func (t *Testbed) Close() {
 	_ = t.Upstream.Close()
 }
 
-// Collector starts another OTLP collector, and returns its URL.
+// Collector starts another OTLP collector and returns its URL.
 func (t *Testbed) Collector() (string, error) {
 	s, err := startSink()
 	if err != nil {
@@ -69,7 +69,7 @@ func (t *Testbed) Collector() (string, error) {
 	return s.url, nil
 }
 
-// A Kind is what runs behind Envoy.
+// A Kind is the processor behind Envoy.
 type Kind string
 
 // The contestants.
@@ -78,20 +78,20 @@ const (
 	Noop     Kind = "noop"     // stock grpc-go, answers "continue"
 	Naive    Kind = "naive"    // encoding/json, Tink, OTel SDK, stock grpc-go
 	Sealmesh Kind = "sealmesh" // the binary
-	Embedded Kind = "embedded" // sealmesh, wired by the bench
+	Embedded Kind = "embedded" // sealmesh, embedded in the bench
 )
 
 // Spec is a stack to start.
 type Spec struct {
 	Name     string
 	Kind     Kind
-	Buffered bool     // Envoy keeps bodies, in body mode BUFFERED, as a peer needs it
-	Spans    bool     // request spans of the OTel SDK too, besides key uses
-	Env      []string // more of the processor's environment
-	Args     []string // more of its arguments
+	Buffered bool     // body mode BUFFERED, which the baselines need
+	Spans    bool     // also request spans of the OTel SDK
+	Env      []string // additional environment of the processor
+	Args     []string // additional arguments of the processor
 }
 
-// A Stack is one contestant: an Envoy, and what it asks.
+// A Stack is one contestant: an Envoy and its processor.
 type Stack struct {
 	Spec
 	Dir       string
@@ -136,7 +136,7 @@ func (t *Testbed) Start(ctx context.Context, spec Spec) (*Stack, error) {
 	return s, nil
 }
 
-// lookup finds variables in env, of which the last wins.
+// lookup finds variables in env. The last value wins.
 func lookup(env []string) func(string) (string, bool) {
 	return func(name string) (string, bool) {
 		for i := len(env) - 1; i >= 0; i-- {
@@ -172,7 +172,7 @@ func (t *Testbed) startProcessor(ctx context.Context, s *Stack, file string, env
 	return err
 }
 
-// Stop ends the stack's processes, and then the collector that they told.
+// Stop ends the processes of the stack, then its collector.
 func (s *Stack) Stop() {
 	if s.Client != nil {
 		s.Client.Close()
@@ -212,7 +212,7 @@ func (s *Stack) Usage() (u Usage, err error) {
 // Memory is the resident set of the processor and of Envoy, in bytes.
 type Memory struct{ Processor, ProcessorPeak, Envoy, EnvoyPeak int64 }
 
-// Memory reads it.
+// Memory reads the memory of the processes.
 func (s *Stack) Memory() (m Memory, err error) {
 	if m.Envoy, m.EnvoyPeak, err = memoryOf(s.Envoy.PID()); err != nil || s.Processor == nil {
 		return m, err
@@ -221,7 +221,7 @@ func (s *Stack) Memory() (m Memory, err error) {
 	return m, err
 }
 
-// Stats asks a processor that the bench itself runs for its allocations.
+// Stats returns the allocations of a processor that the bench itself runs.
 func (s *Stack) Stats() (st baseline.Stats, err error) {
 	resp, err := s.admin.Get("http://admin/stats")
 	if err != nil {

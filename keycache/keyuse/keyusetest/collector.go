@@ -1,6 +1,6 @@
 // Package keyusetest is an OTLP collector in the test process: real gRPC and
 // HTTP servers on 127.0.0.1 that keep what they are sent, and that stall, refuse, go
-// away and come back when a test says so.
+// unavailable and come back when a test says so.
 package keyusetest
 
 import (
