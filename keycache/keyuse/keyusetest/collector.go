@@ -1,6 +1,6 @@
 // Package keyusetest is an OTLP collector in the test process: real gRPC and
-// HTTP servers on 127.0.0.1 that keep what they are sent, and that stall, refuse, go
-// unavailable and come back when a test says so.
+// HTTP servers on 127.0.0.1 that keep what they are sent, and that stall,
+// refuse, go unavailable and come back when a test says so.
 package keyusetest
 
 import (
@@ -12,7 +12,8 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// patience is when a wait fails its test. Nothing ever waits that long for a reason.
+// patience is when a wait fails its test. Nothing ever waits that long for a
+// reason.
 const patience = 20 * time.Second
 
 // A Collector keeps the spans that it acknowledged. Safe for concurrent use.
