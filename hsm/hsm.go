@@ -6,8 +6,6 @@
 // every failure as an [Error] of one [Class]. Only providers talk to a KMS, and
 // a provider knows nothing about envelopes, bodies or policies.
 //
-//	policy ─→ Key (not open) ─ builtin.Open ─→ Keyring ─→ Key ─→ KEK ─→ Provider
-//
 // A [Keyring] holds the keys of a policy. A [Key] has one [KEK] or more, and
 // each KEK has its open provider. To add a back end, see package hsmtest.
 package hsm

@@ -48,7 +48,7 @@ func (p *provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext
 		key := make([]byte, hsm.DataKeySize)
 		defer clear(key)
 		_, _ = rand.Read(key) // never fails
-		if err := p.stir(ctx, s, key); err != nil {
+		if err := p.mixRandom(ctx, s, key); err != nil {
 			return nil, err
 		}
 		wrapped, err := p.wrap(ctx, s, key, ec)
@@ -65,9 +65,9 @@ func (p *provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext
 	return hsm.NewSecret(key), wrapped, nil
 }
 
-// stir XORs the device's random numbers into key. A token without a generator
+// mixRandom XORs the device's random numbers into key. A token without a generator
 // is no failure: key is good already.
-func (p *provider) stir(ctx context.Context, s *session, key []byte) error {
+func (p *provider) mixRandom(ctx context.Context, s *session, key []byte) error {
 	err := p.call(ctx, "C_GenerateRandom", func() error {
 		random, err := p.ctx.GenerateRandom(s.handle, len(key))
 		if err == nil {

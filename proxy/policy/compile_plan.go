@@ -58,8 +58,8 @@ func (c *planCompiler) compile(reads bool) {
 	}
 }
 
-// check lets every format compile what it needs from the plan: the bodies of a route
-// may have any format.
+// check lets every format compile what it needs from the plan: the bodies of a
+// route may have any format.
 func (c *planCompiler) check() {
 	c.plan.Checked = make(map[*codec.Format]any)
 	for _, f := range formats.Table() {

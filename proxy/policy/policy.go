@@ -2,46 +2,26 @@
 // says for each request which values of its bodies are sealed or opened, how,
 // and under which key.
 //
-//	YAML ─ parse ─→ nodes ─ decode ─→ config ─ compile ─→ Policy ─ Match ─→ Route, Plan
+//	YAML ─ parse ─→ nodes ─ decode ─→ config ─ compile ─→ Policy
+//	request ─ Policy.Match ─→ Route ─→ Plan of each direction
 //
-// The types in config.go are the file: their comments describe every key, and
-// [Schema] and docs/policy.md are made from them. Only this package sees those
-// types. In short:
+// A small policy file:
 //
 //	version: 1
-//	listen: unix:///run/sealmesh/ext_proc.sock      # or tcp://host:port with tls
-//	insecure_loopback: false                        # true: tcp://127.0.0.1:port without tls
-//	admin: unix:///run/sealmesh/admin.sock          # or none
-//	metrics: 127.0.0.1:9464                         # or none
-//	tls: {cert: FILE, key: FILE, client_ca: FILE, allow: [SPIFFE ID or DNS name]}
-//	fips: off                                       # or required: approved algorithms alone
-//	unmatched: refuse                               # or pass
-//	audit: required                                 # or {mode: best_effort, spool: {dir: DIR, bytes: 256MiB}}
-//	limits: {value_bytes, depth, fields, name_bytes, body_bytes, buffered_bytes, streams, exchange}
 //	keys:
-//	  NAME:
-//	    kek: URI                                    # or a list; with quorum: how many must wrap
-//	    context: {NAME: VALUE}                      # bound to data keys, logged by the KMS
-//	    rotate: {age: 24h, uses: 2147483648, bytes: 1TiB}
-//	    cache: {soft: 5m, hard: 1h}                 # soft TTL, hard TTL
-//	    require: {manager, origin, spec, multi_region, regions, rotation, min_days_to_expiry}
-//	    store: inline                               # or dir:PATH, dynamodb:TABLE, postgres://HOST/DATABASE
-//	    record: ${file:lookup.record}               # pinned, for the deterministic suite
+//	  customer: {kek: "awskms:///arn:…", context: {service: customers}}
 //	tags:
-//	  NAME: {key: NAME, suite: xaes-256-gcm, context: {NAME: VALUE}, context_from: {NAME: path.PARAM}}
-//	routes:                                         # the first that matches decides
-//	  - name: NAME
-//	    match: {hosts: ["*.example.com"], methods: [POST], path: "/customers/{id}/**", ignore_case: false}
-//	    request:
-//	      seal: {$.ssn: TAG}                        # and open
-//	      body: buffered                            # or streamed
-//	      pass: [image/*]
-//	      root: object                              # or array, any; require_match, null, patch
-//	    response:
-//	      open: {$..ssn: TAG}
-//	      migration: {accept_plaintext_until: 2027-03-01}
-//	    envelopes: refuse                           # or keep, data: where no rule opens them
-//	  - {name: NAME, match: {path: /healthz}, skip: true}
+//	  pii.ssn: {key: customer}
+//	routes: # the first that matches decides
+//	  - name: customers
+//	    match: {methods: [POST, GET], path: "/customers/{id}"}
+//	    request: {seal: {$.ssn: pii.ssn}}
+//	    response: {open: {$.ssn: pii.ssn}}
+//	  - {name: health, match: {path: /healthz}, skip: true}
+//
+// The types in config.go and config_key.go are the file: their comments
+// describe every key, and [Schema] and docs/policy.md are made from them. Only
+// this package sees those types.
 //
 // [Load] reports every problem of a file at once, each with line, column and
 // what to write instead: unknown and duplicate keys, wrong types, undefined
