@@ -7,7 +7,7 @@ import "math/bits"
 // says which rule owns the value. What members and elements are, each format
 // documents.
 //
-// A scanner that must save work looks up a [Step] first, asks Peek what the
+// To save work, a scanner looks up a [Step] first, asks Peek what the
 // step would lead to, and calls Descend only where a rule can still match
 // below.
 //
@@ -19,7 +19,7 @@ type Cursor struct {
 }
 
 // A Step is one way down from a value, as a [Selector] numbers the ways that
-// its rules name. AnyStep stands for all others.
+// its rules name. AnyStep is all others.
 type Step int
 
 // AnyStep is the step to a member or element that no rule names. Wildcards and

@@ -11,7 +11,7 @@ type Format struct {
 	// Except are types that a suffix in MediaTypes covers and that the format does
 	// not read: in them no path finds a value. See [Pattern].
 	Except []Pattern
-	// NullDeletes are types in which a null deletes the member that it stands for,
+	// NullDeletes are types in which a null deletes its member,
 	// as in a merge patch (RFC 7396).
 	NullDeletes []Pattern
 	// Check compiles what the format needs of a Selector and of a policy's
@@ -40,7 +40,7 @@ type Options struct {
 
 // A Body is what a Format must know of one body to make a Writer for it.
 type Body struct {
-	// At is where the body's root stands: Selector.Root() for a whole document,
+	// At is the place of the body's root: Selector.Root() for a whole document,
 	// and a deeper place for a document in another, such as a part of a form. The
 	// zero Cursor has no rules: the Writer only validates.
 	At Cursor

@@ -5,14 +5,14 @@ import "cmp"
 // Limits bound what one body may cost. A field that is zero means the default
 // below.
 type Limits struct {
-	// ValueBytes is the length of the longest tagged value in bytes, as it stands
+	// ValueBytes is the length of the longest tagged value in bytes, as it is
 	// in the body: quotes and escapes count.
 	ValueBytes int
 	// Depth is the deepest nesting of containers.
 	Depth int
 	// Fields is the number of tagged values in one body.
 	Fields int
-	// NameBytes is the length in bytes, as it stands in the body, of the longest
+	// NameBytes is the length in bytes, as it is in the body, of the longest
 	// name that has to be compared with a rule.
 	NameBytes int
 	// BodyBytes is the length of the longest body. Zero means no limit:

@@ -119,7 +119,7 @@ func hasSuffixFold(s, suffix string) bool {
 }
 
 // cutParam reads one name=value and the semicolon after it. The name is empty
-// where nothing stands before the semicolon.
+// where there is nothing before the semicolon.
 func cutParam(s string) (name, value, rest string, ok bool) {
 	s = strings.TrimLeft(s, " \t")
 	if s == "" || s[0] == ';' {

@@ -78,7 +78,7 @@ func (s *Splicer) Rule() int { return s.rule }
 // Count returns the number of tagged values so far.
 func (s *Splicer) Count() int { return s.count }
 
-// Outgrown reports whether the tagged value being read, which goes on to an
+// Outgrown reports whether the tagged value being read, which reaches an
 // offset of the body at least, is longer than its limit, and where it began:
 // the body must be refused with [ValueLimit].
 func (s *Splicer) Outgrown(to int64) (start int64, over bool) {

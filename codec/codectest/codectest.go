@@ -6,7 +6,8 @@
 //	}
 //
 // The package also has what other tests of a format need: functions that run a
-// Writer over a body that is cut, and an oracle of which rule owns a value.
+// Writer over a body that is cut, and an oracle that knows the owner of a
+// value.
 package codectest
 
 import (

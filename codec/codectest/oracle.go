@@ -24,7 +24,7 @@ type Step struct {
 	Index int // -1 for a member
 }
 
-// Owner is the oracle of which of the rules that match a value owns it, or -1.
+// Owner is the oracle: it returns the rule that owns a value, or -1.
 // It takes time exponential in the depth.
 func Owner(rules [][]Segment, at []Step) int {
 	best := -1

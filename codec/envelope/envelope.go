@@ -12,7 +12,7 @@
 //	inline     = length record                  ; iff bits 0-1 are 1
 //	payload    = *OCTET                         ; the suite's overhead at least
 //
-//	stored-key = "smk1." base64url(record)      ; a record that stands alone
+//	stored-key = "smk1." base64url(record)      ; a record in no envelope
 //	record     = %d1 commitment count 1*8wrap   ; count wraps, to the end
 //	commitment = 32OCTET                        ; HMAC-SHA256(data key, "sealmesh/v1/data-key-id")
 //	count      = %d1-8

@@ -41,7 +41,7 @@ func TestIsHead(t *testing.T) {
 			t.Errorf("%s: %s is taken for an envelope", name, text)
 		}
 	}
-	// A kind or a suite that a later version adds is one to refuse all the same.
+	// A kind or a suite that a later version adds is refused too.
 	for name, head := range map[string][]byte{"kind": {1, 7 << 2}, "suite": {9, 0}} {
 		if later := append([]byte("sm1."), enc(append(head, bytes.Repeat([]byte{5}, 16)...))...); !envelope.IsHead(later) {
 			t.Errorf("a later %s is let pass", name)

@@ -107,8 +107,8 @@ func TestDetect(t *testing.T) {
 	}
 }
 
-// What goes on says what was read, in one spelling; what has no format is as it
-// came.
+// What is forwarded says what was read, in one spelling. What has no format is
+// as it came.
 func TestCanonical(t *testing.T) {
 	for _, tc := range []struct{ value, want string }{
 		{"application/json", "application/json"},

@@ -278,7 +278,7 @@ func randomText(s *codectest.Source) string {
 }
 
 // FuzzJSONEnvelopes: a body is refused if and only if a name or a string that
-// jsontext reads holds an envelope, save strings where a rule opens.
+// jsontext reads holds an envelope, except strings where a rule opens.
 func FuzzJSONEnvelopes(f *testing.F) {
 	f.Add([]byte("\x01\x08\x01\x02"), uint16(3))
 	for i := range 24 {

@@ -254,7 +254,7 @@ func TestGuardIsNoRule(t *testing.T) {
 }
 
 // Where a rule opens, a string is unescaped if it may be an envelope, and given
-// as it stands if not: half a surrogate pair in it is nobody's fault.
+// as it stands if not: half a surrogate pair in it is no error.
 func TestOpenRulesUnescapeEnvelopes(t *testing.T) {
 	sel := mustSelect(t, []codec.Rule{{Path: "$.a", Open: true}})
 	for value, want := range map[string]seen{

@@ -88,7 +88,7 @@ func TestJSONCases(t *testing.T) {
 	}
 }
 
-// TestPlainText: what a string must escape is seen wherever it stands in a
+// TestPlainText: what a string must escape is seen wherever it is in a
 // text.
 func TestPlainText(t *testing.T) {
 	text := strings.Repeat("sm1.A-_9", 12)
@@ -104,7 +104,7 @@ func TestPlainText(t *testing.T) {
 	}
 }
 
-// TestJSONReplacements: what a Transform returns, and how it stands in the
+// TestJSONReplacements: what a Transform returns, and how it is written in the
 // body.
 func TestJSONReplacements(t *testing.T) {
 	const kept = `"original"`

@@ -10,7 +10,7 @@ import (
 )
 
 // What the fast path reads in one go it must refuse as the slow one does: every
-// fault stands where there is a container around it and enough behind it.
+// fault is in a container, with enough bytes behind it.
 func TestSkipRefuses(t *testing.T) {
 	for _, v := range []string{
 		"\"\xc3(\"", "\"\xc3\"", "\"\xc1\x81\"", "\"J\xc3\x28rg\"", `"\x"`, `"a\"`, "\"\x1f\"",
@@ -28,7 +28,7 @@ func TestSkipRefuses(t *testing.T) {
 }
 
 // Members are read in a loop of their own: what is wrong with one is seen
-// whatever stands around it, and what is right leaves as it came.
+// whatever is around it, and a good member leaves as it came.
 func TestSkipMembers(t *testing.T) {
 	const before, after = `{"id":1,`, `"note":"leave at the door"`
 	selectors := []*codec.Selector{
