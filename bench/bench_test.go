@@ -68,6 +68,7 @@ func TestRound(t *testing.T) {
 	if s := b.samples.Spread("smoke/0", nameOurs, stats.Allocations); s.Median < 10 {
 		t.Errorf("allocations of an exchange: %v", s)
 	}
+	b.atMost("nothing measured", 1, stats.Of(nil))
 	b.atMost("smoke", 1000, b.samples.Ratio("smoke/0", nameOurs, nameNoop, stats.ProcessorCPU))
 	written(t, b)
 }

@@ -38,12 +38,20 @@ func (r *results) add(s stats.Sample, latency *hdrhistogram.Histogram) {
 
 func (r *results) section(s report.Section) { r.sections = append(r.sections, s) }
 
+// figure adds f. A figure without a measurement keeps no NaN: JSON has none.
+func (r *results) figure(f report.Figure) {
+	if !f.Measured.Valid() {
+		f.Measured = stats.Spread{}
+	}
+	r.figures = append(r.figures, f)
+}
+
 func (r *results) atMost(what string, target float64, s stats.Spread) {
-	r.figures = append(r.figures, report.Figure{What: what, Target: target, Measured: s})
+	r.figure(report.Figure{What: what, Target: target, Measured: s})
 }
 
 func (r *results) atLeast(what string, target float64, s stats.Spread) {
-	r.figures = append(r.figures, report.Figure{What: what, Target: target, Measured: s, AtLeast: true})
+	r.figure(report.Figure{What: what, Target: target, Measured: s, AtLeast: true})
 }
 
 // table shows a trial, one row per contestant.
