@@ -19,7 +19,7 @@
 //
 // Options, each at most once:
 //
-//	regions=a,b       where to ask, in order of preference; the key is multi-Region
+//	regions=a,b       of a multi-Region key, in order of preference
 //	                  (mrk-…) and the ARN's own Region is among them
 //	endpoint=url      a VPC endpoint, or a test's server; {region} stands for the
 //	                  Region, and is in it where there are several; https only, but

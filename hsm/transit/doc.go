@@ -19,7 +19,7 @@
 //	auth=approle          log in with role= (the role id) and secret-id-file=
 //	auth=kubernetes       log in with role= and the service account's token
 //	auth=jwt              log in with role= and jwt-file=, a workload identity's token
-//	auth=cert             log in with the client's certificate, cert-file=, and perhaps role=
+//	auth=cert             log in with the certificate in cert-file=, and role= if set
 //	auth-mount=path       where that method is mounted; its own name otherwise
 //	role=name             the role to log in as
 //	jwt-file=/path        the token to log in with; for Kubernetes the pod's own otherwise
@@ -29,7 +29,7 @@
 //	cert-file=/path       the client's certificate and key, in PEM; else VAULT_CLIENT_CERT
 //	key-file=/path          and VAULT_CLIENT_KEY
 //	server-name=host      the name the certificate must bear; else VAULT_TLS_SERVER_NAME
-//	tls=off               plain HTTP, for a server or an agent on this host's loopback only
+//	tls=off               plain HTTP, only to a server or agent on loopback
 //	timeout=2s            one try, from dialling to the last byte
 //
 // Each VAULT_ variable may be called BAO_ instead, which wins. Without
