@@ -5,22 +5,11 @@ import (
 	"strings"
 
 	"github.com/sealmesh/sealmesh/codec/suite"
+	"github.com/sealmesh/sealmesh/keycache/datakeys"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
-// A cacheState is how a use came by its data key. The higher one wins when
-// uses are added up.
-type cacheState uint8
-
-const (
-	none cacheState = iota // it never came to ask for one
-	hit
-	stale
-	miss
-	cacheStates
-)
-
-var cacheNames = [cacheStates]string{"", "hit", "stale", "miss"}
+var accessNames = [datakeys.Accesses]string{"", "hit", "stale", "miss"}
 
 // Names of operations in spans.
 const (
@@ -32,7 +21,7 @@ const (
 // a use of their own, and so are those of a second suite: a span names one of each.
 type useID struct {
 	key       *key
-	dataKey   *dataKey // nil when the use failed before one was verified
+	dataKey   *datakeys.DataKey // nil when the use failed before one was verified
 	operation string
 	suite     suite.ID // 0 when unknown
 	reason    Reason   // "" on success
@@ -40,9 +29,9 @@ type useID struct {
 
 // use returns what a span says of id.
 func (id *useID) use() keyuse.Use {
-	u := keyuse.Use{Key: id.key.name, Operation: id.operation, ErrorType: string(id.reason)}
+	u := keyuse.Use{Key: id.key.Name, Operation: id.operation, ErrorType: string(id.reason)}
 	if id.dataKey != nil {
-		u.DataKey = id.dataKey.id
+		u.DataKey = id.dataKey.ID
 	}
 	if s := suite.ByID(id.suite); s != nil {
 		u.Suite = s.Name
@@ -52,10 +41,10 @@ func (id *useID) use() keyuse.Use {
 
 // A tally is what is counted of one use besides what its span says.
 type tally struct {
-	id     useID
-	lastly *Tag // the tag of the latest value: the usual answer to whether Tags has it
-	states [cacheStates]uint64
-	told   bool // that the exchange failed is recorded
+	id       useID
+	lastly   *Tag // the tag of the latest value: the usual answer to whether Tags has it
+	accesses [datakeys.Accesses]uint64
+	told     bool // that the exchange failed is recorded
 }
 
 // An account adds up key uses until they are recorded. uses and tallies go in step.
@@ -72,7 +61,7 @@ type account struct {
 const few = 8
 
 // add counts one value of n plaintext bytes.
-func (a *account) add(id useID, t *Tag, n int, state cacheState, wall int64) {
+func (a *account) add(id useID, t *Tag, n int, access datakeys.Access, wall int64) {
 	i := a.find(id)
 	u, y := &a.uses[i], &a.tallies[i]
 	if u.Fields == 0 {
@@ -80,7 +69,7 @@ func (a *account) add(id useID, t *Tag, n int, state cacheState, wall int64) {
 	}
 	u.Fields++
 	u.Bytes += int64(n)
-	y.states[state]++
+	y.accesses[access]++
 	if y.lastly == t {
 		return
 	}
@@ -151,9 +140,9 @@ func (a *account) complete(i int, wall int64, outcome string) {
 	if u.Fields == 0 {
 		u.Start = wall
 	}
-	for state, n := range y.states {
+	for access, n := range y.accesses {
 		if n > 0 {
-			u.Cache = cacheNames[state]
+			u.Cache = accessNames[access]
 		}
 	}
 	if u.ErrorType == "" {
@@ -165,7 +154,7 @@ func (a *account) complete(i int, wall int64, outcome string) {
 // count adds what use i did to the statistics of its key.
 func (a *account) count(i int) {
 	y := &a.tallies[i]
-	y.id.key.stats.add(y, a.uses[i].Fields)
+	y.id.key.stats.add(y)
 }
 
 // carryOver empties use i, which is recorded or moved: what comes now is an increment.
@@ -193,8 +182,8 @@ func (a *account) move(i int, to *account) {
 	for _, name := range u.Tags {
 		addTag(v, name)
 	}
-	for state, n := range y.states {
-		z.states[state] += n
+	for access, n := range y.accesses {
+		z.accesses[access] += n
 	}
 }
 

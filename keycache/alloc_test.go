@@ -5,14 +5,19 @@ package keycache
 import (
 	"io"
 	"testing"
+	"time"
 
 	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
 // A value that is sealed or opened on a hit allocates nothing, and neither does Prefetch.
 func TestHitsAllocateNothing(t *testing.T) {
-	r := newRig(t, keyOf(newKMS("a")), Options{})
+	m := newKMS("a")
+	cfg := keyOf(m)
+	cfg.Cache.Soft = 2 * time.Second // it ends while the KMS is unavailable
+	r := newRig(t, cfg, Options{})
 	s := r.session()
 	dst := make([]byte, 0, 1024)
 	value := []byte("0123456789abcdef")
@@ -32,9 +37,11 @@ func TestHitsAllocateNothing(t *testing.T) {
 			t.Errorf("%s: %v allocations, %v", name, n, err)
 		}
 	}
-	d := r.keys["k"].current.Load()
-	d.freshUntil.Store(0)
-	d.standing.set(unanswered) // an outage
+	m.answer(0, hsm.Unavailable)
+	d := r.keys["k"].Keys.Current()
+	for d.Fresh(r.now()) || !d.Serves(r.now()) {
+		time.Sleep(time.Millisecond)
+	}
 	for name, f := range map[string]func(){
 		"stale seal": func() { _, err = s.Seal(dst, r.tag, codec.Text, value) },
 		"stale open": func() { _, _, err = s.Open(dst, r.tag, text) },

@@ -53,9 +53,9 @@ func TestApproved(t *testing.T) {
 	if out, _, err := w.Rewrap(t.Context(), nil, moved); err != nil || string(out) == string(moved) {
 		t.Errorf("an approved one is not renewed: %v", err)
 	}
-	for d := range r.keys["k"].table.all() {
+	for d := range r.keys["k"].Keys.All() {
 		for s := range suite.All() {
-			if (d.cipher(s.ID) != nil) != s.Approved {
+			if (d.Cipher(s.ID) != nil) != s.Approved {
 				t.Errorf("a cipher of suite %s is there: %t", s.Name, !s.Approved)
 			}
 		}

@@ -27,7 +27,7 @@ func TestAwayKEK(t *testing.T) {
 	_, err := r.seal("v") // short of its quorum
 	r.wantReason(err, KeyUnavailable)
 	s := r.Keys()[0]
-	if len(s.KEKs) != 2 || s.KEKs[1].URI != "mem:b" || s.KEKs[1].Last.Operation != "open" || !s.KEKs[1].Shut || r.Stats().Keys[0].Away != 1 {
+	if len(s.KEKs) != 2 || s.KEKs[1].URI != "mem:b" || s.KEKs[1].Last.Operation != "open" || !s.KEKs[1].Shut || r.Stats()[0].Unavailable != 1 {
 		t.Errorf("status %+v", s)
 	}
 	r.end()
@@ -41,7 +41,7 @@ func TestSealingWithAKEKAway(t *testing.T) {
 	cfg.Unavailable = []hsm.UnavailableKEK{{URI: "mem:b", Err: errors.New("no answer")}}
 	r := newRig(t, cfg, Options{})
 	text := r.mustSeal("v")
-	if n := r.Stats().Keys[0].Degraded; n != 1 {
+	if n := r.Stats()[0].Degraded; n != 1 {
 		t.Errorf("%d degraded data keys, want 1", n)
 	}
 	r.end()

@@ -78,7 +78,7 @@ func TestCrash(t *testing.T) {
 	if err := session.Close(nil); err != nil {
 		t.Error(err)
 	}
-	t.Logf("%d envelopes under %d data keys", len(sealed), r.Stats().Keys[0].Entries)
+	t.Logf("%d envelopes under %d data keys", len(sealed), r.Stats()[0].Entries)
 	r.end()
 }
 

@@ -17,10 +17,10 @@ const (
 	NotEnvelope      Reason = "value_not_sealed"   // on open: the text is no envelope at all
 	SuiteUnapproved  Reason = "suite_not_approved" // on open: sealed by a suite that is not FIPS-approved, where only those are admitted
 	OpenFailed       Reason = "value_not_opened"   // forged, changed, another tag's, another key's: never told apart
-	KeyUnavailable   Reason = "key_unavailable"    // the KMS or HSM does not answer and no cached key may serve
+	KeyUnavailable   Reason = "key_unavailable"    // the KMS or HSM does not answer, and no cached data key may serve
 	KeyDenied        Reason = "key_denied"         // revoked, disabled, not permitted
-	KeyUnclear       Reason = "key_unclear"        // the KMS gave an answer that may be a refusal, and no key within its soft TTL may serve
-	KeyMisconfigured Reason = "key_misconfigured"  // only an operator can mend it
+	KeyUnclear       Reason = "key_unclear"        // the KMS gave an answer that may be a refusal, and no data key within its soft TTL may serve
+	KeyMisconfigured Reason = "key_misconfigured"  // only an operator can fix it
 	AuditFull        Reason = "audit_unavailable"  // the key use could not be recorded
 	TooManyUnknown   Reason = "too_many_unknown"   // on open: too many of the caller's envelopes lately were under data keys that nobody knows
 )
@@ -45,18 +45,7 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-var (
-	errSessionClosed = errors.New("the session has ended")
-	errEvicted       = errors.New("the data key was flushed while it was being unwrapped")
-	errRecord        = errors.New("the record is malformed or not that of the envelope's data key")
-	errNoRecord      = errors.New("the envelope carries no wrapped data key, and its id is not the pinned key's")
-	errNoSuite       = errors.New("the envelope's suite is deterministic, but its key is not pinned")
-	errTooLarge      = &hsm.Error{Class: hsm.Misconfigured, Operation: "seal",
-		Err: errors.New("the value is larger than rotate.bytes lets one data key seal"), Hint: "raise rotate.bytes"}
-)
-
-// reasonToSeal and reasonToOpen turn a provider's failure into ours. A record
-// that a stranger may have made is no news to an operator; one of our own is.
+// reasonToSeal turns a provider's failure into ours.
 func reasonToSeal(err error) Reason {
 	switch hsm.ClassOf(err) {
 	case hsm.Unavailable:
@@ -70,6 +59,8 @@ func reasonToSeal(err error) Reason {
 	}
 }
 
+// reasonToOpen is reasonToSeal for a record that a stranger may have made: if it
+// is corrupt, that is no news to an operator.
 func reasonToOpen(err error) Reason {
 	switch {
 	case errors.Is(err, calls.ErrSpent):

@@ -35,7 +35,7 @@ func TestFormerTargetOpens(t *testing.T) {
 		t.Error("a former target was asked to wrap")
 	}
 	s := r.Keys()[0]
-	if len(s.KEKs) != 2 || s.KEKs[0].Former || !s.KEKs[1].Former || s.DataKey.Wraps != 1 || r.Stats().Keys[0].Degraded != 0 {
+	if len(s.KEKs) != 2 || s.KEKs[0].Former || !s.KEKs[1].Former || s.DataKey.Wraps != 1 || r.Stats()[0].Degraded != 0 {
 		t.Errorf("status %+v", s)
 	}
 	r.end()

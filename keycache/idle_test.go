@@ -19,16 +19,16 @@ func TestUnusedKeyLeaves(t *testing.T) {
 		r.mustOpen(text, "v")
 		r.mustSeal("v")
 		time.Sleep(DefaultHard - DefaultSoft)
-		wantCount(t, "entries", int64(r.Stats().Keys[0].Entries), 2)
+		wantCount(t, "entries", int64(r.Stats()[0].Entries), 2)
 		time.Sleep(2 * DefaultSoft)
-		wantCount(t, "entries past the hard bound", int64(r.Stats().Keys[0].Entries), 0)
+		wantCount(t, "entries past the hard bound", int64(r.Stats()[0].Entries), 0)
 		calls := m.unwraps.Load()
 		if least, most := int64(2*DefaultHard*100/(DefaultSoft*95)), 1+int64(2*DefaultHard/(DefaultSoft*8/10)); calls < least || calls > most {
 			t.Errorf("%d unwraps for two idle data keys, want %d to %d", calls, least, most)
 		}
 		time.Sleep(24 * time.Hour)
 		wantCount(t, "unwraps a day later", m.unwraps.Load(), calls)
-		if s := r.Stats().Keys[0]; s.Evictions["idle"] != 2 {
+		if s := r.Stats()[0]; s.Evictions["idle"] != 2 {
 			t.Errorf("evictions %v", s.Evictions)
 		}
 		r.end()
@@ -76,7 +76,7 @@ func TestIdleKeyIsReadyAndRevoked(t *testing.T) {
 		if d := time.Since(start); d != 0 {
 			t.Errorf("the use waited %v", d)
 		}
-		if s := r.Stats().Keys[0]; s.Stale != 0 {
+		if s := r.Stats()[0]; s.Stale != 0 {
 			t.Errorf("stats %+v: want no stale use", s)
 		}
 		time.Sleep(30 * time.Minute)
@@ -161,7 +161,7 @@ func TestHangingKMSCountsAsAnOutage(t *testing.T) {
 		m := newKMS("a")
 		texts := foreign(t, 20, "v", m)
 		r := newRig(t, keyOf(m), Options{})
-		r.keys["k"].terms.idling = calls.NewAllowance(0, 0)
+		r.dataKeys.Idle = calls.NewAllowance(0, 0)
 		for _, text := range texts {
 			r.mustOpen(text, "v")
 		}

@@ -74,8 +74,8 @@ func TestStreamGivesUpADataKeyThatLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 		k := r.keys["k"]
-		held := k.current.Load()
-		if _, err := k.succeed(held, s.st.parent).Wait(t.Context()); err != nil { // before it is too old
+		held := k.Keys.Current()
+		if _, err := k.MakeSuccessor(held, s.st.parent).Wait(t.Context()); err != nil { // before it is too old
 			t.Fatal(err)
 		}
 		if id, err := r.sealIn(s); err != nil || id != first {
@@ -85,7 +85,7 @@ func TestStreamGivesUpADataKeyThatLeft(t *testing.T) {
 		for _, text := range texts {
 			r.mustOpen(text, "v")
 		}
-		if k.table.get(first) != nil {
+		if k.Keys.Get(first) != nil {
 			t.Fatal("the data key is still there: the test shows nothing")
 		}
 		if id, err := r.sealIn(s); err != nil || id == first {
@@ -96,17 +96,27 @@ func TestStreamGivesUpADataKeyThatLeft(t *testing.T) {
 	})
 }
 
-// What a key remembers of the data key that it shares with a fleet holds no cipher after a flush.
+// What a key remembers of the data key that it shares with a fleet holds no cipher
+// after a flush, though the data key left to make room before.
 func TestFlushReachesWhatIsHeldForItsBudgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, s := newKMS("a"), newShop()
-		r := newRig(t, keyOf(m), storing(s, true))
+		other := foreign(t, 1, "v", m)[0]
+		cfg, opt := keyOf(m), storing(s, false)
+		cfg.Rotate.Age, opt.MaxKeys = 10*time.Minute, 1
+		r := newRig(t, cfg, opt)
 		r.mustSeal("v")
-		k := r.keys["k"]
-		d := k.current.Load()
-		k.evict(d, evicted)
+		keys := r.keys["k"].Keys
+		d := keys.Current()
+		s.answer(0, errShop)
+		time.Sleep(11 * time.Minute)
+		r.mustSeal("v") // inline, so the store's data key is the last of its kind
+		r.mustOpen(other, "v")
+		if keys.Get(d.ID) != nil || d.Cipher(r.tag.suite.ID) == nil {
+			t.Fatal("the data key did not leave to make room: the test shows nothing")
+		}
 		r.Flush("")
-		if d != k.shelf.last.Load() || d.cipher(r.tag.suite.ID) != nil {
+		if d.Cipher(r.tag.suite.ID) != nil {
 			t.Error("a cipher outlives the flush")
 		}
 		r.mustSeal("v")

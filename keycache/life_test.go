@@ -20,7 +20,7 @@ func TestRefreshDoesNotDependOnLoad(t *testing.T) {
 				for end := time.Now().Add(2 * time.Hour); time.Now().Before(end); time.Sleep(every) {
 					r.mustOpen(text, "v")
 				}
-				stats := r.Stats().Keys[0]
+				stats := r.Stats()[0]
 				r.end()
 				for i, at := range m.times[1:] {
 					if gap := at.Sub(m.times[i]); gap < DefaultSoft*8/10 || gap > DefaultSoft {
@@ -66,7 +66,7 @@ func TestOutageIsSurvivedUntilTheHardBound(t *testing.T) {
 			r.mustSeal("v")
 			time.Sleep(time.Second)
 		}
-		if s := r.Stats().Keys[0]; s.Stale == 0 {
+		if s := r.Stats()[0]; s.Stale == 0 {
 			t.Errorf("stats %+v: want stale uses", s)
 		}
 		if n := m.unwraps.Load(); n > 500 {
@@ -111,9 +111,9 @@ func TestRecoveryEndsStaleness(t *testing.T) {
 			r.mustOpen(text, "v")
 			time.Sleep(time.Second)
 		}
-		stale := r.Stats().Keys[0].Stale
+		stale := r.Stats()[0].Stale
 		r.mustOpen(text, "v")
-		wantCount(t, "stale uses after the recovery", int64(r.Stats().Keys[0].Stale-stale), 0)
+		wantCount(t, "stale uses after the recovery", int64(r.Stats()[0].Stale-stale), 0)
 		r.end()
 	})
 }
@@ -162,7 +162,7 @@ func TestDenialEvictsAtOnce(t *testing.T) {
 		if age := time.Since(sealed); age >= DefaultSoft {
 			t.Errorf("evicted %v after the KMS vouched for the key, want before the soft bound", age)
 		}
-		wantCount(t, "entries", int64(r.Stats().Keys[0].Entries), 0)
+		wantCount(t, "entries", int64(r.Stats()[0].Entries), 0)
 		r.end()
 	})
 }
@@ -180,7 +180,7 @@ func TestDenialOfOneRecordEvictsNoOther(t *testing.T) {
 			r.wantReason(err, KeyDenied)
 			time.Sleep(time.Second)
 		}
-		if s := r.Stats().Keys[0]; s.Stale != 0 || s.Evictions["denied"] != 0 {
+		if s := r.Stats()[0]; s.Stale != 0 || s.Evictions["denied"] != 0 {
 			t.Errorf("stats %+v", s)
 		}
 		r.end()

@@ -69,14 +69,14 @@ func TestNextKeeps(t *testing.T) {
 		old := r.Cache.keys["b"]
 		_ = r.Close()
 		_ = r.Close() // once more costs nobody a key
-		wantCount(t, "entries of the old key", old.table.size.Load(), 0)
+		wantCount(t, "entries of the old key", int64(old.Keys.Len()), 0)
 		roundTrip(t, next, "k")
 		time.Sleep(DefaultSoft) // the kept key is still verified
 		if n := a.unwraps.Load(); n == 0 {
 			t.Error("a kept key is no longer verified once its first cache is closed")
 		}
 		_ = next.Close()
-		wantCount(t, "entries of the kept key", next.keys["k"].table.size.Load(), 0)
+		wantCount(t, "entries of the kept key", int64(next.keys["k"].Keys.Len()), 0)
 		calls := a.unwraps.Load()
 		time.Sleep(2 * DefaultSoft)
 		wantCount(t, "calls after the end", a.unwraps.Load(), calls)
@@ -111,7 +111,7 @@ func TestNextSharesLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := next.keys["k"].table.size.Load(); n != 2 || next.shared != r.shared {
+	if n := next.keys["k"].Keys.Len(); n != 2 || next.shared != r.shared {
 		t.Errorf("%d entries", n)
 	}
 	_ = next.Close()

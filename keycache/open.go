@@ -1,136 +1,105 @@
 package keycache
 
 import (
-	"bytes"
-	"context"
-	"crypto/sha256"
 	"errors"
 
+	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/calls"
-	"github.com/sealmesh/sealmesh/keycache/flight"
-	"github.com/sealmesh/sealmesh/keycache/keks"
-	"go.opentelemetry.io/otel/trace"
+	"github.com/sealmesh/sealmesh/keycache/datakeys"
 )
 
-// errForged marks what only a forger or a wrong key makes: not worth telling apart.
-func errForged(err error) error { return &hsm.Error{Class: hsm.Corrupt, Operation: "open", Err: err} }
+var errNoSuite = &hsm.Error{Class: hsm.Corrupt, Operation: "open",
+	Err: errors.New("the envelope's suite is deterministic, but its key is not pinned")}
 
-var (
-	errSealOnly = &hsm.Error{Class: hsm.Misconfigured, Operation: "open", Err: errors.New("the key's use is seal")}
-	errOpenOnly = &hsm.Error{Class: hsm.Misconfigured, Operation: "seal", Err: errors.New("the key's use is open")}
-)
-
-// cached returns the data key of h if it is there and h does not contradict it.
-func (k *key) cached(h *envelope.Header) (*dataKey, error) {
-	d := k.table.get(h.KeyID)
-	if d == nil || h.Record == nil || bytes.Equal(h.Record, d.record) {
-		return d, nil
+// Open appends the value that text seals to dst, and returns its kind. Errors are *Error.
+func (s *Session) Open(dst []byte, t *Tag, text []byte) ([]byte, codec.Kind, error) {
+	if err := s.begin(t); err != nil {
+		return dst, 0, err
 	}
-	// The same data key, wrapped anew, or another one that was made to share half its commitment.
-	r, err := envelope.ParseRecord(h.Record)
-	if err != nil || r.Commitment != d.commitment {
-		return nil, errForged(errRecord)
+	h, payload, buf, err := s.st.parser.Parse(s.st.buf, text)
+	s.st.buf = buf
+	if errors.Is(err, envelope.ErrNotEnvelope) {
+		return dst, 0, &Error{Reason: NotEnvelope, Key: t.key.Name, Err: err} // no key was asked for, so there is no use to record
 	}
-	return d, nil
-}
-
-// fetch begins to unwrap the data key of h, or joins whoever has begun. by is charged
-// if it comes to nothing.
-func (k *key) fetch(h *envelope.Header, by *calls.Allowance, parent trace.SpanContext) (*flight.Flight[*dataKey], error) {
-	if k.use == hsm.SealOnly {
-		return nil, errSealOnly
-	}
-	if h.Record == nil && k.shelf != nil {
-		return k.fetchStored(h.KeyID, by, parent)
-	}
-	r, err := k.record(h)
 	if err != nil {
-		return nil, errForged(err)
+		return dst, 0, s.fail(useID{key: t.key, operation: opOpen, reason: OpenFailed}, t, datakeys.None, err)
 	}
-	if k.pinned != nil && r.Commitment == k.pinned.Commitment {
-		return k.succeed(nil, parent), nil
+	if err := s.c.checkSuite(h.Suite); err != nil {
+		return dst, 0, s.fail(useID{key: t.key, operation: opOpen, suite: h.Suite, reason: SuiteUnapproved}, t, datakeys.None, err)
 	}
-	record := envelope.AppendRecord(nil, r) // a copy: r aliases the caller's buffer
-	if r, err = envelope.ParseRecord(record); err != nil {
-		return nil, errForged(err)
+	d, c, access, err := s.find(t.key, &h)
+	if err != nil {
+		return dst, 0, s.fail(useID{key: t.key, operation: opOpen, suite: h.Suite, reason: reasonToOpen(err)}, t, access, err)
 	}
-	if err := k.keks.CheckWraps(r.Wraps); err != nil {
-		return nil, err
+	out, buf, err := c.Open(dst, buf, h, payload, t.fieldContext)
+	s.st.buf = buf
+	if err != nil {
+		return dst, 0, s.fail(useID{t.key, d, opOpen, h.Suite, OpenFailed}, t, access, err)
 	}
-	sum := sha256.Sum256(record)
-	if err := k.remembered(sum); err != nil {
-		return nil, err
-	}
-	return k.seek(sum, by, parent, func(ctx context.Context) (*dataKey, error) {
-		return k.load(ctx, r, sum)
-	})
+	d.Touch(s.st.now)
+	s.st.account.add(useID{t.key, d, opOpen, h.Suite, ""}, t, len(out)-len(dst), access, s.st.wall)
+	return out, h.Kind, nil
 }
 
-// seek joins the flight of that id, or begins it where by allows that: it may be for a
-// data key that is not there.
-func (k *key) seek(id flight.ID, by *calls.Allowance, parent trace.SpanContext, run func(context.Context) (*dataKey, error)) (*flight.Flight[*dataKey], error) {
-	if by.Spent(k.shared.now()) && !k.flights.Has(id) {
-		return nil, calls.ErrSpent
+// find returns the data key of h and its cipher, and waits for them on a miss.
+func (s *Session) find(k *key, h *envelope.Header) (*datakeys.DataKey, *datakeys.Cipher, datakeys.Access, error) {
+	d, err := k.Cached(h)
+	if err != nil {
+		return nil, nil, datakeys.None, err
 	}
-	return k.flights.Join(id, parent, func(ctx context.Context) (*dataKey, error) {
-		d, err := run(calls.WithAllowance(ctx, by))
-		if isStranger(err) {
-			by.Charge(k.shared.now())
+	if d != nil && d.Fresh(s.st.now) {
+		if c := d.Cipher(h.Suite); c != nil {
+			return d, c, datakeys.Hit, nil
 		}
-		return d, err
-	}), nil
+	}
+	return s.await(k, h, d)
 }
 
-// record returns the wrapped-key record of h: its own, or the pinned one that it names.
-func (k *key) record(h *envelope.Header) (envelope.Record, error) {
-	if h.Record == nil {
-		if k.pinned != nil && k.pinned.KeyID() == h.KeyID {
-			return *k.pinned, nil
-		}
-		return envelope.Record{}, errNoRecord
-	}
-	r, err := envelope.ParseRecord(h.Record)
-	if err != nil || r.KeyID() != h.KeyID {
-		return envelope.Record{}, errRecord
-	}
-	return r, nil
-}
-
-// load unwraps a data key and keeps it for opening.
-func (k *key) load(ctx context.Context, r envelope.Record, sum [32]byte) (*dataKey, error) {
-	if d := k.table.get(r.KeyID()); d != nil && d.commitment == r.Commitment && d.usable(k.shared.now()) {
-		return d, nil // the flight before this one brought it
-	}
+// await is find for a data key d that is not fresh, or nil.
+func (s *Session) await(k *key, h *envelope.Header, d *datakeys.DataKey) (*datakeys.DataKey, *datakeys.Cipher, datakeys.Access, error) {
+	s.st.missed()
 	for {
-		epoch := k.epoch.Load()
-		d, err := k.unwrapNew(ctx, r)
+		var err error
+		access := datakeys.Miss
+		if d != nil && d.Usable(s.st.now) {
+			if access, err = k.Keys.Serve(s.st.ctx, d, s.st.now, s.st.parent); access == datakeys.Miss {
+				s.tick()
+			}
+		} else {
+			d, err = s.fetch(k, h)
+		}
+		switch {
+		case err == datakeys.ErrEvicted:
+		case err != nil:
+			return nil, nil, access, err
+		default:
+			if c := d.Cipher(h.Suite); c != nil {
+				return d, c, access, nil
+			}
+			if d.Usable(s.st.now) {
+				return nil, nil, access, errNoSuite
+			}
+		}
+		d = nil // evicted between lookup and use: retry as a miss
+	}
+}
+
+// fetch waits for the data key of h to be unwrapped.
+func (s *Session) fetch(k *key, h *envelope.Header) (*datakeys.DataKey, error) {
+	k.Keys.CountMiss(h.KeyID)
+	by := s.allowance()
+	for {
+		f, err := k.Fetch(h, by, s.st.parent)
 		if err != nil {
-			k.remember(sum, err)
 			return nil, err
 		}
-		if e := k.table.get(d.id); e != nil && e.commitment == d.commitment && e.usable(k.shared.now()) {
-			d.kill() // another flight brought it, maybe to seal
-			return e, nil
+		d, err := f.Wait(s.st.ctx)
+		s.tick()
+		if err != calls.ErrSpent || by.Spent(s.st.now) {
+			return d, err
 		}
-		if !k.keep(d, epoch) {
-			continue // flushed meanwhile: ask again
-		}
-		k.shared.admit(d)
-		return d, nil
+		// Another caller, which has spent its allowance, began the flight: retry on ours.
 	}
-}
-
-func (k *key) unwrapNew(ctx context.Context, r envelope.Record) (*dataKey, error) {
-	asked := k.shared.now()
-	secret, err := k.keks.Unwrap(ctx, r, keks.Unwrapping)
-	if err != nil {
-		return nil, err
-	}
-	defer secret.Destroy()
-	if err := k.keks.CheckRevoked(ctx); err != nil {
-		return nil, err
-	}
-	return k.newDataKey(secret, r, asked)
 }

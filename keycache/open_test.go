@@ -322,7 +322,7 @@ func TestPrefetchVerifiesDormantKeys(t *testing.T) {
 		m := newKMS("a")
 		text := foreign(t, 1, "v", m)[0]
 		r := newRig(t, keyOf(m), Options{})
-		r.keys["k"].terms.idling = calls.NewAllowance(0, 0)
+		r.dataKeys.Idle = calls.NewAllowance(0, 0)
 		r.mustOpen(text, "v")
 		time.Sleep(2 * DefaultSoft)
 		m.answer(100*time.Millisecond, 0)
@@ -461,7 +461,7 @@ func TestOldestDataKeyLeaves(t *testing.T) {
 		time.Sleep(2 * useGrain)
 		r.mustOpen(texts[0], "v") // used since: the second is now the oldest
 		r.mustOpen(texts[3], "v")
-		wantCount(t, "entries", int64(r.Stats().Keys[0].Entries), 3)
+		wantCount(t, "entries", int64(r.Stats()[0].Entries), 3)
 		before := m.unwraps.Load()
 		r.mustOpen(texts[0], "v")
 		r.mustOpen(texts[2], "v")
@@ -469,7 +469,7 @@ func TestOldestDataKeyLeaves(t *testing.T) {
 		wantCount(t, "unwraps of those that stayed", m.unwraps.Load()-before, 0)
 		r.mustOpen(texts[1], "v")
 		wantCount(t, "unwraps of the one that left", m.unwraps.Load()-before, 1)
-		if n := r.Stats().Keys[0].Misses["evicted"]; n != 1 {
+		if n := r.Stats()[0].Misses["evicted"]; n != 1 {
 			t.Errorf("%d misses of evicted data keys, want 1", n)
 		}
 		r.end()

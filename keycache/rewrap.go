@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/keycache/keks"
+	"github.com/sealmesh/sealmesh/keycache/source"
 )
 
 // rewrappedRecords is how many data keys a Rewrapper remembers, so that each
@@ -36,6 +37,7 @@ type RewrapOptions struct {
 // It moves records between envelopes and the key's store too. No value is opened, and no
 // ciphertext changes. Not safe for concurrent use.
 type Rewrapper struct {
+	cache   *Cache
 	key     *key
 	targets []*keks.KEK  // of the key, but for those that are dropped
 	dropped []*keks.KEK  // of the key
@@ -60,9 +62,9 @@ func (c *Cache) Rewrapper(name string, to Form, o RewrapOptions) (*Rewrapper, er
 	switch {
 	case k == nil:
 		return nil, fmt.Errorf("rewrap: no key %q", name)
-	case to != AnyForm && k.pinned != nil:
+	case to != AnyForm && k.Pinned != nil:
 		return nil, fmt.Errorf("rewrap: the record of key %q is in the policy: its envelopes stay by id, since equal values must stay equal", name)
-	case to != AnyForm && k.shelf == nil:
+	case to != AnyForm && k.Store == nil:
 		return nil, fmt.Errorf("rewrap: key %q has no store: add one to the key, as store: dir:PATH", name)
 	}
 	for _, uri := range o.Drop {
@@ -70,12 +72,12 @@ func (c *Cache) Rewrapper(name string, to Form, o RewrapOptions) (*Rewrapper, er
 			return nil, fmt.Errorf("rewrap: key %q has no KEK %s", name, uri)
 		}
 	}
-	return k.rewrapper(k.called(o.Drop), to, o.Renew)
+	return c.rewrapper(k, k.called(o.Drop), to, o.Renew)
 }
 
 // called returns the KEKs of k that have one of those URIs.
 func (k *key) called(uris []string) (found []*keks.KEK) {
-	for _, kk := range k.keks.All() {
+	for _, kk := range k.KEKs.All() {
 		if slices.Contains(uris, kk.URI) {
 			found = append(found, kk)
 		}
@@ -83,23 +85,23 @@ func (k *key) called(uris []string) (found []*keks.KEK) {
 	return found
 }
 
-func (k *key) rewrapper(drop []*keks.KEK, to Form, renewal bool) (*Rewrapper, error) {
-	r := &Rewrapper{key: k, to: to, renewal: renewal}
+func (c *Cache) rewrapper(k *key, drop []*keks.KEK, to Form, renewal bool) (*Rewrapper, error) {
+	r := &Rewrapper{cache: c, key: k, to: to, renewal: renewal}
 	r.peers = []*Rewrapper{r}
-	for _, kk := range k.keks.KEKs {
+	for _, kk := range k.KEKs.KEKs {
 		if hasKEK(drop, kk) {
 			r.dropped = append(r.dropped, kk)
 		} else {
 			r.targets = append(r.targets, kk)
 		}
 	}
-	for _, kk := range k.keks.Former {
+	for _, kk := range k.KEKs.Former {
 		if hasKEK(drop, kk) {
 			r.dropped = append(r.dropped, kk)
 		}
 	}
 	if len(r.targets) == 0 {
-		return nil, fmt.Errorf("rewrap: key %q would have no KEK left", k.name)
+		return nil, fmt.Errorf("rewrap: key %q would have no KEK left", k.Name)
 	}
 	var errs [3]error
 	r.done, errs[0] = lru2.New[[32]byte, renewed](rewrappedRecords)
@@ -110,7 +112,7 @@ func (k *key) rewrapper(drop []*keks.KEK, to Form, renewal bool) (*Rewrapper, er
 
 // names reports whether k has a KEK of that URI.
 func (k *key) names(uri string) bool {
-	return slices.ContainsFunc(k.keks.All(), func(kk *keks.KEK) bool { return kk.URI == uri })
+	return slices.ContainsFunc(k.KEKs.All(), func(kk *keks.KEK) bool { return kk.URI == uri })
 }
 
 // A Wrapping is what an envelope's record says, against what the key asks for.
@@ -124,7 +126,7 @@ const (
 )
 
 func (r *Rewrapper) look(wraps []envelope.Wrap) Wrapping {
-	if len(r.key.keks.Candidates(wraps)) == 0 {
+	if len(r.key.KEKs.Candidates(wraps)) == 0 {
 		return Unrelated
 	}
 	if r.renewal {
@@ -156,8 +158,8 @@ func (r *Rewrapper) read(ctx context.Context, text []byte) (p parsed, err error)
 	if p.Header, p.payload, r.buf, err = envelope.Parse(r.buf, text); err != nil {
 		return p, err
 	}
-	if err := r.key.shared.admits(p.Suite); err != nil {
-		return p, &Error{Reason: SuiteUnapproved, Key: r.key.name, Err: err}
+	if err := r.cache.checkSuite(p.Suite); err != nil {
+		return p, &Error{Reason: SuiteUnapproved, Key: r.key.Name, Err: err}
 	}
 	if p.record, err = r.recordOf(ctx, &p.Header); err != nil {
 		return p, err
@@ -183,7 +185,7 @@ func (r *Rewrapper) recordOf(ctx context.Context, h *envelope.Header) (*envelope
 	}
 	record, err := envelope.ParseRecord(h.Record)
 	if err == nil && record.KeyID() != h.KeyID {
-		err = errRecord
+		err = source.ErrRecord
 	}
 	return &record, err
 }

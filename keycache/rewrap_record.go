@@ -9,6 +9,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/keks"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
+	"github.com/sealmesh/sealmesh/keycache/source"
 )
 
 // rewrapName is the route of the key uses that a Rewrapper makes, and opRewrap
@@ -27,18 +28,18 @@ func (r *Rewrapper) use(ctx context.Context, old *envelope.Record, f func(contex
 		err = f(ctx, fresh)
 	}
 	use := keyuse.Use{
-		Start: began.UnixNano(), End: time.Now().UnixNano(), Key: k.name,
+		Start: began.UnixNano(), End: time.Now().UnixNano(), Key: k.Name,
 		Operation: opRewrap, Fields: 1, Cache: "miss",
 	}
 	if err != nil {
-		err = &Error{Reason: reasonToOpen(err), Key: k.name, Err: err}
+		err = &Error{Reason: reasonToOpen(err), Key: k.Name, Err: err}
 		use.ErrorType = outcome(err)
 	} else {
 		use.DataKey = old.KeyID()
 	}
 	x := keyuse.Exchange{Route: rewrapName, Direction: rewrapName}
-	if full := k.shared.recorder.Record(&x, []keyuse.Use{use}, keyuse.Reservation{}); full != nil && err == nil {
-		err = &Error{Reason: AuditFull, Key: k.name, Err: full}
+	if full := r.cache.recorder.Record(&x, []keyuse.Use{use}, keyuse.Reservation{}); full != nil && err == nil {
+		err = &Error{Reason: AuditFull, Key: k.Name, Err: full}
 	}
 	return fresh, err
 }
@@ -80,7 +81,7 @@ var errNoWrap = &hsm.Error{Class: hsm.Corrupt, Operation: "unwrap", Err: keks.Er
 // prove unwraps a record by the first KEK of the key that can, and says which.
 func (r *Rewrapper) prove(ctx context.Context, old *envelope.Record) (*hsm.Secret, *keks.KEK, error) {
 	var first error = errNoWrap
-	for i, c := range r.key.keks.Candidates(old.Wraps) {
+	for i, c := range r.key.KEKs.Candidates(old.Wraps) {
 		secret, err := c.KEK.Unwrap(ctx, c.Wrapped, old.Commitment, keks.Unwrapping)
 		if err == nil {
 			return secret, c.KEK, nil
@@ -133,15 +134,15 @@ func (r *Rewrapper) place(ctx context.Context, fresh envelope.Record) error {
 	if r.to != ByID {
 		return nil
 	}
-	there, err := r.key.shelf.put(ctx, fresh)
+	there, err := r.key.Store.Put(ctx, fresh)
 	if err == nil && there.Commitment != fresh.Commitment {
-		return &hsm.Error{Class: hsm.Corrupt, Provider: "store", Operation: "put", Err: errRecord}
+		return &hsm.Error{Class: hsm.Corrupt, Provider: "store", Operation: "put", Err: source.ErrRecord}
 	}
 	if err == nil && r.look(there.Wraps) == Outdated {
 		_, dropped := r.wants(there.Wraps)
 		fresh.Wraps = append(slices.Clone(fresh.Wraps), kept(there.Wraps, fresh.Wraps, dropped)...)
 		if err = fresh.Check(); err == nil {
-			there, err = r.key.shelf.replace(ctx, there, fresh)
+			there, err = r.key.Store.Replace(ctx, there, fresh)
 		}
 	}
 	if err != nil || equal(there, fresh) {
@@ -159,9 +160,9 @@ func (r *Rewrapper) fetch(ctx context.Context, id envelope.KeyID) (*envelope.Rec
 	if there, ok := r.fetched.Get(id); ok {
 		return there, nil
 	}
-	there, err := r.key.shelf.lookUp(ctx, id)
+	there, err := r.key.Store.LookUp(ctx, id)
 	if err != nil {
-		return nil, &Error{Reason: reasonToOpen(err), Key: r.key.name, Err: err}
+		return nil, &Error{Reason: reasonToOpen(err), Key: r.key.Name, Err: err}
 	}
 	r.fetched.Add(id, there)
 	return there, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/keks"
+	"github.com/sealmesh/sealmesh/keycache/source"
 	"github.com/sealmesh/sealmesh/keycache/store"
 )
 
@@ -32,16 +33,16 @@ func (c *Cache) StoreRewrappers(o RewrapOptions) ([]*StoreRewrapper, error) {
 		return nil, err
 	}
 	for _, k := range c.sorted() {
-		if k.shelf == nil {
+		if k.Store == nil {
 			continue
 		}
-		r, err := k.rewrapper(dropped, AnyForm, o.Renew)
+		r, err := c.rewrapper(k, dropped, AnyForm, o.Renew)
 		if err != nil {
 			return nil, err
 		}
-		i := slices.IndexFunc(all, func(w *StoreRewrapper) bool { return w.store == k.shelf.Store })
+		i := slices.IndexFunc(all, func(w *StoreRewrapper) bool { return w.store == k.Store.Store })
 		if i < 0 {
-			i, all = len(all), append(all, &StoreRewrapper{store: k.shelf.Store})
+			i, all = len(all), append(all, &StoreRewrapper{store: k.Store.Store})
 		}
 		all[i].add(r)
 	}
@@ -56,7 +57,7 @@ func (c *Cache) dropped(uris []string) (found []*keks.KEK, err error) {
 	for _, uri := range uris {
 		known := false
 		for _, k := range c.keys {
-			if k.shelf != nil && k.names(uri) {
+			if k.Store != nil && k.names(uri) {
 				known, found = true, addKEKs(found, k.called([]string{uri}))
 			}
 		}
@@ -71,7 +72,7 @@ func (c *Cache) dropped(uris []string) (found []*keks.KEK, err error) {
 // each other's records.
 func (w *StoreRewrapper) add(r *Rewrapper) {
 	for _, other := range w.keys {
-		if other.key.keks.SameContext(r.key.keks) {
+		if other.key.KEKs.SameContext(r.key.KEKs) {
 			other.peers, r.peers = append(other.peers, r), append(r.peers, other)
 		}
 	}
@@ -82,7 +83,7 @@ func (w *StoreRewrapper) add(r *Rewrapper) {
 func (w *StoreRewrapper) Keys() []string {
 	var names []string
 	for _, r := range w.keys {
-		names = append(names, r.key.name)
+		names = append(names, r.key.Name)
 	}
 	return names
 }
@@ -92,7 +93,7 @@ func (w *StoreRewrapper) Keys() []string {
 func (w *StoreRewrapper) Records(ctx context.Context) iter.Seq2[envelope.Record, error] {
 	return func(yield func(envelope.Record, error) bool) {
 		for r, err := range w.store.All(ctx) {
-			if !yield(r, storeError("scan", err)) {
+			if !yield(r, source.StoreError("scan", err)) {
 				return
 			}
 		}
@@ -132,16 +133,16 @@ func (w *StoreRewrapper) Rewrap(ctx context.Context, record envelope.Record) (Wr
 		if equal(fresh, record) {
 			return Current, nil // of a key that it is right for
 		}
-		there, err := r.key.shelf.replace(ctx, record, fresh)
+		there, err := r.key.Store.Replace(ctx, record, fresh)
 		if err != nil {
-			return what, &Error{Reason: reasonToOpen(err), Key: r.key.name, Err: err}
+			return what, &Error{Reason: reasonToOpen(err), Key: r.key.Name, Err: err}
 		}
 		if equal(there, fresh) {
 			return what, nil
 		}
 		record = there
 	}
-	return Outdated, &Error{Reason: KeyUnavailable, Key: w.keys[0].key.name, Err: errBusy}
+	return Outdated, &Error{Reason: KeyUnavailable, Key: w.keys[0].key.Name, Err: errBusy}
 }
 
 var errBusy = &hsm.Error{Class: hsm.Unavailable, Provider: "store", Operation: "replace", Err: errors.New("others change the record all the time: let one rewrap run at a time")}

@@ -12,6 +12,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
+	"github.com/sealmesh/sealmesh/keycache/source"
 )
 
 // rewrapStore renews every record in the one store of r's keys, and counts how that went.
@@ -102,7 +103,7 @@ func TestRewrapStoreOfTwoKeys(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, err := New(ring, Options{Recorder: rec, Stores: map[string]Storing{"k": {Store: s, Refuse: true}, "l": {Store: s, Refuse: true}}})
+			c, err := New(ring, Options{Recorder: rec, Stores: map[string]source.StoreOptions{"k": {Store: s, Refuse: true}, "l": {Store: s, Refuse: true}}})
 			if err != nil {
 				t.Fatal(err)
 			}

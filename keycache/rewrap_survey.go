@@ -37,7 +37,7 @@ func (r *Rewrapper) Survey(ctx context.Context, text []byte) (Survey, error) {
 func (r *Rewrapper) survey(record *envelope.Record, what Wrapping) Survey {
 	s := Survey{What: what}
 	var by *keks.KEK // unwraps
-	for _, kk := range r.key.keks.All() {
+	for _, kk := range r.key.KEKs.All() {
 		if kk.WrapIn(record.Wraps) == nil {
 			continue
 		}

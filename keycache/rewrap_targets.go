@@ -32,7 +32,7 @@ func (r *Rewrapper) wants(wraps []envelope.Wrap) (targets, dropped []*keks.KEK) 
 // mayOwn reports whether the record may be of r's key: one of the key's KEKs has
 // wrapped it, or is to.
 func (r *Rewrapper) mayOwn(wraps []envelope.Wrap, targets []*keks.KEK) bool {
-	return slices.ContainsFunc(r.key.keks.All(), func(kk *keks.KEK) bool {
+	return slices.ContainsFunc(r.key.KEKs.All(), func(kk *keks.KEK) bool {
 		return kk.WrapIn(wraps) != nil || hasKEK(targets, kk)
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
+	"github.com/sealmesh/sealmesh/keycache/source"
 )
 
 // keyNamed returns a key of that name, of the context that keyOf gives.
@@ -31,9 +32,9 @@ func withKeys(t *testing.T, s *shop, use func(*rig), keys ...*hsm.Key) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stores := map[string]Storing{}
+	stores := map[string]source.StoreOptions{}
 	for _, k := range keys {
-		stores[k.Name] = Storing{Store: s, Refuse: true}
+		stores[k.Name] = source.StoreOptions{Store: s, Refuse: true}
 	}
 	c, err := New(ring, Options{Recorder: rec, Stores: stores})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/calls"
+	"github.com/sealmesh/sealmesh/keycache/datakeys"
 	"github.com/sealmesh/sealmesh/keycache/keks"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -43,7 +44,7 @@ func TestRotationByAge(t *testing.T) {
 		if len(ids) != 5 {
 			t.Errorf("%d data keys in four days, want 5", len(ids))
 		}
-		if n := r.Stats().Keys[0].Rotations["age"]; n != 4 {
+		if n := r.Stats()[0].Rotations["age"]; n != 4 {
 			t.Errorf("%d rotations by age, want 4", n)
 		}
 		r.end()
@@ -116,7 +117,7 @@ func TestRotationByUsesLeavesNoGap(t *testing.T) {
 			}
 			time.Sleep(time.Millisecond)
 		}
-		if n := r.Stats().Keys[0].Rotations["uses"]; n != 5 {
+		if n := r.Stats()[0].Rotations["uses"]; n != 5 {
 			t.Errorf("%d rotations by uses, want 5", n)
 		}
 		r.end()
@@ -129,10 +130,10 @@ func TestLateComerMakesNoDataKey(t *testing.T) {
 	r := newRig(t, keyOf(m), Options{})
 	r.mustSeal("v")
 	k := r.keys["k"]
-	old := k.current.Load()
+	old := k.Keys.Current()
 	for range 2 {
-		d, err := k.succeed(old, trace.SpanContext{}).Wait(context.Background())
-		if err != nil || d == old || d != k.current.Load() {
+		d, err := k.MakeSuccessor(old, trace.SpanContext{}).Wait(context.Background())
+		if err != nil || d == old || d != k.Keys.Current() {
 			t.Errorf("successor %p of %p, %v", d, old, err)
 		}
 	}
@@ -221,14 +222,36 @@ func TestPrefixIsRenewed(t *testing.T) {
 	})
 }
 
+// leaveMessages claims all messages of a cipher of d, but for n.
+func leaveMessages(t *testing.T, d *datakeys.DataKey, n int) {
+	t.Helper()
+	var claim datakeys.Claim
+	var last []datakeys.Claim // near the limit, each is of one message
+	for {
+		taken, err := claim.Take(d, suite.XAES256GCM, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if taken != datakeys.Granted {
+			break
+		}
+		last = append(last[max(0, len(last)-n+1):], claim)
+	}
+	for i := range last {
+		last[i].Release()
+	}
+}
+
 // A cipher that has sealed as many messages as its suite allows is replaced first.
 func TestCipherIsReplacedAtItsLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newKMS("a")
-		r := newRig(t, keyOf(m), Options{})
+		cfg := keyOf(m)
+		cfg.Rotate.Uses = 1 << 40
+		r := newRig(t, cfg, Options{})
 		first := r.mustSeal("v")
-		c := r.keys["k"].current.Load().cipher(suite.XAES256GCM)
-		c.messages.used.Store(c.messages.limit - 2)
+		leaveMessages(t, r.keys["k"].Keys.Current(), 2)
+		before := r.Keys()[0].DataKey.Uses
 		r.mustSeal("v")
 		r.mustSeal("v")
 		wantCount(t, "unwraps", m.unwraps.Load(), 0)
@@ -242,8 +265,7 @@ func TestCipherIsReplacedAtItsLimit(t *testing.T) {
 		if headerOf(t, first).KeyID != headerOf(t, last).KeyID {
 			t.Error("the data key changed, though it had uses left")
 		}
-		wantCount(t, "messages", int64(c.messages.used.Load()), int64(c.messages.limit))
-		wantCount(t, "uses of the data key", int64(r.Keys()[0].DataKey.Uses), 4)
+		wantCount(t, "uses of the data key", int64(r.Keys()[0].DataKey.Uses-before), 3)
 		r.end()
 	})
 }
@@ -285,7 +307,7 @@ func TestQuorum(t *testing.T) {
 			} else if rec := mustRecord(t, headerOf(t, text).Record); len(rec.Wraps) != c.wraps {
 				t.Errorf("%d wraps, want %d", len(rec.Wraps), c.wraps)
 			}
-			if n := r.Stats().Keys[0].Degraded; n != c.degraded {
+			if n := r.Stats()[0].Degraded; n != c.degraded {
 				t.Errorf("%d degraded data keys, want %d", n, c.degraded)
 			}
 			r.end()

@@ -12,7 +12,9 @@ import (
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/datakeys"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
+	"github.com/sealmesh/sealmesh/keycache/source"
 )
 
 // One use per (data key, operation), however many tags and values.
@@ -303,9 +305,9 @@ func TestCloseCutsCallsShort(t *testing.T) {
 func TestPooledAccountIsEmpty(t *testing.T) {
 	a := account{}
 	for _, n := range []int{3, maxKept + 1, 2} {
-		k := &key{name: "k"}
+		k := &key{Source: &source.Source{Name: "k"}}
 		for i := range n {
-			a.add(useID{key: k, dataKey: &dataKey{}, operation: opOpen}, &Tag{name: fmt.Sprint("t", i), key: k}, 1, hit, 1)
+			a.add(useID{key: k, dataKey: &datakeys.DataKey{}, operation: opOpen}, &Tag{name: fmt.Sprint("t", i), key: k}, 1, datakeys.Hit, 1)
 		}
 		if len(a.uses) != n || slices.ContainsFunc(a.uses, func(u keyuse.Use) bool { return len(u.Tags) != 1 || u.Fields != 1 }) {
 			t.Fatalf("after %d adds: %+v", n, a.uses)

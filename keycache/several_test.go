@@ -92,7 +92,7 @@ func TestOutageOfOneOfSeveral(t *testing.T) {
 					r.mustSeal("v")
 					time.Sleep(time.Minute)
 				}
-				if s := r.Stats().Keys[0]; s.Stale != 0 || s.Doubted != 0 {
+				if s := r.Stats()[0]; s.Stale != 0 || s.Doubted != 0 {
 					t.Errorf("KEK %d %v: stats %+v", i+1, class, s)
 				}
 				r.end()

@@ -51,15 +51,15 @@ func TestProviderCallsAreSpans(t *testing.T) {
 	}
 	got := attributes(ok)
 	for name, want := range map[attribute.Key]string{
-		"kms.provider": "awskms", "kms.operation": "GenerateDataKey", "kms.key_id": "a", attrKeyName: "k", "rpc.system": "aws-api",
-		"rpc.service": "KMS", "rpc.method": "GenerateDataKey", attrRequestID: "req-1", attrRegion: "eu-west-1", attrErrorType: "",
+		"kms.provider": "awskms", "kms.operation": "GenerateDataKey", "kms.key_id": "a", "sealmesh.key.name": "k", "rpc.system": "aws-api",
+		"rpc.service": "KMS", "rpc.method": "GenerateDataKey", "aws.request_id": "req-1", "cloud.region": "eu-west-1", "error.type": "",
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %q, want %q", name, got[name], want)
 		}
 	}
 	got = attributes(denied)
-	if denied.Status().Code != codes.Error || denied.Status().Description != "denied" || got[attrErrorType] != "denied" || got["kms.error.code"] != "ScriptedException" {
+	if denied.Status().Code != codes.Error || denied.Status().Description != "denied" || got["error.type"] != "denied" || got["kms.error.code"] != "ScriptedException" {
 		t.Errorf("status %v, attributes %v", denied.Status(), got)
 	}
 	for _, s := range ended {

@@ -18,6 +18,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/calls"
+	"github.com/sealmesh/sealmesh/keycache/source"
 	"github.com/sealmesh/sealmesh/keycache/store"
 	"github.com/sealmesh/sealmesh/keycache/store/dir"
 )
@@ -141,7 +142,7 @@ func (s *shop) size() int {
 func (s *shop) Close() error { return nil }
 
 func storing(s store.Store, refuse bool) Options {
-	return Options{Stores: map[string]Storing{"k": {Store: s, Refuse: refuse}}}
+	return Options{Stores: map[string]source.StoreOptions{"k": {Store: s, Refuse: refuse}}}
 }
 
 func wantShape(t testing.TB, text []byte, inline bool) envelope.Header {

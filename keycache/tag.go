@@ -1,7 +1,6 @@
 package keycache
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -20,8 +19,6 @@ type Tag struct {
 	fieldContext []byte         // nil while there are any
 }
 
-var errUnbound = errors.New("the tag is bound to a parameter, and nothing says which value it has")
-
 // Tag resolves a tag once, when a policy is compiled. context is bound into the
 // field context together with name. The suite is how values are sealed; a value
 // opens under whichever suite its envelope names. Pairs that are named in from
@@ -39,10 +36,10 @@ func (c *Cache) Tag(name, key string, id suite.ID, context map[string]string, fr
 	if s == nil {
 		return nil, fmt.Errorf("tag %q: no suite has the number %d", name, id)
 	}
-	if s.Deterministic && k.pinned == nil {
+	if s.Deterministic && k.Pinned == nil {
 		return nil, fmt.Errorf("tag %q: the %s suite needs a key that never changes, and key %q makes new data keys: run `sealmesh keys new` and put the record it prints into the key", name, s.Name, key)
 	}
-	if err := c.admits(id); err != nil {
+	if err := c.checkSuite(id); err != nil {
 		return nil, fmt.Errorf("tag %q: %w", name, err)
 	}
 	t := &Tag{name: name, key: k, suite: s, open: len(from), frame: envelope.NewFrame(name, context, from...)}
@@ -54,7 +51,7 @@ func (c *Cache) Tag(name, key string, id suite.ID, context map[string]string, fr
 			return nil, fmt.Errorf("tag %q: the pair %q is in its context twice", name, pair)
 		}
 	}
-	k.serves(s)
+	k.useSuite(s)
 	return t, nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/calls"
+	"github.com/sealmesh/sealmesh/keycache/datakeys"
 )
 
 // A KMS whose answer may be a refusal costs no data key its place; the key serves to its
@@ -45,7 +46,7 @@ func TestUnclearServesToSoft(t *testing.T) {
 					r.wantReason(err, KeyUnclear)
 					time.Sleep(time.Second)
 				}
-				s := r.Stats().Keys[0]
+				s := r.Stats()[0]
 				if s.Entries != 1 || s.Doubted != 1 || s.Evictions["denied"]+s.Evictions["refused"] != 0 || s.Misses["unclear"] == 0 {
 					t.Errorf("stats %+v: want the data key held, in doubt", s)
 				}
@@ -56,7 +57,7 @@ func TestUnclearServesToSoft(t *testing.T) {
 				time.Sleep(calls.WhileUnavailable.Max + calls.WhileUnclear.Max + DefaultTimeout)
 				r.mustOpen(text, "v")
 				r.mustSeal("v")
-				if s := r.Stats().Keys[0]; s.Doubted != 0 || s.Misses["first_seen"] != 0 || m.generates.Load() != 1 {
+				if s := r.Stats()[0]; s.Doubted != 0 || s.Misses["first_seen"] != 0 || m.generates.Load() != 1 {
 					t.Errorf("stats %+v, %d data keys made: want the same data key", s, m.generates.Load())
 				}
 				r.end()
@@ -97,7 +98,7 @@ func TestUnclearBlip(t *testing.T) {
 			r.mustOpen(text, "v")
 			time.Sleep(time.Second)
 		}
-		if s := r.Stats().Keys[0]; s.Stale != 0 || s.Misses["unclear"] != 0 {
+		if s := r.Stats()[0]; s.Stale != 0 || s.Misses["unclear"] != 0 {
 			t.Errorf("stats %+v", s)
 		}
 		r.end()
@@ -126,7 +127,7 @@ func TestThreeTriesFitBeforeSoft(t *testing.T) {
 					r.mustSeal("v")
 					m.answer(c.delay, c.class)
 					time.Sleep(c.soft)
-					if n := m.unwraps.Load(); n < verifyTries {
+					if n := m.unwraps.Load(); n < 3 {
 						t.Errorf("%d tries before soft", n)
 					}
 					r.end()
@@ -144,7 +145,7 @@ func TestVerifyAt(t *testing.T) {
 		{10 * time.Second, 4 * time.Second, 5 * time.Second},
 		{time.Hour, 48 * time.Minute, 3582400 * time.Millisecond},
 	} {
-		first, last := verifyAt(c.soft, DefaultTimeout, 0), verifyAt(c.soft, DefaultTimeout, 1)
+		first, last := datakeys.VerifyAt(c.soft, DefaultTimeout, 0), datakeys.VerifyAt(c.soft, DefaultTimeout, 1)
 		if first != c.first || last != c.last {
 			t.Errorf("soft %v: verified %v to %v after the last time, want %v to %v", c.soft, first, last, c.first, c.last)
 		}

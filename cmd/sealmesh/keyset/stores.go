@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/sealmesh/sealmesh/hsm"
-	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/keycache/source"
 	"github.com/sealmesh/sealmesh/keycache/store"
 	"github.com/sealmesh/sealmesh/keycache/store/builtin"
 	"github.com/sealmesh/sealmesh/proxy/policy"
@@ -15,7 +15,7 @@ import (
 // Stores are the open stores of wrapped data keys that keys of a policy use.
 type Stores struct {
 	// ByName holds the store of each key that has one.
-	ByName map[string]keycache.Storing
+	ByName map[string]source.StoreOptions
 
 	open map[string]store.Store // by URL
 }
@@ -23,7 +23,7 @@ type Stores struct {
 // OpenStores opens every store that keys name, once each. dir is the folder of
 // the policy file. The caller closes the stores.
 func OpenStores(ctx context.Context, keys []policy.Key, dir string) (*Stores, error) {
-	s := &Stores{open: map[string]store.Store{}, ByName: map[string]keycache.Storing{}}
+	s := &Stores{open: map[string]store.Store{}, ByName: map[string]source.StoreOptions{}}
 	for _, k := range keys {
 		if k.Store == "" {
 			continue
@@ -35,7 +35,7 @@ func OpenStores(ctx context.Context, keys []policy.Key, dir string) (*Stores, er
 			}
 			s.open[k.Store] = opened
 		}
-		s.ByName[k.Name] = keycache.Storing{Store: s.open[k.Store], Refuse: k.StoreRefuse}
+		s.ByName[k.Name] = source.StoreOptions{Store: s.open[k.Store], Refuse: k.StoreRefuse}
 	}
 	return s, nil
 }

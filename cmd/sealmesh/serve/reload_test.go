@@ -140,7 +140,7 @@ func TestFlushReachesReplacedKeys(t *testing.T) {
 }
 
 func statsOf(k *generation, name string) keycache.KeyStats {
-	for _, s := range k.cache.Stats().Keys {
+	for _, s := range k.cache.Stats() {
 		if s.Key == name {
 			return s
 		}

@@ -103,9 +103,9 @@ func (a *Admin) readyz(w http.ResponseWriter, r *http.Request) {
 	if a.Metrics.Stamps.None.Load() > 0 {
 		fmt.Fprintln(w, "unverified: Envoy's configuration has no stamp, so sealmesh cannot tell whether it was made for this policy")
 	}
-	for _, k := range a.Server.Runtime().Cache().Stats().Keys {
-		if k.Away > 0 {
-			fmt.Fprintf(w, "key %s: %s unavailable\n", k.Key, cli.Count(k.Away, "KEK"))
+	for _, k := range a.Server.Runtime().Cache().Stats() {
+		if k.Unavailable > 0 {
+			fmt.Fprintf(w, "key %s: %s unavailable\n", k.Key, cli.Count(k.Unavailable, "KEK"))
 		}
 		if k.Store != nil && k.Store.Failing {
 			fmt.Fprintf(w, "key %s: its store is unavailable or refuses; GET /keys shows why\n", k.Key)

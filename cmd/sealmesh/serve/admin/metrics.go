@@ -98,7 +98,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	put(c.held, float64(c.a.Server.Held()))
 	metrics.Each(func(route string, n *proxy.Counts) { c.route(put, route, n) })
 	rt := c.a.Server.Runtime()
-	for _, k := range rt.Cache().Stats().Keys {
+	for _, k := range rt.Cache().Stats() {
 		c.key(put, k)
 	}
 	c.audit(put)
@@ -134,7 +134,7 @@ func (c *collector) key(put putter, k keycache.KeyStats) {
 	put(c.degraded, float64(k.Degraded), k.Key)
 	put(c.entries, float64(k.Entries), k.Key)
 	put(c.doubted, float64(k.Doubted), k.Key)
-	put(c.unavailable, float64(k.Away), k.Key)
+	put(c.unavailable, float64(k.Unavailable), k.Key)
 	for m, by := range map[*metric]map[string]uint64{&c.misses: k.Misses, &c.evictions: k.Evictions, &c.rotations: k.Rotations} {
 		for reason, n := range by {
 			put(*m, float64(n), k.Key, reason)

@@ -1,4 +1,4 @@
-package keycache
+package datakeys
 
 import (
 	"container/list"
@@ -15,11 +15,11 @@ const maxSecondChances = 64
 type lru struct {
 	max  int
 	mu   sync.Mutex
-	list list.List // of *dataKey, the next to leave in front
+	list list.List // of *DataKey, the next to leave in front
 }
 
 // add puts d at the back and returns the keys that must leave for it.
-func (l *lru) add(d *dataKey) (leave []*dataKey) {
+func (l *lru) add(d *DataKey) (leave []*DataKey) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if d.place != nil {
@@ -33,10 +33,10 @@ func (l *lru) add(d *dataKey) (leave []*dataKey) {
 	return leave
 }
 
-func (l *lru) next() *dataKey {
+func (l *lru) next() *DataKey {
 	for range maxSecondChances {
 		front := l.list.Front()
-		d := front.Value.(*dataKey)
+		d := front.Value.(*DataKey)
 		used := d.lastUse.Load()
 		if used <= d.placedAt {
 			break
@@ -44,13 +44,13 @@ func (l *lru) next() *dataKey {
 		d.placedAt = used
 		l.list.MoveToBack(front)
 	}
-	d := l.list.Remove(l.list.Front()).(*dataKey)
+	d := l.list.Remove(l.list.Front()).(*DataKey)
 	d.place = nil
 	return d
 }
 
 // remove takes d out, if it is in.
-func (l *lru) remove(d *dataKey) {
+func (l *lru) remove(d *DataKey) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if d.place != nil {

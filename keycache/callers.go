@@ -5,24 +5,25 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
-	"github.com/sealmesh/sealmesh/hsm"
+
 	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
-// Anybody who can have a value opened can make up the id of a data key, or a wrapped
-// record, and each one costs a call of the store or the KMS. So every caller has an
-// allowance of such calls that came to nothing. A caller who has spent it gets no call
-// for a data key that is not here, until it grows back; nobody else's call, and no gate
-// of a store or a KEK, is touched.
+// Anybody who can have a value opened can make up the id of a data key, or a
+// wrapped record, and each one costs a call of the store or the KMS. So every
+// caller has an allowance of such calls that came to nothing. A caller that has
+// spent its allowance gets no call for a data key that is not here, until the
+// allowance grows back. Nobody else's call, and no gate of a store or a KEK, is
+// touched.
 
 const (
 	// strangersBurst is how many calls for unknown data keys may come to nothing at
 	// once for one caller, strangersRate how many more each second.
 	strangersBurst = 256
 	strangersRate  = 16
-	// rememberedCallers bounds the allowances held, at some 200 bytes each. Callers past
-	// that share one: an allowance is forgotten only once it has grown back.
+	// rememberedCallers bounds the allowances held, at some 200 bytes each. Callers
+	// past that share one: an allowance is forgotten only once it has grown back.
 	rememberedCallers = 4096
 )
 
@@ -30,7 +31,7 @@ const (
 type callers struct {
 	mu    sync.Mutex
 	known *simplelru.LRU[string, *calls.Allowance]
-	crowd *calls.Allowance // of those for whom there is no room
+	crowd *calls.Allowance // of the callers for whom there is no room
 }
 
 func newCallers(room int) (*callers, error) {
@@ -57,17 +58,4 @@ func (c *callers) of(caller string, now time.Duration) *calls.Allowance {
 	a := calls.NewAllowance(strangersBurst, strangersRate)
 	c.known.Add(name, a)
 	return a
-}
-
-// isStranger reports whether a data key was not found, or did not unwrap, because of who
-// sent its envelope, as far as anybody can tell.
-func isStranger(err error) bool {
-	if err == nil || calls.IsRemembered(err) {
-		return false
-	}
-	switch hsm.ClassOf(err) {
-	case hsm.Corrupt, hsm.Unsupported, hsm.Unclear:
-		return true
-	}
-	return false
 }

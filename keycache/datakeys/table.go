@@ -1,4 +1,4 @@
-package keycache
+package datakeys
 
 import (
 	"iter"
@@ -16,12 +16,12 @@ const tableShards = 256
 // writers copy one shard. Ids are halves of MACs, and only ids that a KMS has
 // vouched for get in, so nobody can crowd one shard.
 type table struct {
-	shards [tableShards]atomic.Pointer[map[envelope.KeyID]*dataKey]
+	shards [tableShards]atomic.Pointer[map[envelope.KeyID]*DataKey]
 	mu     sync.Mutex // writers
 	size   atomic.Int64
 }
 
-func (t *table) get(id envelope.KeyID) *dataKey {
+func (t *table) get(id envelope.KeyID) *DataKey {
 	m := t.shards[id[0]].Load()
 	if m == nil {
 		return nil
@@ -30,41 +30,41 @@ func (t *table) get(id envelope.KeyID) *dataKey {
 }
 
 // put adds d and returns the data key that had its id before, or nil.
-func (t *table) put(d *dataKey) (old *dataKey) {
+func (t *table) put(d *DataKey) (old *DataKey) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	m := t.copyShard(d.id)
-	if old = m[d.id]; old == nil {
+	m := t.copyShard(d.ID)
+	if old = m[d.ID]; old == nil {
 		t.size.Add(1)
 	}
-	m[d.id] = d
-	t.shards[d.id[0]].Store(&m)
+	m[d.ID] = d
+	t.shards[d.ID[0]].Store(&m)
 	return old
 }
 
 // remove takes d out, if it is in.
-func (t *table) remove(d *dataKey) {
+func (t *table) remove(d *DataKey) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.get(d.id) != d {
+	if t.get(d.ID) != d {
 		return
 	}
-	m := t.copyShard(d.id)
-	delete(m, d.id)
-	t.shards[d.id[0]].Store(&m)
+	m := t.copyShard(d.ID)
+	delete(m, d.ID)
+	t.shards[d.ID[0]].Store(&m)
 	t.size.Add(-1)
 }
 
-func (t *table) copyShard(id envelope.KeyID) map[envelope.KeyID]*dataKey {
+func (t *table) copyShard(id envelope.KeyID) map[envelope.KeyID]*DataKey {
 	old := t.shards[id[0]].Load()
 	if old == nil {
-		return make(map[envelope.KeyID]*dataKey, 1)
+		return make(map[envelope.KeyID]*DataKey, 1)
 	}
 	return maps.Clone(*old)
 }
 
-func (t *table) all() iter.Seq[*dataKey] {
-	return func(yield func(*dataKey) bool) {
+func (t *table) all() iter.Seq[*DataKey] {
+	return func(yield func(*DataKey) bool) {
 		for i := range t.shards {
 			if m := t.shards[i].Load(); m != nil {
 				for _, d := range *m {

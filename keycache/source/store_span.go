@@ -1,4 +1,4 @@
-package keycache
+package source
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 )
 
 // Attributes of the client span of a store's request, by OpenTelemetry's stable
-// conventions for databases. Nothing says what was asked for: ids are no names.
+// conventions for databases. None shows what was asked for: ids are not names.
 const (
 	attrDBSystem     = attribute.Key("db.system.name")
 	attrDBOperation  = attribute.Key("db.operation.name")
@@ -27,16 +27,16 @@ const (
 	attrPort         = attribute.Key("server.port")
 )
 
-// observe has every request that the store makes to its back end become a span,
-// below the one in ctx.
-func (h *shelf) observe(ctx context.Context) context.Context {
-	tracer := h.shared.tracer
+// observe returns a context in which every request that the store makes to its back
+// end becomes a span: a child of the span in ctx.
+func (rs *RecordStore) observe(ctx context.Context) context.Context {
+	tracer := rs.tracer
 	if tracer == nil {
 		return ctx
 	}
 	return store.WithObserver(ctx, func(call store.Call) {
 		_, span := tracer.Start(ctx, call.Operation+" "+call.Collection, trace.WithSpanKind(trace.SpanKindClient),
-			trace.WithTimestamp(call.Start), trace.WithAttributes(storeAttributes(&call)...), trace.WithAttributes(attrKeyName.String(h.scope.Key)))
+			trace.WithTimestamp(call.Start), trace.WithAttributes(storeAttributes(&call)...), trace.WithAttributes(attrKeyName.String(rs.scope.Key)))
 		if call.Err != nil {
 			span.SetStatus(codes.Error, failureOf(&call))
 		}
