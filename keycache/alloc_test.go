@@ -9,12 +9,13 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
 // A value that is sealed or opened on a hit allocates nothing, and neither does Prefetch.
 func TestHitsAllocateNothing(t *testing.T) {
-	m := newKMS("a")
+	m := keycachetest.NewKMS("a")
 	cfg := keyOf(m)
 	cfg.Cache.Soft = 2 * time.Second // it ends while the KMS is unavailable
 	r := newRig(t, cfg, Options{})
@@ -37,7 +38,7 @@ func TestHitsAllocateNothing(t *testing.T) {
 			t.Errorf("%s: %v allocations, %v", name, n, err)
 		}
 	}
-	m.answer(0, hsm.Unavailable)
+	m.Answer(0, hsm.Unavailable)
 	d := r.keys["k"].Keys.Current()
 	for d.Fresh(r.now()) || !d.Serves(r.now()) {
 		time.Sleep(time.Millisecond)
@@ -69,7 +70,7 @@ func TestSessionAllocatesItselfAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRig(t, keyOf(newKMS("a")), Options{Recorder: rec})
+	r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{Recorder: rec})
 	dst := make([]byte, 0, 1024)
 	value := []byte("0123456789abcdef")
 	direction := func() {

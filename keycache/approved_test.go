@@ -6,12 +6,13 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/suite"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // Where only approved suites are admitted, no other seals, opens, is fetched or rewrapped,
 // and no cipher of another is made; each refusal is recorded under the suite's name.
 func TestApproved(t *testing.T) {
-	m := newKMS("a")
+	m := keycachetest.NewKMS("a")
 	free := newRig(t, keyOf(m), Options{})
 	old := free.mustSeal("v")
 	tag, err := free.Tag("pii", "k", suite.HKDFAES256GCM, nil)
@@ -31,7 +32,7 @@ func TestApproved(t *testing.T) {
 			t.Errorf("a tag of suite %s: %v", s.Name, err)
 		}
 	}
-	asked := m.unwraps.Load()
+	asked := m.Unwraps.Load()
 	session := r.session()
 	session.Prefetch(r.tag, old)
 	if err := session.Close(nil); err != nil {
@@ -48,7 +49,7 @@ func TestApproved(t *testing.T) {
 	if _, err = w.Survey(t.Context(), old); err == nil {
 		t.Error("a survey admits it")
 	}
-	wantCount(t, "unwraps", m.unwraps.Load(), asked)
+	wantCount(t, "unwraps", m.Unwraps.Load(), asked)
 	r.mustOpen(moved, "v")
 	if out, _, err := w.Rewrap(t.Context(), nil, moved); err != nil || string(out) == string(moved) {
 		t.Errorf("an approved one is not renewed: %v", err)

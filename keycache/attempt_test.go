@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
@@ -16,7 +17,7 @@ import (
 // fills the record for nobody else.
 func TestForgedEnvelopesFillNoRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		good := foreign(t, 1, "v", m)[0]
 		h, payload, _, err := envelope.Parse(nil, good)
 		if err != nil {

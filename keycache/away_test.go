@@ -6,24 +6,25 @@ import (
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/keks"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // What only a KEK that is away may have wrapped is unavailable, not forged, and costs
 // no call; what others wrapped opens.
 func TestAwayKEK(t *testing.T) {
-	a, b := newKMS("a"), newKMS("b")
+	a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 	onlyB, both := foreign(t, 1, "v", b)[0], foreign(t, 1, "v", a, b)[0]
 	cfg := keyOf(a)
 	cfg.Unavailable = []hsm.UnavailableKEK{{URI: "mem:b", Err: errors.New("no answer")}}
 	cfg.Quorum = 2
 	r := newRig(t, cfg, Options{})
 	r.mustOpen(both, "v")
-	calls := a.unwraps.Load()
+	calls := a.Unwraps.Load()
 	for range 2 {
 		_, err := r.open(onlyB)
 		r.wantReason(err, KeyUnavailable)
 	}
-	wantCount(t, "unwraps", a.unwraps.Load(), calls)
+	wantCount(t, "unwraps", a.Unwraps.Load(), calls)
 	_, err := r.seal("v") // short of its quorum
 	r.wantReason(err, KeyUnavailable)
 	s := r.Keys()[0]
@@ -36,7 +37,7 @@ func TestAwayKEK(t *testing.T) {
 // A data key that not every KEK of the policy wrapped counts as degraded, though all that
 // are there did.
 func TestSealingWithAKEKAway(t *testing.T) {
-	a, b := newKMS("a"), newKMS("b")
+	a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 	cfg := keyOf(a)
 	cfg.Unavailable = []hsm.UnavailableKEK{{URI: "mem:b", Err: errors.New("no answer")}}
 	r := newRig(t, cfg, Options{})
@@ -51,7 +52,7 @@ func TestSealingWithAKEKAway(t *testing.T) {
 }
 
 func TestPinnedByAKEKThatIsAway(t *testing.T) {
-	a, b := newKMS("a"), newKMS("b")
+	a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 	cfg := pinnedKey(t, a)
 	cfg.KEKs = keyOf(b).KEKs
 	cfg.Unavailable = []hsm.UnavailableKEK{{URI: "mem:a", Err: errors.New("no answer")}}

@@ -8,6 +8,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
@@ -20,7 +21,7 @@ func benchRig(b *testing.B) *rig {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := newRig(b, keyOf(newKMS("a")), Options{Recorder: rec})
+	r := newRig(b, keyOf(keycachetest.NewKMS("a")), Options{Recorder: rec})
 	b.Cleanup(func() {
 		_ = r.Close()
 		close(collector)

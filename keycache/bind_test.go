@@ -6,12 +6,13 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/suite"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // A value that is sealed in one record opens in no other, whatever its tag; and a tag that
 // is not bound yet seals and opens nothing.
 func TestBind(t *testing.T) {
-	r := newRig(t, keyOf(newKMS("a")), Options{})
+	r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
 	defer r.end()
 	unbound, err := r.Tag("pii", "k", suite.XAES256GCM, map[string]string{"service": "x"}, "customer")
 	if err != nil {

@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // What of an envelope may be changed unnoticed while its data key is cached: the
 // wraps in its record, and nothing else. The value itself is authentic all the while.
 // Once the record has to be unwrapped, no change passes.
 func TestChangedEnvelope(t *testing.T) {
-	m := newKMS("a")
+	m := keycachetest.NewKMS("a")
 	text := foreign(t, 1, "v", m)[0]
 	record := headerOf(t, text).Record
 	wraps := 1 + len(envelope.Commitment(nil)) + 1 // version, commitment, count

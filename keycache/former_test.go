@@ -6,32 +6,33 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // succeeding is a key whose KEK is present, by a name that former bore before.
-func succeeding(present, former *kms) *hsm.Key {
+func succeeding(present, former *keycachetest.KMS) *hsm.Key {
 	cfg := keyOf(present)
-	cfg.KEKs[0].Former = []hsm.KEK{former.kek()}
+	cfg.KEKs[0].Former = []hsm.KEK{former.KEK()}
 	return cfg
 }
 
 // What an alias's former target wrapped opens; what is new is wrapped by the present one
 // alone, and lacks nothing.
 func TestFormerTargetOpens(t *testing.T) {
-	present, former := newKMS("present"), newKMS("former")
+	present, former := keycachetest.NewKMS("present"), keycachetest.NewKMS("former")
 	old := foreign(t, 1, "v", former)[0]
 	r := newRig(t, succeeding(present, former), Options{})
 	if err := r.Verify(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	generates, wraps := former.generates.Load(), former.wraps.Load()
+	generates, wraps := former.Generates.Load(), former.Wraps.Load()
 	r.mustOpen(old, "v")
 	text := r.mustSeal("v")
 	rec := mustRecord(t, headerOf(t, text).Record)
-	if len(rec.Wraps) != 1 || rec.Wraps[0].KEK != present.kek().Ref() {
+	if len(rec.Wraps) != 1 || rec.Wraps[0].KEK != present.KEK().Ref() {
 		t.Errorf("%d wraps", len(rec.Wraps))
 	}
-	if former.generates.Load() != generates || former.wraps.Load() != wraps {
+	if former.Generates.Load() != generates || former.Wraps.Load() != wraps {
 		t.Error("a former target was asked to wrap")
 	}
 	s := r.Keys()[0]
@@ -44,11 +45,11 @@ func TestFormerTargetOpens(t *testing.T) {
 // A former target that is disabled takes with it what it wrapped, within soft, and no more.
 func TestFormerTargetIsRevoked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		present, former := newKMS("present"), newKMS("former")
+		present, former := keycachetest.NewKMS("present"), keycachetest.NewKMS("former")
 		old := foreign(t, 1, "v", former)[0]
 		r := newRig(t, succeeding(present, former), Options{})
 		r.mustOpen(old, "v")
-		former.answer(0, hsm.Denied)
+		former.Answer(0, hsm.Denied)
 		time.Sleep(DefaultSoft)
 		for range 20 {
 			_, err := r.open(old)
@@ -64,19 +65,19 @@ func TestFormerTargetIsRevoked(t *testing.T) {
 // only where --drop names it.
 func TestRewrapOfAFormerTarget(t *testing.T) {
 	for _, drop := range []bool{false, true} {
-		present, former := newKMS("present"), newKMS("former")
+		present, former := keycachetest.NewKMS("present"), keycachetest.NewKMS("former")
 		old := foreign(t, 1, "v", former)[0]
 		r := newRig(t, succeeding(present, former), Options{})
 		var o RewrapOptions
 		if drop {
-			o.Drop = []string{former.kek().URI}
+			o.Drop = []string{former.KEK().URI}
 		}
 		w, err := r.Rewrapper("k", AnyForm, o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		s, err := w.Survey(t.Context(), old)
-		if err != nil || s.What != Outdated || len(s.KEKs) != 1 || s.KEKs[0] != former.kek().URI {
+		if err != nil || s.What != Outdated || len(s.KEKs) != 1 || s.KEKs[0] != former.KEK().URI {
 			t.Errorf("survey %+v, %v", s, err)
 		}
 		text, what, err := w.Rewrap(t.Context(), nil, old)

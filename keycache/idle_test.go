@@ -8,12 +8,13 @@ import (
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/calls"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // An unused data key costs one call a soft bound, and from its hard bound on nothing.
 func TestUnusedKeyLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		text := foreign(t, 1, "v", m)[0]
 		r := newRig(t, keyOf(m), Options{})
 		r.mustOpen(text, "v")
@@ -22,12 +23,12 @@ func TestUnusedKeyLeaves(t *testing.T) {
 		wantCount(t, "entries", int64(r.Stats()[0].Entries), 2)
 		time.Sleep(2 * DefaultSoft)
 		wantCount(t, "entries past the hard bound", int64(r.Stats()[0].Entries), 0)
-		calls := m.unwraps.Load()
+		calls := m.Unwraps.Load()
 		if least, most := int64(2*DefaultHard*100/(DefaultSoft*95)), 1+int64(2*DefaultHard/(DefaultSoft*8/10)); calls < least || calls > most {
 			t.Errorf("%d unwraps for two idle data keys, want %d to %d", calls, least, most)
 		}
 		time.Sleep(24 * time.Hour)
-		wantCount(t, "unwraps a day later", m.unwraps.Load(), calls)
+		wantCount(t, "unwraps a day later", m.Unwraps.Load(), calls)
 		if s := r.Stats()[0]; s.Evictions["idle"] != 2 {
 			t.Errorf("evictions %v", s.Evictions)
 		}
@@ -40,19 +41,19 @@ func TestUnusedKeyLeaves(t *testing.T) {
 func TestIdleKeysKeepToTheirAllowance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 1500
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		r := newRig(t, keyOf(m), Options{})
 		texts := foreign(t, n, "v", m)
 		for _, text := range texts {
 			r.mustOpen(text, "v")
 		}
-		began, before := time.Now(), m.unwraps.Load()
+		began, before := time.Now(), m.Unwraps.Load()
 		time.Sleep(DefaultHard / 2)
-		calls, most := m.unwraps.Load()-before, int64(idleBurst+idleRate*time.Since(began).Seconds())
+		calls, most := m.Unwraps.Load()-before, int64(idleBurst+idleRate*time.Since(began).Seconds())
 		if calls > most || calls < most/2 {
 			t.Errorf("%d calls for idle data keys, the allowance is %d", calls, most)
 		}
-		m.answer(0, hsm.Denied)
+		m.Answer(0, hsm.Denied)
 		time.Sleep(DefaultSoft)
 		for _, text := range texts {
 			_, err := r.open(text)
@@ -65,11 +66,11 @@ func TestIdleKeysKeepToTheirAllowance(t *testing.T) {
 // A data key that nobody used for long is ready, and revoked within soft all the same.
 func TestIdleKeyIsReadyAndRevoked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		text := foreign(t, 1, "v", m)[0]
 		r := newRig(t, keyOf(m), Options{})
 		r.mustOpen(text, "v")
-		m.answer(100*time.Millisecond, 0)
+		m.Answer(100*time.Millisecond, 0)
 		time.Sleep(30 * time.Minute)
 		start := time.Now()
 		r.mustOpen(text, "v")
@@ -80,7 +81,7 @@ func TestIdleKeyIsReadyAndRevoked(t *testing.T) {
 			t.Errorf("stats %+v: want no stale use", s)
 		}
 		time.Sleep(30 * time.Minute)
-		m.answer(0, hsm.Denied)
+		m.Answer(0, hsm.Denied)
 		time.Sleep(DefaultSoft)
 		_, err := r.open(text)
 		r.wantReason(err, KeyDenied)
@@ -99,7 +100,7 @@ func TestSlowKMSKeepsNobodyWaiting(t *testing.T) {
 		for _, latency := range []time.Duration{300 * time.Millisecond, 1600 * time.Millisecond, 3 * time.Second, time.Hour} {
 			t.Run(name+"/"+latency.String(), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					m := newKMS("a")
+					m := keycachetest.NewKMS("a")
 					text := foreign(t, 1, "v", m)[0]
 					cfg := keyOf(m)
 					cfg.Cache = b
@@ -107,7 +108,7 @@ func TestSlowKMSKeepsNobodyWaiting(t *testing.T) {
 					r.mustOpen(text, "v")
 					r.mustSeal("v")
 					_, held, _ := resolve(cfg)
-					m.answer(latency, 0)
+					m.Answer(latency, 0)
 					rng := rand.New(rand.NewPCG(1, uint64(latency)))
 					for began := time.Now(); time.Since(began) < held.Hard*95/100; time.Sleep(time.Duration(rng.Int64N(int64(held.Hard / 20)))) {
 						start := time.Now()
@@ -134,19 +135,19 @@ func TestSlowKMSKeepsNobodyWaiting(t *testing.T) {
 func TestRevocationByASlowKMS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const latency = 1600 * time.Millisecond
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		cfg := keyOf(m)
 		cfg.Cache = hsm.TTLs{Soft: time.Second, Hard: time.Minute}
 		r := newRig(t, cfg, Options{})
 		text := r.mustSeal("v")
-		m.answer(latency, 0)
+		m.Answer(latency, 0)
 		for began := time.Now(); time.Since(began) < 2*time.Minute; time.Sleep(100 * time.Millisecond) {
 			r.mustOpen(text, "v")
 		}
-		if n := m.unwraps.Load(); n > int64(2*time.Minute/latency)+1 {
+		if n := m.Unwraps.Load(); n > int64(2*time.Minute/latency)+1 {
 			t.Errorf("%d calls in 2 minutes of %v each: more than one at a time", n, latency)
 		}
-		m.answer(latency, hsm.Denied)
+		m.Answer(latency, hsm.Denied)
 		time.Sleep(2*latency + time.Second)
 		_, err := r.open(text)
 		r.wantReason(err, KeyDenied)
@@ -158,7 +159,7 @@ func TestRevocationByASlowKMS(t *testing.T) {
 // neither do others; those are asked for all the same.
 func TestHangingKMSCountsAsAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		texts := foreign(t, 20, "v", m)
 		r := newRig(t, keyOf(m), Options{})
 		r.dataKeys.Idle = calls.NewAllowance(0, 0)
@@ -166,8 +167,8 @@ func TestHangingKMSCountsAsAnOutage(t *testing.T) {
 			r.mustOpen(text, "v")
 		}
 		time.Sleep(DefaultSoft + time.Minute)
-		m.answer(time.Hour, 0)
-		before, start := m.unwraps.Load(), time.Now()
+		m.Answer(time.Hour, 0)
+		before, start := m.Unwraps.Load(), time.Now()
 		for range 2 {
 			for _, text := range texts {
 				r.mustOpen(text, "v")
@@ -177,8 +178,8 @@ func TestHangingKMSCountsAsAnOutage(t *testing.T) {
 			t.Errorf("40 uses of 20 dormant data keys waited %v, want %v", d, staleWait)
 		}
 		synctest.Wait()
-		wantCount(t, "data keys that the KMS is asked for", m.unwraps.Load()-before, 20)
-		m.answer(0, hsm.Denied)
+		wantCount(t, "data keys that the KMS is asked for", m.Unwraps.Load()-before, 20)
+		m.Answer(0, hsm.Denied)
 		time.Sleep(DefaultSoft)
 		for _, text := range texts {
 			_, err := r.open(text)

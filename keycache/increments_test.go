@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
@@ -45,7 +46,7 @@ func sums(t *testing.T, uses []map[string]any) map[string]float64 {
 // while the stream stands still.
 func TestStreamedUsesAreRecordedAsTheyCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, keyOf(newKMS("a")), Options{})
+		r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
 		s := r.session()
 		r.chunk(s, 3)
 		wantCount(t, "recorded when the first chunk has left", int64(r.rec.Stats().Recorded), 1)
@@ -76,7 +77,7 @@ func TestStreamedUsesAreRecordedAsTheyCome(t *testing.T) {
 
 // A direction that is admitted once and then ends is one span, as one that is kept whole.
 func TestOneChunkIsOneSpan(t *testing.T) {
-	r := newRig(t, keyOf(newKMS("a")), Options{})
+	r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
 	s := r.session()
 	r.chunk(s, 3)
 	if err := s.Close(nil); err != nil {
@@ -92,7 +93,7 @@ func TestOneChunkIsOneSpan(t *testing.T) {
 func TestFailureAfterAdmission(t *testing.T) {
 	for name, more := range map[string]int{"nothing since": 0, "increments since": 2} {
 		t.Run(name, func(t *testing.T) {
-			m := newKMS("a")
+			m := keycachetest.NewKMS("a")
 			text := foreign(t, 1, "v", m)[0]
 			r := newRig(t, keyOf(m), Options{})
 			s := r.session()
@@ -122,7 +123,7 @@ func TestFailureAfterAdmission(t *testing.T) {
 // uncounted.
 func TestAdmittedIncrementsHaveRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		texts := foreign(t, 14, "v", m)
 		c := make(stuck)
 		r := newRig(t, keyOf(m), Options{Recorder: stuckRecorder(t, c)})
@@ -165,7 +166,7 @@ func TestAdmittedIncrementsHaveRoom(t *testing.T) {
 // room from others: 10,000 streams, as many as limits.streams allows, refuse nobody.
 func TestManyStreamsRefuseNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, keyOf(newKMS("a")), Options{})
+		r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
 		var streams []*Session
 		for range 10_000 {
 			s := r.session()
@@ -194,7 +195,7 @@ func TestManyStreamsRefuseNobody(t *testing.T) {
 // An increment that finds the recorder closed is counted as lost: its key is used.
 func TestIncrementAfterTheRecorder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, keyOf(newKMS("a")), Options{})
+		r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
 		s := r.session()
 		r.chunk(s, 1)
 		r.chunk(s, 1)

@@ -8,6 +8,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // sealIn seals one value of a streamed direction, and returns the data key's id.
@@ -27,7 +28,7 @@ func (r *rig) sealIn(s *Session) (envelope.KeyID, error) {
 func TestStreamGivesUpASupersededDataKey(t *testing.T) {
 	for _, flush := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			m := newKMS("a")
+			m := keycachetest.NewKMS("a")
 			cfg := keyOf(m)
 			cfg.Use = hsm.SealOnly
 			r := newRig(t, cfg, Options{})
@@ -45,7 +46,7 @@ func TestStreamGivesUpASupersededDataKey(t *testing.T) {
 			if id, err := r.sealIn(s); err != nil || id == first {
 				t.Errorf("sealed under the superseded data key: %v, %v", id == first, err)
 			}
-			m.answer(0, hsm.Denied)
+			m.Answer(0, hsm.Denied)
 			if flush {
 				r.Flush("")
 			} else {
@@ -63,7 +64,7 @@ func TestStreamGivesUpASupersededDataKey(t *testing.T) {
 // everybody's reach: the exchange takes the one that seals now.
 func TestStreamGivesUpADataKeyThatLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		texts := foreign(t, 2, "v", m)
 		cfg := keyOf(m)
 		cfg.Rotate.Age = time.Minute
@@ -100,7 +101,7 @@ func TestStreamGivesUpADataKeyThatLeft(t *testing.T) {
 // after a flush, though the data key left to make room before.
 func TestFlushReachesWhatIsHeldForItsBudgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, s := newKMS("a"), newShop()
+		m, s := keycachetest.NewKMS("a"), keycachetest.NewStore()
 		other := foreign(t, 1, "v", m)[0]
 		cfg, opt := keyOf(m), storing(s, false)
 		cfg.Rotate.Age, opt.MaxKeys = 10*time.Minute, 1
@@ -108,7 +109,7 @@ func TestFlushReachesWhatIsHeldForItsBudgets(t *testing.T) {
 		r.mustSeal("v")
 		keys := r.keys["k"].Keys
 		d := keys.Current()
-		s.answer(0, errShop)
+		s.Answer(0, keycachetest.ErrDown)
 		time.Sleep(11 * time.Minute)
 		r.mustSeal("v") // inline, so the store's data key is the last of its kind
 		r.mustOpen(other, "v")

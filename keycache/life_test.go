@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/calls"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // In use, a data key costs one call per soft bound, whatever the load.
@@ -14,7 +15,7 @@ func TestRefreshDoesNotDependOnLoad(t *testing.T) {
 	for name, every := range map[string]time.Duration{"1/min": time.Minute, "1/s": time.Second, "2/s": 500 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m := newKMS("a")
+				m := keycachetest.NewKMS("a")
 				text := foreign(t, 1, "v", m)[0]
 				r := newRig(t, keyOf(m), Options{})
 				for end := time.Now().Add(2 * time.Hour); time.Now().Before(end); time.Sleep(every) {
@@ -22,12 +23,12 @@ func TestRefreshDoesNotDependOnLoad(t *testing.T) {
 				}
 				stats := r.Stats()[0]
 				r.end()
-				for i, at := range m.times[1:] {
-					if gap := at.Sub(m.times[i]); gap < DefaultSoft*8/10 || gap > DefaultSoft {
+				for i, at := range m.Times[1:] {
+					if gap := at.Sub(m.Times[i]); gap < DefaultSoft*8/10 || gap > DefaultSoft {
 						t.Fatalf("call %d came %v after the one before, want 0.8 to 1 soft bounds", i+1, gap)
 					}
 				}
-				if n := len(m.times); n < 24 || n > 30 {
+				if n := len(m.Times); n < 24 || n > 30 {
 					t.Errorf("%d calls in 24 soft bounds", n)
 				}
 				if stats.Stale != 0 || stats.Misses["first_seen"] != 1 {
@@ -40,14 +41,14 @@ func TestRefreshDoesNotDependOnLoad(t *testing.T) {
 
 func TestSealingKeyIsRefreshedToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		r := newRig(t, keyOf(m), Options{})
 		for range 60 {
 			r.mustOpen(r.mustSeal("v"), "v")
 			time.Sleep(time.Minute)
 		}
-		wantCount(t, "generates", m.generates.Load(), 1)
-		if n := m.unwraps.Load(); n < 12 || n > 15 {
+		wantCount(t, "generates", m.Generates.Load(), 1)
+		if n := m.Unwraps.Load(); n < 12 || n > 15 {
 			t.Errorf("%d unwraps in 12 soft bounds: sealing and opening share one data key", n)
 		}
 		r.end()
@@ -56,11 +57,11 @@ func TestSealingKeyIsRefreshedToo(t *testing.T) {
 
 func TestOutageIsSurvivedUntilTheHardBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		r := newRig(t, keyOf(m), Options{})
 		text := r.mustSeal("v")
 		last := time.Now() // when the KMS last vouched for the data key
-		m.answer(0, hsm.Unavailable)
+		m.Answer(0, hsm.Unavailable)
 		for time.Since(last) < DefaultHard-time.Second {
 			r.mustOpen(text, "v")
 			r.mustSeal("v")
@@ -69,7 +70,7 @@ func TestOutageIsSurvivedUntilTheHardBound(t *testing.T) {
 		if s := r.Stats()[0]; s.Stale == 0 {
 			t.Errorf("stats %+v: want stale uses", s)
 		}
-		if n := m.unwraps.Load(); n > 500 {
+		if n := m.Unwraps.Load(); n > 500 {
 			t.Errorf("%d calls in an outage of an hour: no back-off", n)
 		}
 		time.Sleep(2 * time.Second)
@@ -78,7 +79,7 @@ func TestOutageIsSurvivedUntilTheHardBound(t *testing.T) {
 		_, err = r.seal("v")
 		r.wantReason(err, KeyUnavailable)
 
-		m.answer(0, 0)
+		m.Answer(0, 0)
 		time.Sleep(calls.WhileUnavailable.Max + DefaultTimeout)
 		r.mustOpen(text, "v")
 		r.mustSeal("v")
@@ -97,15 +98,15 @@ func TestOutageIsSurvivedUntilTheHardBound(t *testing.T) {
 
 func TestRecoveryEndsStaleness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		r := newRig(t, keyOf(m), Options{})
 		text := r.mustSeal("v")
-		m.answer(0, hsm.Unavailable)
+		m.Answer(0, hsm.Unavailable)
 		for range 20 * 60 {
 			r.mustOpen(text, "v")
 			time.Sleep(time.Second)
 		}
-		m.answer(0, 0)
+		m.Answer(0, 0)
 		// A gate that is shut for at most 30 s, and a try that just missed its opening.
 		for range 2*int(calls.WhileUnavailable.Max/time.Second) + 5 {
 			r.mustOpen(text, "v")
@@ -121,11 +122,11 @@ func TestRecoveryEndsStaleness(t *testing.T) {
 func TestRevocationTakesEffectWithinSoft(t *testing.T) {
 	for range 20 { // the moment of the refresh is drawn at random
 		synctest.Test(t, func(t *testing.T) {
-			m := newKMS("a")
+			m := keycachetest.NewKMS("a")
 			r := newRig(t, keyOf(m), Options{})
 			text := r.mustSeal("v")
 			time.Sleep(17 * time.Minute / 10)
-			m.answer(0, hsm.Denied)
+			m.Answer(0, hsm.Denied)
 			revoked := time.Now()
 			for {
 				_, errOpen := r.open(text)
@@ -148,12 +149,12 @@ func TestRevocationTakesEffectWithinSoft(t *testing.T) {
 // The refresh that is denied evicts, though the soft bound is not reached.
 func TestDenialEvictsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		r := newRig(t, keyOf(m), Options{})
 		text := r.mustSeal("v")
 		sealed := time.Now()
-		m.answer(0, hsm.Denied)
-		for m.unwraps.Load() == 0 {
+		m.Answer(0, hsm.Denied)
+		for m.Unwraps.Load() == 0 {
 			r.mustOpen(text, "v")
 			time.Sleep(time.Second)
 		}
@@ -170,9 +171,9 @@ func TestDenialEvictsAtOnce(t *testing.T) {
 // A denial of one record costs no other data key its place: that takes an answer of its own.
 func TestDenialOfOneRecordEvictsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		texts := foreign(t, 2, "v", m)
-		m.denies = string(mustRecord(t, headerOf(t, texts[1]).Record).Wraps[0].Wrapped)
+		m.Denies = string(mustRecord(t, headerOf(t, texts[1]).Record).Wraps[0].Wrapped)
 		r := newRig(t, keyOf(m), Options{})
 		for range 1200 {
 			r.mustOpen(texts[0], "v")
@@ -190,10 +191,10 @@ func TestDenialOfOneRecordEvictsNoOther(t *testing.T) {
 // A denial is remembered for a moment, and tried again after it.
 func TestDeniedStormAsksRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		texts := foreign(t, 10, "v", m)
-		m.answer(0, hsm.Denied)
-		m.generates.Store(0)
+		m.Answer(0, hsm.Denied)
+		m.Generates.Store(0)
 		r := newRig(t, keyOf(m), Options{})
 		for range 200 {
 			for _, text := range texts {
@@ -204,10 +205,10 @@ func TestDeniedStormAsksRarely(t *testing.T) {
 			r.wantReason(err, KeyDenied)
 			time.Sleep(100 * time.Millisecond)
 		}
-		if n := m.unwraps.Load() + m.generates.Load(); n < 3 || n > 7 {
+		if n := m.Unwraps.Load() + m.Generates.Load(); n < 3 || n > 7 {
 			t.Errorf("%d calls in 20 s, want about one per %v", n, calls.DeniedFor)
 		}
-		m.answer(0, 0)
+		m.Answer(0, 0)
 		time.Sleep(2 * calls.DeniedFor)
 		r.mustOpen(texts[0], "v")
 		r.mustSeal("v")
@@ -217,10 +218,10 @@ func TestDeniedStormAsksRarely(t *testing.T) {
 
 func TestOutageStormAsksRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		texts := foreign(t, 10, "v", m)
-		m.answer(0, hsm.Unavailable)
-		m.generates.Store(0)
+		m.Answer(0, hsm.Unavailable)
+		m.Generates.Store(0)
 		r := newRig(t, keyOf(m), Options{})
 		for range 10 * 60 {
 			for _, text := range texts {
@@ -229,10 +230,10 @@ func TestOutageStormAsksRarely(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		if n := m.unwraps.Load(); n > 120 {
+		if n := m.Unwraps.Load(); n > 120 {
 			t.Errorf("%d calls in ten minutes of outage", n)
 		}
-		m.answer(0, 0)
+		m.Answer(0, 0)
 		time.Sleep(calls.WhileUnavailable.Max)
 		r.mustOpen(texts[0], "v")
 		r.end()
@@ -241,17 +242,17 @@ func TestOutageStormAsksRarely(t *testing.T) {
 
 func TestFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		r := newRig(t, keyOf(m), Options{})
 		text := r.mustSeal("v")
-		m.answer(0, hsm.Denied)
+		m.Answer(0, hsm.Denied)
 		r.mustOpen(text, "v")
 		r.Flush("another")
 		r.mustOpen(text, "v")
 		r.Flush("k")
 		_, err := r.open(text)
 		r.wantReason(err, KeyDenied)
-		m.answer(0, 0)
+		m.Answer(0, 0)
 		r.Flush("") // also forgets the denial
 		r.mustOpen(text, "v")
 		r.end()
@@ -261,10 +262,10 @@ func TestFlush(t *testing.T) {
 // What the KMS answered before a flush does not outlive it.
 func TestFlushReachesCallsInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		text := foreign(t, 1, "v", m)[0]
 		r := newRig(t, keyOf(m), Options{})
-		m.answer(time.Second, 0)
+		m.Answer(time.Second, 0)
 		done := make(chan error)
 		go func() {
 			_, err := r.open(text)
@@ -272,7 +273,7 @@ func TestFlushReachesCallsInFlight(t *testing.T) {
 		}()
 		synctest.Wait()
 		r.Flush("")
-		m.answer(0, hsm.Denied)
+		m.Answer(0, hsm.Denied)
 		r.wantReason(<-done, KeyDenied)
 		r.end()
 	})

@@ -8,11 +8,12 @@ import (
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
 // named returns a key of that name under m.
-func named(name string, m *kms) *hsm.Key {
+func named(name string, m *keycachetest.KMS) *hsm.Key {
 	k := keyOf(m)
 	k.Name = name
 	return k
@@ -48,7 +49,7 @@ func roundTrip(t *testing.T, c *Cache, key string) {
 // A key that is kept asks its KMS nothing, and lives as long as one of the two caches.
 func TestNextKeeps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b, b2 := newKMS("a"), newKMS("b"), newKMS("b2")
+		a, b, b2 := keycachetest.NewKMS("a"), keycachetest.NewKMS("b"), keycachetest.NewKMS("b2")
 		r := newRig(t, named("k", a), Options{})
 		if err := r.add(ringOf(t, named("b", b)), nil); err != nil {
 			t.Fatal(err)
@@ -62,9 +63,9 @@ func TestNextKeeps(t *testing.T) {
 		roundTrip(t, next, "k")
 		roundTrip(t, next, "b")
 		roundTrip(t, r.Cache, "b") // an exchange in flight
-		wantCount(t, "calls for the key that is kept", a.generates.Load()+a.unwraps.Load(), 1)
-		wantCount(t, "calls for the old key", b.generates.Load()+b.unwraps.Load(), 1)
-		wantCount(t, "calls for the new key", b2.generates.Load()+b2.unwraps.Load(), 1)
+		wantCount(t, "calls for the key that is kept", a.Generates.Load()+a.Unwraps.Load(), 1)
+		wantCount(t, "calls for the old key", b.Generates.Load()+b.Unwraps.Load(), 1)
+		wantCount(t, "calls for the new key", b2.Generates.Load()+b2.Unwraps.Load(), 1)
 
 		old := r.Cache.keys["b"]
 		_ = r.Close()
@@ -72,21 +73,21 @@ func TestNextKeeps(t *testing.T) {
 		wantCount(t, "entries of the old key", int64(old.Keys.Len()), 0)
 		roundTrip(t, next, "k")
 		time.Sleep(DefaultSoft) // the kept key is still verified
-		if n := a.unwraps.Load(); n == 0 {
+		if n := a.Unwraps.Load(); n == 0 {
 			t.Error("a kept key is no longer verified once its first cache is closed")
 		}
 		_ = next.Close()
 		wantCount(t, "entries of the kept key", int64(next.keys["k"].Keys.Len()), 0)
-		calls := a.unwraps.Load()
+		calls := a.Unwraps.Load()
 		time.Sleep(2 * DefaultSoft)
-		wantCount(t, "calls after the end", a.unwraps.Load(), calls)
+		wantCount(t, "calls after the end", a.Unwraps.Load(), calls)
 		r.end()
 	})
 }
 
 // A Next that fails leaves both what they were.
 func TestNextFails(t *testing.T) {
-	m := newKMS("a")
+	m := keycachetest.NewKMS("a")
 	r := newRig(t, named("k", m), Options{})
 	if _, err := r.Next(ringOf(t), nil, "absent"); err == nil {
 		t.Error("kept a key that is not there")
@@ -101,7 +102,7 @@ func TestNextFails(t *testing.T) {
 
 // What one cache may hold, both may hold together.
 func TestNextSharesLimits(t *testing.T) {
-	m := newKMS("a")
+	m := keycachetest.NewKMS("a")
 	texts := foreign(t, 4, "v", m)
 	r := newRig(t, keyOf(m), Options{MaxKeys: 2})
 	for _, text := range texts {

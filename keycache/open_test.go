@@ -11,12 +11,13 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/calls"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
 func TestSealedValuesOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		r := newRig(t, keyOf(m), Options{})
 		s := r.session()
 		for _, c := range []struct {
@@ -35,8 +36,8 @@ func TestSealedValuesOpen(t *testing.T) {
 		if err := s.Close(nil); err != nil {
 			t.Fatal(err)
 		}
-		wantCount(t, "generates", m.generates.Load(), 1)
-		wantCount(t, "unwraps", m.unwraps.Load(), 0)
+		wantCount(t, "generates", m.Generates.Load(), 1)
+		wantCount(t, "unwraps", m.Unwraps.Load(), 0)
 		uses := r.end()
 		if len(uses) != 2 || uses[0]["sealmesh.operation"] != "seal" || uses[1]["sealmesh.operation"] != "open" {
 			t.Fatalf("uses %v, want one seal and one open", uses)
@@ -49,26 +50,26 @@ func TestSealedValuesOpen(t *testing.T) {
 
 func TestConcurrentOpensShareOneUnwrap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		text := foreign(t, 1, "v", m)[0]
 		r := newRig(t, keyOf(m), Options{})
-		m.answer(50*time.Millisecond, 0)
+		m.Answer(50*time.Millisecond, 0)
 		var wg sync.WaitGroup
 		for range 100 {
 			wg.Go(func() { r.mustOpen(text, "v") })
 		}
 		wg.Wait()
-		wantCount(t, "unwraps", m.unwraps.Load(), 1)
+		wantCount(t, "unwraps", m.Unwraps.Load(), 1)
 		r.end()
 	})
 }
 
 func TestLeaderMayLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		text := foreign(t, 1, "v", m)[0]
 		r := newRig(t, keyOf(m), Options{})
-		m.answer(time.Second, 0)
+		m.Answer(time.Second, 0)
 		leader, cancel := context.WithCancel(context.Background())
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -86,17 +87,17 @@ func TestLeaderMayLeave(t *testing.T) {
 		if waited := time.Since(start); waited != time.Second {
 			t.Errorf("the follower waited %v, want 1s", waited)
 		}
-		wantCount(t, "unwraps", m.unwraps.Load(), 1)
+		wantCount(t, "unwraps", m.Unwraps.Load(), 1)
 		r.end()
 	})
 }
 
 func TestOneBodyUnwrapsItsKeysTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		texts := foreign(t, 40, "v", m)
 		r := newRig(t, keyOf(m), Options{})
-		m.answer(50*time.Millisecond, 0)
+		m.Answer(50*time.Millisecond, 0)
 		start := time.Now()
 		s := r.session()
 		for _, text := range texts {
@@ -114,7 +115,7 @@ func TestOneBodyUnwrapsItsKeysTogether(t *testing.T) {
 		if err := s.Close(nil); err != nil {
 			t.Fatal(err)
 		}
-		wantCount(t, "unwraps", m.unwraps.Load(), 40)
+		wantCount(t, "unwraps", m.Unwraps.Load(), 40)
 		if uses := r.end(); len(uses) != 40 {
 			t.Errorf("%d uses, want one for each of 40 data keys", len(uses))
 		}
@@ -124,10 +125,10 @@ func TestOneBodyUnwrapsItsKeysTogether(t *testing.T) {
 // OnMiss is the moment to prefetch: it comes with the first miss, and with no hit.
 func TestOnMiss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		texts := foreign(t, 40, "value", m)
 		r := newRig(t, keyOf(m), Options{})
-		m.answer(50*time.Millisecond, 0)
+		m.Answer(50*time.Millisecond, 0)
 		start := time.Now()
 		s := r.session()
 		calls := 0
@@ -162,28 +163,28 @@ func TestOnMiss(t *testing.T) {
 
 func TestCallsInFlightAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		texts := foreign(t, 20, "v", m)
 		r := newRig(t, keyOf(m), Options{Parallel: 4})
-		m.mostRunning.Store(0)
-		m.answer(50*time.Millisecond, 0)
+		m.MostRunning.Store(0)
+		m.Answer(50*time.Millisecond, 0)
 		var wg sync.WaitGroup
 		for _, text := range texts {
 			wg.Go(func() { r.mustOpen(text, "v") })
 		}
 		wg.Wait()
-		wantCount(t, "calls at once", m.mostRunning.Load(), 4)
+		wantCount(t, "calls at once", m.MostRunning.Load(), 4)
 		r.end()
 	})
 }
 
 func TestSlowKMSDelaysNoHit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		texts := foreign(t, 20, "v", m)
 		r := newRig(t, keyOf(m), Options{Parallel: 2})
 		r.mustOpen(texts[0], "v")
-		m.answer(time.Hour, 0)
+		m.Answer(time.Hour, 0)
 		var wg sync.WaitGroup
 		for _, text := range texts[1:] {
 			wg.Go(func() {
@@ -203,7 +204,7 @@ func TestSlowKMSDelaysNoHit(t *testing.T) {
 		if d := time.Since(start); d > 2*DefaultTimeout {
 			t.Errorf("misses took %v, want an end soon after %v", d, DefaultTimeout)
 		}
-		if n := m.unwraps.Load(); n > 5 {
+		if n := m.Unwraps.Load(); n > 5 {
 			t.Errorf("%d calls to a KMS that does not answer", n)
 		}
 		r.end()
@@ -214,7 +215,7 @@ func TestSlowKMSDelaysNoHit(t *testing.T) {
 // that was not verified.
 func TestForgeries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, other := newKMS("a"), newKMS("b")
+		m, other := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 		texts := foreign(t, 2, "v", m)
 		strange := foreign(t, 1, "v", other)[0]
 		h0, payload, _, _ := envelope.Parse(nil, texts[0])
@@ -271,7 +272,7 @@ func TestForgeries(t *testing.T) {
 
 // A record that was wrapped anew, or by more KEKs, is of the same data key: no call is needed.
 func TestNewWrapOfAKnownDataKey(t *testing.T) {
-	m := newKMS("a")
+	m := keycachetest.NewKMS("a")
 	text := foreign(t, 1, "v", m)[0]
 	h, payload, _, _ := envelope.Parse(nil, text)
 	rec := mustRecord(t, h.Record)
@@ -281,7 +282,7 @@ func TestNewWrapOfAKnownDataKey(t *testing.T) {
 	r := newRig(t, keyOf(m), Options{})
 	r.mustOpen(text, "v")
 	r.mustOpen(wrappedAnew, "v")
-	wantCount(t, "unwraps", m.unwraps.Load(), 1)
+	wantCount(t, "unwraps", m.Unwraps.Load(), 1)
 	r.Flush("")
 	r.mustOpen(wrappedAnew, "v") // the wrap that no KEK of ours made is passed over
 	r.end()
@@ -289,10 +290,10 @@ func TestNewWrapOfAKnownDataKey(t *testing.T) {
 
 func TestWaitersHonourTheirContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		text := foreign(t, 1, "v", m)[0]
 		r := newRig(t, keyOf(m), Options{})
-		m.answer(3*time.Second, 0)
+		m.Answer(3*time.Second, 0)
 		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 		defer cancel()
 		start := time.Now()
@@ -319,13 +320,13 @@ func TestWaitersHonourTheirContext(t *testing.T) {
 // Prefetch of a dormant key has it verified, so that Open need not wait.
 func TestPrefetchVerifiesDormantKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		text := foreign(t, 1, "v", m)[0]
 		r := newRig(t, keyOf(m), Options{})
 		r.dataKeys.Idle = calls.NewAllowance(0, 0)
 		r.mustOpen(text, "v")
 		time.Sleep(2 * DefaultSoft)
-		m.answer(100*time.Millisecond, 0)
+		m.Answer(100*time.Millisecond, 0)
 		s := r.session()
 		s.Prefetch(r.tag, text)
 		time.Sleep(100 * time.Millisecond)
@@ -334,7 +335,7 @@ func TestPrefetchVerifiesDormantKeys(t *testing.T) {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 		_ = s.Close(nil)
-		wantCount(t, "unwraps", m.unwraps.Load(), 2)
+		wantCount(t, "unwraps", m.Unwraps.Load(), 2)
 		r.end()
 	})
 }
@@ -349,7 +350,7 @@ func mustRecord(t *testing.T, b []byte) envelope.Record {
 }
 
 func TestPlainTextIsNoKeyUse(t *testing.T) {
-	r := newRig(t, keyOf(newKMS("a")), Options{})
+	r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
 	_, err := r.open([]byte("plain"))
 	r.wantReason(err, NotEnvelope)
 	if uses := r.end(); len(uses) != 0 {
@@ -360,7 +361,7 @@ func TestPlainTextIsNoKeyUse(t *testing.T) {
 // A record of the same id that does not unwrap must not keep the good one out.
 func TestBadRecordDoesNotPoisonItsID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		good := foreign(t, 1, "v", m)[0]
 		h, payload, _, _ := envelope.Parse(nil, good)
 		rec := mustRecord(t, h.Record)
@@ -368,7 +369,7 @@ func TestBadRecordDoesNotPoisonItsID(t *testing.T) {
 		h.Record = envelope.AppendRecord(nil, rec)
 		bad := envelope.Append(nil, h, payload)
 		r := newRig(t, keyOf(m), Options{})
-		m.answer(50*time.Millisecond, 0)
+		m.Answer(50*time.Millisecond, 0)
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() {
@@ -378,14 +379,14 @@ func TestBadRecordDoesNotPoisonItsID(t *testing.T) {
 			wg.Go(func() { r.mustOpen(good, "v") })
 		}
 		wg.Wait()
-		wantCount(t, "unwraps", m.unwraps.Load(), 2)
+		wantCount(t, "unwraps", m.Unwraps.Load(), 2)
 		r.end()
 	})
 }
 
 func TestCorruptRecordIsRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		h, payload, _, _ := envelope.Parse(nil, foreign(t, 1, "v", m)[0])
 		rec := mustRecord(t, h.Record)
 		rec.Wraps[0].Wrapped[20] ^= 1
@@ -396,17 +397,17 @@ func TestCorruptRecordIsRemembered(t *testing.T) {
 			_, err := r.open(bad)
 			r.wantReason(err, OpenFailed)
 		}
-		wantCount(t, "unwraps", m.unwraps.Load(), 1)
+		wantCount(t, "unwraps", m.Unwraps.Load(), 1)
 		time.Sleep(corruptFor)
 		_, err := r.open(bad)
 		r.wantReason(err, OpenFailed)
-		wantCount(t, "unwraps after the memory", m.unwraps.Load(), 2)
+		wantCount(t, "unwraps after the memory", m.Unwraps.Load(), 2)
 		r.end()
 	})
 }
 
 func TestAnotherTagsValueDoesNotOpen(t *testing.T) {
-	r := newRig(t, keyOf(newKMS("a")), Options{})
+	r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
 	text := r.mustSeal("v")
 	for name, c := range map[string]struct {
 		tag     string
@@ -433,26 +434,26 @@ func TestAnotherTagsValueDoesNotOpen(t *testing.T) {
 
 func TestKEKFailover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := newKMS("a"), newKMS("b")
+		a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 		text := foreign(t, 1, "v", a, b)[0]
-		a.answer(0, hsm.Unavailable)
+		a.Answer(0, hsm.Unavailable)
 		r := newRig(t, keyOf(a, b), Options{})
 		r.mustOpen(text, "v")
 		r.end()
 
-		a.answer(0, hsm.Denied)
-		before := b.unwraps.Load()
+		a.Answer(0, hsm.Denied)
+		before := b.Unwraps.Load()
 		r = newRig(t, keyOf(a, b), Options{})
 		_, err := r.open(text)
 		r.wantReason(err, KeyDenied)
-		wantCount(t, "unwraps by the second KEK after a denial by the first", b.unwraps.Load()-before, 0)
+		wantCount(t, "unwraps by the second KEK after a denial by the first", b.Unwraps.Load()-before, 0)
 		r.end()
 	})
 }
 
 func TestOldestDataKeyLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		texts := foreign(t, 4, "v", m)
 		r := newRig(t, keyOf(m), Options{MaxKeys: 3})
 		for _, text := range texts[:3] {
@@ -462,13 +463,13 @@ func TestOldestDataKeyLeaves(t *testing.T) {
 		r.mustOpen(texts[0], "v") // used since: the second is now the oldest
 		r.mustOpen(texts[3], "v")
 		wantCount(t, "entries", int64(r.Stats()[0].Entries), 3)
-		before := m.unwraps.Load()
+		before := m.Unwraps.Load()
 		r.mustOpen(texts[0], "v")
 		r.mustOpen(texts[2], "v")
 		r.mustOpen(texts[3], "v")
-		wantCount(t, "unwraps of those that stayed", m.unwraps.Load()-before, 0)
+		wantCount(t, "unwraps of those that stayed", m.Unwraps.Load()-before, 0)
 		r.mustOpen(texts[1], "v")
-		wantCount(t, "unwraps of the one that left", m.unwraps.Load()-before, 1)
+		wantCount(t, "unwraps of the one that left", m.Unwraps.Load()-before, 1)
 		if n := r.Stats()[0].Misses["evicted"]; n != 1 {
 			t.Errorf("%d misses of evicted data keys, want 1", n)
 		}

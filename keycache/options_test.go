@@ -5,18 +5,19 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 func TestNewRefuses(t *testing.T) {
-	r := newRig(t, keyOf(newKMS("a")), Options{})
-	many := make([]*kms, 9) // a record holds eight wraps
+	r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
+	many := make([]*keycachetest.KMS, 9) // a record holds eight wraps
 	for i := range many {
-		many[i] = newKMS(string(rune('a' + i)))
+		many[i] = keycachetest.NewKMS(string(rune('a' + i)))
 	}
 	for name, c := range map[string]struct {
 		key  func(*hsm.Key)
 		opt  Options
-		kmss []*kms
+		kmss []*keycachetest.KMS
 	}{
 		"no recorder":          {opt: Options{}},
 		"negative keys":        {opt: Options{Recorder: r.rec, MaxKeys: -1}},
@@ -30,7 +31,7 @@ func TestNewRefuses(t *testing.T) {
 	} {
 		kmss := c.kmss
 		if kmss == nil {
-			kmss = []*kms{newKMS("a")}
+			kmss = []*keycachetest.KMS{keycachetest.NewKMS("a")}
 		}
 		cfg := keyOf(kmss...)
 		if c.key != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // mask hides what a test knows of a data key from its own search.
@@ -100,7 +101,7 @@ func TestRemains(t *testing.T) {
 			continue
 		}
 		t.Run(s.Name, func(t *testing.T) {
-			key := keyOf(newKMS("a"))
+			key := keyOf(keycachetest.NewKMS("a"))
 			m := &masked{Provider: key.KEKs[0].Provider}
 			key.KEKs[0].Provider = m
 			r := newRig(t, key, Options{})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/keycache/keks"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // rewrapper returns one of r's key, and a function that rewraps one envelope.
@@ -36,7 +37,7 @@ func (r *rig) rewrapper(to Form, drop ...string) (*Rewrapper, func(text []byte, 
 // and open in every form.
 func TestMoveToStoreAndBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, s := newKMS("a"), newShop()
+		m, s := keycachetest.NewKMS("a"), keycachetest.NewStore()
 		texts := foreign(t, 3, "v", m)
 		r := newRig(t, keyOf(m), storing(s, false))
 		_, shorten := r.rewrapper(ByID)
@@ -61,10 +62,10 @@ func TestMoveToStoreAndBack(t *testing.T) {
 				back = append(back, long)
 			}
 		}
-		if s.size() != 3 {
-			t.Errorf("%d records in the store, want 3", s.size())
+		if s.Size() != 3 {
+			t.Errorf("%d records in the store, want 3", s.Size())
 		}
-		wantCount(t, "puts", s.puts.Load(), 3)
+		wantCount(t, "puts", s.Puts.Load(), 3)
 		uses := r.end()
 		if len(uses) != 6 {
 			t.Errorf("%d key uses, want one for each data key and way", len(uses))
@@ -80,7 +81,7 @@ func TestMoveToStoreAndBack(t *testing.T) {
 // A move and a change of KEKs are one step.
 func TestMoveUnderAnotherKEK(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		old, fresh, s := newKMS("old"), newKMS("new"), newShop()
+		old, fresh, s := keycachetest.NewKMS("old"), keycachetest.NewKMS("new"), keycachetest.NewStore()
 		text := foreign(t, 1, "v", old)[0]
 		r := newRig(t, keyOf(fresh, old), storing(s, false))
 		_, shorten := r.rewrapper(ByID, "mem:old")
@@ -98,7 +99,7 @@ func TestMoveUnderAnotherKEK(t *testing.T) {
 // the envelope dependent on that.
 func TestMoveToAnOutdatedRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		old, fresh, s := newKMS("old"), newKMS("new"), newShop()
+		old, fresh, s := keycachetest.NewKMS("old"), keycachetest.NewKMS("new"), keycachetest.NewStore()
 		text := foreign(t, 1, "v", old)[0]
 		r := newRig(t, keyOf(old), storing(s, false))
 		_, shorten := r.rewrapper(ByID)
@@ -117,8 +118,8 @@ func TestMoveToAnOutdatedRecord(t *testing.T) {
 // What the store does not have, or has of another key, stays by id.
 func TestInlineOfWhatIsNotThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, stranger, s := newKMS("a"), newKMS("b"), newShop()
-		other := newShop()
+		m, stranger, s := keycachetest.NewKMS("a"), keycachetest.NewKMS("b"), keycachetest.NewStore()
+		other := keycachetest.NewStore()
 		w := newRig(t, keyOf(m), storing(other, false))
 		missing := w.mustSeal("v")
 		w.end()
@@ -129,11 +130,11 @@ func TestInlineOfWhatIsNotThere(t *testing.T) {
 		defer r.end()
 		_, fill := r.rewrapper(Inline)
 		fill(missing, Elsewhere)
-		gets := s.gets.Load()
+		gets := s.Gets.Load()
 		for range 2 * strangersBurst {
 			fill(missing, Elsewhere)
 		}
-		wantCount(t, "gets of what was looked for before", s.gets.Load()-gets, 0)
+		wantCount(t, "gets of what was looked for before", s.Gets.Load()-gets, 0)
 		fill(theirs, Unrelated)
 	})
 }
@@ -141,7 +142,7 @@ func TestInlineOfWhatIsNotThere(t *testing.T) {
 // An envelope is shortened only if its record, or one as good, is in the store.
 func TestMoveLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, old := newKMS("a"), newKMS("old")
+		m, old := keycachetest.NewKMS("a"), keycachetest.NewKMS("old")
 		text := foreign(t, 1, "v", m)[0]
 		h := headerOf(t, text)
 		mine, err := envelope.ParseRecord(h.Record)
@@ -157,10 +158,10 @@ func TestMoveLosesNothing(t *testing.T) {
 		half.Commitment[31] ^= 1
 		garbage.Wraps = another.Wraps
 		for name, there := range map[string]envelope.Record{
-			"another commitment": half, "wraps of another data key": garbage, "wraps of a KEK that is not ours": {Commitment: mine.Commitment, Wraps: []envelope.Wrap{{ProviderID: 200, KEK: old.kek().Ref(), Wrapped: []byte("x")}}},
+			"another commitment": half, "wraps of another data key": garbage, "wraps of a KEK that is not ours": {Commitment: mine.Commitment, Wraps: []envelope.Wrap{{ProviderID: 200, KEK: old.KEK().Ref(), Wrapped: []byte("x")}}},
 		} {
-			s := newShop()
-			s.keys[h.KeyID] = there
+			s := keycachetest.NewStore()
+			s.Records[h.KeyID] = there
 			r := newRig(t, keyOf(m), storing(s, false))
 			w, _ := r.rewrapper(ByID)
 			got, _, err := w.Rewrap(t.Context(), nil, text)
@@ -170,8 +171,8 @@ func TestMoveLosesNothing(t *testing.T) {
 			r.mustOpen(text, "v")
 			r.end()
 		}
-		s := newShop()
-		s.answer(0, errShop)
+		s := keycachetest.NewStore()
+		s.Answer(0, keycachetest.ErrDown)
 		r := newRig(t, keyOf(m), storing(s, false))
 		defer r.end()
 		w, _ := r.rewrapper(ByID)
@@ -183,7 +184,7 @@ func TestMoveLosesNothing(t *testing.T) {
 // A record that does not unwrap gets into no store: it would stand in the way of the true one.
 func TestForgedRecordIsNotStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, s := newKMS("a"), newShop()
+		m, s := keycachetest.NewKMS("a"), keycachetest.NewStore()
 		text := foreign(t, 1, "v", m)[0]
 		h, payload, _, err := envelope.Parse(nil, text)
 		if err != nil {
@@ -200,7 +201,7 @@ func TestForgedRecordIsNotStored(t *testing.T) {
 		w, shorten := r.rewrapper(ByID)
 		_, _, err = w.Rewrap(t.Context(), nil, envelope.Append(nil, h, payload))
 		r.wantReason(err, OpenFailed)
-		if s.size() != 0 {
+		if s.Size() != 0 {
 			t.Error("it is in the store")
 		}
 		r.mustOpen(shorten(text, Outdated), "v")
@@ -210,7 +211,7 @@ func TestForgedRecordIsNotStored(t *testing.T) {
 // A wrap that is kept is proven first: one that is damaged is made anew before the
 // KEK that could still unwrap the data key goes.
 func TestKeptWrapsAreProven(t *testing.T) {
-	old, kept := newKMS("old"), newKMS("kept")
+	old, kept := keycachetest.NewKMS("old"), keycachetest.NewKMS("kept")
 	text := foreign(t, 1, "v", old, kept)[0]
 	h, payload, _, err := envelope.Parse(nil, text)
 	if err != nil {
@@ -232,7 +233,7 @@ func TestKeptWrapsAreProven(t *testing.T) {
 }
 
 func TestMoveRefuses(t *testing.T) {
-	m := newKMS("a")
+	m := keycachetest.NewKMS("a")
 	r := newRig(t, keyOf(m), Options{})
 	defer r.end()
 	for _, to := range []Form{Inline, ByID} {
@@ -240,7 +241,7 @@ func TestMoveRefuses(t *testing.T) {
 			t.Error("a key without a store: no error")
 		}
 	}
-	record, err := keks.NewRecord(t.Context(), keyOf(m).Context, m.kek())
+	record, err := keks.NewRecord(t.Context(), keyOf(m).Context, m.KEK())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,14 +7,15 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // Every KEK wraps again, each data key at the cost that a survey foresees, and the
 // first of its envelopes pays.
 func TestRenew(t *testing.T) {
-	x, y := newKMS("x"), newKMS("y")
+	x, y := keycachetest.NewKMS("x"), keycachetest.NewKMS("y")
 	texts := foreign(t, 2, "v", x, y)
-	calls := func() int64 { return x.wraps.Load() + y.wraps.Load() + x.unwraps.Load() + y.unwraps.Load() }
+	calls := func() int64 { return x.Wraps.Load() + y.Wraps.Load() + x.Unwraps.Load() + y.Unwraps.Load() }
 	r := newRig(t, keyOf(x, y), Options{})
 	w, err := r.Rewrapper("k", AnyForm, RewrapOptions{Renew: true})
 	if err != nil {
@@ -50,10 +51,10 @@ func TestRenew(t *testing.T) {
 
 func TestRenewStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		x, s := newKMS("x"), newShop()
+		x, s := keycachetest.NewKMS("x"), keycachetest.NewStore()
 		text := filled(t, s, 1, x)[0]
 		id := headerOf(t, text).KeyID
-		before := s.keys[id]
+		before := s.Records[id]
 		r := newRig(t, keyOf(x), storing(s, true))
 		all, err := r.StoreRewrappers(RewrapOptions{Renew: true})
 		if err != nil {
@@ -62,7 +63,7 @@ func TestRenewStore(t *testing.T) {
 		if what, err := all[0].Rewrap(t.Context(), before); what != Outdated || err != nil {
 			t.Fatalf("%v, %v", what, err)
 		}
-		if equal(s.keys[id], before) {
+		if equal(s.Records[id], before) {
 			t.Error("the record is as it was")
 		}
 		r.mustOpen(text, "v")
@@ -80,10 +81,10 @@ func (forgetful) WrapDataKey(context.Context, *hsm.Secret, hsm.EncryptionContext
 // A new wrap that does not open takes no other's place.
 func TestRenewProves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		x, s := newKMS("x"), newShop()
+		x, s := keycachetest.NewKMS("x"), keycachetest.NewStore()
 		text := filled(t, s, 1, x)[0]
 		id := headerOf(t, text).KeyID
-		before := s.keys[id]
+		before := s.Records[id]
 		key := keyOf(x)
 		key.KEKs[0].Provider = forgetful{x}
 		r := newRig(t, key, storing(s, true))
@@ -95,7 +96,7 @@ func TestRenewProves(t *testing.T) {
 		if _, err := all[0].Rewrap(t.Context(), before); err == nil {
 			t.Error("a wrap that does not open is taken")
 		}
-		if !equal(s.keys[id], before) {
+		if !equal(s.Records[id], before) {
 			t.Error("the record has changed")
 		}
 	})

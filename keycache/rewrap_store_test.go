@@ -11,6 +11,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/keycache/source"
 )
@@ -37,7 +38,7 @@ func (r *rig) rewrapStore(drop ...string) map[Wrapping]int {
 }
 
 // filled returns envelopes by id, each under a data key of its own in s.
-func filled(t *testing.T, s *shop, n int, kmss ...*kms) (texts [][]byte) {
+func filled(t *testing.T, s *keycachetest.Store, n int, kmss ...*keycachetest.KMS) (texts [][]byte) {
 	t.Helper()
 	for range n {
 		text := foreign(t, 1, "v", kmss...)[0]
@@ -53,26 +54,26 @@ func filled(t *testing.T, s *shop, n int, kmss ...*kms) (texts [][]byte) {
 // and what was sealed before opens without the old one.
 func TestRewrapStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		old, fresh, s := newKMS("old"), newKMS("new"), newShop()
+		old, fresh, s := keycachetest.NewKMS("old"), keycachetest.NewKMS("new"), keycachetest.NewStore()
 		texts := filled(t, s, 5, old)
 		w := newRig(t, keyOf(old), storing(s, true))
 		texts = append(texts, w.mustSeal("v")) // in a slot
 		w.end()
-		unwraps := old.unwraps.Load()
+		unwraps := old.Unwraps.Load()
 		r := newRig(t, keyOf(fresh, old), storing(s, true))
 		if n := r.rewrapStore("mem:old"); n[Outdated] != 6 || len(n) != 1 {
 			t.Errorf("first: %v", n)
 		}
-		wantCount(t, "unwraps by the old KEK", old.unwraps.Load()-unwraps, 6)
-		wantCount(t, "wraps by the new KEK", fresh.wraps.Load(), 6)
+		wantCount(t, "unwraps by the old KEK", old.Unwraps.Load()-unwraps, 6)
+		wantCount(t, "wraps by the new KEK", fresh.Wraps.Load(), 6)
 		if n := r.rewrapStore("mem:old"); n[Current] != 6 || len(n) != 1 {
 			t.Errorf("again: %v", n)
 		}
-		wantCount(t, "calls for what is as it should be", old.unwraps.Load()-unwraps+fresh.wraps.Load(), 12)
+		wantCount(t, "calls for what is as it should be", old.Unwraps.Load()-unwraps+fresh.Wraps.Load(), 12)
 		if uses := r.end(); len(uses) != 6 {
 			t.Errorf("%d key uses, want one for each data key", len(uses))
 		}
-		old.answer(0, hsm.Denied)
+		old.Answer(0, hsm.Denied)
 		after := newRig(t, keyOf(fresh), storing(s, true))
 		for _, text := range texts {
 			after.mustOpen(text, "v")
@@ -84,8 +85,8 @@ func TestRewrapStore(t *testing.T) {
 // Keys that share a store and a KEK are told apart by what their context unwraps.
 func TestRewrapStoreOfTwoKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		old, fresh, s := newKMS("old"), newKMS("new"), newShop()
-		keys := func(kmss ...*kms) []*hsm.Key {
+		old, fresh, s := keycachetest.NewKMS("old"), keycachetest.NewKMS("new"), keycachetest.NewStore()
+		keys := func(kmss ...*keycachetest.KMS) []*hsm.Key {
 			a, b := keyOf(kmss...), keyOf(kmss...)
 			b.Name = "l"
 			var err error
@@ -98,7 +99,7 @@ func TestRewrapStoreOfTwoKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		with := func(use func(*Cache), kmss ...*kms) {
+		with := func(use func(*Cache), kmss ...*keycachetest.KMS) {
 			ring, err := hsm.NewKeyring(keys(kmss...)...)
 			if err != nil {
 				t.Fatal(err)
@@ -153,7 +154,7 @@ func TestRewrapStoreOfTwoKeys(t *testing.T) {
 // Two runs and a fleet that seals and opens at one store do each other no harm.
 func TestRewrapStoreInUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		old, fresh, s := newKMS("old"), newKMS("new"), newShop()
+		old, fresh, s := keycachetest.NewKMS("old"), keycachetest.NewKMS("new"), keycachetest.NewStore()
 		texts := filled(t, s, 20, old)
 		var wg sync.WaitGroup
 		var sealed [4][][]byte
@@ -194,10 +195,10 @@ func TestRewrapStoreInUse(t *testing.T) {
 // A record that another run changed meanwhile is looked at again, not overwritten.
 func TestRewrapStoreMeetsAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		old, fresh, third, s := newKMS("old"), newKMS("new"), newKMS("third"), newShop()
+		old, fresh, third, s := keycachetest.NewKMS("old"), keycachetest.NewKMS("new"), keycachetest.NewKMS("third"), keycachetest.NewStore()
 		text := filled(t, s, 1, old)[0]
 		id := headerOf(t, text).KeyID
-		before := s.keys[id]
+		before := s.Records[id]
 		r := newRig(t, keyOf(third, old), storing(s, true))
 		r.rewrapStore() // third joins
 		r.end()
@@ -209,7 +210,7 @@ func TestRewrapStoreMeetsAnother(t *testing.T) {
 		if what, err := all[0].Rewrap(t.Context(), before); err != nil || what != Outdated {
 			t.Errorf("%v, %v", what, err)
 		}
-		wantCount(t, "replaces", s.replaces.Load(), 3) // third's, one that found another record, one that took
+		wantCount(t, "replaces", s.Replaces.Load(), 3) // third's, one that found another record, one that took
 		r.end()
 		after := newRig(t, keyOf(fresh), storing(s, true))
 		after.mustOpen(text, "v")
@@ -220,10 +221,10 @@ func TestRewrapStoreMeetsAnother(t *testing.T) {
 // What cannot be renewed stays as it is.
 func TestRewrapStoreFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		old, fresh, s := newKMS("old"), newKMS("new"), newShop()
+		old, fresh, s := keycachetest.NewKMS("old"), keycachetest.NewKMS("new"), keycachetest.NewStore()
 		text := filled(t, s, 1, old)[0]
 		id := headerOf(t, text).KeyID
-		before := s.keys[id]
+		before := s.Records[id]
 		r := newRig(t, keyOf(fresh, old), storing(s, true))
 		defer r.end()
 		all, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:old"}})
@@ -234,11 +235,11 @@ func TestRewrapStoreFails(t *testing.T) {
 			fail func(hsm.Class)
 			want Reason
 		}{
-			"old KEK": {func(c hsm.Class) { old.answer(0, c) }, KeyUnavailable},
-			"new KEK": {func(c hsm.Class) { fresh.answer(0, c) }, KeyUnavailable},
+			"old KEK": {func(c hsm.Class) { old.Answer(0, c) }, KeyUnavailable},
+			"new KEK": {func(c hsm.Class) { fresh.Answer(0, c) }, KeyUnavailable},
 			"store": {func(c hsm.Class) {
-				if s.answer(0, nil); c != 0 {
-					s.answer(0, errShop)
+				if s.Answer(0, nil); c != 0 {
+					s.Answer(0, keycachetest.ErrDown)
 				}
 			}, KeyUnavailable},
 		} {
@@ -246,12 +247,12 @@ func TestRewrapStoreFails(t *testing.T) {
 			_, err := all[0].Rewrap(t.Context(), before)
 			r.wantReason(err, c.want)
 			c.fail(0)
-			if !equal(s.keys[id], before) {
+			if !equal(s.Records[id], before) {
 				t.Errorf("%s: the record changed", name)
 			}
 			r.Flush("") // opens the gates
 		}
-		forged := envelope.Record{Commitment: before.Commitment, Wraps: []envelope.Wrap{{ProviderID: 200, KEK: old.kek().Ref(), Wrapped: []byte("x")}}}
+		forged := envelope.Record{Commitment: before.Commitment, Wraps: []envelope.Wrap{{ProviderID: 200, KEK: old.KEK().Ref(), Wrapped: []byte("x")}}}
 		_, err = all[0].Rewrap(t.Context(), forged)
 		r.wantReason(err, OpenFailed)
 		if _, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:other"}}); err == nil {
@@ -271,10 +272,10 @@ func TestRewrapStoreFails(t *testing.T) {
 // A survey counts what a run would do, and asks no KEK and changes nothing.
 func TestRewrapStoreSurvey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		old, fresh, stranger, s := newKMS("old"), newKMS("new"), newKMS("stranger"), newShop()
+		old, fresh, stranger, s := keycachetest.NewKMS("old"), keycachetest.NewKMS("new"), keycachetest.NewKMS("stranger"), keycachetest.NewStore()
 		filled(t, s, 2, old)
 		filled(t, s, 1, stranger)
-		asked := old.unwraps.Load()
+		asked := old.Unwraps.Load()
 		r := newRig(t, keyOf(fresh, old), storing(s, true))
 		defer r.end()
 		all, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:old"}})
@@ -295,6 +296,6 @@ func TestRewrapStoreSurvey(t *testing.T) {
 		if calls != 4 || n[Outdated] != 4 || n[Unrelated] != 2 {
 			t.Errorf("%d calls, %v", calls, n)
 		}
-		wantCount(t, "calls made", old.unwraps.Load()-asked+fresh.wraps.Load()+s.replaces.Load(), 0)
+		wantCount(t, "calls made", old.Unwraps.Load()-asked+fresh.Wraps.Load()+s.Replaces.Load(), 0)
 	})
 }

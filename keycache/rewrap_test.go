@@ -4,12 +4,13 @@ import (
 	"testing"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // A KEK joins, another leaves: envelopes change their record and nothing else, each
 // data key costs its calls once, and what was sealed before opens under either.
 func TestRewrap(t *testing.T) {
-	old, fresh := newKMS("old"), newKMS("new")
+	old, fresh := keycachetest.NewKMS("old"), keycachetest.NewKMS("new")
 	texts := foreign(t, 3, "v", old)
 	r := newRig(t, keyOf(fresh, old), Options{})
 	w, err := r.Rewrapper("k", AnyForm, RewrapOptions{Drop: []string{"mem:old"}})
@@ -38,8 +39,8 @@ func TestRewrap(t *testing.T) {
 			after.end()
 		}
 	}
-	wantCount(t, "unwraps by the old KEK", old.unwraps.Load(), 3)
-	wantCount(t, "wraps by the new KEK", fresh.wraps.Load(), 3)
+	wantCount(t, "unwraps by the old KEK", old.Unwraps.Load(), 3)
+	wantCount(t, "wraps by the new KEK", fresh.Wraps.Load(), 3)
 	uses := r.end()
 	if len(uses) != 3 {
 		t.Errorf("%d key uses, want one for each data key: %v", len(uses), uses)
@@ -49,7 +50,7 @@ func TestRewrap(t *testing.T) {
 // A survey counts the calls of each data key once, and makes none; what comes
 // after it is as if it had not been.
 func TestRewrapSurvey(t *testing.T) {
-	old, fresh := newKMS("old"), newKMS("new")
+	old, fresh := keycachetest.NewKMS("old"), keycachetest.NewKMS("new")
 	texts := foreign(t, 2, "v", old)
 	r := newRig(t, keyOf(fresh, old), Options{})
 	w, err := r.Rewrapper("k", AnyForm, RewrapOptions{Drop: []string{"mem:old"}})
@@ -67,7 +68,7 @@ func TestRewrapSurvey(t *testing.T) {
 		}
 	}
 	wantCount(t, "calls foreseen", int64(calls), 4)
-	wantCount(t, "calls made", old.unwraps.Load()+fresh.wraps.Load(), 0)
+	wantCount(t, "calls made", old.Unwraps.Load()+fresh.Wraps.Load(), 0)
 	for _, text := range texts {
 		got, _, err := w.Rewrap(t.Context(), nil, text)
 		if err != nil {
@@ -77,7 +78,7 @@ func TestRewrapSurvey(t *testing.T) {
 			t.Errorf("rewrapped: %+v, %v", s, err)
 		}
 	}
-	wantCount(t, "calls made", old.unwraps.Load()+fresh.wraps.Load(), 4)
+	wantCount(t, "calls made", old.Unwraps.Load()+fresh.Wraps.Load(), 4)
 	r.end()
 }
 
@@ -91,7 +92,7 @@ func sameButRecord(t *testing.T, a, b []byte) {
 }
 
 func TestRewrapRefuses(t *testing.T) {
-	m, stranger := newKMS("a"), newKMS("b")
+	m, stranger := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 	r := newRig(t, keyOf(m), Options{})
 	defer r.end()
 	for name, drop := range map[string][]string{"nope": nil, "k": {"mem:a"}} {
@@ -118,14 +119,14 @@ func TestRewrapRefuses(t *testing.T) {
 
 // An old KEK that no longer unwraps leaves the envelope as it is, and one use of the failure.
 func TestRewrapDenied(t *testing.T) {
-	old, fresh := newKMS("old"), newKMS("new")
+	old, fresh := keycachetest.NewKMS("old"), keycachetest.NewKMS("new")
 	text := foreign(t, 1, "v", old)[0]
 	r := newRig(t, keyOf(fresh, old), Options{})
 	w, err := r.Rewrapper("k", AnyForm, RewrapOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	old.answer(0, 2) // hsm.Denied
+	old.Answer(0, 2) // hsm.Denied
 	_, _, err = w.Rewrap(t.Context(), nil, text)
 	r.wantReason(err, KeyDenied)
 	if uses := r.end(); len(uses) != 1 {

@@ -10,19 +10,20 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/keycache/source"
 )
 
 // keyNamed returns a key of that name, of the context that keyOf gives.
-func keyNamed(name string, kmss ...*kms) *hsm.Key {
+func keyNamed(name string, kmss ...*keycachetest.KMS) *hsm.Key {
 	k := keyOf(kmss...)
 	k.Name, k.Quorum = name, len(kmss)
 	return k
 }
 
 // withKeys runs use with a cache of keys that share one store.
-func withKeys(t *testing.T, s *shop, use func(*rig), keys ...*hsm.Key) {
+func withKeys(t *testing.T, s *keycachetest.Store, use func(*rig), keys ...*hsm.Key) {
 	t.Helper()
 	rec, err := keyuse.Open(keyuse.Options{Getenv: console, Console: new(buffer)})
 	if err != nil {
@@ -69,7 +70,7 @@ func (r *rig) under(key string, text []byte) []byte {
 // not take y from b's record because a, which has no y, unwraps it too.
 func TestRewrapKeepsTheKEKsOfEveryOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		x, y, s := newKMS("x"), newKMS("y"), newShop()
+		x, y, s := keycachetest.NewKMS("x"), keycachetest.NewKMS("y"), keycachetest.NewStore()
 		var text []byte
 		withKeys(t, s, func(r *rig) {
 			text = r.under("b", nil)
@@ -78,11 +79,11 @@ func TestRewrapKeepsTheKEKsOfEveryOwner(t *testing.T) {
 					t.Errorf("%v", n)
 				}
 			}
-			if n := len(s.keys[headerOf(t, text).KeyID].Wraps); n != 2 {
+			if n := len(s.Records[headerOf(t, text).KeyID].Wraps); n != 2 {
 				t.Errorf("%d wraps are left of 2", n)
 			}
 		}, keyNamed("a", x), keyNamed("b", x, y))
-		x.answer(0, hsm.Unavailable)
+		x.Answer(0, hsm.Unavailable)
 		withKeys(t, s, func(r *rig) { r.under("b", text) }, keyNamed("b", x, y))
 	})
 }
@@ -92,7 +93,7 @@ func TestRewrapKeepsTheKEKsOfEveryOwner(t *testing.T) {
 // without a KEK in common, owns no such record.
 func TestRewrapUnitesOwners(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		x, y, z, far, s := newKMS("x"), newKMS("y"), newKMS("z"), newKMS("far"), newShop()
+		x, y, z, far, s := keycachetest.NewKMS("x"), keycachetest.NewKMS("y"), keycachetest.NewKMS("z"), keycachetest.NewKMS("far"), keycachetest.NewStore()
 		other := keyNamed("other", x, far)
 		var err error
 		if other.Context, err = hsm.NewEncryptionContext(map[string]string{"service": "other"}); err != nil {
@@ -108,11 +109,11 @@ func TestRewrapUnitesOwners(t *testing.T) {
 				t.Errorf("again: %v", n)
 			}
 		}, keyNamed("a", x), keyNamed("b", x, y), keyNamed("c", y, z), keyNamed("d", far), other)
-		if n := len(s.keys[headerOf(t, text).KeyID].Wraps); n != 3 {
+		if n := len(s.Records[headerOf(t, text).KeyID].Wraps); n != 3 {
 			t.Errorf("%d wraps, not those by x, y and z", n)
 		}
-		x.answer(0, hsm.Unavailable)
-		y.answer(0, hsm.Unavailable)
+		x.Answer(0, hsm.Unavailable)
+		y.Answer(0, hsm.Unavailable)
 		withKeys(t, s, func(r *rig) { r.under("c", text) }, keyNamed("c", y, z))
 	})
 }
@@ -120,7 +121,7 @@ func TestRewrapUnitesOwners(t *testing.T) {
 // Only --drop takes a wrap away, and from every owner's record.
 func TestRewrapDropsFromEveryOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		x, y, s := newKMS("x"), newKMS("y"), newShop()
+		x, y, s := keycachetest.NewKMS("x"), keycachetest.NewKMS("y"), keycachetest.NewStore()
 		keys := func() []*hsm.Key { return []*hsm.Key{keyNamed("a", x, y), keyNamed("b", x, y)} }
 		var text []byte
 		withKeys(t, s, func(r *rig) {
@@ -129,9 +130,9 @@ func TestRewrapDropsFromEveryOwner(t *testing.T) {
 				t.Errorf("%v", n)
 			}
 		}, keys()...)
-		x.answer(0, hsm.Denied)
+		x.Answer(0, hsm.Denied)
 		withKeys(t, s, func(r *rig) { r.under("b", text) }, keys()[1])
-		if n := len(s.keys[headerOf(t, text).KeyID].Wraps); n != 1 {
+		if n := len(s.Records[headerOf(t, text).KeyID].Wraps); n != 1 {
 			t.Errorf("%d wraps, not y's alone", n)
 		}
 	})
@@ -141,7 +142,7 @@ func TestRewrapDropsFromEveryOwner(t *testing.T) {
 // when an envelope's record meets the store's.
 func TestRewrapKeepsOtherWraps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		x, y, fresh, s := newKMS("x"), newKMS("y"), newKMS("fresh"), newShop()
+		x, y, fresh, s := keycachetest.NewKMS("x"), keycachetest.NewKMS("y"), keycachetest.NewKMS("fresh"), keycachetest.NewStore()
 		text := foreign(t, 1, "v", x, y)[0]
 		inline := newRig(t, keyOf(fresh, x), Options{})
 		w, err := inline.Rewrapper("k", AnyForm, RewrapOptions{Drop: []string{"mem:x"}})
@@ -163,7 +164,7 @@ func TestRewrapKeepsOtherWraps(t *testing.T) {
 		byID := shorten(withoutWrap(t, moved, y), Outdated)
 		joined.end()
 
-		for name, m := range map[string]*kms{"fresh": fresh, "y": y} {
+		for name, m := range map[string]*keycachetest.KMS{"fresh": fresh, "y": y} {
 			after := newRig(t, keyOf(m), storing(s, true))
 			t.Logf("with the KEK %s alone", name)
 			after.mustOpen(moved, "v")
@@ -174,7 +175,7 @@ func TestRewrapKeepsOtherWraps(t *testing.T) {
 }
 
 // withoutWrap returns text without the wrap of m in its record.
-func withoutWrap(t *testing.T, text []byte, m *kms) []byte {
+func withoutWrap(t *testing.T, text []byte, m *keycachetest.KMS) []byte {
 	t.Helper()
 	h, payload, _, err := envelope.Parse(nil, text)
 	if err != nil {
@@ -184,7 +185,7 @@ func withoutWrap(t *testing.T, text []byte, m *kms) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	record.Wraps = slices.DeleteFunc(record.Wraps, func(w envelope.Wrap) bool { return w.KEK == m.kek().Ref() })
+	record.Wraps = slices.DeleteFunc(record.Wraps, func(w envelope.Wrap) bool { return w.KEK == m.KEK().Ref() })
 	h.Record = envelope.AppendRecord(nil, record)
 	return envelope.Append(nil, h, payload)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // A weather is what the KMS does for a while.
@@ -30,7 +31,7 @@ var weathers = []weather{
 type watch struct {
 	t       *testing.T
 	r       *rig
-	m       *kms
+	m       *keycachetest.KMS
 	now     weather
 	since   time.Time // of the weather
 	refused time.Time // when it was last denied
@@ -47,16 +48,16 @@ func (w *watch) change(to weather) {
 	}
 	if to.name != w.now.name {
 		w.now, w.since = to, time.Now()
-		w.m.answer(to.delay, to.class)
+		w.m.Answer(to.delay, to.class)
 	}
 }
 
 // vouched is when the KMS last made or unwrapped the data key of text.
 func (w *watch) vouched(text []byte) time.Time {
 	rec := mustRecord(w.t, headerOf(w.t, text).Record)
-	w.m.mu.Lock()
-	defer w.m.mu.Unlock()
-	return w.m.vouched[string(rec.Wraps[0].Wrapped)]
+	w.m.Mu.Lock()
+	defer w.m.Mu.Unlock()
+	return w.m.Vouched[string(rec.Wraps[0].Wrapped)]
 }
 
 func (w *watch) open(text []byte) {
@@ -107,11 +108,11 @@ func TestBoundsHoldInAnyWeather(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				rng := rand.New(rand.NewPCG(seed, 0))
-				m := newKMS("a")
+				m := keycachetest.NewKMS("a")
 				texts := foreign(t, 3, "v", m)
-				clear(m.vouched) // that was another process
+				clear(m.Vouched) // that was another process
 				w := &watch{t: t, m: m, r: newRig(t, keyOf(m), Options{}), now: weathers[0], since: time.Now(), opened: map[string]time.Time{}}
-				m.answer(weathers[0].delay, 0)
+				m.Answer(weathers[0].delay, 0)
 				for range 1500 {
 					if t.Failed() {
 						break

@@ -16,16 +16,17 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/keycache/datakeys"
 	"github.com/sealmesh/sealmesh/keycache/keks"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 	"go.opentelemetry.io/otel/trace"
 )
 
 // Past 90 % of its age a data key gets a successor, and nobody waits for it.
 func TestRotationByAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		r := newRig(t, keyOf(m), Options{})
 		r.mustSeal("v")
-		m.answer(100*time.Millisecond, 0)
+		m.Answer(100*time.Millisecond, 0)
 		ids := map[envelope.KeyID]time.Time{}
 		for range 4 * 24 * 60 {
 			start := time.Now()
@@ -55,11 +56,11 @@ func TestRotationByAge(t *testing.T) {
 func TestUsesAreExactUnderConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const uses, workers, each = 100, 16, 200
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		cfg := keyOf(m)
 		cfg.Rotate.Uses = uses
 		r := newRig(t, cfg, Options{})
-		m.answer(20*time.Millisecond, 0)
+		m.Answer(20*time.Millisecond, 0)
 		var mu sync.Mutex
 		sealed := map[envelope.KeyID]int{}
 		var wg sync.WaitGroup
@@ -103,12 +104,12 @@ func TestUsesAreExactUnderConcurrency(t *testing.T) {
 
 func TestRotationByUsesLeavesNoGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		cfg := keyOf(m)
 		cfg.Rotate.Uses = 1000
 		r := newRig(t, cfg, Options{})
 		r.mustSeal("v")
-		m.answer(50*time.Millisecond, 0)
+		m.Answer(50*time.Millisecond, 0)
 		for range 5000 {
 			start := time.Now()
 			r.mustSeal("v")
@@ -126,7 +127,7 @@ func TestRotationByUsesLeavesNoGap(t *testing.T) {
 
 // Who still holds the data key of before a rotation gets the one of after it, not one more.
 func TestLateComerMakesNoDataKey(t *testing.T) {
-	m := newKMS("a")
+	m := keycachetest.NewKMS("a")
 	r := newRig(t, keyOf(m), Options{})
 	r.mustSeal("v")
 	k := r.keys["k"]
@@ -137,13 +138,13 @@ func TestLateComerMakesNoDataKey(t *testing.T) {
 			t.Errorf("successor %p of %p, %v", d, old, err)
 		}
 	}
-	wantCount(t, "generates", m.generates.Load(), 2)
+	wantCount(t, "generates", m.Generates.Load(), 2)
 	r.end()
 }
 
 func TestRotationByBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		cfg := keyOf(m)
 		cfg.Rotate.Bytes = 1000
 		r := newRig(t, cfg, Options{})
@@ -166,12 +167,12 @@ func TestRotationByBytes(t *testing.T) {
 // At the hard limit, with no successor to be had, sealing fails.
 func TestNoSuccessorNoSeal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		cfg := keyOf(m)
 		cfg.Rotate.Uses = 10
 		r := newRig(t, cfg, Options{})
 		text := r.mustSeal("v")
-		m.answer(0, hsm.Unavailable)
+		m.Answer(0, hsm.Unavailable)
 		for range 9 {
 			r.mustSeal("v")
 		}
@@ -183,7 +184,7 @@ func TestNoSuccessorNoSeal(t *testing.T) {
 }
 
 func TestSessionGivesBackWhatItDidNotUse(t *testing.T) {
-	r := newRig(t, keyOf(newKMS("a")), Options{})
+	r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
 	for range 7 {
 		r.mustSeal("12345")
 	}
@@ -197,7 +198,7 @@ func TestSessionGivesBackWhatItDidNotUse(t *testing.T) {
 // A data key that seals for longer than a day gets a new prefix, when it is verified.
 func TestPrefixIsRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := keyOf(newKMS("a"))
+		cfg := keyOf(keycachetest.NewKMS("a"))
 		cfg.Rotate.Age = 240 * time.Hour
 		r := newRig(t, cfg, Options{})
 		prefixes := map[[12]byte]time.Time{}
@@ -245,7 +246,7 @@ func leaveMessages(t *testing.T, d *datakeys.DataKey, n int) {
 // A cipher that has sealed as many messages as its suite allows is replaced first.
 func TestCipherIsReplacedAtItsLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		cfg := keyOf(m)
 		cfg.Rotate.Uses = 1 << 40
 		r := newRig(t, cfg, Options{})
@@ -254,9 +255,9 @@ func TestCipherIsReplacedAtItsLimit(t *testing.T) {
 		before := r.Keys()[0].DataKey.Uses
 		r.mustSeal("v")
 		r.mustSeal("v")
-		wantCount(t, "unwraps", m.unwraps.Load(), 0)
+		wantCount(t, "unwraps", m.Unwraps.Load(), 0)
 		last := r.mustSeal("v")
-		wantCount(t, "unwraps", m.unwraps.Load(), 1)
+		wantCount(t, "unwraps", m.Unwraps.Load(), 1)
 		_, p0, _, _ := envelope.Parse(nil, first)
 		_, p1, _, _ := envelope.Parse(nil, last)
 		if [12]byte(p0) == [12]byte(p1) {
@@ -295,12 +296,12 @@ func TestQuorum(t *testing.T) {
 		{"both out", 1, hsm.Unavailable, hsm.Unavailable, KeyUnavailable, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a, b := newKMS("a"), newKMS("b")
+			a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 			cfg := keyOf(a, b)
 			cfg.Quorum = c.quorum
 			r := newRig(t, cfg, Options{})
-			a.answer(0, c.a)
-			b.answer(0, c.b)
+			a.Answer(0, c.a)
+			b.Answer(0, c.b)
 			text, err := r.seal("v")
 			if c.want != "" {
 				r.wantReason(err, c.want)
@@ -317,10 +318,10 @@ func TestQuorum(t *testing.T) {
 
 func TestOtherKEKsWrapAtTheSameTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var all []*kms
+		var all []*keycachetest.KMS
 		for _, name := range []string{"a", "b", "c", "d"} {
-			m := newKMS(name)
-			m.answer(50*time.Millisecond, 0)
+			m := keycachetest.NewKMS(name)
+			m.Answer(50*time.Millisecond, 0)
 			all = append(all, m)
 		}
 		r := newRig(t, keyOf(all...), Options{})
@@ -336,11 +337,11 @@ func TestOtherKEKsWrapAtTheSameTime(t *testing.T) {
 // A data key that not every KEK wrapped is replaced within the hour.
 func TestDegradedDataKeyIsReplacedSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := newKMS("a"), newKMS("b")
+		a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 		r := newRig(t, keyOf(a, b), Options{})
-		b.answer(0, hsm.Unavailable)
+		b.Answer(0, hsm.Unavailable)
 		r.mustSeal("v")
-		b.answer(0, 0)
+		b.Answer(0, 0)
 		for range 60 {
 			time.Sleep(time.Minute)
 			r.mustSeal("v")
@@ -355,20 +356,20 @@ func TestDegradedDataKeyIsReplacedSoon(t *testing.T) {
 // A quorum that cannot be had does not cost the KEK that is well a call per request.
 func TestMissingQuorumAsksRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := newKMS("a"), newKMS("b")
+		a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 		cfg := keyOf(a, b)
 		cfg.Quorum = 2
 		r := newRig(t, cfg, Options{})
-		b.answer(0, hsm.Unavailable)
+		b.Answer(0, hsm.Unavailable)
 		for range 600 {
 			_, err := r.seal("v")
 			r.wantReason(err, KeyUnavailable)
 			time.Sleep(time.Second)
 		}
-		if n := a.generates.Load(); n > 120 {
+		if n := a.Generates.Load(); n > 120 {
 			t.Errorf("%d data keys generated and thrown away in ten minutes", n)
 		}
-		b.answer(0, 0)
+		b.Answer(0, 0)
 		time.Sleep(calls.WhileUnavailable.Max)
 		r.mustSeal("v")
 		r.end()
@@ -377,8 +378,8 @@ func TestMissingQuorumAsksRarely(t *testing.T) {
 
 func TestWarmHidesTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
-		m.answer(100*time.Millisecond, 0)
+		m := keycachetest.NewKMS("a")
+		m.Answer(100*time.Millisecond, 0)
 		r := newRig(t, keyOf(m), Options{})
 		s := r.session()
 		s.Warm(r.tag)
@@ -388,13 +389,13 @@ func TestWarmHidesTheWait(t *testing.T) {
 		if _, err := s.Seal(nil, r.tag, codec.Text, []byte("v")); err != nil || time.Since(start) != 0 {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
-		wantCount(t, "generates", m.generates.Load(), 1)
+		wantCount(t, "generates", m.Generates.Load(), 1)
 		_ = s.Close(nil)
 		r.end()
 	})
 }
 
-func pinnedKey(t *testing.T, kmss ...*kms) *hsm.Key {
+func pinnedKey(t *testing.T, kmss ...*keycachetest.KMS) *hsm.Key {
 	t.Helper()
 	cfg := keyOf(kmss...)
 	var err error
@@ -406,18 +407,18 @@ func pinnedKey(t *testing.T, kmss ...*kms) *hsm.Key {
 
 // A record that lacks a wrap is never made.
 func TestNewRecord(t *testing.T) {
-	a, b := newKMS("a"), newKMS("b")
+	a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 	cfg := pinnedKey(t, a, b)
 	rec, err := envelope.ParseRecordText(cfg.Record)
 	if err != nil || len(rec.Wraps) != 2 {
 		t.Errorf("%d wraps, %v; want 2", len(rec.Wraps), err)
 	}
-	a.answer(0, hsm.Unavailable) // either opens it
+	a.Answer(0, hsm.Unavailable) // either opens it
 	r := newRig(t, cfg, Options{})
 	r.mustOpen(r.mustSeal("v"), "v")
 	r.end()
-	b.answer(0, hsm.Unavailable)
-	a.answer(0, 0)
+	b.Answer(0, hsm.Unavailable)
+	a.Answer(0, 0)
 	if _, err := keks.NewRecord(context.Background(), cfg.Context, cfg.KEKs...); hsm.ClassOf(err) != hsm.Unavailable || err == nil {
 		t.Errorf("error %v, want that of the second KEK", err)
 	}
@@ -428,7 +429,7 @@ func TestNewRecord(t *testing.T) {
 
 func TestPinnedKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		cfg := pinnedKey(t, m)
 		cfg.Rotate = hsm.Rotate{Age: time.Minute, Uses: 1, Bytes: 1}
 		var texts [2][]byte
@@ -452,27 +453,27 @@ func TestPinnedKey(t *testing.T) {
 		if string(texts[0]) != string(texts[1]) {
 			t.Error("two processes seal one value to two envelopes")
 		}
-		wantCount(t, "generates", m.generates.Load(), 1)
+		wantCount(t, "generates", m.Generates.Load(), 1)
 
 		r := newRig(t, cfg, Options{}) // opens first
 		r.tag, _ = r.Tag("pii.email", "k", suite.AES256SIV, nil)
-		before := m.unwraps.Load()
+		before := m.Unwraps.Load()
 		r.mustOpen(texts[0], "a@example.com")
 		r.mustSeal("a@example.com")
-		wantCount(t, "unwraps to open and seal", m.unwraps.Load()-before, 1)
-		m.answer(0, hsm.Corrupt)
+		wantCount(t, "unwraps to open and seal", m.Unwraps.Load()-before, 1)
+		m.Answer(0, hsm.Corrupt)
 		r.Flush("")
 		for range 5 {
 			_, err := r.seal("v")
 			r.wantReason(err, KeyMisconfigured)
 		}
-		wantCount(t, "unwraps with a corrupt record", m.unwraps.Load()-before, 2)
+		wantCount(t, "unwraps with a corrupt record", m.Unwraps.Load()-before, 2)
 		r.end()
 	})
 }
 
 func TestDeterministicNeedsAPinnedKey(t *testing.T) {
-	r := newRig(t, keyOf(newKMS("a")), Options{})
+	r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
 	_, err := r.Tag("pii.email", "k", suite.AES256SIV, nil)
 	if err == nil || !strings.Contains(err.Error(), "sealmesh keys new") {
 		t.Errorf("error %v, want one that says what to run", err)
@@ -487,13 +488,13 @@ func TestDeterministicNeedsAPinnedKey(t *testing.T) {
 }
 
 func TestPinnedRecordOfAnotherKEKIsRefused(t *testing.T) {
-	cfg := pinnedKey(t, newKMS("a"))
-	cfg.KEKs = keyOf(newKMS("b")).KEKs
+	cfg := pinnedKey(t, keycachetest.NewKMS("a"))
+	cfg.KEKs = keyOf(keycachetest.NewKMS("b")).KEKs
 	ring, err := hsm.NewKeyring(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRig(t, keyOf(newKMS("a")), Options{})
+	r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
 	if _, err := New(ring, Options{Recorder: r.rec}); err == nil || !errors.Is(err, errNoWrap) && !strings.Contains(err.Error(), "no wrap by any KEK") {
 		t.Errorf("error %v", err)
 	}

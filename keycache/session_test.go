@@ -13,13 +13,14 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/datakeys"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/keycache/source"
 )
 
 // One use per (data key, operation), however many tags and values.
 func TestUsesAreGrouped(t *testing.T) {
-	m := newKMS("a")
+	m := keycachetest.NewKMS("a")
 	r := newRig(t, keyOf(m), Options{})
 	email, err := r.Tag("pii.email", "k", 1, nil)
 	if err != nil {
@@ -70,7 +71,7 @@ func TestCauseIsTheOutcome(t *testing.T) {
 		{fmt.Errorf("wrapped: %w", &Error{Reason: KeyDenied}), "key_denied"},
 		{errors.New("gone"), "exchange_failed"},
 	} {
-		r := newRig(t, keyOf(newKMS("a")), Options{})
+		r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
 		s := r.session()
 		text, err := s.Seal(nil, r.tag, codec.Text, []byte("v"))
 		if err != nil {
@@ -99,10 +100,10 @@ func TestFailuresAreUses(t *testing.T) {
 	for class, want := range map[hsm.Class]Reason{
 		hsm.Unavailable: KeyUnavailable, hsm.Denied: KeyDenied, hsm.Misconfigured: KeyMisconfigured, hsm.Unsupported: KeyMisconfigured,
 	} {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		text := foreign(t, 1, "v", m)[0]
 		r := newRig(t, keyOf(m), Options{})
-		m.answer(0, class)
+		m.Answer(0, class)
 		s := r.session()
 		_, _, err := s.Open(nil, r.tag, text)
 		r.wantReason(err, want)
@@ -141,7 +142,7 @@ func stuckRecorder(t *testing.T, c stuck) *keyuse.Recorder {
 func TestNoRoomForTheRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := make(stuck)
-		r := newRig(t, keyOf(newKMS("a")), Options{Recorder: stuckRecorder(t, c)})
+		r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{Recorder: stuckRecorder(t, c)})
 		var err error
 		for n := 0; err == nil; n++ {
 			if n > 10_000 {
@@ -172,7 +173,7 @@ func TestNoRoomForTheRecord(t *testing.T) {
 func TestAdmittedUsesAreRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := make(stuck)
-		r := newRig(t, keyOf(newKMS("a")), Options{Recorder: stuckRecorder(t, c)})
+		r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{Recorder: stuckRecorder(t, c)})
 		s := r.session()
 		if _, err := s.Seal(nil, r.tag, codec.Text, []byte("v")); err != nil {
 			t.Fatal(err)
@@ -200,14 +201,14 @@ func TestAdmittedUsesAreRecorded(t *testing.T) {
 // A session that goes on for hours judges bounds by the time of its latest chunk.
 func TestLongSessionSeesBoundsPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		r := newRig(t, keyOf(m), Options{})
 		s := r.session()
 		text, err := s.Seal(nil, r.tag, codec.Text, []byte("v"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.answer(0, hsm.Denied)
+		m.Answer(0, hsm.Denied)
 		time.Sleep(DefaultSoft)
 		if err := s.Admit(); err != nil {
 			t.Fatal(err)
@@ -224,7 +225,7 @@ func TestLongSessionSeesBoundsPass(t *testing.T) {
 // So does one that has uses left of a data key that is too old to seal.
 func TestLongSessionSealsUnderTheNextDataKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := keyOf(newKMS("a"))
+		cfg := keyOf(keycachetest.NewKMS("a"))
 		cfg.Rotate.Age = time.Hour
 		cfg.Cache.Soft = 12 * time.Hour
 		r := newRig(t, cfg, Options{})
@@ -254,7 +255,7 @@ func TestLongSessionSealsUnderTheNextDataKey(t *testing.T) {
 }
 
 func TestClosedSessionDoesNothing(t *testing.T) {
-	r := newRig(t, keyOf(newKMS("a")), Options{})
+	r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
 	s := r.session()
 	if err := s.Close(nil); err != nil {
 		t.Fatal(err)
@@ -270,7 +271,7 @@ func TestClosedSessionDoesNothing(t *testing.T) {
 }
 
 func TestClosedCacheRefuses(t *testing.T) {
-	m := newKMS("a")
+	m := keycachetest.NewKMS("a")
 	r := newRig(t, keyOf(m), Options{})
 	text := r.mustSeal("v")
 	if err := r.Close(); err != nil {
@@ -286,9 +287,9 @@ func TestClosedCacheRefuses(t *testing.T) {
 // Closing does not wait for a KMS that hangs.
 func TestCloseCutsCallsShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		r := newRig(t, keyOf(m), Options{})
-		m.answer(time.Hour, 0)
+		m.Answer(time.Hour, 0)
 		s := r.session()
 		s.Warm(r.tag)
 		synctest.Wait()

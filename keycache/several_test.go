@@ -10,6 +10,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/calls"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // Whichever of several KEKs is revoked: within soft nothing seals or opens, and it stays
@@ -20,7 +21,7 @@ func TestRevokingOneOfSeveral(t *testing.T) {
 			t.Run(fmt.Sprintf("KEK %d, soft %v", i+1, soft), func(t *testing.T) {
 				for range 5 { // the moments of verification are drawn at random
 					synctest.Test(t, func(t *testing.T) {
-						all := []*kms{newKMS("a"), newKMS("b"), newKMS("c")}
+						all := []*keycachetest.KMS{keycachetest.NewKMS("a"), keycachetest.NewKMS("b"), keycachetest.NewKMS("c")}
 						cfg := keyOf(all...)
 						cfg.Cache = hsm.TTLs{Soft: soft, Hard: 12 * soft}
 						text := foreign(t, 1, "v", all...)[0]
@@ -30,7 +31,7 @@ func TestRevokingOneOfSeveral(t *testing.T) {
 							r.mustSeal("v")
 							time.Sleep(soft / 10)
 						}
-						all[i].answer(0, hsm.Denied)
+						all[i].Answer(0, hsm.Denied)
 						for range 10 {
 							_, _ = r.open(text)
 							_, _ = r.seal("v")
@@ -46,7 +47,7 @@ func TestRevokingOneOfSeveral(t *testing.T) {
 						if st := r.Keys()[0].KEKs[i]; !st.Denied || r.Keys()[0].KEKs[(i+1)%3].Denied {
 							t.Errorf("status %+v", r.Keys()[0].KEKs)
 						}
-						all[i].answer(0, 0)
+						all[i].Answer(0, 0)
 						time.Sleep(3 * calls.DeniedFor)
 						r.mustOpen(text, "v")
 						r.mustSeal("v")
@@ -61,7 +62,7 @@ func TestRevokingOneOfSeveral(t *testing.T) {
 // What several KEKs cost: one call per KEK and soft TTL, however many data keys there are.
 func TestSeveralKEKsCostAFewCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := newKMS("a"), newKMS("b")
+		a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 		texts := foreign(t, 50, "v", a, b)
 		r := newRig(t, keyOf(a, b), Options{})
 		for range 120 {
@@ -71,7 +72,7 @@ func TestSeveralKEKsCostAFewCalls(t *testing.T) {
 			time.Sleep(30 * time.Second)
 		}
 		// Each try takes the place of those for some 17 s: at most that often, 12 soft TTLs long.
-		if n := b.unwraps.Load(); n < 12 || n > 12*DefaultSoft.Milliseconds()/17400 {
+		if n := b.Unwraps.Load(); n < 12 || n > 12*DefaultSoft.Milliseconds()/17400 {
 			t.Errorf("%d calls of the second KEK in 12 soft TTLs", n)
 		}
 		r.end()
@@ -83,10 +84,10 @@ func TestOutageOfOneOfSeveral(t *testing.T) {
 	for _, class := range []hsm.Class{hsm.Unavailable, hsm.Unclear} {
 		for i := range 2 {
 			synctest.Test(t, func(t *testing.T) {
-				all := []*kms{newKMS("a"), newKMS("b")}
+				all := []*keycachetest.KMS{keycachetest.NewKMS("a"), keycachetest.NewKMS("b")}
 				r := newRig(t, keyOf(all...), Options{})
 				text := r.mustSeal("v")
-				all[i].answer(0, class)
+				all[i].Answer(0, class)
 				for range 3 * 60 {
 					r.mustOpen(text, "v")
 					r.mustSeal("v")
@@ -105,7 +106,7 @@ func TestOutageOfOneOfSeveral(t *testing.T) {
 func TestStrippedRecordEvadesNoRevocation(t *testing.T) {
 	for i := range 2 {
 		synctest.Test(t, func(t *testing.T) {
-			all := []*kms{newKMS("a"), newKMS("b")}
+			all := []*keycachetest.KMS{keycachetest.NewKMS("a"), keycachetest.NewKMS("b")}
 			full := foreign(t, 2, "v", all...)
 			var texts [][]byte
 			for _, text := range full {
@@ -121,7 +122,7 @@ func TestStrippedRecordEvadesNoRevocation(t *testing.T) {
 			r := newRig(t, keyOf(all...), Options{})
 			r.mustSeal("v")
 			r.mustOpen(texts[0], "v")
-			all[i].answer(0, hsm.Denied)
+			all[i].Answer(0, hsm.Denied)
 			for range 10 {
 				_, _ = r.open(texts[0])
 				time.Sleep(DefaultSoft / 10)
@@ -153,7 +154,7 @@ func TestVerifyByDescription(t *testing.T) {
 		{hsm.Unclear, hsm.Unavailable, KeyUnclear},
 		{hsm.Unavailable, hsm.Unavailable, KeyUnavailable},
 	} {
-		a, b := newKMS("a"), newKMS("b")
+		a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 		cfg := keyOf(a, b)
 		cfg.Use = hsm.OpenOnly
 		cfg.KEKs[0].Provider, cfg.KEKs[1].Provider = described{a, c.a}, described{b, c.b}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/keycache/store"
 	"github.com/sealmesh/sealmesh/keycache/store/dir"
@@ -24,14 +25,14 @@ import (
 
 // A talker is a shop that reports its calls, with one failure.
 type talker struct {
-	*shop
+	*keycachetest.Store
 	call store.Call
 }
 
 func (s talker) Find(ctx context.Context, slot store.Slot) (envelope.Record, error) {
 	s.call.Start, s.call.End = time.Now(), time.Now()
 	store.Observe(ctx, s.call)
-	return s.shop.Find(ctx, slot)
+	return s.Store.Find(ctx, slot)
 }
 
 func spansOf(t *testing.T, use func(trace.Tracer)) []sdk.ReadOnlySpan {
@@ -61,9 +62,9 @@ func TestStoreCallsAreSpans(t *testing.T) {
 			call.System, call.Operation, call.Collection = "postgresql", "SELECT", "sealmesh_data_keys"
 			call.Namespace, call.Server, call.Port = "keys", "db.internal", 5432
 			ended := spansOf(t, func(tracer trace.Tracer) {
-				opt := storing(talker{newShop(), call}, true)
+				opt := storing(talker{keycachetest.NewStore(), call}, true)
 				opt.Tracer = tracer
-				r := newRig(t, keyOf(newKMS("a")), opt)
+				r := newRig(t, keyOf(keycachetest.NewKMS("a")), opt)
 				r.mustSeal("v")
 				r.end()
 			})
@@ -107,7 +108,7 @@ func TestStoreSpansNameNoDataKey(t *testing.T) {
 				}
 				opt := storing(d, true)
 				opt.Tracer = tracer
-				r := newRig(t, keyOf(newKMS("a")), opt)
+				r := newRig(t, keyOf(keycachetest.NewKMS("a")), opt)
 				if i == 0 {
 					text = r.mustSeal("v")
 				} else {
@@ -142,7 +143,7 @@ func TestStoreSpansNameNoDataKey(t *testing.T) {
 func TestStoreSpansHaveAParent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "store")
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		x := keyuse.Exchange{TraceID: [16]byte{1}, ParentID: [8]byte{2}}
 		var text []byte
 		ended := spansOf(t, func(tracer trace.Tracer) {

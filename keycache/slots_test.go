@@ -10,22 +10,23 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
 // A KMS that hangs under more calls than there are slots delays no other KEK's key.
 func TestHangingKEKDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := newKMS("a"), newKMS("b")
+		a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 		ofA, ofB := foreign(t, 2*DefaultParallel, "v", a), foreign(t, 1, "v", b)[0]
 		r, tags := newRigOf(t, a, b)
-		a.answer(time.Hour, 0)
+		a.Answer(time.Hour, 0)
 		var wg sync.WaitGroup
 		for _, text := range ofA {
 			wg.Go(func() { _, _ = r.openBy(tags["a"], text) })
 		}
 		synctest.Wait()
-		wantCount(t, "calls in flight", a.running.Load(), DefaultParallel)
+		wantCount(t, "calls in flight", a.Running.Load(), DefaultParallel)
 		start := time.Now()
 		if got, err := r.openBy(tags["b"], ofB); err != nil || got != "v" || time.Since(start) != 0 {
 			t.Errorf("the other key: %q, %v after %v", got, err, time.Since(start))
@@ -38,10 +39,10 @@ func TestHangingKEKDelaysNoOther(t *testing.T) {
 // Unwrapping, which anybody can cause, holds up neither verification nor sealing.
 func TestUnwrappingHoldsUpNoVerification(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		texts := foreign(t, 3, "v", m)
 		r := newRig(t, keyOf(m), Options{Parallel: 1})
-		m.answer(time.Second, 0)
+		m.Answer(time.Second, 0)
 		for _, text := range texts {
 			go func() { _, _ = r.open(text) }()
 		}
@@ -57,7 +58,7 @@ func TestUnwrappingHoldsUpNoVerification(t *testing.T) {
 }
 
 // newRigOf is a cache with a key for each KEK, of the same name, and a tag of each key.
-func newRigOf(t testing.TB, kmss ...*kms) (*rig, map[string]*Tag) {
+func newRigOf(t testing.TB, kmss ...*keycachetest.KMS) (*rig, map[string]*Tag) {
 	t.Helper()
 	r := &rig{t: t, out: &buffer{}}
 	var err error
@@ -67,7 +68,7 @@ func newRigOf(t testing.TB, kmss ...*kms) (*rig, map[string]*Tag) {
 	var keys []*hsm.Key
 	for _, m := range kmss {
 		k := keyOf(m)
-		k.Name = m.name
+		k.Name = m.Name
 		keys = append(keys, k)
 	}
 	ring, err := hsm.NewKeyring(keys...)
@@ -79,7 +80,7 @@ func newRigOf(t testing.TB, kmss ...*kms) (*rig, map[string]*Tag) {
 	}
 	tags := map[string]*Tag{}
 	for _, m := range kmss {
-		if tags[m.name], err = r.Tag("pii", m.name, suite.XAES256GCM, nil); err != nil {
+		if tags[m.Name], err = r.Tag("pii", m.Name, suite.XAES256GCM, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -27,7 +28,7 @@ func TestProviderCallsAreSpans(t *testing.T) {
 	spans := tracetest.NewSpanRecorder()
 	provider := sdk.NewTracerProvider(sdk.WithSpanProcessor(spans))
 	defer func() { _ = provider.Shutdown(context.Background()) }()
-	m := newKMS("a")
+	m := keycachetest.NewKMS("a")
 	r := newRig(t, keyOf(m), Options{Tracer: provider.Tracer("test")})
 	s := r.Session(context.Background(), keyuse.Exchange{TraceID: [16]byte{1}, ParentID: [8]byte{2}})
 	text, err := s.Seal(nil, r.tag, codec.Text, []byte("canary-value"))
@@ -35,7 +36,7 @@ func TestProviderCallsAreSpans(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Flush("")
-	m.answer(0, hsm.Denied)
+	m.Answer(0, hsm.Denied)
 	_, _, err = s.Open(nil, r.tag, text)
 	r.wantReason(err, KeyDenied)
 	_ = s.Close(err)

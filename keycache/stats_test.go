@@ -8,12 +8,13 @@ import (
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/calls"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 func TestStats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
-		m.answer(10*time.Millisecond, 0)
+		m := keycachetest.NewKMS("a")
+		m.Answer(10*time.Millisecond, 0)
 		r := newRig(t, keyOf(m), Options{})
 		r.dataKeys.Idle = calls.NewAllowance(0, 0) // data keys lie dormant
 		text := r.mustSeal("v")
@@ -22,9 +23,9 @@ func TestStats(t *testing.T) {
 		r.Flush("k")
 		r.mustOpen(text, "v")
 		time.Sleep(2 * DefaultSoft)
-		m.answer(0, hsm.Unavailable)
+		m.Answer(0, hsm.Unavailable)
 		r.mustOpen(text, "v") // stale
-		m.answer(0, hsm.Denied)
+		m.Answer(0, hsm.Denied)
 		r.Flush("k")
 		_, err := r.open(text)
 		r.wantReason(err, KeyDenied)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/keycache/calls"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
@@ -46,7 +47,7 @@ func forged(t *testing.T, text []byte) []byte {
 func TestStrangersShutNoStore(t *testing.T) {
 	for _, refuse := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			m, s := newKMS("a"), newShop()
+			m, s := keycachetest.NewKMS("a"), keycachetest.NewStore()
 			w := newRig(t, keyOf(m), storing(s, true))
 			good := w.mustSeal("v")
 			w.end()
@@ -57,7 +58,7 @@ func TestStrangersShutNoStore(t *testing.T) {
 					t.Fatal("opened")
 				}
 			}
-			if n := s.gets.Load(); n > strangersBurst {
+			if n := s.Gets.Load(); n > strangersBurst {
 				t.Errorf("%d calls for a forger, want at most %d", n, strangersBurst)
 			}
 			_, err := r.openFrom("10.0.0.9:4712", good)
@@ -71,10 +72,10 @@ func TestStrangersShutNoStore(t *testing.T) {
 				t.Errorf("the forger's open of what is known: %q, %v", got, err)
 			}
 			time.Sleep(time.Second)
-			before := s.gets.Load()
+			before := s.Gets.Load()
 			_, err = r.openFrom(forger, forged(t, good))
 			r.wantReason(err, OpenFailed)
-			wantCount(t, "calls once the allowance grows back", s.gets.Load()-before, 1)
+			wantCount(t, "calls once the allowance grows back", s.Gets.Load()-before, 1)
 			r.end()
 		})
 	}
@@ -83,17 +84,17 @@ func TestStrangersShutNoStore(t *testing.T) {
 // A store's outage is one, whoever asks: it charges no caller.
 func TestOutageChargesNoCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, s := newKMS("a"), newShop()
+		m, s := keycachetest.NewKMS("a"), keycachetest.NewStore()
 		w := newRig(t, keyOf(m), storing(s, true))
 		good := w.mustSeal("v")
 		w.end()
 		r := newRig(t, keyOf(m), storing(s, true))
-		s.answer(0, errShop)
+		s.Answer(0, keycachetest.ErrDown)
 		for range 3 * strangersBurst {
 			_, err := r.open(good)
 			r.wantReason(err, KeyUnavailable)
 		}
-		s.answer(0, nil)
+		s.Answer(0, nil)
 		time.Sleep(calls.WhileUnavailable.Max)
 		r.mustOpen(good, "v")
 		r.end()
@@ -103,7 +104,7 @@ func TestOutageChargesNoCaller(t *testing.T) {
 // Forged records cost the KMS no more than the caller's allowance, and nobody else theirs.
 func TestForgedRecordsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		good := foreign(t, 2, "v", m)
 		r := newRig(t, keyOf(m), Options{})
 		var wg sync.WaitGroup
@@ -112,7 +113,7 @@ func TestForgedRecordsAreBounded(t *testing.T) {
 			wg.Go(func() { _, _ = r.openFrom("a", bad) })
 		}
 		wg.Wait()
-		if n := m.unwraps.Load(); n > strangersBurst+DefaultParallel {
+		if n := m.Unwraps.Load(); n > strangersBurst+DefaultParallel {
 			t.Errorf("%d calls for 3000 forged records", n)
 		}
 		_, err := r.openFrom("a", good[0])
@@ -139,10 +140,10 @@ func TestForgedRecordsAreBounded(t *testing.T) {
 // once, for one caller: none of them is a stranger's.
 func TestColdStartIsNoStorm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		texts := foreign(t, 4*strangersBurst, "v", m)
 		r := newRig(t, keyOf(m), Options{})
-		m.answer(20*time.Millisecond, 0)
+		m.Answer(20*time.Millisecond, 0)
 		var wg sync.WaitGroup
 		for _, text := range texts {
 			wg.Go(func() { r.mustOpen(text, "v") })
@@ -155,10 +156,10 @@ func TestColdStartIsNoStorm(t *testing.T) {
 // Who joins a search that another caller began, and may not make, makes it again.
 func TestOthersSearchIsNotTheirs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		texts := foreign(t, 2, "v", m)
 		r := newRig(t, keyOf(m), Options{Parallel: 1})
-		m.answer(time.Second, 0)
+		m.Answer(time.Second, 0)
 		go func() { r.mustOpen(texts[0], "v") }() // holds the slot
 		synctest.Wait()
 		go func() { _, _ = r.openFrom("forger", texts[1]) }()

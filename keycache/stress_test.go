@@ -9,13 +9,14 @@ import (
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // Everything at once, in real time, for the race detector: values always come
 // back as they went in, no data key exceeds its uses, and the only errors are those of the KMS.
 func TestEverythingAtOnce(t *testing.T) {
 	const workers, rounds, uses = 8, 150, 50
-	m := newKMS("a")
+	m := keycachetest.NewKMS("a")
 	cfg := keyOf(m)
 	cfg.Rotate.Uses = uses
 	r := newRig(t, cfg, Options{MaxKeys: 4, Parallel: 3})
@@ -48,11 +49,11 @@ func TestEverythingAtOnce(t *testing.T) {
 				case 0:
 					r.Flush("")
 				case 1:
-					m.answer(0, hsm.Denied)
+					m.Answer(0, hsm.Denied)
 				case 2:
 					_, _ = r.Stats(), r.Keys()
 				default:
-					m.answer(0, 0)
+					m.Answer(0, 0)
 				}
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/calls"
 	"github.com/sealmesh/sealmesh/keycache/datakeys"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // A KMS whose answer may be a refusal costs no data key its place; the key serves to its
@@ -24,15 +25,15 @@ func TestUnclearServesToSoft(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m := newKMS("a")
+				m := keycachetest.NewKMS("a")
 				r := newRig(t, keyOf(m), Options{})
 				text := r.mustSeal("v")
 				sealed := time.Now()
-				m.answer(0, hsm.Unclear)
-				for m.unwraps.Load() == 0 {
+				m.Answer(0, hsm.Unclear)
+				for m.Unwraps.Load() == 0 {
 					time.Sleep(time.Second)
 				}
-				m.answer(after.delay, after.class)
+				m.Answer(after.delay, after.class)
 				for time.Since(sealed) < DefaultSoft-time.Second {
 					r.mustOpen(text, "v")
 					r.mustSeal("v")
@@ -50,15 +51,15 @@ func TestUnclearServesToSoft(t *testing.T) {
 				if s.Entries != 1 || s.Doubted != 1 || s.Evictions["denied"]+s.Evictions["refused"] != 0 || s.Misses["unclear"] == 0 {
 					t.Errorf("stats %+v: want the data key held, in doubt", s)
 				}
-				if n := m.unwraps.Load(); n > 500 {
+				if n := m.Unwraps.Load(); n > 500 {
 					t.Errorf("%d calls in two minutes", n)
 				}
-				m.answer(0, 0)
+				m.Answer(0, 0)
 				time.Sleep(calls.WhileUnavailable.Max + calls.WhileUnclear.Max + DefaultTimeout)
 				r.mustOpen(text, "v")
 				r.mustSeal("v")
-				if s := r.Stats()[0]; s.Doubted != 0 || s.Misses["first_seen"] != 0 || m.generates.Load() != 1 {
-					t.Errorf("stats %+v, %d data keys made: want the same data key", s, m.generates.Load())
+				if s := r.Stats()[0]; s.Doubted != 0 || s.Misses["first_seen"] != 0 || m.Generates.Load() != 1 {
+					t.Errorf("stats %+v, %d data keys made: want the same data key", s, m.Generates.Load())
 				}
 				r.end()
 			})
@@ -69,13 +70,13 @@ func TestUnclearServesToSoft(t *testing.T) {
 // An outage that ends in an unclear answer is survived no longer.
 func TestUnclearEndsStaleness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		r := newRig(t, keyOf(m), Options{})
 		text := r.mustSeal("v")
-		m.answer(0, hsm.Unavailable)
+		m.Answer(0, hsm.Unavailable)
 		time.Sleep(20 * time.Minute)
 		r.mustOpen(text, "v")
-		m.answer(0, hsm.Unclear)
+		m.Answer(0, hsm.Unclear)
 		time.Sleep(2*calls.WhileUnavailable.Max + 2*time.Second)
 		_, err := r.open(text)
 		r.wantReason(err, KeyUnclear)
@@ -86,14 +87,14 @@ func TestUnclearEndsStaleness(t *testing.T) {
 // A blip of unclear answers is not seen by anybody.
 func TestUnclearBlip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		r := newRig(t, keyOf(m), Options{})
 		text := r.mustSeal("v")
 		for range 3600 {
-			if m.unwraps.Load()%4 == 0 {
-				m.answer(0, hsm.Unclear)
+			if m.Unwraps.Load()%4 == 0 {
+				m.Answer(0, hsm.Unclear)
 			} else {
-				m.answer(0, 0)
+				m.Answer(0, 0)
 			}
 			r.mustOpen(text, "v")
 			time.Sleep(time.Second)
@@ -120,14 +121,14 @@ func TestThreeTriesFitBeforeSoft(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for range 20 { // the moments are drawn at random
 				synctest.Test(t, func(t *testing.T) {
-					m := newKMS("a")
+					m := keycachetest.NewKMS("a")
 					cfg := keyOf(m)
 					cfg.Cache.Soft = c.soft
 					r := newRig(t, cfg, Options{})
 					r.mustSeal("v")
-					m.answer(c.delay, c.class)
+					m.Answer(c.delay, c.class)
 					time.Sleep(c.soft)
-					if n := m.unwraps.Load(); n < 3 {
+					if n := m.Unwraps.Load(); n < 3 {
 						t.Errorf("%d tries before soft", n)
 					}
 					r.end()
@@ -156,19 +157,19 @@ func TestVerifyAt(t *testing.T) {
 // same one is asked for again soon.
 func TestUnclearRecordShutsOutNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		texts := foreign(t, 2, "v", m)
 		r := newRig(t, keyOf(m), Options{})
-		m.answer(0, hsm.Unclear)
+		m.Answer(0, hsm.Unclear)
 		for range 100 {
 			_, err := r.open(texts[0])
 			r.wantReason(err, KeyUnclear)
 		}
-		m.answer(0, 0)
+		m.Answer(0, 0)
 		r.mustOpen(texts[1], "v")
 		time.Sleep(unclearFor)
 		r.mustOpen(texts[0], "v")
-		if n := m.unwraps.Load(); n > 4 { // the two of foreign's are seals
+		if n := m.Unwraps.Load(); n > 4 { // the two of foreign's are seals
 			t.Errorf("%d calls for 100 uses of a record", n)
 		}
 		r.end()
@@ -178,9 +179,9 @@ func TestUnclearRecordShutsOutNoOther(t *testing.T) {
 // A KEK that is unclear passes the question on; what another vouches for serves.
 func TestUnclearKEKIsPassedOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := newKMS("a"), newKMS("b")
+		a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 		text := foreign(t, 1, "v", a, b)[0]
-		a.answer(0, hsm.Unclear)
+		a.Answer(0, hsm.Unclear)
 		r := newRig(t, keyOf(a, b), Options{})
 		if err := r.Verify(context.Background()); err != nil {
 			t.Error(err)
@@ -190,7 +191,7 @@ func TestUnclearKEKIsPassedOver(t *testing.T) {
 			r.mustSeal("v")
 			time.Sleep(time.Minute)
 		}
-		b.answer(0, hsm.Unavailable)
+		b.Answer(0, hsm.Unavailable)
 		time.Sleep(DefaultSoft + time.Minute)
 		_, err := r.open(text)
 		r.wantReason(err, KeyUnclear)
@@ -202,13 +203,13 @@ func TestUnclearKEKIsPassedOver(t *testing.T) {
 // data keys again.
 func TestUnclearWhereNothingUnwraps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		cfg := keyOf(m)
 		cfg.Use = hsm.SealOnly
 		r := newRig(t, cfg, Options{})
 		first := headerOf(t, r.mustSeal("v")).KeyID
 		began := time.Now()
-		m.answer(0, hsm.Unclear)
+		m.Answer(0, hsm.Unclear)
 		for time.Since(began) < DefaultSoft-time.Second {
 			if id := headerOf(t, r.mustSeal("v")).KeyID; id != first {
 				t.Fatal("another data key")
@@ -218,7 +219,7 @@ func TestUnclearWhereNothingUnwraps(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		_, err := r.seal("v")
 		r.wantReason(err, KeyUnclear)
-		m.answer(0, 0)
+		m.Answer(0, 0)
 		time.Sleep(2 * calls.WhileUnclear.Max)
 		r.mustSeal("v")
 		r.end()

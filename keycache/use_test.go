@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // A process that may only seal never unwraps: it makes a new data key once per
 // soft bound, whatever the load, and a revocation stops it as soon.
 func TestSealOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		cfg := keyOf(m)
 		cfg.Use = hsm.SealOnly
 		r := newRig(t, cfg, Options{})
@@ -25,13 +26,13 @@ func TestSealOnly(t *testing.T) {
 			r.mustSeal("v")
 			time.Sleep(time.Second)
 		}
-		if n := m.unwraps.Load(); n != 0 {
+		if n := m.Unwraps.Load(); n != 0 {
 			t.Errorf("%d unwraps", n)
 		}
-		if n := m.generates.Load(); n < 12 || n > 17 {
+		if n := m.Generates.Load(); n < 12 || n > 17 {
 			t.Errorf("%d data keys in 12 soft bounds", n)
 		}
-		m.answer(0, hsm.Denied)
+		m.Answer(0, hsm.Denied)
 		revoked := time.Now()
 		for {
 			_, err := r.seal("v")
@@ -51,12 +52,12 @@ func TestSealOnly(t *testing.T) {
 // It survives an outage up to the hard bound, like any other.
 func TestSealOnlyOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		cfg := keyOf(m)
 		cfg.Use = hsm.SealOnly
 		r := newRig(t, cfg, Options{})
 		r.mustSeal("v")
-		m.answer(0, hsm.Unavailable)
+		m.Answer(0, hsm.Unavailable)
 		began := time.Now()
 		for {
 			_, err := r.seal("v")
@@ -69,7 +70,7 @@ func TestSealOnlyOutage(t *testing.T) {
 		if served := time.Since(began); served < DefaultHard-time.Second || served > DefaultHard+time.Second {
 			t.Errorf("served %v of an outage, not %v", served, DefaultHard)
 		}
-		m.answer(0, 0)
+		m.Answer(0, 0)
 		time.Sleep(2 * time.Minute)
 		r.mustSeal("v")
 		r.end()
@@ -79,7 +80,7 @@ func TestSealOnlyOutage(t *testing.T) {
 // What another process sealed does not open here, and the KMS is not asked.
 func TestSealOnlyDoesNotOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		writer := newRig(t, keyOf(m), Options{})
 		text := writer.mustSeal("v")
 		writer.end()
@@ -88,7 +89,7 @@ func TestSealOnlyDoesNotOpen(t *testing.T) {
 		r := newRig(t, cfg, Options{})
 		_, err := r.open(text)
 		r.wantReason(err, KeyMisconfigured)
-		if n := m.unwraps.Load(); n != 0 {
+		if n := m.Unwraps.Load(); n != 0 {
 			t.Errorf("%d unwraps", n)
 		}
 		r.end()
@@ -98,11 +99,11 @@ func TestSealOnlyDoesNotOpen(t *testing.T) {
 // A process that may only open never makes a data key.
 func TestOpenOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		writer := newRig(t, keyOf(m), Options{})
 		text := writer.mustSeal("v")
 		writer.end()
-		made := m.generates.Load()
+		made := m.Generates.Load()
 		cfg := keyOf(m)
 		cfg.Use = hsm.OpenOnly
 		r := newRig(t, cfg, Options{})
@@ -112,7 +113,7 @@ func TestOpenOnly(t *testing.T) {
 		r.mustOpen(text, "v")
 		_, err := r.seal("v")
 		r.wantReason(err, KeyMisconfigured)
-		if n := m.generates.Load() - made; n != 0 {
+		if n := m.Generates.Load() - made; n != 0 {
 			t.Errorf("%d data keys made", n)
 		}
 		r.end()
@@ -121,20 +122,20 @@ func TestOpenOnly(t *testing.T) {
 
 // described is a KEK that says what it is, or that it may not.
 type described struct {
-	*kms
+	*keycachetest.KMS
 	class hsm.Class
 }
 
 func (d described) Describe(context.Context) (hsm.Description, error) {
 	if d.class != 0 {
-		return hsm.Description{}, d.error("Describe", d.class, "ScriptedException")
+		return hsm.Description{}, d.Failure("Describe", d.class, "ScriptedException")
 	}
 	return hsm.Description{Kind: "mem"}, nil
 }
 
 func TestOpenOnlyIsProvenByDescription(t *testing.T) {
 	for class, reason := range map[hsm.Class]Reason{hsm.Denied: KeyDenied, hsm.Unavailable: KeyUnavailable} {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		cfg := keyOf(m)
 		cfg.Use = hsm.OpenOnly
 		cfg.KEKs[0].Provider = described{m, class}

@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 func TestVerify(t *testing.T) {
-	a, b := newKMS("a"), newKMS("b")
+	a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 	r := newRig(t, keyOf(a, b), Options{})
 	if _, err := r.Tag("fips", "k", 2, nil); err != nil {
 		t.Fatal(err)
@@ -19,9 +20,9 @@ func TestVerify(t *testing.T) {
 	if err := r.Verify(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if a.generates.Load() != 1 || b.wraps.Load() != 1 || a.unwraps.Load() != 1 || b.unwraps.Load() != 1 {
+	if a.Generates.Load() != 1 || b.Wraps.Load() != 1 || a.Unwraps.Load() != 1 || b.Unwraps.Load() != 1 {
 		t.Errorf("calls: %d generates, %d wraps, %d and %d unwraps; want one of each",
-			a.generates.Load(), b.wraps.Load(), a.unwraps.Load(), b.unwraps.Load())
+			a.Generates.Load(), b.Wraps.Load(), a.Unwraps.Load(), b.Unwraps.Load())
 	}
 	s := r.Keys()[0]
 	if s.DataKey == nil || s.DataKey.Wraps != 2 || len(s.Suites) != 2 || s.KEKs[0].Last == nil || s.KEKs[0].Last.Err != nil {
@@ -46,12 +47,12 @@ func TestVerifyFails(t *testing.T) {
 		{"second KEK misconfigured", 1, 0, hsm.Misconfigured, KeyMisconfigured},
 		{"both out", 1, hsm.Unavailable, hsm.Unavailable, KeyUnavailable},
 	} {
-		a, b := newKMS("a"), newKMS("b")
+		a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 		cfg := keyOf(a, b)
 		cfg.Quorum = c.quorum
 		r := newRig(t, cfg, Options{})
-		a.answer(0, c.a)
-		b.answer(0, c.b)
+		a.Answer(0, c.a)
+		b.Answer(0, c.b)
 		err := r.Verify(context.Background())
 		if c.want == "" && err != nil {
 			t.Errorf("%s: %v", c.name, err)
@@ -66,10 +67,10 @@ func TestVerifyFails(t *testing.T) {
 // A KMS that lets a key wrap but not unwrap is found before anything is sealed.
 func TestVerifyFindsAKEKThatCannotUnwrap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		r := newRig(t, keyOf(m), Options{})
 		r.mustSeal("v") // may generate
-		m.answer(0, hsm.Denied)
+		m.Answer(0, hsm.Denied)
 		if err := r.Verify(context.Background()); err == nil {
 			t.Error("verified")
 		}
@@ -79,9 +80,9 @@ func TestVerifyFindsAKEKThatCannotUnwrap(t *testing.T) {
 
 func TestVerifyHonoursItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newKMS("a")
+		m := keycachetest.NewKMS("a")
 		r := newRig(t, keyOf(m), Options{})
-		m.answer(4*time.Second, 0)
+		m.Answer(4*time.Second, 0)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		start := time.Now()
@@ -93,7 +94,7 @@ func TestVerifyHonoursItsContext(t *testing.T) {
 }
 
 func TestVerifyPinned(t *testing.T) {
-	m := newKMS("a")
+	m := keycachetest.NewKMS("a")
 	r := newRig(t, pinnedKey(t, m), Options{})
 	if _, err := r.Tag("pii.email", "k", 3, nil); err != nil {
 		t.Fatal(err)
