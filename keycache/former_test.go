@@ -60,36 +60,3 @@ func TestFormerTargetIsRevoked(t *testing.T) {
 		r.end()
 	})
 }
-
-// Rewrap moves what a former target wrapped to the present one, and takes the old wrap away
-// only where --drop names it.
-func TestRewrapOfAFormerTarget(t *testing.T) {
-	for _, drop := range []bool{false, true} {
-		present, former := keycachetest.NewKMS("present"), keycachetest.NewKMS("former")
-		old := foreign(t, 1, "v", former)[0]
-		r := newRig(t, succeeding(present, former), Options{})
-		var o RewrapOptions
-		if drop {
-			o.Drop = []string{former.KEK().URI}
-		}
-		w, err := r.Rewrapper("k", AnyForm, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := w.Survey(t.Context(), old)
-		if err != nil || s.What != Outdated || len(s.KEKs) != 1 || s.KEKs[0] != former.KEK().URI {
-			t.Errorf("survey %+v, %v", s, err)
-		}
-		text, what, err := w.Rewrap(t.Context(), nil, old)
-		if err != nil || what != Outdated {
-			t.Fatalf("%v, %v", what, err)
-		}
-		if n, want := len(mustRecord(t, headerOf(t, text).Record).Wraps), map[bool]int{false: 2, true: 1}[drop]; n != want {
-			t.Errorf("drop %t: %d wraps, want %d", drop, n, want)
-		}
-		r.end()
-		r = newRig(t, keyOf(present), Options{})
-		r.mustOpen(text, "v")
-		r.end()
-	}
-}

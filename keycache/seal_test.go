@@ -495,7 +495,7 @@ func TestPinnedRecordOfAnotherKEKIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
-	if _, err := New(ring, Options{Recorder: r.rec}); err == nil || !errors.Is(err, errNoWrap) && !strings.Contains(err.Error(), "no wrap by any KEK") {
+	if _, err := New(ring, Options{Recorder: r.rec}); err == nil || !errors.Is(err, keks.ErrNoWrap) && !strings.Contains(err.Error(), "no wrap by any KEK") {
 		t.Errorf("error %v", err)
 	}
 	r.end()

@@ -38,6 +38,7 @@ var importRules = []struct {
 	{"hsm/gcpkms", anyOf(std, ours("hsm"), external("google.golang.org/api/", "cloud.google.com/go/"))},
 	{"hsm/azurekv", anyOf(std, ours("hsm"), external("github.com/Azure/azure-sdk-for-go/sdk/"))},
 	{"keycache", anyOf(std, ours("hsm", "codec", "keycache/calls", "keycache/datakeys", "keycache/keks", "keycache/keyuse", "keycache/source"), external("go.opentelemetry.io/otel/trace", "github.com/hashicorp/golang-lru/v2"))},
+	{"keycache/rewrap", anyOf(std, ours("hsm", "codec/envelope", "codec/suite", "keycache", "keycache/keks", "keycache/source", "keycache/store"), external("github.com/hashicorp/golang-lru/v2"))},
 	{"keycache/source", anyOf(std, ours("hsm", "codec/envelope", "codec/suite", "keycache/calls", "keycache/datakeys", "keycache/flight", "keycache/keks", "keycache/store"), external("go.opentelemetry.io/otel", "github.com/hashicorp/golang-lru/v2"))},
 	{"keycache/datakeys", anyOf(std, ours("hsm", "codec", "keycache/calls", "keycache/flight"), external("go.opentelemetry.io/otel/trace", "github.com/hashicorp/golang-lru/v2"))},
 	{"keycache/keyuse", anyOf(std, ours("keycache/keyuse"), external("google.golang.org/", "golang.org/x/net/http/httpguts", "golang.org/x/sys/", "go.opentelemetry.io/proto/"))},

@@ -9,7 +9,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/cli"
 	"github.com/sealmesh/sealmesh/codec/suite"
-	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/keycache/rewrap"
 )
 
 // A census counts the envelopes or records of a dry run by kind.
@@ -31,20 +31,20 @@ func (c *census) add(kind string, calls int) {
 }
 
 // kind describes an envelope: suite, form, key and KEKs.
-func (c *census) kind(s keycache.Survey) string {
+func (c *census) kind(s rewrap.Survey) string {
 	form := "inline"
 	if s.ByID {
 		form = "by id"
 	}
 	kind := suite.ByID(s.Suite).Name + ", " + form
-	if s.What == keycache.Elsewhere {
+	if s.Status == rewrap.Elsewhere {
 		return kind
 	}
 	return fmt.Sprintf("%s, key %s, wrapped by %s", kind, c.key, wrappers(s))
 }
 
 // wrappers names the KEKs of the wraps in a record.
-func wrappers(s keycache.Survey) string {
+func wrappers(s rewrap.Survey) string {
 	by := s.KEKs
 	if s.Other > 0 {
 		by = append(slices.Clone(by), "others")

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/cli"
-	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/keycache/rewrap"
 )
 
 // counts is the result of a job so far.
@@ -18,13 +18,13 @@ type counts struct {
 	Failed    int `json:"failed"`
 }
 
-func (c *counts) tally(what keycache.Wrapping) {
+func (c *counts) tally(what rewrap.Status) {
 	switch what {
-	case keycache.Outdated:
+	case rewrap.Outdated:
 		c.Changed++
-	case keycache.Unrelated:
+	case rewrap.Unrelated:
 		c.Unrelated++
-	case keycache.Elsewhere:
+	case rewrap.Elsewhere:
 		c.Elsewhere++
 	default:
 		c.Current++

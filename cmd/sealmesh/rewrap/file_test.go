@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/keycache/rewrap"
 )
 
 // fileOptions are of a job from one file to another in a folder of their own.
@@ -24,7 +24,7 @@ func fileOptions(t *testing.T, input string) options {
 func runFiles(t *testing.T, opt options) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	j := &job{opt: opt, limit: 1 << 10, report: newProgress(&out, "envelope"), change: new(keycache.Rewrapper).Rewrap}
+	j := &job{opt: opt, limit: 1 << 10, report: newProgress(&out, "envelope"), change: new(rewrap.Rewrapper).Rewrap}
 	err := j.run(t.Context(), nil, nil)
 	return out.String(), err
 }

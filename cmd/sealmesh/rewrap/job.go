@@ -10,7 +10,7 @@ import (
 	"os"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
-	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/keycache/rewrap"
 )
 
 // saveEvery is how much input, in bytes, a killed job repeats at most.
@@ -145,7 +145,7 @@ func (j *job) candidate(ctx context.Context, w io.Writer, s *tokenScanner, token
 
 // envelope writes the result for the candidate at offset.
 func (j *job) envelope(ctx context.Context, w io.Writer, token []byte, offset int64) error {
-	out, what, err := j.out[:0], keycache.Current, errLong
+	out, what, err := j.out[:0], rewrap.Current, errLong
 	if len(token) <= j.limit { // a longer token is cut off; changing it would damage the rest
 		out, what, err = j.change(ctx, out, token)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
+	"github.com/sealmesh/sealmesh/keycache/rewrap"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
@@ -21,13 +22,13 @@ func resealer(opt options, p *policy.Policy, c *keycache.Cache) (change, error) 
 	if err != nil {
 		return nil, fmt.Errorf("rewrap: %w", err)
 	}
-	return func(ctx context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error) {
+	return func(ctx context.Context, dst, text []byte) ([]byte, rewrap.Status, error) {
 		if _, _, _, err := envelope.Parse(nil, text); err != nil || opt.dryRun {
-			return dst, keycache.Outdated, err
+			return dst, rewrap.Outdated, err
 		}
 		s := c.Session(ctx, keyuse.Exchange{Route: "sealmesh.rewrap", Direction: "sealmesh.rewrap"})
 		out, err := reseal(s, tags[0], tags[1], dst, text)
-		return out, keycache.Outdated, err
+		return out, rewrap.Outdated, err
 	}, nil
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/cli"
 	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/keycache/rewrap"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
@@ -24,8 +25,8 @@ type options struct {
 	stores, dryRun, keepGoing, renew       bool
 }
 
-func (o *options) forCache() keycache.RewrapOptions {
-	return keycache.RewrapOptions{Drop: o.drop, Renew: o.renew}
+func (o *options) forCache() rewrap.Options {
+	return rewrap.Options{Drop: o.drop, Renew: o.renew}
 }
 
 const help = `Read any text (NDJSON, CSV, JSON, an SQL dump) and give each envelope in it a
@@ -82,7 +83,7 @@ func Command() *cobra.Command {
 			if err := opt.check(); err != nil {
 				return cli.UsageError(c, err)
 			}
-			return rewrap(c.Context(), opt, c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr())
+			return run(c.Context(), opt, c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	cli.ConfigFlag(c, &opt.config)
@@ -103,7 +104,7 @@ func Command() *cobra.Command {
 }
 
 // forms holds the values of --to.
-var forms = map[string]keycache.Form{"": keycache.AnyForm, "inline": keycache.Inline, "by-id": keycache.ByID}
+var forms = map[string]rewrap.KeyReference{"": rewrap.AsIs, "inline": rewrap.Inline, "by-id": rewrap.ByID}
 
 func (o *options) check() error {
 	_, known := forms[o.to]
@@ -124,7 +125,7 @@ func (o *options) check() error {
 	return nil
 }
 
-func rewrap(ctx context.Context, opt options, stdin io.Reader, stdout, stderr io.Writer) (err error) {
+func run(ctx context.Context, opt options, stdin io.Reader, stdout, stderr io.Writer) (err error) {
 	server, done, err := cli.OpenServer(ctx, opt.config, stderr)
 	if err != nil {
 		return err
@@ -149,7 +150,7 @@ func rewrap(ctx context.Context, opt options, stdin io.Reader, stdout, stderr io
 
 // A change appends what replaces the envelope text to dst. The result also says
 // how the record of the envelope compared with its key.
-type change func(ctx context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error)
+type change func(ctx context.Context, dst, text []byte) ([]byte, rewrap.Status, error)
 
 func changer(opt options, p *policy.Policy, c *keycache.Cache, tally *census) (change, error) {
 	if opt.reseal != "" {
@@ -162,18 +163,18 @@ func changer(opt options, p *policy.Policy, c *keycache.Cache, tally *census) (c
 		}
 		name = p.Keys[0].Name
 	}
-	w, err := c.Rewrapper(name, forms[opt.to], opt.forCache())
+	w, err := rewrap.New(c, name, forms[opt.to], opt.forCache())
 	if err != nil {
 		return nil, err
 	}
 	if opt.dryRun {
 		tally.key = name
-		return func(ctx context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error) {
+		return func(ctx context.Context, dst, text []byte) ([]byte, rewrap.Status, error) {
 			s, err := w.Survey(ctx, text)
 			if err == nil {
 				tally.add(tally.kind(s), s.Calls)
 			}
-			return dst, s.What, err
+			return dst, s.Status, err
 		}, nil
 	}
 	return w.Rewrap, nil

@@ -15,7 +15,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
-	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/keycache/rewrap"
 )
 
 // Candidates are found wherever the text is cut, and nothing of it is lost.
@@ -60,9 +60,9 @@ func TestRewrapLeavesLongOnes(t *testing.T) {
 	start := func(keepGoing bool) *job {
 		return &job{
 			opt: options{keepGoing: keepGoing}, limit: 100, report: newProgress(io.Discard, "envelope"),
-			change: func(_ context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error) {
+			change: func(_ context.Context, dst, text []byte) ([]byte, rewrap.Status, error) {
 				changed = append(changed, bytes.Clone(text))
-				return append(dst, "changed"...), keycache.Outdated, nil
+				return append(dst, "changed"...), rewrap.Outdated, nil
 			},
 		}
 	}
@@ -86,11 +86,11 @@ func TestRewrapLeavesLongOnes(t *testing.T) {
 func TestRewrapAfterPrefix(t *testing.T) {
 	real := string(envelope.Append(nil, envelope.Header{Suite: suite.XAES256GCM}, make([]byte, 64)))
 	var out bytes.Buffer
-	j := &job{limit: 1 << 10, report: newProgress(io.Discard, "envelope"), change: func(_ context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error) {
+	j := &job{limit: 1 << 10, report: newProgress(io.Discard, "envelope"), change: func(_ context.Context, dst, text []byte) ([]byte, rewrap.Status, error) {
 		if _, _, _, err := envelope.Parse(nil, text); err != nil {
-			return dst, keycache.Current, err
+			return dst, rewrap.Current, err
 		}
-		return append(dst, "changed"...), keycache.Outdated, nil
+		return append(dst, "changed"...), rewrap.Outdated, nil
 	}}
 	text := "sm1.sm1.xsm1." + real + ",sm1." + real + " sm1.sm1"
 	must(t, j.stream(t.Context(), newTokenScanner(iotest.OneByteReader(strings.NewReader(text)), 1<<10), &out, nil, 0))
@@ -121,8 +121,8 @@ func TestRewrapProgress(t *testing.T) {
 func TestRewrapWarnsOfRecordsElsewhere(t *testing.T) {
 	var out bytes.Buffer
 	text := envelope.Append(nil, envelope.Header{Suite: suite.XAES256GCM}, make([]byte, 64))
-	elsewhere := func(_ context.Context, dst, text []byte) ([]byte, keycache.Wrapping, error) {
-		return append(dst, text...), keycache.Elsewhere, nil
+	elsewhere := func(_ context.Context, dst, text []byte) ([]byte, rewrap.Status, error) {
+		return append(dst, text...), rewrap.Elsewhere, nil
 	}
 	j := &job{limit: 1 << 10, report: newProgress(&out, "envelope"), change: elsewhere}
 	var same bytes.Buffer

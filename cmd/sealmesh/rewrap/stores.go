@@ -9,6 +9,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/keycache/rewrap"
 )
 
 // A storesJob is one run of "rewrap --stores".
@@ -20,7 +21,7 @@ type storesJob struct {
 }
 
 func rewrapStores(ctx context.Context, opt options, c *keycache.Cache, tally *census, stderr io.Writer) error {
-	all, err := c.StoreRewrappers(opt.forCache())
+	all, err := rewrap.Stores(c, opt.forCache())
 	if err != nil {
 		return err
 	}
@@ -38,13 +39,13 @@ func rewrapStores(ctx context.Context, opt options, c *keycache.Cache, tally *ce
 }
 
 // store rewraps the records of one store.
-func (j *storesJob) store(ctx context.Context, w *keycache.StoreRewrapper) error {
+func (j *storesJob) store(ctx context.Context, w *rewrap.StoreRewrapper) error {
 	for record, err := range w.Records(ctx) {
 		damaged := hsm.ClassOf(err) == hsm.Corrupt
 		if err != nil && !damaged {
 			return fmt.Errorf("rewrap: keys %s: %w", strings.Join(w.Keys(), ", "), err)
 		}
-		var what keycache.Wrapping
+		var what rewrap.Status
 		if !damaged {
 			what, err = j.record(ctx, w, record)
 		}
@@ -66,11 +67,11 @@ func (j *storesJob) store(ctx context.Context, w *keycache.StoreRewrapper) error
 	return ctx.Err()
 }
 
-func (j *storesJob) record(ctx context.Context, w *keycache.StoreRewrapper, record envelope.Record) (keycache.Wrapping, error) {
+func (j *storesJob) record(ctx context.Context, w *rewrap.StoreRewrapper, record envelope.Record) (rewrap.Status, error) {
 	if !j.opt.dryRun {
 		return w.Rewrap(ctx, record)
 	}
 	s := w.Survey(record)
 	j.tally.add(fmt.Sprintf("in the store of %s, wrapped by %s", strings.Join(w.Keys(), ", "), wrappers(s)), s.Calls)
-	return s.What, nil
+	return s.Status, nil
 }

@@ -1,9 +1,10 @@
-package keycache
+package rewrap
 
 import (
 	"testing"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
@@ -12,21 +13,21 @@ import (
 func TestRewrap(t *testing.T) {
 	old, fresh := keycachetest.NewKMS("old"), keycachetest.NewKMS("new")
 	texts := foreign(t, 3, "v", old)
-	r := newRig(t, keyOf(fresh, old), Options{})
-	w, err := r.Rewrapper("k", AnyForm, RewrapOptions{Drop: []string{"mem:old"}})
+	r := newRig(t, keyOf(fresh, old), keycache.Options{})
+	w, err := New(r.Cache, "k", AsIs, Options{Drop: []string{"mem:old"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
 		for _, text := range texts {
-			if what, err := w.Survey(t.Context(), text); what.What != Outdated || err != nil {
+			if what, err := w.Survey(t.Context(), text); what.Status != Outdated || err != nil {
 				t.Fatalf("%v, %v", what, err)
 			}
 			got, _, err := w.Rewrap(t.Context(), nil, text)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if what, err := w.Survey(t.Context(), got); what.What != Current || err != nil {
+			if what, err := w.Survey(t.Context(), got); what.Status != Current || err != nil {
 				t.Errorf("rewrapped: %v, %v", what, err)
 			}
 			sameButRecord(t, text, got)
@@ -34,7 +35,7 @@ func TestRewrap(t *testing.T) {
 			if err != nil || what != Current || string(again) != string(got) {
 				t.Errorf("again: %v, %v", what, err)
 			}
-			after := newRig(t, keyOf(fresh), Options{}) // the old KEK is gone
+			after := newRig(t, keyOf(fresh), keycache.Options{}) // the old KEK is gone
 			after.mustOpen(got, "v")
 			after.end()
 		}
@@ -52,8 +53,8 @@ func TestRewrap(t *testing.T) {
 func TestRewrapSurvey(t *testing.T) {
 	old, fresh := keycachetest.NewKMS("old"), keycachetest.NewKMS("new")
 	texts := foreign(t, 2, "v", old)
-	r := newRig(t, keyOf(fresh, old), Options{})
-	w, err := r.Rewrapper("k", AnyForm, RewrapOptions{Drop: []string{"mem:old"}})
+	r := newRig(t, keyOf(fresh, old), keycache.Options{})
+	w, err := New(r.Cache, "k", AsIs, Options{Drop: []string{"mem:old"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func TestRewrapSurvey(t *testing.T) {
 	for range 2 {
 		for _, text := range texts {
 			s, err := w.Survey(t.Context(), text)
-			if err != nil || s.What != Outdated || s.ByID || len(s.KEKs) != 1 || s.KEKs[0] != "mem:old" || s.Other != 0 {
+			if err != nil || s.Status != Outdated || s.ByID || len(s.KEKs) != 1 || s.KEKs[0] != "mem:old" || s.Other != 0 {
 				t.Errorf("%+v, %v", s, err)
 			}
 			calls += s.Calls
@@ -74,7 +75,7 @@ func TestRewrapSurvey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s, err := w.Survey(t.Context(), got); err != nil || s.What != Current || s.KEKs[0] != "mem:new" || s.Calls != 0 {
+		if s, err := w.Survey(t.Context(), got); err != nil || s.Status != Current || s.KEKs[0] != "mem:new" || s.Calls != 0 {
 			t.Errorf("rewrapped: %+v, %v", s, err)
 		}
 	}
@@ -93,17 +94,17 @@ func sameButRecord(t *testing.T, a, b []byte) {
 
 func TestRewrapRefuses(t *testing.T) {
 	m, stranger := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
-	r := newRig(t, keyOf(m), Options{})
+	r := newRig(t, keyOf(m), keycache.Options{})
 	defer r.end()
 	for name, drop := range map[string][]string{"nope": nil, "k": {"mem:a"}} {
-		if _, err := r.Rewrapper(name, AnyForm, RewrapOptions{Drop: drop}); err == nil {
+		if _, err := New(r.Cache, name, AsIs, Options{Drop: drop}); err == nil {
 			t.Errorf("%s %v: no error", name, drop)
 		}
 	}
-	if _, err := r.Rewrapper("k", AnyForm, RewrapOptions{Drop: []string{"mem:x"}}); err == nil {
+	if _, err := New(r.Cache, "k", AsIs, Options{Drop: []string{"mem:x"}}); err == nil {
 		t.Error("a KEK that is not there: no error")
 	}
-	w, err := r.Rewrapper("k", AnyForm, RewrapOptions{})
+	w, err := New(r.Cache, "k", AsIs, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,14 +122,14 @@ func TestRewrapRefuses(t *testing.T) {
 func TestRewrapDenied(t *testing.T) {
 	old, fresh := keycachetest.NewKMS("old"), keycachetest.NewKMS("new")
 	text := foreign(t, 1, "v", old)[0]
-	r := newRig(t, keyOf(fresh, old), Options{})
-	w, err := r.Rewrapper("k", AnyForm, RewrapOptions{})
+	r := newRig(t, keyOf(fresh, old), keycache.Options{})
+	w, err := New(r.Cache, "k", AsIs, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	old.Answer(0, 2) // hsm.Denied
 	_, _, err = w.Rewrap(t.Context(), nil, text)
-	r.wantReason(err, KeyDenied)
+	r.wantReason(err, keycache.KeyDenied)
 	if uses := r.end(); len(uses) != 1 {
 		t.Errorf("uses %v", uses)
 	}

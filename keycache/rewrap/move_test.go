@@ -1,25 +1,26 @@
-package keycache
+package rewrap
 
 import (
 	"testing"
 	"testing/synctest"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/keycache/keks"
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
 // rewrapper returns one of r's key, and a function that rewraps one envelope.
-func (r *rig) rewrapper(to Form, drop ...string) (*Rewrapper, func(text []byte, want Wrapping) []byte) {
+func (r *rig) rewrapper(to KeyReference, drop ...string) (*Rewrapper, func(text []byte, want Status) []byte) {
 	r.t.Helper()
-	w, err := r.Rewrapper("k", to, RewrapOptions{Drop: drop})
+	w, err := New(r.Cache, "k", to, Options{Drop: drop})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return w, func(text []byte, want Wrapping) []byte {
+	return w, func(text []byte, want Status) []byte {
 		r.t.Helper()
-		if s, err := w.Survey(r.t.Context(), text); err != nil || s.What != want {
-			r.t.Fatalf("survey: %v, %v; want %v", s.What, err, want)
+		if s, err := w.Survey(r.t.Context(), text); err != nil || s.Status != want {
+			r.t.Fatalf("survey: %v, %v; want %v", s.Status, err, want)
 		}
 		got, what, err := w.Rewrap(r.t.Context(), nil, text)
 		if err != nil || what != want {
@@ -70,7 +71,7 @@ func TestMoveToStoreAndBack(t *testing.T) {
 		if len(uses) != 6 {
 			t.Errorf("%d key uses, want one for each data key and way", len(uses))
 		}
-		without := newRig(t, keyOf(m), Options{}) // the store is gone
+		without := newRig(t, keyOf(m), keycache.Options{}) // the store is gone
 		for _, text := range back {
 			without.mustOpen(text, "v")
 		}
@@ -131,7 +132,7 @@ func TestInlineOfWhatIsNotThere(t *testing.T) {
 		_, fill := r.rewrapper(Inline)
 		fill(missing, Elsewhere)
 		gets := s.Gets.Load()
-		for range 2 * strangersBurst {
+		for range 2 * 256 {
 			fill(missing, Elsewhere)
 		}
 		wantCount(t, "gets of what was looked for before", s.Gets.Load()-gets, 0)
@@ -165,7 +166,7 @@ func TestMoveLosesNothing(t *testing.T) {
 			r := newRig(t, keyOf(m), storing(s, false))
 			w, _ := r.rewrapper(ByID)
 			got, _, err := w.Rewrap(t.Context(), nil, text)
-			if r.wantReason(err, OpenFailed); len(got) != 0 {
+			if r.wantReason(err, keycache.OpenFailed); len(got) != 0 {
 				t.Errorf("%s: something came of it", name)
 			}
 			r.mustOpen(text, "v")
@@ -177,7 +178,7 @@ func TestMoveLosesNothing(t *testing.T) {
 		defer r.end()
 		w, _ := r.rewrapper(ByID)
 		_, _, err = w.Rewrap(t.Context(), nil, text)
-		r.wantReason(err, KeyUnavailable)
+		r.wantReason(err, keycache.KeyUnavailable)
 	})
 }
 
@@ -200,7 +201,7 @@ func TestForgedRecordIsNotStored(t *testing.T) {
 		defer r.end()
 		w, shorten := r.rewrapper(ByID)
 		_, _, err = w.Rewrap(t.Context(), nil, envelope.Append(nil, h, payload))
-		r.wantReason(err, OpenFailed)
+		r.wantReason(err, keycache.OpenFailed)
 		if s.Size() != 0 {
 			t.Error("it is in the store")
 		}
@@ -223,21 +224,21 @@ func TestKeptWrapsAreProven(t *testing.T) {
 	}
 	record.Wraps[1].Wrapped[0] ^= 1
 	h.Record = envelope.AppendRecord(nil, record)
-	r := newRig(t, keyOf(old, kept), Options{})
-	_, rewrap := r.rewrapper(AnyForm, "mem:old")
+	r := newRig(t, keyOf(old, kept), keycache.Options{})
+	_, rewrap := r.rewrapper(AsIs, "mem:old")
 	got := rewrap(envelope.Append(nil, h, payload), Outdated)
 	r.end()
-	after := newRig(t, keyOf(kept), Options{})
+	after := newRig(t, keyOf(kept), keycache.Options{})
 	after.mustOpen(got, "v")
 	after.end()
 }
 
 func TestMoveRefuses(t *testing.T) {
 	m := keycachetest.NewKMS("a")
-	r := newRig(t, keyOf(m), Options{})
+	r := newRig(t, keyOf(m), keycache.Options{})
 	defer r.end()
-	for _, to := range []Form{Inline, ByID} {
-		if _, err := r.Rewrapper("k", to, RewrapOptions{}); err == nil {
+	for _, to := range []KeyReference{Inline, ByID} {
+		if _, err := New(r.Cache, "k", to, Options{}); err == nil {
 			t.Error("a key without a store: no error")
 		}
 	}
@@ -247,9 +248,9 @@ func TestMoveRefuses(t *testing.T) {
 	}
 	pinned := keyOf(m)
 	pinned.Record = record
-	p := newRig(t, pinned, Options{})
+	p := newRig(t, pinned, keycache.Options{})
 	defer p.end()
-	if _, err := p.Rewrapper("k", Inline, RewrapOptions{}); err == nil {
+	if _, err := New(p.Cache, "k", Inline, Options{}); err == nil {
 		t.Error("a pinned key: no error")
 	}
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package keycache
+package rewrap
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/local"
+	"github.com/sealmesh/sealmesh/keycache"
 )
 
 const rewrapCrashFolder = "SEALMESH_TEST_REWRAP_CRASH_FOLDER"
@@ -57,7 +58,7 @@ func TestRewrapCrash(t *testing.T) {
 	}
 	var texts [][]byte
 	for range 20 {
-		w := newRig(t, localKeys(t, folder), Options{})
+		w := newRig(t, localKeys(t, folder), keycache.Options{})
 		text := w.mustSeal("v")
 		w.end()
 		w = newRig(t, localKeys(t, folder), dirOf(t, folder))

@@ -1,4 +1,4 @@
-package keycache
+package rewrap
 
 import (
 	"context"
@@ -11,19 +11,20 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/keycache/source"
 )
 
 // rewrapStore renews every record in the one store of r's keys, and counts how that went.
-func (r *rig) rewrapStore(drop ...string) map[Wrapping]int {
+func (r *rig) rewrapStore(drop ...string) map[Status]int {
 	r.t.Helper()
-	all, err := r.StoreRewrappers(RewrapOptions{Drop: drop})
+	all, err := Stores(r.Cache, Options{Drop: drop})
 	if err != nil || len(all) != 1 {
 		r.t.Fatalf("%d stores, %v", len(all), err)
 	}
-	n := map[Wrapping]int{}
+	n := map[Status]int{}
 	for record, err := range all[0].Records(r.t.Context()) {
 		if err != nil {
 			r.t.Fatal(err)
@@ -99,12 +100,12 @@ func TestRewrapStoreOfTwoKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		with := func(use func(*Cache), kmss ...*keycachetest.KMS) {
+		with := func(use func(*keycache.Cache), kmss ...*keycachetest.KMS) {
 			ring, err := hsm.NewKeyring(keys(kmss...)...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, err := New(ring, Options{Recorder: rec, Stores: map[string]source.StoreOptions{"k": {Store: s, Refuse: true}, "l": {Store: s, Refuse: true}}})
+			c, err := keycache.New(ring, keycache.Options{Recorder: rec, Stores: map[string]source.StoreOptions{"k": {Store: s, Refuse: true}, "l": {Store: s, Refuse: true}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,8 +115,8 @@ func TestRewrapStoreOfTwoKeys(t *testing.T) {
 			}
 		}
 		sealed := map[string][]byte{}
-		each := func(do func(*Session, *Tag, string) error) func(*Cache) {
-			return func(c *Cache) {
+		each := func(do func(*keycache.Session, *keycache.Tag, string) error) func(*keycache.Cache) {
+			return func(c *keycache.Cache) {
 				for _, name := range []string{"k", "l"} {
 					tag, err := c.Tag("pii", name, suite.XAES256GCM, nil)
 					if err != nil {
@@ -128,11 +129,11 @@ func TestRewrapStoreOfTwoKeys(t *testing.T) {
 				}
 			}
 		}
-		with(each(func(s *Session, tag *Tag, name string) (err error) {
+		with(each(func(s *keycache.Session, tag *keycache.Tag, name string) (err error) {
 			sealed[name], err = s.Seal(nil, tag, codec.Text, []byte("v"))
 			return err
 		}), old)
-		with(func(c *Cache) {
+		with(func(c *keycache.Cache) {
 			r := &rig{Cache: c, t: t}
 			if n := r.rewrapStore("mem:old"); n[Outdated] != 2 || len(n) != 1 {
 				t.Errorf("first: %v", n)
@@ -141,7 +142,7 @@ func TestRewrapStoreOfTwoKeys(t *testing.T) {
 				t.Errorf("again: %v", n)
 			}
 		}, fresh, old)
-		with(each(func(s *Session, tag *Tag, name string) error {
+		with(each(func(s *keycache.Session, tag *keycache.Tag, name string) error {
 			_, _, err := s.Open(nil, tag, sealed[name])
 			return err
 		}), fresh)
@@ -203,7 +204,7 @@ func TestRewrapStoreMeetsAnother(t *testing.T) {
 		r.rewrapStore() // third joins
 		r.end()
 		r = newRig(t, keyOf(fresh, old), storing(s, true))
-		all, err := r.StoreRewrappers(RewrapOptions{})
+		all, err := Stores(r.Cache, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,21 +228,21 @@ func TestRewrapStoreFails(t *testing.T) {
 		before := s.Records[id]
 		r := newRig(t, keyOf(fresh, old), storing(s, true))
 		defer r.end()
-		all, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:old"}})
+		all, err := Stores(r.Cache, Options{Drop: []string{"mem:old"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for name, c := range map[string]struct {
 			fail func(hsm.Class)
-			want Reason
+			want keycache.Reason
 		}{
-			"old KEK": {func(c hsm.Class) { old.Answer(0, c) }, KeyUnavailable},
-			"new KEK": {func(c hsm.Class) { fresh.Answer(0, c) }, KeyUnavailable},
+			"old KEK": {func(c hsm.Class) { old.Answer(0, c) }, keycache.KeyUnavailable},
+			"new KEK": {func(c hsm.Class) { fresh.Answer(0, c) }, keycache.KeyUnavailable},
 			"store": {func(c hsm.Class) {
 				if s.Answer(0, nil); c != 0 {
 					s.Answer(0, keycachetest.ErrDown)
 				}
-			}, KeyUnavailable},
+			}, keycache.KeyUnavailable},
 		} {
 			c.fail(hsm.Unavailable)
 			_, err := all[0].Rewrap(t.Context(), before)
@@ -254,16 +255,16 @@ func TestRewrapStoreFails(t *testing.T) {
 		}
 		forged := envelope.Record{Commitment: before.Commitment, Wraps: []envelope.Wrap{{ProviderID: 200, KEK: old.KEK().Ref(), Wrapped: []byte("x")}}}
 		_, err = all[0].Rewrap(t.Context(), forged)
-		r.wantReason(err, OpenFailed)
-		if _, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:other"}}); err == nil {
+		r.wantReason(err, keycache.OpenFailed)
+		if _, err := Stores(r.Cache, Options{Drop: []string{"mem:other"}}); err == nil {
 			t.Error("a KEK that no key has: no error")
 		}
-		if _, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:old", "mem:new"}}); err == nil {
+		if _, err := Stores(r.Cache, Options{Drop: []string{"mem:old", "mem:new"}}); err == nil {
 			t.Error("no KEK left: no error")
 		}
-		without := newRig(t, keyOf(old), Options{})
+		without := newRig(t, keyOf(old), keycache.Options{})
 		defer without.end()
-		if _, err := without.StoreRewrappers(RewrapOptions{}); err == nil {
+		if _, err := Stores(without.Cache, Options{}); err == nil {
 			t.Error("no key with a store: no error")
 		}
 	})
@@ -278,11 +279,11 @@ func TestRewrapStoreSurvey(t *testing.T) {
 		asked := old.Unwraps.Load()
 		r := newRig(t, keyOf(fresh, old), storing(s, true))
 		defer r.end()
-		all, err := r.StoreRewrappers(RewrapOptions{Drop: []string{"mem:old"}})
+		all, err := Stores(r.Cache, Options{Drop: []string{"mem:old"}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		calls, n := 0, map[Wrapping]int{}
+		calls, n := 0, map[Status]int{}
 		for range 2 {
 			for record, err := range all[0].Records(context.Background()) {
 				if err != nil {
@@ -290,7 +291,7 @@ func TestRewrapStoreSurvey(t *testing.T) {
 				}
 				survey := all[0].Survey(record)
 				calls += survey.Calls
-				n[survey.What]++
+				n[survey.Status]++
 			}
 		}
 		if calls != 4 || n[Outdated] != 4 || n[Unrelated] != 2 {

@@ -1,19 +1,20 @@
-package keycache
+package rewrap
 
 import (
 	"slices"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/keycache/keks"
+	"github.com/sealmesh/sealmesh/keycache/source"
 )
 
-// What a record is to be wrapped by. A record does not say which key owns it, and
-// a wrap that is lost cannot be made again once the other KEKs of the record are
-// gone. So a run never takes a wrap away, but for those of KEKs that --drop names,
-// and each key that may own a record has all its KEKs wrap the record.
+// By which KEKs a record is wrapped. A record does not say which key owns it, and a
+// wrap that is lost cannot be made again once the other KEKs of the record are gone.
+// So a run removes no wrap but those of KEKs that Options.Drop names, and all KEKs
+// of each key that may own a record wrap it.
 
-// wants returns the KEKs that are to wrap a record which has wraps now, and the
-// KEKs whose wraps are to go. One of the key's KEKs has wrapped the record.
+// wants returns the KEKs that wrap a record from now on which has wraps now, and
+// the KEKs whose wraps go. One of the key's KEKs has wrapped the record.
 func (r *Rewrapper) wants(wraps []envelope.Wrap) (targets, dropped []*keks.KEK) {
 	if len(r.peers) == 1 {
 		return r.targets, r.dropped
@@ -29,8 +30,8 @@ func (r *Rewrapper) wants(wraps []envelope.Wrap) (targets, dropped []*keks.KEK) 
 	return targets, dropped
 }
 
-// mayOwn reports whether the record may be of r's key: one of the key's KEKs has
-// wrapped it, or is to.
+// mayOwn reports whether r's key may own the record: one of the key's KEKs has
+// wrapped it, or is one of targets.
 func (r *Rewrapper) mayOwn(wraps []envelope.Wrap, targets []*keks.KEK) bool {
 	return slices.ContainsFunc(r.key.KEKs.All(), func(kk *keks.KEK) bool {
 		return kk.WrapIn(wraps) != nil || hasKEK(targets, kk)
@@ -49,6 +50,19 @@ func kept(old []envelope.Wrap, fresh []envelope.Wrap, dropped []*keks.KEK) []env
 	}
 	return others
 }
+
+// called returns the KEKs of k that have one of those URIs.
+func called(k *source.Source, uris []string) (found []*keks.KEK) {
+	for _, kk := range k.KEKs.All() {
+		if slices.Contains(uris, kk.URI) {
+			found = append(found, kk)
+		}
+	}
+	return found
+}
+
+// names reports whether k has a KEK of that URI.
+func names(k *source.Source, uri string) bool { return len(called(k, []string{uri})) > 0 }
 
 func hasKEK(all []*keks.KEK, kk *keks.KEK) bool {
 	return slices.ContainsFunc(all, func(k *keks.KEK) bool { return k.Same(kk) })

@@ -1,4 +1,4 @@
-package keycache
+package rewrap
 
 import (
 	"bytes"
@@ -10,33 +10,35 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/keycache/keks"
 	"github.com/sealmesh/sealmesh/keycache/source"
 	"github.com/sealmesh/sealmesh/keycache/store"
 )
 
 // A StoreRewrapper does for the records in a store what a [Rewrapper] does for
-// those in envelopes. Processes that use the store go on meanwhile. A run that is stopped,
-// even killed, is begun again: what it did needs nothing more. Not safe for concurrent use,
-// but several may be at one store.
+// those in envelopes. Processes that use the store continue meanwhile. A run that
+// is stopped, even killed, is started again: what it did needs nothing more. Not
+// safe for concurrent use, but several runs may work on one store.
 type StoreRewrapper struct {
 	store store.Store
 	keys  []*Rewrapper // that keep records there, by name
 }
 
-// StoreRewrappers returns one for each store of the keys. A KEK that is dropped is dropped
-// from every key that has it.
-func (c *Cache) StoreRewrappers(o RewrapOptions) ([]*StoreRewrapper, error) {
-	var all []*StoreRewrapper
-	dropped, err := c.dropped(o.Drop)
+// Stores returns one StoreRewrapper for each store of the keys. A KEK that is
+// dropped is dropped from every key that has it.
+func Stores(c *keycache.Cache, o Options) ([]*StoreRewrapper, error) {
+	keys := slices.DeleteFunc(c.Sources(), func(k *source.Source) bool { return k.Store == nil })
+	if len(keys) == 0 {
+		return nil, errors.New("rewrap: no key of the policy has a store")
+	}
+	drop, err := calledAnywhere(keys, o.Drop)
 	if err != nil {
 		return nil, err
 	}
-	for _, k := range c.sorted() {
-		if k.Store == nil {
-			continue
-		}
-		r, err := c.rewrapper(k, dropped, AnyForm, o.Renew)
+	var all []*StoreRewrapper
+	for _, k := range keys {
+		r, err := newRewrapper(c, k, drop, AsIs, o.Renew)
 		if err != nil {
 			return nil, err
 		}
@@ -46,19 +48,16 @@ func (c *Cache) StoreRewrappers(o RewrapOptions) ([]*StoreRewrapper, error) {
 		}
 		all[i].add(r)
 	}
-	if len(all) == 0 {
-		return nil, errors.New("rewrap: no key of the policy has a store")
-	}
 	return all, nil
 }
 
-// dropped returns the KEKs of those URIs that keys with a store have.
-func (c *Cache) dropped(uris []string) (found []*keks.KEK, err error) {
+// calledAnywhere returns the KEKs of those URIs that any of keys has.
+func calledAnywhere(keys []*source.Source, uris []string) (found []*keks.KEK, err error) {
 	for _, uri := range uris {
 		known := false
-		for _, k := range c.keys {
-			if k.Store != nil && k.names(uri) {
-				known, found = true, addKEKs(found, k.called([]string{uri}))
+		for _, k := range keys {
+			if names(k, uri) {
+				known, found = true, addKEKs(found, called(k, []string{uri}))
 			}
 		}
 		if !known {
@@ -88,8 +87,9 @@ func (w *StoreRewrapper) Keys() []string {
 	return names
 }
 
-// Records yields every record in the store, as [store.Store.All] does. Errors are *hsm.Error;
-// after one that is hsm.Corrupt, which is of one record, the rest follows.
+// Records yields every record in the store, as [store.Store.All] does. Errors are
+// *hsm.Error. After an error of class hsm.Corrupt, which is of one record, the rest
+// follows.
 func (w *StoreRewrapper) Records(ctx context.Context) iter.Seq2[envelope.Record, error] {
 	return func(yield func(envelope.Record, error) bool) {
 		for r, err := range w.store.All(ctx) {
@@ -100,16 +100,16 @@ func (w *StoreRewrapper) Records(ctx context.Context) iter.Seq2[envelope.Record,
 	}
 }
 
-// Survey says what Rewrap would find and do. A record does not say which key it is of: where several
-// have KEKs that wrapped it, the first that would change it counts.
+// Survey says what Rewrap would find and do. A record does not say which key owns
+// it: if KEKs of several keys wrapped it, the first key that would change it counts.
 func (w *StoreRewrapper) Survey(record envelope.Record) Survey {
-	s := Survey{What: Unrelated, Other: len(record.Wraps)}
+	s := Survey{Status: Unrelated, Other: len(record.Wraps)}
 	for _, r := range w.keys {
-		switch what := r.look(record.Wraps); {
-		case what == Outdated:
-			return r.survey(&record, what)
-		case what == Current && s.What == Unrelated:
-			s = r.survey(&record, what)
+		switch status := r.status(record.Wraps); {
+		case status == Outdated:
+			return r.survey(&record, status)
+		case status == Current && s.Status == Unrelated:
+			s = r.survey(&record, status)
 		}
 	}
 	return s
@@ -118,43 +118,45 @@ func (w *StoreRewrapper) Survey(record envelope.Record) Survey {
 // replaceTries is how often a record is read and renewed that others change meanwhile.
 const replaceTries = 5
 
-// Rewrap puts a renewed record in the place of one that is outdated, after its use
-// is recorded. Errors are *Error.
-func (w *StoreRewrapper) Rewrap(ctx context.Context, record envelope.Record) (Wrapping, error) {
+// Rewrap replaces a record that is outdated by a renewed one, after its use is
+// recorded. Errors are *keycache.Error.
+func (w *StoreRewrapper) Rewrap(ctx context.Context, record envelope.Record) (Status, error) {
 	for range replaceTries {
-		what := w.Survey(record).What
-		if what != Outdated {
-			return what, nil
+		status := w.Survey(record).Status
+		if status != Outdated {
+			return status, nil
 		}
 		r, fresh, err := w.renew(ctx, record)
 		if err != nil {
-			return what, err
+			return status, err
 		}
 		if equal(fresh, record) {
-			return Current, nil // of a key that it is right for
+			return Current, nil // another key owns it, and it is right for that key
 		}
 		there, err := r.key.Store.Replace(ctx, record, fresh)
 		if err != nil {
-			return what, &Error{Reason: reasonToOpen(err), Key: r.key.Name, Err: err}
+			return status, keycache.OpenError(r.key.Name, err)
 		}
 		if equal(there, fresh) {
-			return what, nil
+			return status, nil
 		}
 		record = there
 	}
-	return Outdated, &Error{Reason: KeyUnavailable, Key: w.keys[0].key.Name, Err: errBusy}
+	return Outdated, keycache.OpenError(w.keys[0].key.Name, errBusy)
 }
 
-var errBusy = &hsm.Error{Class: hsm.Unavailable, Provider: "store", Operation: "replace", Err: errors.New("others change the record all the time: let one rewrap run at a time")}
+var errBusy = &hsm.Error{Class: hsm.Unavailable, Provider: "store", Operation: "replace",
+	Err: errors.New("others change the record all the time: let one rewrap run at a time")}
 
-// renew finds the key that a record is of, by trying: only that one's context unwraps it.
+// renew finds the key that owns a record by trying: only that key's context
+// unwraps it.
 func (w *StoreRewrapper) renew(ctx context.Context, record envelope.Record) (*Rewrapper, envelope.Record, error) {
 	var last error
 	for _, r := range w.keys {
-		if r.look(record.Wraps) == Unrelated {
+		if r.status(record.Wraps) == Unrelated {
 			continue
 		}
-		fresh, err := r.use(ctx, &record, func(context.Context, envelope.Record) error { return nil })
+		fresh, err := r.renewAndUse(ctx, &record, func(context.Context, envelope.Record) error { return nil })
 		if err == nil {
 			return r, fresh, nil
 		}

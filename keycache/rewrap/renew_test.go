@@ -1,4 +1,4 @@
-package keycache
+package rewrap
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
@@ -16,8 +17,8 @@ func TestRenew(t *testing.T) {
 	x, y := keycachetest.NewKMS("x"), keycachetest.NewKMS("y")
 	texts := foreign(t, 2, "v", x, y)
 	calls := func() int64 { return x.Wraps.Load() + y.Wraps.Load() + x.Unwraps.Load() + y.Unwraps.Load() }
-	r := newRig(t, keyOf(x, y), Options{})
-	w, err := r.Rewrapper("k", AnyForm, RewrapOptions{Renew: true})
+	r := newRig(t, keyOf(x, y), keycache.Options{})
+	w, err := New(r.Cache, "k", AsIs, Options{Renew: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func TestRenewStore(t *testing.T) {
 		id := headerOf(t, text).KeyID
 		before := s.Records[id]
 		r := newRig(t, keyOf(x), storing(s, true))
-		all, err := r.StoreRewrappers(RewrapOptions{Renew: true})
+		all, err := Stores(r.Cache, Options{Renew: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +90,7 @@ func TestRenewProves(t *testing.T) {
 		key.KEKs[0].Provider = forgetful{x}
 		r := newRig(t, key, storing(s, true))
 		defer r.end()
-		all, err := r.StoreRewrappers(RewrapOptions{Renew: true})
+		all, err := Stores(r.Cache, Options{Renew: true})
 		if err != nil {
 			t.Fatal(err)
 		}

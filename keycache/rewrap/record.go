@@ -1,52 +1,37 @@
-package keycache
+package rewrap
 
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/keycache/keks"
-	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/keycache/source"
 )
 
-// rewrapName is the route of the key uses that a Rewrapper makes, and opRewrap
-// their operation.
+// useName is the route of the key uses of a Rewrapper, and operation their operation.
 const (
-	rewrapName = "sealmesh.rewrap"
-	opRewrap   = "rewrap"
+	useName   = "sealmesh.rewrap"
+	operation = "rewrap"
 )
 
-// use has f make something of the renewed record of a data key, and records the use of that
-// before anybody sees what came of it.
-func (r *Rewrapper) use(ctx context.Context, old *envelope.Record, f func(context.Context, envelope.Record) error) (envelope.Record, error) {
-	k, began := r.key, time.Now()
-	fresh, err := r.renew(ctx, old)
-	if err == nil {
-		err = f(ctx, fresh)
-	}
-	use := keyuse.Use{
-		Start: began.UnixNano(), End: time.Now().UnixNano(), Key: k.Name,
-		Operation: opRewrap, Fields: 1, Cache: "miss",
-	}
-	if err != nil {
-		err = &Error{Reason: reasonToOpen(err), Key: k.Name, Err: err}
-		use.ErrorType = outcome(err)
-	} else {
-		use.DataKey = old.KeyID()
-	}
-	x := keyuse.Exchange{Route: rewrapName, Direction: rewrapName}
-	if full := r.cache.recorder.Record(&x, []keyuse.Use{use}, keyuse.Reservation{}); full != nil && err == nil {
-		err = &Error{Reason: AuditFull, Key: k.Name, Err: full}
-	}
+// renewAndUse passes the renewed record of a data key to f, and records the use
+// before anybody sees the result.
+func (r *Rewrapper) renewAndUse(ctx context.Context, old *envelope.Record, f func(context.Context, envelope.Record) error) (fresh envelope.Record, err error) {
+	err = r.cache.Use(useName, operation, r.key.Name, old.KeyID(), func() error {
+		if fresh, err = r.renew(ctx, old); err != nil {
+			return err
+		}
+		return f(ctx, fresh)
+	})
 	return fresh, err
 }
 
-// renew returns the record of a data key with the wraps that its owners ask for, each of
-// them proven or new: one that stays may be all that is left once another KEK is gone.
-// Wraps of KEKs that nobody names or drops stay as they are.
+// renew returns the record of a data key with the wraps that its owners ask for,
+// each of them proven or new: a wrap that stays may be all that is left once another
+// KEK is gone. Wraps of KEKs that nobody names or drops stay as they are.
 func (r *Rewrapper) renew(ctx context.Context, old *envelope.Record) (envelope.Record, error) {
 	secret, by, err := r.prove(ctx, old)
 	if err != nil {
@@ -70,17 +55,14 @@ func (r *Rewrapper) renew(ctx context.Context, old *envelope.Record) (envelope.R
 	}
 	fresh.Wraps = append(fresh.Wraps, kept(old.Wraps, fresh.Wraps, dropped)...)
 	if err := fresh.Check(); err != nil {
-		return envelope.Record{}, &hsm.Error{Class: hsm.Misconfigured, Operation: opRewrap, Err: err}
+		return envelope.Record{}, &hsm.Error{Class: hsm.Misconfigured, Operation: operation, Err: err}
 	}
 	return fresh, nil
 }
 
-// errNoWrap is what becomes of a record that no KEK of the key wrapped.
-var errNoWrap = &hsm.Error{Class: hsm.Corrupt, Operation: "unwrap", Err: keks.ErrNoWrap}
-
-// prove unwraps a record by the first KEK of the key that can, and says which.
+// prove unwraps a record by the first KEK of the key that can, and returns that KEK.
 func (r *Rewrapper) prove(ctx context.Context, old *envelope.Record) (*hsm.Secret, *keks.KEK, error) {
-	var first error = errNoWrap
+	var first error = &hsm.Error{Class: hsm.Corrupt, Operation: "unwrap", Err: keks.ErrNoWrap}
 	for i, c := range r.key.KEKs.Candidates(old.Wraps) {
 		secret, err := c.KEK.Unwrap(ctx, c.Wrapped, old.Commitment, keks.Unwrapping)
 		if err == nil {
@@ -103,8 +85,8 @@ func wrap(ctx context.Context, kk *keks.KEK, w *envelope.Wrap, secret *hsm.Secre
 	return wrapNew(ctx, kk, secret)
 }
 
-// wrapAgain returns a new wrap of secret by kk's newest version. The wrap is proven,
-// since it takes the place of one that opens.
+// wrapAgain returns a new wrap of secret by kk's newest version. The wrap is
+// proven, since it replaces one that opens.
 func wrapAgain(ctx context.Context, kk *keks.KEK, secret *hsm.Secret, commitment [32]byte) (*envelope.Wrap, error) {
 	w, err := wrapNew(ctx, kk, secret)
 	if err != nil {
@@ -127,9 +109,9 @@ func opens(ctx context.Context, kk *keks.KEK, w *envelope.Wrap, commitment [32]b
 	return err
 }
 
-// place puts the record into the key's store, where envelopes are to be by id. One that is there already
-// has to be of the same data key; if it is outdated, it gives way to one that has its other wraps
-// too, and else it has to open.
+// place puts the record into the key's store, if envelopes are to be by id. A
+// record that is there already must be of the same data key. If it is outdated, it
+// is replaced by one that keeps its other wraps too; otherwise it must open.
 func (r *Rewrapper) place(ctx context.Context, fresh envelope.Record) error {
 	if r.to != ByID {
 		return nil
@@ -138,7 +120,7 @@ func (r *Rewrapper) place(ctx context.Context, fresh envelope.Record) error {
 	if err == nil && there.Commitment != fresh.Commitment {
 		return &hsm.Error{Class: hsm.Corrupt, Provider: "store", Operation: "put", Err: source.ErrRecord}
 	}
-	if err == nil && r.look(there.Wraps) == Outdated {
+	if err == nil && r.status(there.Wraps) == Outdated {
 		_, dropped := r.wants(there.Wraps)
 		fresh.Wraps = append(slices.Clone(fresh.Wraps), kept(there.Wraps, fresh.Wraps, dropped)...)
 		if err = fresh.Check(); err == nil {
@@ -162,7 +144,7 @@ func (r *Rewrapper) fetch(ctx context.Context, id envelope.KeyID) (*envelope.Rec
 	}
 	there, err := r.key.Store.LookUp(ctx, id)
 	if err != nil {
-		return nil, &Error{Reason: reasonToOpen(err), Key: r.key.Name, Err: err}
+		return nil, keycache.OpenError(r.key.Name, err)
 	}
 	r.fetched.Add(id, there)
 	return there, nil

@@ -1,4 +1,4 @@
-package keycache
+package rewrap
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/keycache/source"
@@ -37,7 +38,7 @@ func withKeys(t *testing.T, s *keycachetest.Store, use func(*rig), keys ...*hsm.
 	for _, k := range keys {
 		stores[k.Name] = source.StoreOptions{Store: s, Refuse: true}
 	}
-	c, err := New(ring, Options{Recorder: rec, Stores: stores})
+	c, err := keycache.New(ring, keycache.Options{Recorder: rec, Stores: stores})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,8 +145,8 @@ func TestRewrapKeepsOtherWraps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x, y, fresh, s := keycachetest.NewKMS("x"), keycachetest.NewKMS("y"), keycachetest.NewKMS("fresh"), keycachetest.NewStore()
 		text := foreign(t, 1, "v", x, y)[0]
-		inline := newRig(t, keyOf(fresh, x), Options{})
-		w, err := inline.Rewrapper("k", AnyForm, RewrapOptions{Drop: []string{"mem:x"}})
+		inline := newRig(t, keyOf(fresh, x), keycache.Options{})
+		w, err := New(inline.Cache, "k", AsIs, Options{Drop: []string{"mem:x"}})
 		if err != nil {
 			t.Fatal(err)
 		}
