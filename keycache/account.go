@@ -17,8 +17,9 @@ const (
 	opOpen = "open"
 )
 
-// A useID is what key uses are grouped by: one span each. Values that failed are
-// a use of their own, and so are those of a second suite: a span names one of each.
+// A useID is what key uses are grouped by: one span each. Values that failed
+// are a use of their own, and so are those of a second suite: a span names one
+// of each.
 type useID struct {
 	key       *key
 	dataKey   *datakeys.DataKey // nil when the use failed before one was verified
@@ -47,7 +48,8 @@ type tally struct {
 	told     bool // that the exchange failed is recorded
 }
 
-// An account adds up key uses until they are recorded. uses and tallies go in step.
+// An account adds up key uses until they are recorded. uses and tallies go in
+// step.
 type account struct {
 	uses    []keyuse.Use
 	tallies []tally
@@ -132,8 +134,8 @@ func (a *account) begin(id useID) int {
 	return i
 }
 
-// complete puts use i into the batch: ended at wall, how it came by its key, and the
-// outcome unless it failed itself.
+// complete puts use i into the batch: ended at wall, how it came by its key,
+// and the outcome unless it failed itself.
 func (a *account) complete(i int, wall int64, outcome string) {
 	u, y := &a.uses[i], &a.tallies[i]
 	u.End = wall
@@ -157,7 +159,8 @@ func (a *account) count(i int) {
 	y.id.key.stats.add(y)
 }
 
-// carryOver empties use i, which is recorded or moved: what comes now is an increment.
+// carryOver empties use i, which is recorded or moved: what comes now is an
+// increment.
 func (a *account) carryOver(i int) {
 	u, y := &a.uses[i], &a.tallies[i]
 	u.Fields, u.Bytes, u.Tags, u.Cache, u.ErrorType, u.Partial = 0, 0, u.Tags[:0], "", string(y.id.reason), true
@@ -187,7 +190,8 @@ func (a *account) move(i int, to *account) {
 	}
 }
 
-// maxKept bounds what a pooled account holds on to after an exchange with many data keys.
+// maxKept bounds what a pooled account holds on to after an exchange with many
+// data keys.
 const maxKept = 256
 
 // reset empties the account for the next session.

@@ -13,7 +13,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
-// A value that is sealed or opened on a hit allocates nothing, and neither does Prefetch.
+// A value that is sealed or opened on a hit allocates nothing, and neither does
+// Prefetch.
 func TestHitsAllocateNothing(t *testing.T) {
 	m := keycachetest.NewKMS("a")
 	cfg := keyOf(m)
@@ -57,7 +58,8 @@ func TestHitsAllocateNothing(t *testing.T) {
 	r.end()
 }
 
-// The session itself is the only allocation of a direction: what it works with is pooled.
+// The session itself is the only allocation of a direction: what it works with
+// is pooled.
 func TestSessionAllocatesItselfAlone(t *testing.T) {
 	// Allocations of every goroutine count, so nothing may be exported meanwhile:
 	// the delay is long, and the spans are fewer than a batch.

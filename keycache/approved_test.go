@@ -9,8 +9,9 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
-// Where only approved suites are admitted, no other seals, opens or is fetched, and
-// no cipher of another is made; each refusal is recorded under the suite's name.
+// Where only approved suites are admitted, no other seals, opens or is fetched,
+// and no cipher of another is made; each refusal is recorded under the suite's
+// name.
 func TestApproved(t *testing.T) {
 	m := keycachetest.NewKMS("a")
 	free := newRig(t, keyOf(m), Options{})

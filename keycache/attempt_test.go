@@ -13,8 +13,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
-// One client that sends forged envelopes for an hour, while no collector takes anything,
-// fills the record for nobody else.
+// One client that sends forged envelopes for an hour, while no collector takes
+// anything, fills the record for nobody else.
 func TestForgedEnvelopesFillNoRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")

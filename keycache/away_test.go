@@ -9,8 +9,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
-// What only a KEK that is away may have wrapped is unavailable, not forged, and costs
-// no call; what others wrapped opens.
+// What only a KEK that is away may have wrapped is unavailable, not forged, and
+// costs no call; what others wrapped opens.
 func TestAwayKEK(t *testing.T) {
 	a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 	onlyB, both := foreign(t, 1, "v", b)[0], foreign(t, 1, "v", a, b)[0]
@@ -34,8 +34,8 @@ func TestAwayKEK(t *testing.T) {
 	r.end()
 }
 
-// A data key that not every KEK of the policy wrapped counts as degraded, though all that
-// are there did.
+// A data key that not every KEK of the policy wrapped counts as degraded,
+// though all that are there did.
 func TestSealingWithAKEKAway(t *testing.T) {
 	a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
 	cfg := keyOf(a)

@@ -15,7 +15,8 @@ import (
 var value16 = []byte("0123456789abcdef")
 
 func benchRig(b *testing.B) *rig {
-	// A collector that takes nothing: what is measured is the recording, not the export.
+	// A collector that takes nothing: what is measured is the recording, not the
+	// export.
 	collector := make(stuck)
 	rec, err := keyuse.Open(keyuse.Options{Getenv: console, Console: collector, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -56,7 +57,8 @@ func BenchmarkOpen16(b *testing.B) {
 	_ = s.Close(nil)
 }
 
-// BenchmarkBareSeal16 and BenchmarkBareOpen16 are the floor: envelope and suite, no cache, no account.
+// BenchmarkBareSeal16 and BenchmarkBareOpen16 are the floor: envelope and
+// suite, no cache, no account.
 func BenchmarkBareSeal16(b *testing.B) {
 	c, h := bare(b)
 	dst, fc := make([]byte, 0, 1024), envelope.NewFrame("pii", nil).Context(nil)
@@ -101,7 +103,8 @@ func bare(b *testing.B) (suite.Cipher, envelope.Header) {
 	return c, envelope.Header{Suite: suite.XAES256GCM, Record: record}
 }
 
-// BenchmarkDirection is a whole direction: a session, five values, their record.
+// BenchmarkDirection is a whole direction: a session, five values, their
+// record.
 func BenchmarkDirection(b *testing.B) {
 	r := benchRig(b)
 	dst := make([]byte, 0, 1024)

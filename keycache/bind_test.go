@@ -9,8 +9,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
-// A value that is sealed in one record opens in no other, whatever its tag; and a tag that
-// is not bound yet seals and opens nothing.
+// A value that is sealed in one record opens in no other, whatever its tag; and
+// a tag that is not bound yet seals and opens nothing.
 func TestBind(t *testing.T) {
 	r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
 	defer r.end()

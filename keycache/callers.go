@@ -18,12 +18,13 @@ import (
 // touched.
 
 const (
-	// strangersBurst is how many calls for unknown data keys may come to nothing at
-	// once for one caller, strangersRate how many more each second.
+	// strangersBurst is how many calls for unknown data keys may come to nothing
+	// at once for one caller, strangersRate how many more each second.
 	strangersBurst = 256
 	strangersRate  = 16
-	// rememberedCallers bounds the allowances held, at some 200 bytes each. Callers
-	// past that share one: an allowance is forgotten only once it has grown back.
+	// rememberedCallers bounds the allowances held, at some 200 bytes each.
+	// Callers past that share one: an allowance is forgotten only once it has
+	// grown back.
 	rememberedCallers = 4096
 )
 

@@ -8,9 +8,9 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
-// What of an envelope may be changed unnoticed while its data key is cached: the
-// wraps in its record, and nothing else. The value itself is authentic all the while.
-// Once the record has to be unwrapped, no change passes.
+// What of an envelope may be changed unnoticed while its data key is cached:
+// the wraps in its record, and nothing else. The value itself is authentic all
+// the while. Once the record has to be unwrapped, no change passes.
 func TestChangedEnvelope(t *testing.T) {
 	m := keycachetest.NewKMS("a")
 	text := foreign(t, 1, "v", m)[0]

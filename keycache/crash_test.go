@@ -56,8 +56,9 @@ func TestCrashChild(t *testing.T) {
 	}
 }
 
-// Killed at any moment, among them those of a store's write, a process leaves no
-// envelope behind that does not open, and nothing that keeps the next one from going on.
+// Killed at any moment, among them those of a store's write, a process leaves
+// no envelope behind that does not open, and nothing that keeps the next one
+// from going on.
 func TestCrash(t *testing.T) {
 	folder := t.TempDir()
 	if err := local.Create(filepath.Join(folder, "kek")); err != nil {
@@ -82,7 +83,8 @@ func TestCrash(t *testing.T) {
 	r.end()
 }
 
-// crash runs a child, two of them at once, and kills them; it returns what they printed whole.
+// crash runs a child, two of them at once, and kills them; it returns what they
+// printed whole.
 func crash(t *testing.T, folder string) (lines [][]byte) {
 	t.Helper()
 	var children []*exec.Cmd

@@ -59,8 +59,8 @@ func reasonToSeal(err error) Reason {
 	}
 }
 
-// reasonToOpen is reasonToSeal for a record that a stranger may have made: if it
-// is corrupt, that is no news to an operator.
+// reasonToOpen is reasonToSeal for a record that a stranger may have made: if
+// it is corrupt, that is no news to an operator.
 func reasonToOpen(err error) Reason {
 	switch {
 	case errors.Is(err, calls.ErrSpent):

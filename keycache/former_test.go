@@ -16,8 +16,8 @@ func succeeding(present, former *keycachetest.KMS) *hsm.Key {
 	return cfg
 }
 
-// What an alias's former target wrapped opens; what is new is wrapped by the present one
-// alone, and lacks nothing.
+// What an alias's former target wrapped opens; what is new is wrapped by the
+// present one alone, and lacks nothing.
 func TestFormerTargetOpens(t *testing.T) {
 	present, former := keycachetest.NewKMS("present"), keycachetest.NewKMS("former")
 	old := foreign(t, 1, "v", former)[0]
@@ -42,7 +42,8 @@ func TestFormerTargetOpens(t *testing.T) {
 	r.end()
 }
 
-// A former target that is disabled takes with it what it wrapped, within soft, and no more.
+// A former target that is disabled takes with it what it wrapped, within soft,
+// and no more.
 func TestFormerTargetIsRevoked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		present, former := keycachetest.NewKMS("present"), keycachetest.NewKMS("former")

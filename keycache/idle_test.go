@@ -11,7 +11,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
-// An unused data key costs one call a soft bound, and from its hard bound on nothing.
+// An unused data key costs one call a soft bound, and from its hard bound on
+// nothing.
 func TestUnusedKeyLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")
@@ -36,8 +37,8 @@ func TestUnusedKeyLeaves(t *testing.T) {
 	})
 }
 
-// What idle data keys cost is bounded, however many there are; those that go without
-// are verified before they serve.
+// What idle data keys cost is bounded, however many there are; those that go
+// without are verified before they serve.
 func TestIdleKeysKeepToTheirAllowance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 1500
@@ -63,7 +64,8 @@ func TestIdleKeysKeepToTheirAllowance(t *testing.T) {
 	})
 }
 
-// A data key that nobody used for long is ready, and revoked within soft all the same.
+// A data key that nobody used for long is ready, and revoked within soft all
+// the same.
 func TestIdleKeyIsReadyAndRevoked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")
@@ -130,8 +132,8 @@ func TestSlowKMSKeepsNobodyWaiting(t *testing.T) {
 	}
 }
 
-// A KMS slower than soft: what it vouches for is old when it comes, and its denial
-// takes effect when it comes.
+// A KMS slower than soft: what it vouches for is old when it comes, and its
+// denial takes effect when it comes.
 func TestRevocationByASlowKMS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const latency = 1600 * time.Millisecond
@@ -155,8 +157,8 @@ func TestRevocationByASlowKMS(t *testing.T) {
 	})
 }
 
-// A dormant data key waits a moment for a KMS that hangs, and after that it does not, and
-// neither do others; those are asked for all the same.
+// A dormant data key waits a moment for a KMS that hangs, and after that it
+// does not, and neither do others; those are asked for all the same.
 func TestHangingKMSCountsAsAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")

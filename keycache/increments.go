@@ -10,9 +10,9 @@ import (
 // incrementEvery is how often what adds to a recorded use is recorded itself.
 const incrementEvery = time.Second
 
-// increments are what adds to the recorded uses of a streamed direction, and has left
-// with its chunks. A timer records them, also while the stream stands still. Each has
-// room in the record from before its chunk left.
+// increments are what adds to the recorded uses of a streamed direction, and
+// has left with its chunks. A timer records them, also while the stream stands
+// still. Each has room in the record from before its chunk left.
 type increments struct {
 	recorder *keyuse.Recorder
 	exchange keyuse.Exchange
@@ -34,8 +34,8 @@ func (s *Session) increments() *increments {
 	return s.st.later
 }
 
-// reserve makes room for the increments in a, and reports whether they can wait. The
-// caller holds the lock, until it has taken them.
+// reserve makes room for the increments in a, and reports whether they can
+// wait. The caller holds the lock, until it has taken them.
 func (n *increments) reserve(a *account) bool {
 	count := 0
 	for _, i := range a.touched {
@@ -64,8 +64,8 @@ func (n *increments) flush() {
 	n.record(time.Now().UnixNano(), "")
 }
 
-// record records what waits. It has room, so what fails all the same is counted by
-// the recorder, as lost.
+// record records what waits. It has room, so what fails all the same is counted
+// by the recorder, as lost.
 func (n *increments) record(wall int64, failure string) {
 	a := &n.account
 	if len(a.touched) == 0 && n.room == (keyuse.Reservation{}) {
@@ -81,7 +81,8 @@ func (n *increments) record(wall int64, failure string) {
 	a.touched, n.room = a.touched[:0], keyuse.Reservation{}
 }
 
-// end records what waits, together with what else the session owes of the same uses.
+// end records what waits, together with what else the session owes of the same
+// uses.
 func (n *increments) end(of *account, wall int64, failure string) {
 	n.timer.Stop()
 	n.mu.Lock()

@@ -25,8 +25,8 @@ func (r *rig) chunk(s *Session, n int) {
 	}
 }
 
-// sums adds up the spans of each (data key, operation), and wants the first of each not to
-// be marked as partial, and the others to be.
+// sums adds up the spans of each (data key, operation), and wants the first of
+// each not to be marked as partial, and the others to be.
 func sums(t *testing.T, uses []map[string]any) map[string]float64 {
 	t.Helper()
 	fields := map[string]float64{}
@@ -41,9 +41,9 @@ func sums(t *testing.T, uses []map[string]any) map[string]float64 {
 	return fields
 }
 
-// The first use of a data key is recorded when its chunk leaves, whatever becomes of the
-// process then. What adds to it is recorded within a second, at most once a second, also
-// while the stream stands still.
+// The first use of a data key is recorded when its chunk leaves, whatever
+// becomes of the process then. What adds to it is recorded within a second, at
+// most once a second, also while the stream stands still.
 func TestStreamedUsesAreRecordedAsTheyCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
@@ -75,7 +75,8 @@ func TestStreamedUsesAreRecordedAsTheyCome(t *testing.T) {
 	})
 }
 
-// A direction that is admitted once and then ends is one span, as one that is kept whole.
+// A direction that is admitted once and then ends is one span, as one that is
+// kept whole.
 func TestOneChunkIsOneSpan(t *testing.T) {
 	r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
 	s := r.session()
@@ -89,7 +90,8 @@ func TestOneChunkIsOneSpan(t *testing.T) {
 	}
 }
 
-// That an exchange fails is recorded of the uses that were recorded before, too.
+// That an exchange fails is recorded of the uses that were recorded before,
+// too.
 func TestFailureAfterAdmission(t *testing.T) {
 	for name, more := range map[string]int{"nothing since": 0, "increments since": 2} {
 		t.Run(name, func(t *testing.T) {
@@ -119,8 +121,8 @@ func TestFailureAfterAdmission(t *testing.T) {
 	}
 }
 
-// What Admit let pass is recorded, however full the record is meanwhile: neither lost nor
-// uncounted.
+// What Admit let pass is recorded, however full the record is meanwhile:
+// neither lost nor uncounted.
 func TestAdmittedIncrementsHaveRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")
@@ -162,8 +164,9 @@ func TestAdmittedIncrementsHaveRoom(t *testing.T) {
 	})
 }
 
-// Where nothing more can wait, increments are recorded at once. Those that wait take no
-// room from others: 10,000 streams, as many as limits.streams allows, refuse nobody.
+// Where nothing more can wait, increments are recorded at once. Those that wait
+// take no room from others: 10,000 streams, as many as limits.streams allows,
+// refuse nobody.
 func TestManyStreamsRefuseNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
@@ -192,7 +195,8 @@ func TestManyStreamsRefuseNobody(t *testing.T) {
 	})
 }
 
-// An increment that finds the recorder closed is counted as lost: its key is used.
+// An increment that finds the recorder closed is counted as lost: its key is
+// used.
 func TestIncrementAfterTheRecorder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})

@@ -11,7 +11,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
-// sealIn seals one value of a streamed direction, and returns the data key's id.
+// sealIn seals one value of a streamed direction, and returns the data key's
+// id.
 func (r *rig) sealIn(s *Session) (envelope.KeyID, error) {
 	if err := s.Admit(); err != nil {
 		return envelope.KeyID{}, err
@@ -23,8 +24,8 @@ func (r *rig) sealIn(s *Session) (envelope.KeyID, error) {
 	return headerOf(r.t, text).KeyID, nil
 }
 
-// An exchange that streams for long takes what supersedes its data key, and a revocation or
-// a flush reaches it like any other.
+// An exchange that streams for long takes what supersedes its data key, and a
+// revocation or a flush reaches it like any other.
 func TestStreamGivesUpASupersededDataKey(t *testing.T) {
 	for _, flush := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -60,8 +61,8 @@ func TestStreamGivesUpASupersededDataKey(t *testing.T) {
 	}
 }
 
-// A data key that left to make room, while an exchange sealed under it, is out of
-// everybody's reach: the exchange takes the one that seals now.
+// A data key that left to make room, while an exchange sealed under it, is out
+// of everybody's reach: the exchange takes the one that seals now.
 func TestStreamGivesUpADataKeyThatLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")
@@ -97,8 +98,8 @@ func TestStreamGivesUpADataKeyThatLeft(t *testing.T) {
 	})
 }
 
-// What a key remembers of the data key that it shares with a fleet holds no cipher
-// after a flush, though the data key left to make room before.
+// What a key remembers of the data key that it shares with a fleet holds no
+// cipher after a flush, though the data key left to make room before.
 func TestFlushReachesWhatIsHeldForItsBudgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, s := keycachetest.NewKMS("a"), keycachetest.NewStore()

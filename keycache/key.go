@@ -45,12 +45,12 @@ func newShared(opt *Options) (*shared, error) {
 	return s, nil
 }
 
-// now is the clock of all TTLs and leases: monotonic, since s was made. It does not
-// count the time that a machine is suspended.
+// now is the clock of all TTLs and leases: monotonic, since s was made. It does
+// not count the time that a machine is suspended.
 func (s *shared) now() time.Duration { return time.Since(s.start) }
 
-// checkSuite returns why nothing is sealed or opened by the suite of that number,
-// or nil.
+// checkSuite returns why nothing is sealed or opened by the suite of that
+// number, or nil.
 func (s *shared) checkSuite(id suite.ID) error {
 	if !s.dataKeys.Approved {
 		return nil

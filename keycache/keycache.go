@@ -1,9 +1,10 @@
-// Package keycache lets a body use keys: it seals and opens values under data keys
-// that a KMS or an HSM wraps, and records every use: no record, no key.
+// Package keycache lets a body use keys: it seals and opens values under data
+// keys that a KMS or an HSM wraps, and records every use: no record, no key.
 //
-// It asks a KMS as seldom as it can and as often as it must: see package datakeys
-// for when a data key serves, and package source for where one comes from. Only
-// what a configured KEK unwraps, and whose commitment matches, is ever used.
+// It asks a KMS as seldom as it can and as often as it must: see package
+// datakeys for when a data key serves, and package source for where one comes
+// from. Only what a configured KEK unwraps, and whose commitment matches, is
+// ever used.
 package keycache
 
 import (
@@ -32,7 +33,8 @@ type Options struct {
 	Timeout  time.Duration                  // of the provider calls of one unwrapping; DefaultTimeout
 }
 
-// A Cache holds the unwrapped data keys of one keyring. Safe for concurrent use.
+// A Cache holds the unwrapped data keys of one keyring. Safe for concurrent
+// use.
 type Cache struct {
 	*shared
 	states *sync.Pool // of *state, for sessions to use again
@@ -60,9 +62,9 @@ func New(ring *hsm.Keyring, opt Options) (*Cache, error) {
 }
 
 // Next returns a cache over ring, and over those keys of c that keep names. The
-// data keys of kept keys belong to both caches from then on, and both caches keep
-// to the same limits together. Close both: a key ends with the last cache that has
-// it. Next asks no provider.
+// data keys of kept keys belong to both caches from then on, and both caches
+// keep to the same limits together. Close both: a key ends with the last cache
+// that has it. Next asks no provider.
 func (c *Cache) Next(ring *hsm.Keyring, stores map[string]source.StoreOptions, keep ...string) (*Cache, error) {
 	next := &Cache{shared: c.shared, states: c.states, keys: map[string]*key{}}
 	for _, name := range keep {
@@ -115,8 +117,9 @@ func (c *Cache) Flush(name string) {
 	}
 }
 
-// Close drops all keys that no other cache has, and stops their background work.
-// Sessions must have ended. It may be called more than once, and returns nil.
+// Close drops all keys that no other cache has, and stops their background
+// work. Sessions must have ended. It may be called more than once, and returns
+// nil.
 func (c *Cache) Close() error {
 	c.closed.Do(func() {
 		var ended []*key

@@ -107,7 +107,8 @@ func TestRecoveryEndsStaleness(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		m.Answer(0, 0)
-		// A gate that is shut for at most 30 s, and a try that just missed its opening.
+		// A gate that is shut for at most 30 s, and a try that just missed its
+		// opening.
 		for range 2*int(calls.WhileUnavailable.Max/time.Second) + 5 {
 			r.mustOpen(text, "v")
 			time.Sleep(time.Second)
@@ -168,7 +169,8 @@ func TestDenialEvictsAtOnce(t *testing.T) {
 	})
 }
 
-// A denial of one record costs no other data key its place: that takes an answer of its own.
+// A denial of one record costs no other data key its place: that takes an
+// answer of its own.
 func TestDenialOfOneRecordEvictsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")

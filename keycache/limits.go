@@ -10,11 +10,11 @@ import (
 // Defaults of [Options], [hsm.Rotate] and [hsm.TTLs].
 const (
 	// DefaultMaxKeys bounds the data keys held for opening. One costs about 3 KiB,
-	// and up to 50 KiB more when values of many writers (64 XAES prefixes) are read
-	// under it.
+	// and up to 50 KiB more when values of many writers (64 XAES prefixes) are
+	// read under it.
 	DefaultMaxKeys = 16_384
-	// DefaultParallel bounds the provider calls in flight to one KEK of a key: those
-	// that unwrap for envelopes, and all others.
+	// DefaultParallel bounds the provider calls in flight to one KEK of a key:
+	// those that unwrap for envelopes, and all others.
 	DefaultParallel = 64
 	// DefaultTimeout bounds the provider calls that one data key may take.
 	DefaultTimeout = 5 * time.Second

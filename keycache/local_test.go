@@ -9,7 +9,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/local"
 )
 
-// With a real provider: what one process seals, another opens, and another key context does not.
+// With a real provider: what one process seals, another opens, and another key
+// context does not.
 func TestLocalProvider(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kek")
 	if err := local.Create(path); err != nil {

@@ -46,7 +46,8 @@ func roundTrip(t *testing.T, c *Cache, key string) {
 	}
 }
 
-// A key that is kept asks its KMS nothing, and lives as long as one of the two caches.
+// A key that is kept asks its KMS nothing, and lives as long as one of the two
+// caches.
 func TestNextKeeps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b, b2 := keycachetest.NewKMS("a"), keycachetest.NewKMS("b"), keycachetest.NewKMS("b2")

@@ -13,7 +13,8 @@ import (
 var errNoSuite = &hsm.Error{Class: hsm.Corrupt, Operation: "open",
 	Err: errors.New("the envelope's suite is deterministic, but its key is not pinned")}
 
-// Open appends the value that text seals to dst, and returns its kind. Errors are *Error.
+// Open appends the value that text seals to dst, and returns its kind. Errors
+// are *Error.
 func (s *Session) Open(dst []byte, t *Tag, text []byte) ([]byte, codec.Kind, error) {
 	if err := s.begin(t); err != nil {
 		return dst, 0, err
@@ -100,6 +101,7 @@ func (s *Session) fetch(k *key, h *envelope.Header) (*datakeys.DataKey, error) {
 		if err != calls.ErrSpent || by.Spent(s.st.now) {
 			return d, err
 		}
-		// Another caller, which has spent its allowance, began the flight: retry on ours.
+		// Another caller, which has spent its allowance, began the flight: retry on
+		// ours.
 	}
 }

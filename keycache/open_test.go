@@ -122,7 +122,8 @@ func TestOneBodyUnwrapsItsKeysTogether(t *testing.T) {
 	})
 }
 
-// OnMiss is the moment to prefetch: it comes with the first miss, and with no hit.
+// OnMiss is the moment to prefetch: it comes with the first miss, and with no
+// hit.
 func TestOnMiss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")
@@ -258,7 +259,8 @@ func TestForgeries(t *testing.T) {
 			r.mustOpen(texts[0], "v")
 			_, err = r.open(text)
 			if name == "by reference, unknown" || name == "record with another's wraps" {
-				// The data key is known by now, by its commitment: how it is wrapped does not matter.
+				// The data key is known by now, by its commitment: how it is wrapped does
+				// not matter.
 				if err != nil {
 					t.Errorf("%s, on a hit: %v", name, err)
 				}
@@ -270,7 +272,8 @@ func TestForgeries(t *testing.T) {
 	})
 }
 
-// A record that was wrapped anew, or by more KEKs, is of the same data key: no call is needed.
+// A record that was wrapped anew, or by more KEKs, is of the same data key: no
+// call is needed.
 func TestNewWrapOfAKnownDataKey(t *testing.T) {
 	m := keycachetest.NewKMS("a")
 	text := foreign(t, 1, "v", m)[0]

@@ -7,11 +7,11 @@ import (
 )
 
 // Admit records what must be recorded before the next chunk leaves. A streamed
-// direction calls it before each chunk: the first use of a data key is recorded at
-// once; what adds to it is recorded within a second, marked as partial. With
-// `audit: required` Admit fails when the record has no room, and then nothing may
-// leave. Admit also lets time pass: between two calls, the session judges all TTLs by
-// one reading of the clock, or by one for a thousand uses.
+// direction calls it before each chunk: the first use of a data key is recorded
+// at once; what adds to it is recorded within a second, marked as partial. With
+// `audit: required` Admit fails when the record has no room, and then nothing
+// may leave. Admit also lets time pass: between two calls, the session judges
+// all TTLs by one reading of the clock, or by one for a thousand uses.
 func (s *Session) Admit() error {
 	if s.st == nil {
 		return s.result
@@ -67,9 +67,10 @@ func (s *Session) record() error {
 	return s.c.recorder.Record(&s.st.exchange, s.st.account.batch, keyuse.Reservation{})
 }
 
-// Close records the key uses of the direction, and ends the session. cause, if it
-// is not nil, is their outcome. A buffered direction calls Close before its body
-// leaves, and lets nothing leave if Close fails. Later calls return the first result.
+// Close records the key uses of the direction, and ends the session. cause, if
+// it is not nil, is their outcome. A buffered direction calls Close before its
+// body leaves, and lets nothing leave if Close fails. Later calls return the
+// first result.
 func (s *Session) Close(cause error) error {
 	if s.st == nil {
 		return s.result
@@ -93,8 +94,8 @@ func (s *Session) Close(cause error) error {
 	return s.result
 }
 
-// finish records what is not recorded yet, and that the exchange failed after all
-// for uses that are recorded.
+// finish records what is not recorded yet, and that the exchange failed after
+// all for uses that are recorded.
 func (s *Session) finish(failure string) error {
 	st, a := s.st, &s.st.account
 	wall := s.end()
@@ -121,5 +122,6 @@ func (st *state) reset() {
 	}
 }
 
-// maxKeptBuffer is the longest envelope buffer, in bytes, that the next session gets.
+// maxKeptBuffer is the longest envelope buffer, in bytes, that the next session
+// gets.
 const maxKeptBuffer = 64 << 10

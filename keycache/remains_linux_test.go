@@ -91,9 +91,9 @@ func (m *masked) at(b []byte) bool {
 }
 
 // No more of a data key remains than docs/threat-model.md says. While the data
-// key is in use, key schedules hold it, and suite 2 does too. Once it is flushed, what
-// remains is memory that nobody refers to and that Go has not used again; a build
-// that clears such memory leaves nothing.
+// key is in use, key schedules hold it, and suite 2 does too. Once it is
+// flushed, what remains is memory that nobody refers to and that Go has not
+// used again; a build that clears such memory leaves nothing.
 func TestRemains(t *testing.T) {
 	buffer := make([]byte, 1<<20)
 	for s := range suite.All() {

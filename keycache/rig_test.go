@@ -151,8 +151,8 @@ func (r *rig) wantReason(err error, want Reason) {
 	}
 }
 
-// foreign makes n envelopes, each under a data key of its own, in another process
-// with the same KEKs.
+// foreign makes n envelopes, each under a data key of its own, in another
+// process with the same KEKs.
 func foreign(t testing.TB, n int, value string, kmss ...*keycachetest.KMS) [][]byte {
 	t.Helper()
 	var out [][]byte

@@ -27,7 +27,8 @@ var weathers = []weather{
 	{"denied", 0, hsm.Denied},
 }
 
-// A watch checks, use by use, that what the cache does agrees with what the KMS said.
+// A watch checks, use by use, that what the cache does agrees with what the KMS
+// said.
 type watch struct {
 	t       *testing.T
 	r       *rig

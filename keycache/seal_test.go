@@ -125,7 +125,8 @@ func TestRotationByUsesLeavesNoGap(t *testing.T) {
 	})
 }
 
-// Who still holds the data key of before a rotation gets the one of after it, not one more.
+// Who still holds the data key of before a rotation gets the one of after it,
+// not one more.
 func TestLateComerMakesNoDataKey(t *testing.T) {
 	m := keycachetest.NewKMS("a")
 	r := newRig(t, keyOf(m), Options{})
@@ -195,7 +196,8 @@ func TestSessionGivesBackWhatItDidNotUse(t *testing.T) {
 	r.end()
 }
 
-// A data key that seals for longer than a day gets a new prefix, when it is verified.
+// A data key that seals for longer than a day gets a new prefix, when it is
+// verified.
 func TestPrefixIsRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := keyOf(keycachetest.NewKMS("a"))
@@ -243,7 +245,8 @@ func leaveMessages(t *testing.T, d *datakeys.DataKey, n int) {
 	}
 }
 
-// A cipher that has sealed as many messages as its suite allows is replaced first.
+// A cipher that has sealed as many messages as its suite allows is replaced
+// first.
 func TestCipherIsReplacedAtItsLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")
@@ -353,7 +356,8 @@ func TestDegradedDataKeyIsReplacedSoon(t *testing.T) {
 	})
 }
 
-// A quorum that cannot be had does not cost the KEK that is well a call per request.
+// A quorum that cannot be had does not cost the KEK that is well a call per
+// request.
 func TestMissingQuorumAsksRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")

@@ -30,7 +30,8 @@ type Session struct {
 	result error  // of Close
 }
 
-// A state is what a session knows and works with. The next session uses it again.
+// A state is what a session knows and works with. The next session uses it
+// again.
 type state struct {
 	ctx      context.Context
 	exchange keyuse.Exchange
@@ -98,10 +99,10 @@ func (s *Session) Warm(t *Tag) {
 	}
 }
 
-// OnMiss sets a function that Open calls each time before it waits for a data key.
-// The function may call Prefetch for the envelopes that come next, so that their
-// data keys are waited for together. It is never called while all data keys are
-// there.
+// OnMiss sets a function that Open calls each time before it waits for a data
+// key. The function may call Prefetch for the envelopes that come next, so that
+// their data keys are waited for together. It is never called while all data
+// keys are there.
 func (s *Session) OnMiss(f func()) {
 	if s.st != nil {
 		s.st.onMiss = f
@@ -117,8 +118,9 @@ func (st *state) missed() {
 	}
 }
 
-// Prefetch begins to unwrap, in the background, the data key of an envelope that
-// Open will be given soon. It does nothing on a hit, or when text is no envelope.
+// Prefetch begins to unwrap, in the background, the data key of an envelope
+// that Open will be given soon. It does nothing on a hit, or when text is no
+// envelope.
 func (s *Session) Prefetch(t *Tag, text []byte) {
 	if s.begin(t) != nil {
 		return
@@ -145,8 +147,8 @@ func (s *Session) allowance() *calls.Allowance {
 
 // fail records a use that failed. Its span names a data key only if that was
 // verified: an id that a stranger wrote into an envelope is nobody's attribute.
-// Uses without a data key are recorded in sum, since anybody can cause any number
-// of them.
+// Uses without a data key are recorded in sum, since anybody can cause any
+// number of them.
 func (s *Session) fail(id useID, t *Tag, access datakeys.Access, err error) error {
 	if id.dataKey != nil {
 		s.st.account.add(id, t, 0, access, s.st.wall)

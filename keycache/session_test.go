@@ -60,7 +60,8 @@ func TestUsesAreGrouped(t *testing.T) {
 	}
 }
 
-// The outcome of an exchange is that of all its key uses; one that failed itself keeps its own.
+// The outcome of an exchange is that of all its key uses; one that failed
+// itself keeps its own.
 func TestCauseIsTheOutcome(t *testing.T) {
 	for _, c := range []struct {
 		cause error
@@ -198,7 +199,8 @@ func TestAdmittedUsesAreRecorded(t *testing.T) {
 	})
 }
 
-// A session that goes on for hours judges bounds by the time of its latest chunk.
+// A session that goes on for hours judges bounds by the time of its latest
+// chunk.
 func TestLongSessionSeesBoundsPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")
@@ -302,7 +304,8 @@ func TestCloseCutsCallsShort(t *testing.T) {
 	})
 }
 
-// A use with many data keys leaves nothing behind in the session that comes after.
+// A use with many data keys leaves nothing behind in the session that comes
+// after.
 func TestPooledAccountIsEmpty(t *testing.T) {
 	a := account{}
 	for _, n := range []int{3, maxKept + 1, 2} {

@@ -13,8 +13,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
-// Whichever of several KEKs is revoked: within soft nothing seals or opens, and it stays
-// so, for as long as the KEK says no.
+// Whichever of several KEKs is revoked: within soft nothing seals or opens, and
+// it stays so, for as long as the KEK says no.
 func TestRevokingOneOfSeveral(t *testing.T) {
 	for i := range 3 {
 		for _, soft := range []time.Duration{DefaultSoft, time.Hour, 10 * time.Second} {
@@ -59,7 +59,8 @@ func TestRevokingOneOfSeveral(t *testing.T) {
 	}
 }
 
-// What several KEKs cost: one call per KEK and soft TTL, however many data keys there are.
+// What several KEKs cost: one call per KEK and soft TTL, however many data keys
+// there are.
 func TestSeveralKEKsCostAFewCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
@@ -71,7 +72,8 @@ func TestSeveralKEKsCostAFewCalls(t *testing.T) {
 			}
 			time.Sleep(30 * time.Second)
 		}
-		// Each try takes the place of those for some 17 s: at most that often, 12 soft TTLs long.
+		// Each try takes the place of those for some 17 s: at most that often, 12
+		// soft TTLs long.
 		if n := b.Unwraps.Load(); n < 12 || n > 12*DefaultSoft.Milliseconds()/17400 {
 			t.Errorf("%d calls of the second KEK in 12 soft TTLs", n)
 		}
@@ -79,7 +81,8 @@ func TestSeveralKEKsCostAFewCalls(t *testing.T) {
 	})
 }
 
-// A KEK that does not answer, or not clearly, is passed over while another one vouches.
+// A KEK that does not answer, or not clearly, is passed over while another one
+// vouches.
 func TestOutageOfOneOfSeveral(t *testing.T) {
 	for _, class := range []hsm.Class{hsm.Unavailable, hsm.Unclear} {
 		for i := range 2 {
@@ -102,7 +105,8 @@ func TestOutageOfOneOfSeveral(t *testing.T) {
 	}
 }
 
-// A record that somebody stripped of the revoked KEK's wrap does not open either.
+// A record that somebody stripped of the revoked KEK's wrap does not open
+// either.
 func TestStrippedRecordEvadesNoRevocation(t *testing.T) {
 	for i := range 2 {
 		synctest.Test(t, func(t *testing.T) {
@@ -139,8 +143,8 @@ func TestStrippedRecordEvadesNoRevocation(t *testing.T) {
 	}
 }
 
-// Where no data key is made to prove a KEK with, each is asked what it is: one that answers is
-// enough for a start, unless another says no.
+// Where no data key is made to prove a KEK with, each is asked what it is: one
+// that answers is enough for a start, unless another says no.
 func TestVerifyByDescription(t *testing.T) {
 	for _, c := range []struct {
 		a, b hsm.Class

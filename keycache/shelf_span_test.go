@@ -139,7 +139,8 @@ func TestStoreSpansNameNoDataKey(t *testing.T) {
 	})
 }
 
-// They are below the exchange that was the first to need them, since a sidecar begins no trace.
+// They are below the exchange that was the first to need them, since a sidecar
+// begins no trace.
 func TestStoreSpansHaveAParent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "store")

@@ -14,7 +14,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
-// A KMS that hangs under more calls than there are slots delays no other KEK's key.
+// A KMS that hangs under more calls than there are slots delays no other KEK's
+// key.
 func TestHangingKEKDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
@@ -36,7 +37,8 @@ func TestHangingKEKDelaysNoOther(t *testing.T) {
 	})
 }
 
-// Unwrapping, which anybody can cause, holds up neither verification nor sealing.
+// Unwrapping, which anybody can cause, holds up neither verification nor
+// sealing.
 func TestUnwrappingHoldsUpNoVerification(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")
@@ -57,7 +59,8 @@ func TestUnwrappingHoldsUpNoVerification(t *testing.T) {
 	})
 }
 
-// newRigOf is a cache with a key for each KEK, of the same name, and a tag of each key.
+// newRigOf is a cache with a key for each KEK, of the same name, and a tag of
+// each key.
 func newRigOf(t testing.TB, kmss ...*keycachetest.KMS) (*rig, map[string]*Tag) {
 	t.Helper()
 	r := &rig{t: t, out: &buffer{}}

@@ -8,8 +8,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/source"
 )
 
-// keyStats counts since start. Sessions add to it when they record, so that values
-// do not contend for it.
+// keyStats counts since start. Sessions add to it when they record, so that
+// values do not contend for it.
 type keyStats struct{ hits, stale atomic.Uint64 }
 
 // KeyStats are of one key. Counters count since start. Values are counted when

@@ -79,8 +79,8 @@ func TestStoredOverhead(t *testing.T) {
 	})
 }
 
-// The fleet goes from one data key to the next without a wait, none seals beyond its age,
-// and all of the fleet agree.
+// The fleet goes from one data key to the next without a wait, none seals
+// beyond its age, and all of the fleet agree.
 func TestStoredRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, s := keycachetest.NewKMS("a"), keycachetest.NewStore()
@@ -120,7 +120,8 @@ func TestStoredRotation(t *testing.T) {
 	})
 }
 
-// A data key that is used up has a successor within its epoch, which others come to share.
+// A data key that is used up has a successor within its epoch, which others
+// come to share.
 func TestStoredGenerations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, s := keycachetest.NewKMS("a"), keycachetest.NewStore()
@@ -154,8 +155,8 @@ func TestStoredGenerations(t *testing.T) {
 	})
 }
 
-// While the store is away the data key seals on, a new one goes inline for a while,
-// and nothing is lost.
+// While the store is away the data key seals on, a new one goes inline for a
+// while, and nothing is lost.
 func TestStoreAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, s := keycachetest.NewKMS("a"), keycachetest.NewStore()
@@ -263,7 +264,8 @@ func TestStrangersAreBounded(t *testing.T) {
 	})
 }
 
-// Everybody who waits for one data key waits for one call of the store and one of the KMS.
+// Everybody who waits for one data key waits for one call of the store and one
+// of the KMS.
 func TestStoredGetIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, s := keycachetest.NewKMS("a"), keycachetest.NewStore()
@@ -284,7 +286,8 @@ func TestStoredGetIsShared(t *testing.T) {
 	})
 }
 
-// A store that lies is found out: what it holds can keep a value shut, and no more.
+// A store that lies is found out: what it holds can keep a value shut, and no
+// more.
 func TestStoreLies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")

@@ -24,8 +24,8 @@ func (r *rig) openFrom(caller string, text []byte) (string, error) {
 	return string(out), errors.Join(err, s.Close(err))
 }
 
-// forged returns text with the id of a data key that nobody made, and a record to match
-// where it has one.
+// forged returns text with the id of a data key that nobody made, and a record
+// to match where it has one.
 func forged(t *testing.T, text []byte) []byte {
 	t.Helper()
 	h, payload, _, err := envelope.Parse(nil, text)
@@ -42,8 +42,9 @@ func forged(t *testing.T, text []byte) []byte {
 	return envelope.Append(nil, h, payload)
 }
 
-// Ids that one caller makes up are no outage of the store: sealing and everybody else's
-// data keys go on, and what was proven before opens for that caller as well.
+// Ids that one caller makes up are no outage of the store: sealing and
+// everybody else's data keys go on, and what was proven before opens for that
+// caller as well.
 func TestStrangersShutNoStore(t *testing.T) {
 	for _, refuse := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -101,7 +102,8 @@ func TestOutageChargesNoCaller(t *testing.T) {
 	})
 }
 
-// Forged records cost the KMS no more than the caller's allowance, and nobody else theirs.
+// Forged records cost the KMS no more than the caller's allowance, and nobody
+// else theirs.
 func TestForgedRecordsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")
@@ -136,8 +138,8 @@ func TestForgedRecordsAreBounded(t *testing.T) {
 	})
 }
 
-// A process that starts under load looks for far more data keys than the allowance, all at
-// once, for one caller: none of them is a stranger's.
+// A process that starts under load looks for far more data keys than the
+// allowance, all at once, for one caller: none of them is a stranger's.
 func TestColdStartIsNoStorm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")
@@ -153,7 +155,8 @@ func TestColdStartIsNoStorm(t *testing.T) {
 	})
 }
 
-// Who joins a search that another caller began, and may not make, makes it again.
+// Who joins a search that another caller began, and may not make, makes it
+// again.
 func TestOthersSearchIsNotTheirs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")

@@ -13,7 +13,8 @@ import (
 )
 
 // Everything at once, in real time, for the race detector: values always come
-// back as they went in, no data key exceeds its uses, and the only errors are those of the KMS.
+// back as they went in, no data key exceeds its uses, and the only errors are
+// those of the KMS.
 func TestEverythingAtOnce(t *testing.T) {
 	const workers, rounds, uses = 8, 150, 50
 	m := keycachetest.NewKMS("a")

@@ -9,7 +9,8 @@ import (
 )
 
 // A Tag is how values of one data class are protected: a key, a suite, and the
-// context that is authenticated with each value. Immutable, safe for concurrent use.
+// context that is authenticated with each value. Immutable, safe for concurrent
+// use.
 type Tag struct {
 	name         string
 	key          *key
@@ -22,8 +23,8 @@ type Tag struct {
 // Tag resolves a tag once, when a policy is compiled. context is bound into the
 // field context together with name. The suite is how values are sealed; a value
 // opens under whichever suite its envelope names. Pairs that are named in from
-// belong to the context too: neither seals nor opens anything before [Tag.Bind] gives
-// them their values.
+// belong to the context too: neither seals nor opens anything before [Tag.Bind]
+// gives them their values.
 func (c *Cache) Tag(name, key string, id suite.ID, context map[string]string, from ...string) (*Tag, error) {
 	if name == "" {
 		return nil, fmt.Errorf("tag: the name is empty")
@@ -55,8 +56,8 @@ func (c *Cache) Tag(name, key string, id suite.ID, context map[string]string, fr
 	return t, nil
 }
 
-// Bind returns t with the values of the pairs that are still to be known, in order of the
-// pairs' names. A tag without any is its own.
+// Bind returns t with the values of the pairs that are still to be known, in
+// order of the pairs' names. A tag without any is its own.
 func (t *Tag) Bind(values []string) (*Tag, error) {
 	if len(values) != t.open {
 		return nil, fmt.Errorf("tag %q is bound to %d values, and is given %d", t.name, t.open, len(values))

@@ -12,8 +12,9 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
-// A KMS whose answer may be a refusal costs no data key its place; the key serves to its
-// soft TTL, no further, and goes on once the KMS vouches for it again.
+// A KMS whose answer may be a refusal costs no data key its place; the key
+// serves to its soft TTL, no further, and goes on once the KMS vouches for it
+// again.
 func TestUnclearServesToSoft(t *testing.T) {
 	for name, after := range map[string]struct {
 		delay time.Duration
@@ -106,7 +107,8 @@ func TestUnclearBlip(t *testing.T) {
 	})
 }
 
-// Whatever the bounds: three tries fit before the soft TTL, be they as long as they may.
+// Whatever the bounds: three tries fit before the soft TTL, be they as long as
+// they may.
 func TestThreeTriesFitBeforeSoft(t *testing.T) {
 	for name, c := range map[string]struct {
 		soft, delay time.Duration
@@ -153,8 +155,8 @@ func TestVerifyAt(t *testing.T) {
 	}
 }
 
-// With nothing cached, an unclear answer is nobody else's: other records open, and the
-// same one is asked for again soon.
+// With nothing cached, an unclear answer is nobody else's: other records open,
+// and the same one is asked for again soon.
 func TestUnclearRecordShutsOutNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")
@@ -176,7 +178,8 @@ func TestUnclearRecordShutsOutNoOther(t *testing.T) {
 	})
 }
 
-// A KEK that is unclear passes the question on; what another vouches for serves.
+// A KEK that is unclear passes the question on; what another vouches for
+// serves.
 func TestUnclearKEKIsPassedOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := keycachetest.NewKMS("a"), keycachetest.NewKMS("b")
@@ -199,8 +202,8 @@ func TestUnclearKEKIsPassedOver(t *testing.T) {
 	})
 }
 
-// A process that may not unwrap seals to soft under what it has, and on once the KMS makes
-// data keys again.
+// A process that may not unwrap seals to soft under what it has, and on once
+// the KMS makes data keys again.
 func TestUnclearWhereNothingUnwraps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")

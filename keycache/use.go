@@ -26,8 +26,8 @@ func (c *Cache) Sources() []*source.Source {
 	return all
 }
 
-// CheckSuite returns an *Error if the cache admits FIPS-approved suites only and
-// the suite of that number is not one of them.
+// CheckSuite returns an *Error if the cache admits FIPS-approved suites only
+// and the suite of that number is not one of them.
 func (c *Cache) CheckSuite(key string, id suite.ID) error {
 	if err := c.checkSuite(id); err != nil {
 		return &Error{Reason: SuiteUnapproved, Key: key, Err: err}
@@ -35,14 +35,15 @@ func (c *Cache) CheckSuite(key string, id suite.ID) error {
 	return nil
 }
 
-// OpenError returns the *Error for a failure to get the data key of an envelope.
+// OpenError returns the *Error for a failure to get the data key of an
+// envelope.
 func OpenError(key string, err error) error {
 	return &Error{Reason: reasonToOpen(err), Key: key, Err: err}
 }
 
-// Use runs f, which uses the data key of that id outside of a session, and records
-// the use. What f made must not leave if Use fails. name is the route and direction
-// of the use. Errors are *Error.
+// Use runs f, which uses the data key of that id outside of a session, and
+// records the use. What f made must not leave if Use fails. name is the route
+// and direction of the use. Errors are *Error.
 func (c *Cache) Use(name, operation, key string, id envelope.KeyID, f func() error) error {
 	use := keyuse.Use{Start: time.Now().UnixNano(), Key: key, Operation: operation, Fields: 1, Cache: "miss"}
 	err := f()

@@ -17,15 +17,15 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
-// verifyName is the route and direction of the key uses that Verify makes, and the
-// tag of the value that it seals.
+// verifyName is the route and direction of the key uses that Verify makes, and
+// the tag of the value that it seals.
 const verifyName = "sealmesh.verify"
 
-// Verify proves the keys of those names, or every key if none is named. It gets a
-// data key, wraps it by each KEK, unwraps it, and seals and opens one value with
-// every suite that a tag uses. Its key uses are recorded like any other. A KEK
-// without a clear answer is passed over while a quorum answers. The error joins one
-// *Error for each key that fails.
+// Verify proves the keys of those names, or every key if none is named. It gets
+// a data key, wraps it by each KEK, unwraps it, and seals and opens one value
+// with every suite that a tag uses. Its key uses are recorded like any other. A
+// KEK without a clear answer is passed over while a quorum answers. The error
+// joins one *Error for each key that fails.
 func (c *Cache) Verify(ctx context.Context, names ...string) error {
 	keys := c.sorted()
 	errs := make([]error, len(keys))

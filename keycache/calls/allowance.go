@@ -13,8 +13,8 @@ import (
 var ErrSpent = &hsm.Error{Class: hsm.Unavailable, Operation: "open",
 	Err: errors.New("too many of the caller's envelopes lately were under data keys that nobody knows: no more such keys are looked for until the caller's allowance grows back")}
 
-// An Allowance is a number of tries that grows back with time, up to a burst. It
-// reads no clock, as [Gate]. Safe for concurrent use.
+// An Allowance is a number of tries that grows back with time, up to a burst.
+// It reads no clock, as [Gate]. Safe for concurrent use.
 type Allowance struct {
 	burst, rate float64 // rate per second
 
@@ -23,7 +23,8 @@ type Allowance struct {
 	at   time.Duration
 }
 
-// NewAllowance returns a full allowance of burst tries that grows by rate a second.
+// NewAllowance returns a full allowance of burst tries that grows by rate a
+// second.
 func NewAllowance(burst, rate float64) *Allowance {
 	return &Allowance{burst: burst, rate: rate, left: burst}
 }
@@ -74,7 +75,8 @@ func (a *Allowance) Full(now time.Duration) bool {
 
 type allowanceKey struct{}
 
-// WithAllowance returns a context whose calls are made only while a has a try left.
+// WithAllowance returns a context whose calls are made only while a has a try
+// left.
 func WithAllowance(ctx context.Context, a *Allowance) context.Context {
 	return context.WithValue(ctx, allowanceKey{}, a)
 }

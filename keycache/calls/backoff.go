@@ -11,8 +11,8 @@ type Backoff struct{ Base, Max time.Duration }
 // WhileUnavailable is the back-off while a back end does not answer.
 var WhileUnavailable = Backoff{Base: 200 * time.Millisecond, Max: 30 * time.Second}
 
-// WhileUnclear is the back-off while the answers of a back end are unclear. It is
-// shorter: past the soft TTL, uses are refused until the KMS vouches.
+// WhileUnclear is the back-off while the answers of a back end are unclear. It
+// is shorter: past the soft TTL, uses are refused until the KMS vouches.
 var WhileUnclear = Backoff{Base: 200 * time.Millisecond, Max: 5 * time.Second}
 
 // Delay returns the pause after so many failures in a row. r is from [0, 1).

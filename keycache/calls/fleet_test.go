@@ -1,6 +1,7 @@
 //go:build !race
 
-// The simulation runs in one goroutine: the race detector would only slow it down.
+// The simulation runs in one goroutine: the race detector would only slow it
+// down.
 
 package calls
 
@@ -26,7 +27,8 @@ type sidecar struct {
 	missing, asking int // keys; calls in flight, one a key
 }
 
-// A fleetEvent is the end of a call, or (began < 0) the moment a request finds the gate.
+// A fleetEvent is the end of a call, or (began < 0) the moment a request finds
+// the gate.
 type fleetEvent struct {
 	at, began time.Duration
 	who       *sidecar

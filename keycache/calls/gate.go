@@ -12,10 +12,10 @@ import (
 const DeniedFor = 5 * time.Second
 
 // A Gate remembers that something failed. After each failure it is shut for a
-// while; then one attempt probes, and its outcome opens the gate or shuts it for
-// longer. The zero Gate is open. It reads no clock and draws no random number, so
-// that a simulation can drive thousands: moments are durations since any fixed
-// moment. Safe for concurrent use.
+// while; then one attempt probes, and its outcome opens the gate or shuts it
+// for longer. The zero Gate is open. It reads no clock and draws no random
+// number, so that a simulation can drive thousands: moments are durations since
+// any fixed moment. Safe for concurrent use.
 type Gate struct {
 	mu       sync.Mutex
 	err      error         // why it is shut; nil when open
@@ -51,10 +51,10 @@ func (g *Gate) Enter(now, patience time.Duration) error {
 	return nil
 }
 
-// Leave reports how an attempt ended that was let in at began. r is from [0, 1).
-// Success opens the gate. An answer such as corrupt may be the back end's answer
-// to a record that a stranger made: it lets the next attempt probe, but forgets
-// nothing, so that garbage does not wear the back-off down.
+// Leave reports how an attempt ended that was let in at began. r is from [0,
+// 1). Success opens the gate. An answer such as corrupt may be the back end's
+// answer to a record that a stranger made: it lets the next attempt probe, but
+// forgets nothing, so that garbage does not wear the back-off down.
 func (g *Gate) Leave(began, now time.Duration, err error, r float64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -96,8 +96,8 @@ type remembered struct{ error }
 
 func (e remembered) Unwrap() error { return e.error }
 
-// Remembered marks err as an earlier failure that is given as a reason again. It
-// must not be remembered as if it had just happened.
+// Remembered marks err as an earlier failure that is given as a reason again.
+// It must not be remembered as if it had just happened.
 func Remembered(err error) error { return remembered{err} }
 
 // IsRemembered reports whether err was marked by [Remembered].

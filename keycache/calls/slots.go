@@ -13,8 +13,8 @@ func NewSlots(n int) Slots {
 	return Slots{strangers: make(chan struct{}, n), ours: make(chan struct{}, n)}
 }
 
-// Take waits for a slot, which release gives back. It returns the error of ctx if
-// ctx ends first.
+// Take waits for a slot, which release gives back. It returns the error of ctx
+// if ctx ends first.
 func (s *Slots) Take(ctx context.Context, stranger bool) (release func(), err error) {
 	slot := s.ours
 	if stranger {

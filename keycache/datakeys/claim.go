@@ -8,8 +8,8 @@ import (
 	"github.com/sealmesh/sealmesh/codec/suite"
 )
 
-// Blocks in which sessions claim uses and bytes. The first block is small because
-// most sessions seal a few values; each further one is twice as large.
+// Blocks in which sessions claim uses and bytes. The first block is small
+// because most sessions seal a few values; each further one is twice as large.
 const (
 	firstBlock = 16
 	lastBlock  = 1024

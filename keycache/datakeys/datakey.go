@@ -15,12 +15,12 @@ import (
 // suiteSlots is one more than the highest suite number.
 const suiteSlots = int(suite.AES256SIV) + 1
 
-// prefixAge is how long one prefix of a cipher is used; see suite.Suite.MaxMessages
-// for how often.
+// prefixAge is how long one prefix of a cipher is used; see
+// suite.Suite.MaxMessages for how often.
 const prefixAge = 24 * time.Hour
 
-// A DataKey is one unwrapped data key: ciphers, never bytes. Its exported fields do
-// not change.
+// A DataKey is one unwrapped data key: ciphers, never bytes. Its exported
+// fields do not change.
 type DataKey struct {
 	ID      envelope.KeyID
 	Record  envelope.Record
@@ -52,9 +52,10 @@ type Cipher struct {
 	sealing  atomic.Pointer[envelope.Sealer] // made when the cipher first seals
 }
 
-// New makes the ciphers of a data key whose commitment matches the record's, and
-// for which the KMS was asked at that moment. The data key may seal for age. Its
-// caller may still change its [Lease] before others see it, and destroys the secret.
+// New makes the ciphers of a data key whose commitment matches the record's,
+// and for which the KMS was asked at that moment. The data key may seal for
+// age. Its caller may still change its [Lease] before others see it, and
+// destroys the secret.
 func (s *Set) New(secret *hsm.Secret, r envelope.Record, asked, age time.Duration) (*DataKey, error) {
 	d := &DataKey{set: s, ID: r.KeyID(), Record: r, Encoded: envelope.AppendRecord(nil, r)}
 	d.Sum = sha256.Sum256(d.Encoded)
@@ -73,13 +74,13 @@ func (s *Set) New(secret *hsm.Secret, r envelope.Record, asked, age time.Duratio
 	return d, nil
 }
 
-// ByID makes envelopes carry the id of d alone, and not its record. Call it before
-// d seals.
+// ByID makes envelopes carry the id of d alone, and not its record. Call it
+// before d seals.
 func (d *DataKey) ByID() { d.reference = nil }
 
 // makeCiphers makes the ciphers that are missing, or have sealed enough. The
-// deterministic suite shows equality, so only a pinned key, which was made for that,
-// gets a cipher of it.
+// deterministic suite shows equality, so only a pinned key, which was made for
+// that, gets a cipher of it.
 func (d *DataKey) makeCiphers(secret *hsm.Secret, now time.Duration) (err error) {
 	secret.Expose(func(b []byte) {
 		for s := range suite.All() {
@@ -105,8 +106,8 @@ func (d *DataKey) dropCiphers() {
 // Cipher returns the cipher of a suite, or nil if there is none.
 func (d *DataKey) Cipher(id suite.ID) *Cipher { return d.ciphers[id].Load() }
 
-// worn reports whether c must be replaced before the next chance comes, which is
-// when the data key is verified again. A cipher that does not exist is worn.
+// worn reports whether c must be replaced before the next chance comes, which
+// is when the data key is verified again. A cipher that does not exist is worn.
 func (c *Cipher) worn(now, soft time.Duration) bool {
 	if c == nil {
 		return true
@@ -120,7 +121,8 @@ func (c *Cipher) Open(dst, buf []byte, h envelope.Header, payload, fieldContext 
 	return envelope.Open(dst, buf, h, c.cipher, payload, fieldContext)
 }
 
-// sealer returns what seals with c under d, which is in use: its reference stays.
+// sealer returns what seals with c under d, which is in use: its reference
+// stays.
 func (c *Cipher) sealer(d *DataKey) (*envelope.Sealer, error) {
 	if s := c.sealing.Load(); s != nil {
 		return s, nil

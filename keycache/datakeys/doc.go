@@ -1,21 +1,22 @@
-// Package datakeys is the only package that holds unwrapped data keys. It says how
-// long each one may be used and for how much, and ends it. It knows no KEK, no
-// record store and no session: its users tell it how to verify a data key, and it
-// calls them.
+// Package datakeys is the only package that holds unwrapped data keys. It says
+// how long each one may be used and for how much, and ends it. It knows no KEK,
+// no record store and no session: its users tell it how to verify a data key,
+// and it calls them.
 //
 // # What it promises
 //
-// Copies. A data key arrives as an [hsm.Secret], which the caller destroys. From
-// it, [Set.New] makes one cipher for each suite. A cipher holds key schedules, and
-// that of suite 2 holds the data key itself. Nothing here keeps the bytes of a data
-// key in any other form, and nothing returns them: a [Cipher] opens values, and a
-// [Claim] seals values.
+// Copies. A data key arrives as an [hsm.Secret], which the caller destroys.
+// From it, [Set.New] makes one cipher for each suite. A cipher holds key
+// schedules, and that of suite 2 holds the data key itself. Nothing here keeps
+// the bytes of a data key in any other form, and nothing returns them: a
+// [Cipher] opens values, and a [Claim] seals values.
 //
-// Clearing. Ciphers are dropped when their data key is evicted as expired, denied,
-// refused, idle, superseded or flushed. Values that are being sealed or opened at
-// that moment end with the cipher they have. The garbage collector frees the rest; a
-// build with GOEXPERIMENT=runtimesecret also clears it. A data key that leaves to
-// make room serves nobody but the uses that already waited for it.
+// Clearing. Ciphers are dropped when their data key is evicted as expired,
+// denied, refused, idle, superseded or flushed. Values that are being sealed or
+// opened at that moment end with the cipher they have. The garbage collector
+// frees the rest; a build with GOEXPERIMENT=runtimesecret also clears it. A
+// data key that leaves to make room serves nobody but the uses that already
+// waited for it.
 //
 // Serving. now is a moment of [Shared.Now]:
 //
@@ -30,12 +31,12 @@
 //   - A denial, or any other answer but the data key, evicts it at once.
 //   - Past the hard TTL, nothing serves.
 //
-// So a revocation takes effect within the soft TTL, or as soon as the KMS says so,
-// and an outage is survived for the hard TTL.
+// So a revocation takes effect within the soft TTL, or as soon as the KMS says
+// so, and an outage is survived for the hard TTL.
 //
-// Sealing. A data key seals no more values and bytes than its [Lease] has, of all
-// sessions together, and for no longer. One cipher seals no more values than its
-// suite permits under one prefix, and for a day at most.
+// Sealing. A data key seals no more values and bytes than its [Lease] has, of
+// all sessions together, and for no longer. One cipher seals no more values
+// than its suite permits under one prefix, and for a day at most.
 //
 // # The life of a data key
 //
@@ -56,9 +57,10 @@
 //	evicted: denied or refused by the KMS, hard TTL over, unused for the hard TTL,
 //	         flushed, superseded, or to make room
 //
-// A data key costs one call per soft TTL, however much it is used, and none once it
-// has not been used for the hard TTL. Data keys that nobody used since the last call
-// are verified within an allowance; one that gets none lies dormant.
+// A data key costs one call per soft TTL, however much it is used, and none
+// once it has not been used for the hard TTL. Data keys that nobody used since
+// the last call are verified within an allowance; one that gets none lies
+// dormant.
 //
 // # Concurrency
 //

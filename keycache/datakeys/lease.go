@@ -9,7 +9,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// aheadShare is the share of a budget, or of an age, after which a successor is made.
+// aheadShare is the share of a budget, or of an age, after which a successor is
+// made.
 const aheadShare = 0.9
 
 // A Lease says for how long, and how much, a data key seals. Its moments are
@@ -74,15 +75,15 @@ func (l *Lease) Used() (uses, bytes uint64) { return l.uses.used.Load(), l.bytes
 func (d *DataKey) MaySeal(now time.Duration) bool { return d.Usable(now) && !d.Retired(now) }
 
 // A budget is a number that is never exceeded: uses or bytes of a data key, or
-// messages of a cipher. It is claimed in blocks, so that sessions do not contend
-// for it value by value. A session gives back what it did not need.
+// messages of a cipher. It is claimed in blocks, so that sessions do not
+// contend for it value by value. A session gives back what it did not need.
 type budget struct {
 	limit uint64
 	used  atomic.Uint64
 }
 
-// claim takes between need and want, or nothing when less than need is left. Near
-// the end it gives small blocks, so that the last part is shared.
+// claim takes between need and want, or nothing when less than need is left.
+// Near the end it gives small blocks, so that the last part is shared.
 func (b *budget) claim(need, want uint64) uint64 {
 	for {
 		used := b.used.Load()

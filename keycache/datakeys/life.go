@@ -28,9 +28,9 @@ const (
 )
 
 // VerifyAt returns when a data key is verified, as a time since the KMS last
-// vouched for it: early enough for all tries, at most half of soft. r, from [0, 1),
-// spreads a fleet over the time from 0.8 soft to that moment, or over a tenth of
-// soft at least.
+// vouched for it: early enough for all tries, at most half of soft. r, from [0,
+// 1), spreads a fleet over the time from 0.8 soft to that moment, or over a
+// tenth of soft at least.
 func VerifyAt(soft, timeout time.Duration, r float64) time.Duration {
 	tries := verifyTries * timeout
 	for failures := range verifyTries - 1 {
@@ -44,8 +44,8 @@ func VerifyAt(soft, timeout time.Duration, r float64) time.Duration {
 // verifyPause is the least time between two tries.
 func verifyPause(soft time.Duration) time.Duration { return min(time.Second, soft/20) }
 
-// Verify asks the KMS to vouch for d again, and makes new ciphers in place of worn
-// ones. parent is the span of the exchange that needs it, if any does.
+// Verify asks the KMS to vouch for d again, and makes new ciphers in place of
+// worn ones. parent is the span of the exchange that needs it, if any does.
 func (s *Set) Verify(d *DataKey, parent trace.SpanContext) *flight.Flight[*DataKey] {
 	return s.verifyUnless(d, parent, func() bool { return false })
 }
@@ -128,9 +128,9 @@ func (d *DataKey) verified(asked time.Duration) bool {
 	return true
 }
 
-// attempt notes that the KMS is about to be asked. If it is asked within the soft
-// TTL, d serves until there is an answer. Past the soft TTL, d serves as long as
-// there was no answer before.
+// attempt notes that the KMS is about to be asked. If it is asked within the
+// soft TTL, d serves until there is an answer. Past the soft TTL, d serves as
+// long as there was no answer before.
 func (d *DataKey) attempt(now time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -196,7 +196,8 @@ func (d *DataKey) verifyNow(now time.Duration) bool {
 	if d.dead {
 		return false
 	}
-	// Retries are not charged to the allowance of idle data keys: gates limit them.
+	// Retries are not charged to the allowance of idle data keys: gates limit
+	// them.
 	if d.lastUse.Load() > int64(d.attempted) || d.failures > 0 || d.mayIdle(now) {
 		return true
 	}
@@ -210,10 +211,10 @@ func (d *DataKey) mayIdle(now time.Duration) bool {
 	return d.set.KeepIdle && d.unusedFor(now) < d.set.Hard && d.set.Idle.Take(now)
 }
 
-// retire ends d for whoever holds it from value to value: a session's next value
-// takes another data key, since nobody verifies or flushes this one any more. Only
-// a use that waited for d may still use it, once. Otherwise, with more misses than
-// the cache has room for, each would wait for ever.
+// retire ends d for whoever holds it from value to value: a session's next
+// value takes another data key, since nobody verifies or flushes this one any
+// more. Only a use that waited for d may still use it, once. Otherwise, with
+// more misses than the cache has room for, each would wait for ever.
 func (d *DataKey) retire() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -223,8 +224,9 @@ func (d *DataKey) retire() {
 	d.deadAt.Store(0)
 }
 
-// Destroy ends d: no use of it begins any more. Uses that have begun end with the
-// cipher they hold, which the garbage collector frees with its key schedule.
+// Destroy ends d: no use of it begins any more. Uses that have begun end with
+// the cipher they hold, which the garbage collector frees with its key
+// schedule.
 func (d *DataKey) Destroy() {
 	d.retire()
 	d.dropCiphers()

@@ -9,8 +9,8 @@ import (
 // keys are in use, the next one goes although it is, too.
 const maxSecondChances = 64
 
-// An lru bounds how many data keys are held for opening. Hits do not touch it: a
-// key that was used since it took its place goes to the back when its turn to
+// An lru bounds how many data keys are held for opening. Hits do not touch it:
+// a key that was used since it took its place goes to the back when its turn to
 // leave comes. Current sealing keys are not in it. Safe for concurrent use.
 type lru struct {
 	max  int

@@ -34,10 +34,10 @@ const (
 )
 
 // Serve reports how d may be used now. A fresh data key serves at once. A stale
-// one serves while a verification is under way. A dormant one, or one in doubt, is
-// verified first, for at most staleWait; a slow KMS then counts as unavailable for
-// slowFor, so that no other use waits. That excuses no data key that is in doubt.
-// The error is that of the KMS, of ctx, or [ErrEvicted].
+// one serves while a verification is under way. A dormant one, or one in doubt,
+// is verified first, for at most staleWait; a slow KMS then counts as
+// unavailable for slowFor, so that no other use waits. That excuses no data key
+// that is in doubt. The error is that of the KMS, of ctx, or [ErrEvicted].
 func (s *Set) Serve(ctx context.Context, d *DataKey, now time.Duration, parent trace.SpanContext) (Access, error) {
 	if d.Fresh(now) {
 		return Hit, nil

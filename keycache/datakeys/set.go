@@ -54,8 +54,8 @@ type Options struct {
 	Unwrap func(ctx context.Context, d *DataKey) (*hsm.Secret, error)
 }
 
-// A Set is the unwrapped data keys of one configured key: the data key that seals
-// now, and all that open.
+// A Set is the unwrapped data keys of one configured key: the data key that
+// seals now, and all that open.
 type Set struct {
 	*Shared
 	Options
@@ -81,8 +81,8 @@ func NewSet(shared *Shared, opt Options) (*Set, error) {
 	return &Set{Shared: shared, Options: opt, Flights: flight.NewGroup[*DataKey](), gone: gone}, nil
 }
 
-// Current returns the data key that seals. It is nil before the first [Set.Promote]
-// and after an eviction.
+// Current returns the data key that seals. It is nil before the first
+// [Set.Promote] and after an eviction.
 func (s *Set) Current() *DataKey { return s.current.Load() }
 
 // Get returns the data key of that id, or nil.
@@ -94,8 +94,8 @@ func (s *Set) All() iter.Seq[*DataKey] { return s.table.all() }
 // Epoch returns a number for [Set.Keep]. Take it before the KMS is asked.
 func (s *Set) Epoch() uint64 { return s.epoch.Load() }
 
-// Keep makes d findable. It reports false, and ends d, if the set was flushed since
-// epoch: what began before a flush is not kept after it.
+// Keep makes d findable. It reports false, and ends d, if the set was flushed
+// since epoch: what began before a flush is not kept after it.
 func (s *Set) Keep(d *DataKey, epoch uint64) bool {
 	s.mu.Lock()
 	if s.epoch.Load() != epoch {
@@ -113,16 +113,16 @@ func (s *Set) Keep(d *DataKey, epoch uint64) bool {
 	return true
 }
 
-// Admit bounds the data keys that open: d is one of them now, and the data keys of
-// any set that were not used for the longest time leave to make room.
+// Admit bounds the data keys that open: d is one of them now, and the data keys
+// of any set that were not used for the longest time leave to make room.
 func (s *Set) Admit(d *DataKey) {
 	for _, leaving := range s.lru.add(d) {
 		leaving.set.evict(leaving, evicted)
 	}
 }
 
-// Promote makes d the data key that seals. Its predecessor still opens, while it
-// is wanted.
+// Promote makes d the data key that seals. Its predecessor still opens, while
+// it is wanted.
 func (s *Set) Promote(d *DataKey) {
 	before := s.current.Swap(d)
 	if before != nil && before.Usable(s.Now()) {
@@ -130,8 +130,8 @@ func (s *Set) Promote(d *DataKey) {
 	}
 }
 
-// Flush evicts every data key. It does not reach a data key that already left to
-// make room: destroy one that is held for its budgets.
+// Flush evicts every data key. It does not reach a data key that already left
+// to make room: destroy one that is held for its budgets.
 func (s *Set) Flush() {
 	s.mu.Lock()
 	s.epoch.Add(1)

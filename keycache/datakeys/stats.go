@@ -25,7 +25,8 @@ const (
 var reasonNames = [reasons]string{"first_seen", "expired", "evicted", "flushed", "denied", "refused", "idle", "superseded", "unclear"}
 
 // Stats of a [Set]. Misses and evictions are counted since start, by reason:
-// first_seen, expired, evicted, flushed, denied, refused, idle, superseded, unclear.
+// first_seen, expired, evicted, flushed, denied, refused, idle, superseded,
+// unclear.
 type Stats struct {
 	Entries   int               // data keys held now
 	Doubted   int               // of these, those whose KMS gave an unclear answer last: they serve to their soft TTL only

@@ -8,11 +8,12 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// useGrain is how exactly the time of a last use is known: hits write at most once
-// per grain, so that they do not contend for a cache line.
+// useGrain is how exactly the time of a last use is known: hits write at most
+// once per grain, so that they do not contend for a cache line.
 const useGrain = time.Second
 
-// A Validity says whether a data key may be used. Moments are those of Shared.Now.
+// A Validity says whether a data key may be used. Moments are those of
+// Shared.Now.
 type Validity struct {
 	freshUntil atomic.Int64 // the soft TTL; 0 when dead
 	deadAt     atomic.Int64 // the hard TTL; 0 when dead
@@ -42,8 +43,8 @@ func (v *Validity) unusedFor(now time.Duration) time.Duration {
 	return now - time.Duration(v.lastUse.Load())
 }
 
-// A standing is what the KMS has said about a data key since it last vouched for
-// the data key.
+// A standing is what the KMS has said about a data key since it last vouched
+// for the data key.
 type standing int32
 
 const (
@@ -65,8 +66,8 @@ func (s *atomicStanding) load() standing { return standing(s.v.Load()) }
 
 func (s *atomicStanding) set(to standing) { s.v.Store(int32(to)) }
 
-// excuse notes that the KMS does not answer. It reports whether the data key may
-// serve past its soft TTL because of that.
+// excuse notes that the KMS does not answer. It reports whether the data key
+// may serve past its soft TTL because of that.
 func (s *atomicStanding) excuse() bool {
 	s.v.CompareAndSwap(int32(vouched), int32(unanswered))
 	return s.load() == unanswered
@@ -75,7 +76,8 @@ func (s *atomicStanding) excuse() bool {
 // rest notes that nobody will ask before the next use does.
 func (s *atomicStanding) rest() { s.v.CompareAndSwap(int32(unanswered), int32(vouched)) }
 
-// errDoubted is why a data key does not serve past its soft TTL while its KMS is silent.
+// errDoubted is why a data key does not serve past its soft TTL while its KMS
+// is silent.
 var errDoubted = &hsm.Error{Class: hsm.Unclear, Operation: "verify",
 	Err:  errors.New("the last answer for the data key was unclear, the KMS does not answer now, and the soft TTL is over"),
 	Hint: "the log and `sealmesh keys verify` show the answer: find out whether the KEK was revoked"}

@@ -13,9 +13,9 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/flight"
 )
 
-// To verify a KEK takes a wrap that the KEK has vouched for, of any data key. That
-// costs one call per KEK and soft TTL, not one per data key. A record from which
-// somebody removed the KEK's wrap evades nothing.
+// To verify a KEK takes a wrap that the KEK has vouched for, of any data key.
+// That costs one call per KEK and soft TTL, not one per data key. A record from
+// which somebody removed the KEK's wrap evades nothing.
 
 // A proof is a wrap that a KEK made or unwrapped.
 type proof struct {
@@ -42,16 +42,16 @@ func (kk *KEK) vouch(p proof, asked time.Duration) {
 	kk.permit(asked)
 }
 
-// permit ends a denial, unless the KEK was asked before the denial: an answer that
-// took long knows nothing of a later revocation.
+// permit ends a denial, unless the KEK was asked before the denial: an answer
+// that took long knows nothing of a later revocation.
 func (kk *KEK) permit(asked time.Duration) {
 	if d := kk.denied.Load(); d != nil && asked >= d.asked {
 		kk.denied.CompareAndSwap(d, nil)
 	}
 }
 
-// deny notes how verifying the KEK failed. Corrupt permits: a KEK that was revoked
-// would not have read the wrap.
+// deny notes how verifying the KEK failed. Corrupt permits: a KEK that was
+// revoked would not have read the wrap.
 func (kk *KEK) deny(p proof, err error, asked, now time.Duration) {
 	switch hsm.ClassOf(err) {
 	case hsm.Denied:
@@ -67,9 +67,9 @@ func (kk *KEK) vouchedLately() bool {
 	return kk.denied.Load() == nil && kk.Now()-time.Duration(kk.vouched.Load()) < kk.Vouched
 }
 
-// Confirm asks every KEK that has not vouched lately, and returns the denial of a
-// KEK that was revoked. r is the record of the data key that is being verified: a
-// KEK that has vouched for nothing yet is asked with the wrap in r.
+// Confirm asks every KEK that has not vouched lately, and returns the denial of
+// a KEK that was revoked. r is the record of the data key that is being
+// verified: a KEK that has vouched for nothing yet is asked with the wrap in r.
 func (s *Set) Confirm(ctx context.Context, r envelope.Record) error {
 	return s.confirm(ctx, func(kk *KEK) *proof {
 		if p := kk.proof.Load(); p != nil {
@@ -82,8 +82,8 @@ func (s *Set) Confirm(ctx context.Context, r envelope.Record) error {
 	})
 }
 
-// CheckRevoked returns the denial of a KEK that was revoked, and still is. Another
-// KEK may unwrap, but does not speak for the revoked one.
+// CheckRevoked returns the denial of a KEK that was revoked, and still is.
+// Another KEK may unwrap, but does not speak for the revoked one.
 func (s *Set) CheckRevoked(ctx context.Context) error {
 	return s.confirm(ctx, func(kk *KEK) *proof {
 		if d := kk.denied.Load(); d != nil {

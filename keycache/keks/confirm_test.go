@@ -7,7 +7,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// An answer that was on its way before a KEK was revoked does not permit it again.
+// An answer that was on its way before a KEK was revoked does not permit it
+// again.
 func TestLateAnswerEndsNoDenial(t *testing.T) {
 	now := func() time.Duration { return 0 }
 	kk := newKEK(hsm.KEK{URI: "mem:a"}, &settings{Options: Options{Now: now, Vouched: time.Minute, Parallel: 1}})

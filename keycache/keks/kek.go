@@ -76,7 +76,7 @@ func (kk *KEK) Reference() []byte { return append([]byte{kk.ProviderID}, kk.ref[
 func (kk *KEK) Wrap(ctx context.Context, secret *hsm.Secret) (w envelope.Wrap, err error) {
 	w = envelope.Wrap{ProviderID: kk.ProviderID, KEK: kk.ref}
 	err = kk.call(ctx, Wrapping, kk.Timeout, func(ctx context.Context) (err error) {
-		w.Wrapped, err = kk.Provider.WrapDataKey(ctx, secret, kk.context)
+		w.Wrapped, err = kk.Provider.WrapDataKey(ctx, secret, kk.Context)
 		return err
 	})
 	return w, err
@@ -84,7 +84,7 @@ func (kk *KEK) Wrap(ctx context.Context, secret *hsm.Secret) (w envelope.Wrap, e
 
 func (kk *KEK) generate(ctx context.Context) (secret *hsm.Secret, wrapped []byte, err error) {
 	err = kk.call(ctx, Generating, kk.Timeout, func(ctx context.Context) (err error) {
-		secret, wrapped, err = kk.Provider.GenerateDataKey(ctx, kk.context)
+		secret, wrapped, err = kk.Provider.GenerateDataKey(ctx, kk.Context)
 		return err
 	})
 	if err != nil {
@@ -104,7 +104,7 @@ func (kk *KEK) unwrap(ctx context.Context, wrapped []byte, commitment [32]byte, 
 	var secret *hsm.Secret
 	asked := kk.Now()
 	err := kk.call(ctx, op, timeout, func(ctx context.Context) (err error) {
-		secret, err = kk.Provider.UnwrapDataKey(ctx, wrapped, kk.context)
+		secret, err = kk.Provider.UnwrapDataKey(ctx, wrapped, kk.Context)
 		return err
 	})
 	if err != nil {
@@ -130,7 +130,8 @@ func matches(secret *hsm.Secret, commitment [32]byte) (ok bool) {
 	return ok
 }
 
-// call asks the provider, unless the KEK's gate is shut. It waits for a slot first.
+// call asks the provider, unless the KEK's gate is shut. It waits for a slot
+// first.
 func (kk *KEK) call(ctx context.Context, op Operation, timeout time.Duration, ask func(context.Context) error) error {
 	if err := kk.shut(op, kk.Now()); err != nil {
 		return err
@@ -159,11 +160,12 @@ func (kk *KEK) call(ctx context.Context, op Operation, timeout time.Duration, as
 	return err
 }
 
-// errAboutRecord replaces an answer that says more about a record than about a KEK.
+// errAboutRecord replaces an answer that says more about a record than about a
+// KEK.
 var errAboutRecord = &hsm.Error{Class: hsm.Corrupt, Operation: "unwrap", Err: errors.New("the answer may be to the record alone")}
 
-// aboutKEK returns what err says about the KEK. An unclear answer to a record that
-// a stranger may have made shuts out nobody else.
+// aboutKEK returns what err says about the KEK. An unclear answer to a record
+// that a stranger may have made shuts out nobody else.
 func aboutKEK(op Operation, err error) error {
 	if op == Unwrapping && err != nil && hsm.ClassOf(err) == hsm.Unclear {
 		return errAboutRecord
@@ -185,9 +187,9 @@ func (kk *KEK) enter(op Operation, now, patience time.Duration) error {
 	return nil
 }
 
-// mayPass reports whether op is tried in spite of a shut gate. A cached data key
-// is verified even while the KEK is remembered as denied: only an answer of its
-// own evicts the data key, and asking costs one call per soft TTL.
+// mayPass reports whether op is tried in spite of a shut gate. A cached data
+// key is verified even while the KEK is remembered as denied: only an answer of
+// its own evicts the data key, and asking costs one call per soft TTL.
 func mayPass(op Operation, shut error) bool {
 	return op == Verifying && hsm.ClassOf(shut) == hsm.Denied
 }

@@ -2,15 +2,15 @@
 // the KEKs that the key names. It is the only caller of [hsm.Provider].
 //
 // A [Set] is the KEKs of one key. Each KEK wraps every data key that the key
-// makes, and a data key is used only if a quorum of them wrapped it. To unwrap, the
-// set asks one KEK after the other until one gives a clear answer. A denial is a
-// clear answer, whichever KEK gives it: whoever revokes one of several KEKs ends
-// the key here. So every KEK is verified within the soft TTL, and not only the
-// KEK that opens; see [Set.Confirm].
+// makes, and a data key is used only if a quorum of them wrapped it. To unwrap,
+// the set asks one KEK after the other until one gives a clear answer. A denial
+// is a clear answer, whichever KEK gives it: whoever revokes one of several
+// KEKs ends the key here. So every KEK is verified within the soft TTL, and not
+// only the KEK that opens; see [Set.Confirm].
 //
-// A KEK that did not answer is not asked for a while; see package calls. The set
-// keeps no data key: it returns each one as an [hsm.Secret], which the caller
-// destroys.
+// A KEK that did not answer is not asked for a while; see package calls. The
+// set keeps no data key: it returns each one as an [hsm.Secret], which the
+// caller destroys.
 package keks
 
 import (
@@ -38,7 +38,8 @@ type Options struct {
 	Vouched time.Duration
 }
 
-// A Set is the KEKs of one key. Its fields do not change. Safe for concurrent use.
+// A Set is the KEKs of one key. Its fields do not change. Safe for concurrent
+// use.
 type Set struct {
 	KEKs        []*KEK               // wrap and unwrap, in order of preference
 	Former      []*KEK               // targets that an alias had before: they unwrap and wrap nothing
@@ -54,8 +55,8 @@ type Set struct {
 // settings are what the KEKs of a set have in common.
 type settings struct {
 	Options
-	key     string // its name
-	context hsm.EncryptionContext
+	key     string                // its name
+	Context hsm.EncryptionContext // bound to every data key of the key
 }
 
 // New returns the KEKs of a key. It asks no provider.
@@ -64,7 +65,7 @@ func New(cfg *hsm.Key, opt Options) (*Set, error) {
 		return nil, fmt.Errorf("key %q: %d KEKs, but a record holds the wraps of %d at most", cfg.Name, len(cfg.KEKs), envelope.MaxWraps)
 	}
 	s := &Set{Unavailable: cfg.Unavailable, Quorum: cfg.Quorum, confirming: flight.NewGroup[struct{}]()}
-	s.settings = settings{Options: opt, key: cfg.Name, context: cfg.Context}
+	s.settings = settings{Options: opt, key: cfg.Name, Context: cfg.Context}
 	for _, kk := range cfg.KEKs {
 		s.KEKs = append(s.KEKs, newKEK(kk, &s.settings))
 	}
@@ -81,9 +82,6 @@ func (s *Set) All() []*KEK {
 	}
 	return slices.Concat(s.KEKs, s.Former)
 }
-
-// SameContext reports whether two keys bind their data keys to one context.
-func (s *Set) SameContext(other *Set) bool { return s.context.Equal(other.context) }
 
 // Wrapped returns how many of the KEKs that wrap made one of wraps.
 func (s *Set) Wrapped(wraps []envelope.Wrap) (n int) {

@@ -11,8 +11,8 @@ import (
 )
 
 // Attributes of the client span of a provider call. OpenTelemetry has no
-// conventions for a KMS: kms.* is what other projects use. The attributes for AWS
-// follow the conventions for the AWS SDK.
+// conventions for a KMS: kms.* is what other projects use. The attributes for
+// AWS follow the conventions for the AWS SDK.
 const (
 	attrProvider  = attribute.Key("kms.provider")
 	attrOperation = attribute.Key("kms.operation")
@@ -38,7 +38,8 @@ func (s *settings) observe(ctx context.Context) context.Context {
 		_, span := s.Tracer.Start(ctx, spanName(&call), trace.WithSpanKind(trace.SpanKindClient),
 			trace.WithTimestamp(call.Start), trace.WithAttributes(attributesOf(&call)...), trace.WithAttributes(attrKeyName.String(s.key)))
 		if call.Err != nil {
-			// The class and the back end's code. The message may say more: it is for logs.
+			// The class and the back end's code. The message may say more: it is for
+			// logs.
 			span.SetStatus(codes.Error, hsm.ClassOf(call.Err).String())
 		}
 		span.End(trace.WithTimestamp(call.End))

@@ -16,8 +16,9 @@ type Status struct {
 	Denied              bool        // it denied when it was verified, and has not vouched since: the key stops
 }
 
-// Status returns the state of every KEK: those that wrap, in order of preference,
-// then former targets of aliases, then those that could not be opened.
+// Status returns the state of every KEK: those that wrap, in order of
+// preference, then former targets of aliases, then those that could not be
+// opened.
 func (s *Set) Status() []Status {
 	now := s.Now()
 	var all []Status

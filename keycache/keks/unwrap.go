@@ -20,8 +20,8 @@ type Candidate struct {
 }
 
 // Candidates pairs wraps with the configured KEKs, in order of the KEKs, former
-// targets of aliases last. Wraps by other KEKs are ignored: nothing is discovered
-// from an envelope.
+// targets of aliases last. Wraps by other KEKs are ignored: nothing is
+// discovered from an envelope.
 func (s *Set) Candidates(wraps []envelope.Wrap) []Candidate {
 	var cs []Candidate
 	for _, kk := range s.All() {
@@ -49,10 +49,10 @@ func (s *Set) CheckWraps(wraps []envelope.Wrap) error {
 	}
 }
 
-// Unwrap returns the data key of a record, from the first KEK that answers. op is
-// Unwrapping, or Verifying. Only a failure that may pass lets the next KEK be
-// asked: a denial is an answer. If all fail so, the error is one that was unclear,
-// if any was. The caller destroys the secret.
+// Unwrap returns the data key of a record, from the first KEK that answers. op
+// is Unwrapping, or Verifying. Only a failure that may pass lets the next KEK
+// be asked: a denial is an answer. If all fail so, the error is one that was
+// unclear, if any was. The caller destroys the secret.
 func (s *Set) Unwrap(ctx context.Context, r envelope.Record, op Operation) (*hsm.Secret, error) {
 	if err := s.CheckWraps(r.Wraps); err != nil {
 		return nil, err

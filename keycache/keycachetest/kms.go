@@ -73,8 +73,8 @@ func (k *KMS) call(ctx context.Context, op string, n *atomic.Int64, do func() er
 	return err
 }
 
-// wait makes no timer that has expired already: under the race detector, Go 1.26
-// may crash when a select in a bubble meets one (golang/go#78156).
+// wait makes no timer that has expired already: under the race detector, Go
+// 1.26 may crash when a select in a bubble meets one (golang/go#78156).
 func (k *KMS) wait(ctx context.Context, delay time.Duration) error {
 	if delay == 0 && ctx.Err() == nil {
 		return nil
@@ -93,7 +93,8 @@ func (k *KMS) vouch(wrapped []byte) {
 	k.Vouched[string(wrapped)] = time.Now()
 }
 
-// Failure returns an error of the KMS, with a message that must not be recorded.
+// Failure returns an error of the KMS, with a message that must not be
+// recorded.
 func (k *KMS) Failure(op string, class hsm.Class, code string) error {
 	return &hsm.Error{Class: class, Provider: "awskms", Operation: op, KeyID: k.Name, Code: code, Err: errors.New("the secret story of " + k.Name)}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
-// Where only approved suites are admitted, an envelope of another is refused before
-// a KEK is asked, and one of an approved suite is renewed.
+// Where only approved suites are admitted, an envelope of another is refused
+// before a KEK is asked, and one of an approved suite is renewed.
 func TestRewrapApproved(t *testing.T) {
 	m := keycachetest.NewKMS("a")
 	free := newRig(t, keyOf(m), keycache.Options{})

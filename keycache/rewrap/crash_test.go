@@ -33,8 +33,8 @@ func localKeys(t *testing.T, folder string) *hsm.Key {
 	return cfg
 }
 
-// TestRewrapCrashChild is not a test of its own: TestRewrapCrash runs it, and kills
-// it. It moves all records from one KEK to the other and back, for ever.
+// TestRewrapCrashChild is not a test of its own: TestRewrapCrash runs it, and
+// kills it. It moves all records from one KEK to the other and back, for ever.
 func TestRewrapCrashChild(t *testing.T) {
 	folder := os.Getenv(rewrapCrashFolder)
 	if folder == "" {
@@ -47,8 +47,8 @@ func TestRewrapCrashChild(t *testing.T) {
 	}
 }
 
-// Killed at any moment, two runs at one store leave every record whole and able to
-// open what it opened before.
+// Killed at any moment, two runs at one store leave every record whole and able
+// to open what it opened before.
 func TestRewrapCrash(t *testing.T) {
 	folder := t.TempDir()
 	for _, name := range []string{"a", "b"} {

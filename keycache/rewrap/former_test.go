@@ -8,8 +8,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
-// Rewrap moves what a former target wrapped to the present one, and takes the old wrap away
-// only where --drop names it.
+// Rewrap moves what a former target wrapped to the present one, and takes the
+// old wrap away only where --drop names it.
 func TestRewrapOfAFormerTarget(t *testing.T) {
 	for _, drop := range []bool{false, true} {
 		present, former := keycachetest.NewKMS("present"), keycachetest.NewKMS("former")

@@ -34,8 +34,8 @@ func (r *rig) rewrapper(to KeyReference, drop ...string) (*Rewrapper, func(text 
 	}
 }
 
-// Envelopes go into the store and out again, each data key at the cost of one call,
-// and open in every form.
+// Envelopes go into the store and out again, each data key at the cost of one
+// call, and open in every form.
 func TestMoveToStoreAndBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, s := keycachetest.NewKMS("a"), keycachetest.NewStore()
@@ -96,8 +96,8 @@ func TestMoveUnderAnotherKEK(t *testing.T) {
 	})
 }
 
-// A record that is in the store already, under the KEK that is to go, does not keep
-// the envelope dependent on that.
+// A record that is in the store already, under the KEK that is to go, does not
+// keep the envelope dependent on that.
 func TestMoveToAnOutdatedRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, fresh, s := keycachetest.NewKMS("old"), keycachetest.NewKMS("new"), keycachetest.NewStore()
@@ -182,7 +182,8 @@ func TestMoveLosesNothing(t *testing.T) {
 	})
 }
 
-// A record that does not unwrap gets into no store: it would stand in the way of the true one.
+// A record that does not unwrap gets into no store: it would stand in the way
+// of the true one.
 func TestForgedRecordIsNotStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, s := keycachetest.NewKMS("a"), keycachetest.NewStore()
@@ -209,8 +210,8 @@ func TestForgedRecordIsNotStored(t *testing.T) {
 	})
 }
 
-// A wrap that is kept is proven first: one that is damaged is made anew before the
-// KEK that could still unwrap the data key goes.
+// A wrap that is kept is proven first: one that is damaged is made anew before
+// the KEK that could still unwrap the data key goes.
 func TestKeptWrapsAreProven(t *testing.T) {
 	old, kept := keycachetest.NewKMS("old"), keycachetest.NewKMS("kept")
 	text := foreign(t, 1, "v", old, kept)[0]

@@ -11,7 +11,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/source"
 )
 
-// useName is the route of the key uses of a Rewrapper, and operation their operation.
+// useName is the route of the key uses of a Rewrapper, and operation their
+// operation.
 const (
 	useName   = "sealmesh.rewrap"
 	operation = "rewrap"
@@ -29,9 +30,10 @@ func (r *Rewrapper) renewAndUse(ctx context.Context, old *envelope.Record, f fun
 	return fresh, err
 }
 
-// renew returns the record of a data key with the wraps that its owners ask for,
-// each of them proven or new: a wrap that stays may be all that is left once another
-// KEK is gone. Wraps of KEKs that nobody names or drops stay as they are.
+// renew returns the record of a data key with the wraps that its owners ask
+// for, each of them proven or new: a wrap that stays may be all that is left
+// once another KEK is gone. Wraps of KEKs that nobody names or drops stay as
+// they are.
 func (r *Rewrapper) renew(ctx context.Context, old *envelope.Record) (envelope.Record, error) {
 	secret, by, err := r.prove(ctx, old)
 	if err != nil {
@@ -60,7 +62,8 @@ func (r *Rewrapper) renew(ctx context.Context, old *envelope.Record) (envelope.R
 	return fresh, nil
 }
 
-// prove unwraps a record by the first KEK of the key that can, and returns that KEK.
+// prove unwraps a record by the first KEK of the key that can, and returns that
+// KEK.
 func (r *Rewrapper) prove(ctx context.Context, old *envelope.Record) (*hsm.Secret, *keks.KEK, error) {
 	var first error = &hsm.Error{Class: hsm.Corrupt, Operation: "unwrap", Err: keks.ErrNoWrap}
 	for i, c := range r.key.KEKs.Candidates(old.Wraps) {
@@ -110,8 +113,8 @@ func opens(ctx context.Context, kk *keks.KEK, w *envelope.Wrap, commitment [32]b
 }
 
 // place puts the record into the key's store, if envelopes are to be by id. A
-// record that is there already must be of the same data key. If it is outdated, it
-// is replaced by one that keeps its other wraps too; otherwise it must open.
+// record that is there already must be of the same data key. If it is outdated,
+// it is replaced by one that keeps its other wraps too; otherwise it must open.
 func (r *Rewrapper) place(ctx context.Context, fresh envelope.Record) error {
 	if r.to != ByID {
 		return nil

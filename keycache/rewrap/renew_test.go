@@ -11,8 +11,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
-// Every KEK wraps again, each data key at the cost that a survey foresees, and the
-// first of its envelopes pays.
+// Every KEK wraps again, each data key at the cost that a survey foresees, and
+// the first of its envelopes pays.
 func TestRenew(t *testing.T) {
 	x, y := keycachetest.NewKMS("x"), keycachetest.NewKMS("y")
 	texts := foreign(t, 2, "v", x, y)

@@ -1,10 +1,11 @@
 // Package rewrap gives data keys new wraps: in the records of envelopes, and in
-// those of record stores. A data key is unwrapped by a KEK of its key that can, and
-// wrapped by the KEKs that the key names now. No value is opened, and no ciphertext
-// changes. Each data key costs its calls once, and is recorded as one key use.
+// those of record stores. A data key is unwrapped by a KEK of its key that can,
+// and wrapped by the KEKs that the key names now. No value is opened, and no
+// ciphertext changes. Each data key costs its calls once, and is recorded as
+// one key use.
 //
-// A [Rewrapper] reads envelopes. It also moves records from envelopes to the key's
-// store, and back. A [StoreRewrapper] reads the records of a store.
+// A [Rewrapper] reads envelopes. It also moves records from envelopes to the
+// key's store, and back. A [StoreRewrapper] reads the records of a store.
 package rewrap
 
 import (
@@ -21,8 +22,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/source"
 )
 
-// rememberedKeys is how many data keys a Rewrapper remembers, so that each costs
-// its calls once.
+// rememberedKeys is how many data keys a Rewrapper remembers, so that each
+// costs its calls once.
 const rememberedKeys = 100_000
 
 // A KeyReference is how an envelope refers to its data key.
@@ -63,8 +64,8 @@ type renewed struct {
 	record []byte // binary, all of it
 }
 
-// New returns a Rewrapper for the key of that name, which makes its envelopes refer
-// to their data keys by to.
+// New returns a Rewrapper for the key of that name, which makes its envelopes
+// refer to their data keys by to.
 func New(c *keycache.Cache, name string, to KeyReference, o Options) (*Rewrapper, error) {
 	k := c.Source(name)
 	switch {
@@ -146,8 +147,8 @@ type parsed struct {
 	status  Status
 }
 
-// read parses an envelope, and says what becomes of it. The result is valid until
-// the next call.
+// read parses an envelope, and says what becomes of it. The result is valid
+// until the next call.
 func (r *Rewrapper) read(ctx context.Context, text []byte) (p parsed, err error) {
 	if p.Header, p.payload, r.buf, err = envelope.Parse(r.buf, text); err != nil {
 		return p, err
@@ -169,8 +170,8 @@ func (r *Rewrapper) read(ctx context.Context, text []byte) (p parsed, err error)
 	return p, nil
 }
 
-// recordOf returns the record of h: its own, or that of the store if envelopes are
-// to be inline. It returns nil where there is none.
+// recordOf returns the record of h: its own, or that of the store if envelopes
+// are to be inline. It returns nil where there is none.
 func (r *Rewrapper) recordOf(ctx context.Context, h *envelope.Header) (*envelope.Record, error) {
 	if h.Record == nil {
 		if r.to != Inline {
@@ -185,8 +186,8 @@ func (r *Rewrapper) recordOf(ctx context.Context, h *envelope.Header) (*envelope
 	return &record, err
 }
 
-// Rewrap appends the envelope to dst with its new record, or as it is if there is
-// nothing to do. It records one key use for each data key. Errors are
+// Rewrap appends the envelope to dst with its new record, or as it is if there
+// is nothing to do. It records one key use for each data key. Errors are
 // *keycache.Error, but for an envelope that does not parse.
 func (r *Rewrapper) Rewrap(ctx context.Context, dst, text []byte) ([]byte, Status, error) {
 	p, err := r.read(ctx, text)

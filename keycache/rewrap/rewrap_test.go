@@ -8,8 +8,9 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
 )
 
-// A KEK joins, another leaves: envelopes change their record and nothing else, each
-// data key costs its calls once, and what was sealed before opens under either.
+// A KEK joins, another leaves: envelopes change their record and nothing else,
+// each data key costs its calls once, and what was sealed before opens under
+// either.
 func TestRewrap(t *testing.T) {
 	old, fresh := keycachetest.NewKMS("old"), keycachetest.NewKMS("new")
 	texts := foreign(t, 3, "v", old)
@@ -118,7 +119,8 @@ func TestRewrapRefuses(t *testing.T) {
 	}
 }
 
-// An old KEK that no longer unwraps leaves the envelope as it is, and one use of the failure.
+// An old KEK that no longer unwraps leaves the envelope as it is, and one use
+// of the failure.
 func TestRewrapDenied(t *testing.T) {
 	old, fresh := keycachetest.NewKMS("old"), keycachetest.NewKMS("new")
 	text := foreign(t, 1, "v", old)[0]

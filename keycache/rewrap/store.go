@@ -17,9 +17,9 @@ import (
 )
 
 // A StoreRewrapper does for the records in a store what a [Rewrapper] does for
-// those in envelopes. Processes that use the store continue meanwhile. A run that
-// is stopped, even killed, is started again: what it did needs nothing more. Not
-// safe for concurrent use, but several runs may work on one store.
+// those in envelopes. Processes that use the store continue meanwhile. A run
+// that is stopped, even killed, is started again: what it did needs nothing
+// more. Not safe for concurrent use, but several runs may work on one store.
 type StoreRewrapper struct {
 	store store.Store
 	keys  []*Rewrapper // that keep records there, by name
@@ -67,11 +67,11 @@ func calledAnywhere(keys []*source.Source, uris []string) (found []*keks.KEK, er
 	return found, nil
 }
 
-// add adds a key that keeps records in the store. Keys of one key context may own
-// each other's records.
+// add adds a key that keeps records in the store. Keys of one key context may
+// own each other's records.
 func (w *StoreRewrapper) add(r *Rewrapper) {
 	for _, other := range w.keys {
-		if other.key.KEKs.SameContext(r.key.KEKs) {
+		if other.key.KEKs.Context.Equal(r.key.KEKs.Context) {
 			other.peers, r.peers = append(other.peers, r), append(r.peers, other)
 		}
 	}
@@ -87,9 +87,9 @@ func (w *StoreRewrapper) Keys() []string {
 	return names
 }
 
-// Records yields every record in the store, as [store.Store.All] does. Errors are
-// *hsm.Error. After an error of class hsm.Corrupt, which is of one record, the rest
-// follows.
+// Records yields every record in the store, as [store.Store.All] does. Errors
+// are *hsm.Error. After an error of class hsm.Corrupt, which is of one record,
+// the rest follows.
 func (w *StoreRewrapper) Records(ctx context.Context) iter.Seq2[envelope.Record, error] {
 	return func(yield func(envelope.Record, error) bool) {
 		for r, err := range w.store.All(ctx) {
@@ -100,8 +100,9 @@ func (w *StoreRewrapper) Records(ctx context.Context) iter.Seq2[envelope.Record,
 	}
 }
 
-// Survey says what Rewrap would find and do. A record does not say which key owns
-// it: if KEKs of several keys wrapped it, the first key that would change it counts.
+// Survey says what Rewrap would find and do. A record does not say which key
+// owns it: if KEKs of several keys wrapped it, the first key that would change
+// it counts.
 func (w *StoreRewrapper) Survey(record envelope.Record) Survey {
 	s := Survey{Status: Unrelated, Other: len(record.Wraps)}
 	for _, r := range w.keys {
@@ -115,7 +116,8 @@ func (w *StoreRewrapper) Survey(record envelope.Record) Survey {
 	return s
 }
 
-// replaceTries is how often a record is read and renewed that others change meanwhile.
+// replaceTries is how often a record is read and renewed that others change
+// meanwhile.
 const replaceTries = 5
 
 // Rewrap replaces a record that is outdated by a renewed one, after its use is

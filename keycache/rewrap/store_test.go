@@ -17,7 +17,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/source"
 )
 
-// rewrapStore renews every record in the one store of r's keys, and counts how that went.
+// rewrapStore renews every record in the one store of r's keys, and counts how
+// that went.
 func (r *rig) rewrapStore(drop ...string) map[Status]int {
 	r.t.Helper()
 	all, err := Stores(r.Cache, Options{Drop: drop})
@@ -51,8 +52,8 @@ func filled(t *testing.T, s *keycachetest.Store, n int, kmss ...*keycachetest.KM
 	return texts
 }
 
-// A KEK is retired: records in the store move to the other, each at the cost of its calls once,
-// and what was sealed before opens without the old one.
+// A KEK is retired: records in the store move to the other, each at the cost of
+// its calls once, and what was sealed before opens without the old one.
 func TestRewrapStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, fresh, s := keycachetest.NewKMS("old"), keycachetest.NewKMS("new"), keycachetest.NewStore()
@@ -83,7 +84,8 @@ func TestRewrapStore(t *testing.T) {
 	})
 }
 
-// Keys that share a store and a KEK are told apart by what their context unwraps.
+// Keys that share a store and a KEK are told apart by what their context
+// unwraps.
 func TestRewrapStoreOfTwoKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, fresh, s := keycachetest.NewKMS("old"), keycachetest.NewKMS("new"), keycachetest.NewStore()
@@ -193,7 +195,8 @@ func TestRewrapStoreInUse(t *testing.T) {
 	})
 }
 
-// A record that another run changed meanwhile is looked at again, not overwritten.
+// A record that another run changed meanwhile is looked at again, not
+// overwritten.
 func TestRewrapStoreMeetsAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, fresh, third, s := keycachetest.NewKMS("old"), keycachetest.NewKMS("new"), keycachetest.NewKMS("third"), keycachetest.NewStore()

@@ -8,7 +8,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keks"
 )
 
-// A Survey is what a dry run learns of one envelope, or of one record in a store.
+// A Survey is what a dry run learns of one envelope, or of one record in a
+// store.
 type Survey struct {
 	Status Status
 	Suite  suite.ID // 0 for a record in a store
@@ -18,10 +19,10 @@ type Survey struct {
 	Calls  int      // of KEKs, that the first envelope of each data key costs
 }
 
-// Survey says what [Rewrapper.Rewrap] would find and do. It asks no KEK. It asks
-// the store only for records that would be put into envelopes. It assumes that the
-// first KEK of each record unwraps, and that all wraps are good. Errors are as
-// Rewrap's.
+// Survey says what [Rewrapper.Rewrap] would find and do. It asks no KEK. It
+// asks the store only for records that would be put into envelopes. It assumes
+// that the first KEK of each record unwraps, and that all wraps are good.
+// Errors are as Rewrap's.
 func (r *Rewrapper) Survey(ctx context.Context, text []byte) (Survey, error) {
 	p, err := r.read(ctx, text)
 	if err != nil {

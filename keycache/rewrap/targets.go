@@ -8,13 +8,13 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/source"
 )
 
-// By which KEKs a record is wrapped. A record does not say which key owns it, and a
-// wrap that is lost cannot be made again once the other KEKs of the record are gone.
-// So a run removes no wrap but those of KEKs that Options.Drop names, and all KEKs
-// of each key that may own a record wrap it.
+// By which KEKs a record is wrapped. A record does not say which key owns it,
+// and a wrap that is lost cannot be made again once the other KEKs of the
+// record are gone. So a run removes no wrap but those of KEKs that Options.Drop
+// names, and all KEKs of each key that may own a record wrap it.
 
-// wants returns the KEKs that wrap a record from now on which has wraps now, and
-// the KEKs whose wraps go. One of the key's KEKs has wrapped the record.
+// wants returns the KEKs that wrap a record from now on which has wraps now,
+// and the KEKs whose wraps go. One of the key's KEKs has wrapped the record.
 func (r *Rewrapper) wants(wraps []envelope.Wrap) (targets, dropped []*keks.KEK) {
 	if len(r.peers) == 1 {
 		return r.targets, r.dropped
@@ -38,8 +38,8 @@ func (r *Rewrapper) mayOwn(wraps []envelope.Wrap, targets []*keks.KEK) bool {
 	})
 }
 
-// kept returns the wraps of old that the record fresh lacks and that nobody drops:
-// those by KEKs that no owner names. They stay as they are, unproven.
+// kept returns the wraps of old that the record fresh lacks and that nobody
+// drops: those by KEKs that no owner names. They stay as they are, unproven.
 func kept(old []envelope.Wrap, fresh []envelope.Wrap, dropped []*keks.KEK) []envelope.Wrap {
 	var others []envelope.Wrap
 	for _, w := range old {

@@ -67,8 +67,8 @@ func (r *rig) under(key string, text []byte) []byte {
 	return text
 }
 
-// Key a has KEK x, key b has x and y, of one context and in one store: a run must
-// not take y from b's record because a, which has no y, unwraps it too.
+// Key a has KEK x, key b has x and y, of one context and in one store: a run
+// must not take y from b's record because a, which has no y, unwraps it too.
 func TestRewrapKeepsTheKEKsOfEveryOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x, y, s := keycachetest.NewKMS("x"), keycachetest.NewKMS("y"), keycachetest.NewStore()
@@ -90,8 +90,8 @@ func TestRewrapKeepsTheKEKsOfEveryOwner(t *testing.T) {
 }
 
 // A record of either key gets the KEKs of both, since nobody knows whose it is,
-// and of a third that shares a KEK with the second. A key of another context, or
-// without a KEK in common, owns no such record.
+// and of a third that shares a KEK with the second. A key of another context,
+// or without a KEK in common, owns no such record.
 func TestRewrapUnitesOwners(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x, y, z, far, s := keycachetest.NewKMS("x"), keycachetest.NewKMS("y"), keycachetest.NewKMS("z"), keycachetest.NewKMS("far"), keycachetest.NewStore()
@@ -139,8 +139,8 @@ func TestRewrapDropsFromEveryOwner(t *testing.T) {
 	})
 }
 
-// A wrap by a KEK that the policy does not name stays, in envelopes, in stores, and
-// when an envelope's record meets the store's.
+// A wrap by a KEK that the policy does not name stays, in envelopes, in stores,
+// and when an envelope's record meets the store's.
 func TestRewrapKeepsOtherWraps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x, y, fresh, s := keycachetest.NewKMS("x"), keycachetest.NewKMS("y"), keycachetest.NewKMS("fresh"), keycachetest.NewStore()

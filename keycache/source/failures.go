@@ -21,8 +21,8 @@ const (
 	rememberedRecords = 4096
 )
 
-// failures remembers flights that failed, for a while, so that a storm of the same
-// record costs one call. Safe for concurrent use.
+// failures remembers flights that failed, for a while, so that a storm of the
+// same record costs one call. Safe for concurrent use.
 type failures struct {
 	now func() time.Duration
 	lru *lru2.Cache[flight.ID, failure]
@@ -38,7 +38,8 @@ func newFailures(now func() time.Duration) (*failures, error) {
 	return &failures{now, lru}, err
 }
 
-// remember keeps the failure of a flight. An outage is remembered by gates instead.
+// remember keeps the failure of a flight. An outage is remembered by gates
+// instead.
 func (f *failures) remember(id flight.ID, err error) {
 	if calls.IsRemembered(err) {
 		return

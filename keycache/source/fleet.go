@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// fallbackAge is how long a data key seals with its record in envelopes because
-	// the store was unavailable.
+	// fallbackAge is how long a data key seals with its record in envelopes
+	// because the store was unavailable.
 	fallbackAge = 5 * time.Minute
 	// maxGenerations bounds how many data keys, each short of a KEK, are passed
 	// over for one that is not.
@@ -26,21 +26,21 @@ const (
 // data key may continue to seal.
 var errKeep = errors.New("the store is unavailable, and the data key that seals may continue")
 
-// A fleet is all processes that share data keys by way of a store. All of them use
-// the data key in the slot that the clock names: whoever is first puts it there,
-// and the others unwrap it. A record is in the store before anything is sealed
-// under its data key.
+// A fleet is all processes that share data keys by way of a store. All of them
+// use the data key in the slot that the clock names: whoever is first puts it
+// there, and the others unwrap it. A record is in the store before anything is
+// sealed under its data key.
 //
-// An epoch lasts 7/8 of rotate.age, and its data key is made or fetched up to 1/8
-// of it ahead, so that none seals for longer than rotate.age.
+// An epoch lasts 7/8 of rotate.age, and its data key is made or fetched up to
+// 1/8 of it ahead, so that none seals for longer than rotate.age.
 type fleet struct {
 	*Source
 	store *RecordStore
 	last  atomic.Pointer[slotted] // only the making of data keys looks at it
 }
 
-// A slotted is the last data key that came from a slot. It is held for its lease
-// when it has left the cache.
+// A slotted is the last data key that came from a slot. It is held for its
+// lease when it has left the cache.
 type slotted struct {
 	*datakeys.DataKey
 	from place
@@ -86,8 +86,8 @@ func (f *fleet) nextPlace() place {
 	}
 }
 
-// share returns the data key that should seal next: the one in the store, else a
-// new one.
+// share returns the data key that should seal next: the one in the store, else
+// a new one.
 func (f *fleet) share(ctx context.Context, old *datakeys.DataKey) (*datakeys.DataKey, error) {
 	if f.Use == hsm.SealOnly {
 		return f.claim(ctx, ownPlace(), old)
@@ -112,8 +112,8 @@ func (f *fleet) share(ctx context.Context, old *datakeys.DataKey) (*datakeys.Dat
 	return f.inline(d), nil
 }
 
-// find looks into the slot. Past data keys that are short of a KEK, it looks into
-// the slots that came after.
+// find looks into the slot. Past data keys that are short of a KEK, it looks
+// into the slots that came after.
 func (f *fleet) find(ctx context.Context, p place) (place, envelope.Record, error) {
 	r, err := f.findOne(ctx, p)
 	for range maxGenerations {
@@ -146,8 +146,8 @@ func (f *fleet) adopt(ctx context.Context, p place, r envelope.Record) (*datakey
 	return f.settle(d, p), nil
 }
 
-// claim makes a data key and puts it into the slot. If another process is first,
-// the new data key is thrown away, unused, and the other one is adopted.
+// claim makes a data key and puts it into the slot. If another process is
+// first, the new data key is thrown away, unused, and the other one is adopted.
 func (f *fleet) claim(ctx context.Context, p place, old *datakeys.DataKey) (*datakeys.DataKey, error) {
 	secret, r, asked, err := f.KEKs.Generate(ctx)
 	if err != nil {
@@ -200,8 +200,8 @@ func (f *fleet) inline(d *datakeys.DataKey) *datakeys.DataKey {
 	return d
 }
 
-// settle lets d seal with nothing but its id in envelopes, from p until the epoch
-// ends. What this process sealed under the same data key before, counts.
+// settle lets d seal with nothing but its id in envelopes, from p until the
+// epoch ends. What this process sealed under the same data key before, counts.
 func (f *fleet) settle(d *datakeys.DataKey, p place) *datakeys.DataKey {
 	d.ByID()
 	f.store.proven.Add(d.ID, d.Record)

@@ -12,8 +12,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/flight"
 )
 
-// storedFlight is the flight in which the data key of an envelope without a record
-// is fetched. It is no SHA-256 that anybody can make.
+// storedFlight is the flight in which the data key of an envelope without a
+// record is fetched. It is no SHA-256 that anybody can make.
 func storedFlight(id envelope.KeyID) (f flight.ID) {
 	copy(f[:], id[:])
 	f[31] = 1

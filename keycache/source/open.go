@@ -23,18 +23,19 @@ var (
 	errSealOnly = &hsm.Error{Class: hsm.Misconfigured, Operation: "open", Err: errors.New("the key's use is seal")}
 )
 
-// forged marks what only a forger or a wrong key makes: callers need not tell the
-// two apart.
+// forged marks what only a forger or a wrong key makes: callers need not tell
+// the two apart.
 func forged(err error) error { return &hsm.Error{Class: hsm.Corrupt, Operation: "open", Err: err} }
 
-// Cached returns the data key of an envelope if it is there, or nil. It fails if
-// the envelope's record contradicts the data key.
+// Cached returns the data key of an envelope if it is there, or nil. It fails
+// if the envelope's record contradicts the data key.
 func (s *Source) Cached(h *envelope.Header) (*datakeys.DataKey, error) {
 	d := s.Keys.Get(h.KeyID)
 	if d == nil || h.Record == nil || bytes.Equal(h.Record, d.Encoded) {
 		return d, nil
 	}
-	// The same data key, wrapped again, or another one that was made to share half its commitment.
+	// The same data key, wrapped again, or another one that was made to share half
+	// its commitment.
 	r, err := envelope.ParseRecord(h.Record)
 	if err != nil || r.Commitment != d.Record.Commitment {
 		return nil, forged(ErrRecord)
@@ -43,8 +44,8 @@ func (s *Source) Cached(h *envelope.Header) (*datakeys.DataKey, error) {
 }
 
 // Fetch begins to unwrap the data key of an envelope, or joins the flight that
-// does. It is charged to by if the data key turns out not to exist; a flight that
-// another caller began may fail with [calls.ErrSpent].
+// does. It is charged to by if the data key turns out not to exist; a flight
+// that another caller began may fail with [calls.ErrSpent].
 func (s *Source) Fetch(h *envelope.Header, by *calls.Allowance, parent trace.SpanContext) (*flight.Flight[*datakeys.DataKey], error) {
 	if s.Use == hsm.SealOnly {
 		return nil, errSealOnly
@@ -52,7 +53,7 @@ func (s *Source) Fetch(h *envelope.Header, by *calls.Allowance, parent trace.Spa
 	if h.Record == nil && s.fleet != nil {
 		return s.fleet.fetch(h.KeyID, by, parent)
 	}
-	r, err := s.recordOf(h)
+	r, err := recordOf(h, s.Pinned)
 	if err != nil {
 		return nil, forged(err)
 	}
@@ -90,8 +91,8 @@ func (s *Source) seek(id flight.ID, by *calls.Allowance, parent trace.SpanContex
 	}), nil
 }
 
-// isStranger reports whether a data key was not found, or did not unwrap, because
-// of who sent its envelope, as far as anybody can tell.
+// isStranger reports whether a data key was not found, or did not unwrap,
+// because of who sent its envelope, as far as anybody can tell.
 func isStranger(err error) bool {
 	if err == nil || calls.IsRemembered(err) {
 		return false
@@ -103,11 +104,12 @@ func isStranger(err error) bool {
 	return false
 }
 
-// recordOf returns the record of an envelope: its own, or the pinned one that it names.
-func (s *Source) recordOf(h *envelope.Header) (envelope.Record, error) {
+// recordOf returns the record of an envelope: its own, or the pinned one that
+// it names.
+func recordOf(h *envelope.Header, pinned *envelope.Record) (envelope.Record, error) {
 	if h.Record == nil {
-		if s.Pinned != nil && s.Pinned.KeyID() == h.KeyID {
-			return *s.Pinned, nil
+		if pinned != nil && pinned.KeyID() == h.KeyID {
+			return *pinned, nil
 		}
 		return envelope.Record{}, errNoRecord
 	}
@@ -118,8 +120,8 @@ func (s *Source) recordOf(h *envelope.Header) (envelope.Record, error) {
 	return r, nil
 }
 
-// load unwraps a data key and keeps it for opening. id is under what a failure is
-// remembered.
+// load unwraps a data key and keeps it for opening. id is under what a failure
+// is remembered.
 func (s *Source) load(ctx context.Context, r envelope.Record, id flight.ID) (*datakeys.DataKey, error) {
 	if d := s.usable(r); d != nil {
 		return d, nil // the flight before this one brought it

@@ -23,10 +23,10 @@ var (
 // record is known to be zero.
 var making flight.ID
 
-// Acquire fills claim, which is released before, for a value of n bytes that the
-// suite of that number seals: from the current data key while that has room, else
-// from its successor. now is the caller's reading of the clock. Unless the result
-// is Hit, Acquire may have waited. ctx bounds the wait only.
+// Acquire fills claim, which is released before, for a value of n bytes that
+// the suite of that number seals: from the current data key while that has
+// room, else from its successor. now is the caller's reading of the clock.
+// Unless the result is Hit, Acquire may have waited. ctx bounds the wait only.
 func (s *Source) Acquire(ctx context.Context, claim *datakeys.Claim, id suite.ID, n uint64, now time.Duration, parent trace.SpanContext) (datakeys.Access, error) {
 	claim.Release()
 	if n > s.Rotate.Bytes && s.Pinned == nil {
@@ -77,8 +77,8 @@ func (s *Source) Warm(parent trace.SpanContext) {
 	}
 }
 
-// makeAhead begins to make a successor before d is used up or too old, so that no
-// use waits.
+// makeAhead begins to make a successor before d is used up or too old, so that
+// no use waits.
 func (s *Source) makeAhead(d *datakeys.DataKey, now time.Duration, parent trace.SpanContext) {
 	if s.Pinned == nil && (d.Ahead(now) || d.UsesLow() || d.BytesLow()) {
 		s.MakeSuccessor(d, parent)
@@ -114,7 +114,8 @@ func (s *Source) next(ctx context.Context, old *datakeys.DataKey) (*datakeys.Dat
 	}
 }
 
-// makeOne gets a data key that may seal, from wherever the key's data keys come.
+// makeOne gets a data key that may seal, from wherever the key's data keys
+// come.
 func (s *Source) makeOne(ctx context.Context, old *datakeys.DataKey) (*datakeys.DataKey, error) {
 	switch {
 	case s.Pinned != nil:

@@ -19,9 +19,9 @@
 //
 //	Cached ──miss──> Fetch ──> record of the envelope, or of the store ──> unwrap ──> Keep, Admit
 //
-// A failure is remembered for a moment, so that a storm of the same record costs
-// one call. Envelopes of strangers, under data keys that nobody knows, are charged to
-// the allowance of their caller.
+// A failure is remembered for a moment, so that a storm of the same record
+// costs one call. Envelopes of strangers, under data keys that nobody knows,
+// are charged to the allowance of their caller.
 package source
 
 import (
@@ -38,8 +38,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keks"
 )
 
-// DegradedAge is how long a data key may seal that fewer KEKs wrapped than the key
-// names: it opens in fewer places, so it is replaced soon after the outage.
+// DegradedAge is how long a data key may seal that fewer KEKs wrapped than the
+// key names: it opens in fewer places, so it is replaced soon after the outage.
 const DegradedAge = time.Hour
 
 // Options of a [Source]. All fields but Tracer and Store are required.
@@ -84,7 +84,7 @@ func New(cfg *hsm.Key, opt Options) (*Source, error) {
 		return nil, err
 	}
 	if cfg.Record != nil {
-		if err := s.pin(cfg.Record); err != nil {
+		if s.Pinned, err = pinned(cfg, s.KEKs); err != nil {
 			return nil, err
 		}
 	}
@@ -109,23 +109,24 @@ func New(cfg *hsm.Key, opt Options) (*Source, error) {
 	return s, nil
 }
 
-func (s *Source) pin(text []byte) error {
-	r, err := envelope.ParseRecordText(text)
+// pinned returns the record of a pinned key, which one of its KEKs wrapped.
+func pinned(cfg *hsm.Key, by *keks.Set) (*envelope.Record, error) {
+	r, err := envelope.ParseRecordText(cfg.Record)
 	if err != nil {
-		return fmt.Errorf("key %q: the pinned record: %w", s.Name, err)
+		return nil, fmt.Errorf("key %q: the pinned record: %w", cfg.Name, err)
 	}
-	if err := s.KEKs.CheckWraps(r.Wraps); err != nil {
+	if err := by.CheckWraps(r.Wraps); err != nil {
 		if hsm.ClassOf(err) == hsm.Unavailable {
-			return fmt.Errorf("key %q: the pinned record: %w", s.Name, err)
+			return nil, fmt.Errorf("key %q: the pinned record: %w", cfg.Name, err)
 		}
-		return fmt.Errorf("key %q: the pinned record holds no wrap by any KEK of the key: add the KEK it was made with", s.Name)
+		return nil, fmt.Errorf("key %q: the pinned record holds no wrap by any KEK of the key: add the KEK it was made with", cfg.Name)
 	}
-	s.Pinned = &r
-	return nil
+	return &r, nil
 }
 
-// Flush drops every data key and forgets all failures, so that the next use asks
-// the KMS: an operator who flushes because a key is back does not want to wait.
+// Flush drops every data key and forgets all failures, so that the next use
+// asks the KMS: an operator who flushes because a key is back does not want to
+// wait.
 func (s *Source) Flush() {
 	s.Keys.Flush()
 	s.failed.purge()

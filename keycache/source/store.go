@@ -16,12 +16,13 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/store"
 )
 
-// StoreOptions say where the records of a key are kept, in place of its envelopes.
+// StoreOptions say where the records of a key are kept, in place of its
+// envelopes.
 type StoreOptions struct {
 	Store store.Store // the caller closes it, after the cache
-	// Refuse lets no data key begin to seal while the store is unavailable. Without
-	// it, the record of such a data key goes into its envelopes for a while:
-	// nothing is lost, and nothing stops.
+	// Refuse lets no data key begin to seal while the store is unavailable.
+	// Without it, the record of such a data key goes into its envelopes for a
+	// while: nothing is lost, and nothing stops.
 	Refuse bool
 }
 
@@ -109,7 +110,8 @@ func outage(err error) error {
 	return err
 }
 
-// StoreError gives a store's failure its class, as an *hsm.Error. It returns nil for nil.
+// StoreError gives a store's failure its class, as an *hsm.Error. It returns
+// nil for nil.
 func StoreError(operation string, err error) error {
 	class := hsm.Unavailable
 	switch {
@@ -168,9 +170,9 @@ func (rs *RecordStore) Replace(ctx context.Context, old, next envelope.Record) (
 	return rs.call(ctx, replacing, func(ctx context.Context) (envelope.Record, error) { return rs.Store.Replace(ctx, old, next) })
 }
 
-// Verify asks for a slot that nobody has. A store that is unavailable is an error
-// only under Refuse, where data keys would wait for it; a store that is not set up
-// always is.
+// Verify asks for a slot that nobody has. A store that is unavailable is an
+// error only under Refuse, where data keys would wait for it; a store that is
+// not set up always is.
 func (rs *RecordStore) Verify(ctx context.Context) error {
 	_, err := rs.find(ctx, ownPlace().slot)
 	if err == nil || errors.Is(err, store.ErrNotFound) || hsm.ClassOf(err) == hsm.Unavailable && !rs.Refuse {

@@ -27,8 +27,8 @@ const (
 	attrPort         = attribute.Key("server.port")
 )
 
-// observe returns a context in which every request that the store makes to its back
-// end becomes a span: a child of the span in ctx.
+// observe returns a context in which every request that the store makes to its
+// back end becomes a span: a child of the span in ctx.
 func (rs *RecordStore) observe(ctx context.Context) context.Context {
 	tracer := rs.tracer
 	if tracer == nil {
@@ -66,7 +66,8 @@ func storeAttributes(call *store.Call) []attribute.KeyValue {
 	return as
 }
 
-// failureOf returns the back end's code for a failure, or else its class: never the text.
+// failureOf returns the back end's code for a failure, or else its class: never
+// the text.
 func failureOf(call *store.Call) string {
 	switch {
 	case call.Code != "":

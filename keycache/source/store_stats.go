@@ -13,7 +13,8 @@ type StoreStats struct {
 	Calls   []StoreCalls // of claim, find and get
 }
 
-// StoreCalls are of one operation. A record that is not there counts as corrupt.
+// StoreCalls are of one operation. A record that is not there counts as
+// corrupt.
 type StoreCalls struct {
 	Operation string
 	Results   map[string]uint64 // see [calls.Counter.Results]
