@@ -1,10 +1,59 @@
-// Package keycache lets a body use keys: it seals and opens values under data
-// keys that a KMS or an HSM wraps, and records every use: no record, no key.
+// Package keycache lets a body use keys: it seals and opens values under data keys
+// that a KMS or an HSM wraps, and records every use: no record, no key.
 //
-// It asks a KMS as seldom as it can and as often as it must: see package
-// datakeys for when a data key serves, and package source for where one comes
-// from. Only what a configured KEK unwraps, and whose commitment matches, is
-// ever used.
+// # Terms
+//
+//   - A KEK is a key inside a KMS or an HSM. It wraps data keys and never leaves.
+//   - A data key is 32 bytes. It seals values. Its record holds its wraps, one by
+//     each KEK of its key.
+//   - A key is what the policy names: KEKs, a quorum, TTLs and rotation.
+//   - A tag is how values of one data class are protected: a key, a suite, and the
+//     context that is authenticated with each value.
+//   - A session is one direction of one exchange, and the account of what it used.
+//   - A key use is what is recorded of (exchange, direction, data key, operation).
+//
+// # Rooms
+//
+// A package imports only those below it.
+//
+//	rewrap     new wraps for the data keys of envelopes and stores
+//	   │
+//	keycache   Cache, Session, Tag: what a body may do; records uses
+//	   │    └─ keyuse     the record of key uses
+//	source     where a data key comes from: fresh, pinned or stored
+//	   ├─ datakeys        unwrapped data keys: how long and how much each serves
+//	   ├─ keks            the KEKs of a key: generate, wrap, unwrap, confirm
+//	   └─ store           wrapped-key records that are not in envelopes
+//
+// calls and flight serve all of these: what holds calls back, and work that
+// several callers wait for. Only datakeys holds unwrapped data keys, only keks calls
+// an [hsm.Provider], and only keycache records.
+//
+// # Order of calls
+//
+//	New                     when a policy is loaded; Next when it is reloaded
+//	Cache.Tag               once for each tag of the policy
+//	Cache.Verify            before the process serves
+//	  Cache.Session         when a direction of an exchange begins
+//	    Tag.Bind            if the tag is bound to parameters
+//	    Session.Warm        as soon as it is known that t will seal
+//	    Session.Seal, Open  for each value
+//	    Session.Admit       before each chunk of a streamed body leaves
+//	  Session.Close         before a buffered body leaves, and always at the end
+//	Cache.Flush             when an operator asks for it
+//	Cache.Close             when no session is left
+//
+// Nothing that Seal or Open returned may leave if the Admit or Close after it fails:
+// then the use is not recorded.
+//
+// # The life of a use
+//
+// A hit takes a few atomic loads and allocates nothing. A miss waits for one call of
+// the KMS, which all sessions that need the data key share. The data key is verified
+// in the background before its soft TTL ends, so that a revocation takes effect
+// within the soft TTL and no use waits. If the KMS does not answer, the data key
+// serves to its hard TTL; see package datakeys. Only what a configured KEK unwraps,
+// and whose commitment matches, is ever used.
 package keycache
 
 import (
