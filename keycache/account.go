@@ -40,12 +40,12 @@ func (id *useID) use() keyuse.Use {
 	return u
 }
 
-// A tally is what is counted of one use besides what its span says.
+// A tally is what is counted for one use and is not in its span.
 type tally struct {
 	id       useID
 	lastly   *Tag // the tag of the latest value: the usual answer to whether Tags has it
 	accesses [datakeys.Accesses]uint64
-	told     bool // that the exchange failed is recorded
+	told     bool // the record says that the exchange failed
 }
 
 // An account adds up key uses until they are recorded. uses and tallies go in
@@ -134,8 +134,8 @@ func (a *account) begin(id useID) int {
 	return i
 }
 
-// complete puts use i into the batch: ended at wall, how it came by its key,
-// and the outcome unless it failed itself.
+// complete puts use i into the batch, with its end at wall, how it got its data
+// key, and the outcome unless the use itself failed.
 func (a *account) complete(i int, wall int64, outcome string) {
 	u, y := &a.uses[i], &a.tallies[i]
 	u.End = wall
@@ -159,21 +159,21 @@ func (a *account) count(i int) {
 	y.id.key.stats.add(y)
 }
 
-// carryOver empties use i, which is recorded or moved: what comes now is an
-// increment.
+// carryOver empties use i, which was recorded or moved. Values that follow are
+// an increment.
 func (a *account) carryOver(i int) {
 	u, y := &a.uses[i], &a.tallies[i]
 	u.Fields, u.Bytes, u.Tags, u.Cache, u.ErrorType, u.Partial = 0, 0, u.Tags[:0], "", string(y.id.reason), true
 	*y = tally{id: y.id}
 }
 
-// owes reports whether something of the use that id names is not recorded yet.
+// owes reports whether part of the use of that id is not recorded yet.
 func (a *account) owes(id useID) bool {
 	i, ok := a.lookUp(id)
 	return ok && a.uses[i].Fields > 0
 }
 
-// move adds use i to those of another account.
+// move adds use i to another account.
 func (a *account) move(i int, to *account) {
 	u, y := &a.uses[i], &a.tallies[i]
 	j := to.find(y.id)
@@ -211,7 +211,7 @@ func (a *account) reset() {
 	a.uses, a.tallies, a.touched, a.batch, a.latest = a.uses[:0], a.tallies[:0], a.touched[:0], a.batch[:0], 0
 }
 
-// keyNames says whose uses these are, for an error.
+// keyNames returns the names of the keys that were used, for an error.
 func (a *account) keyNames() string {
 	var names []string
 	for i := range a.uses {

@@ -7,12 +7,12 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
-// incrementEvery is how often what adds to a recorded use is recorded itself.
+// incrementEvery is how often additions to a recorded use are recorded.
 const incrementEvery = time.Second
 
-// increments are what adds to the recorded uses of a streamed direction, and
-// has left with its chunks. A timer records them, also while the stream stands
-// still. Each has room in the record from before its chunk left.
+// increments are the additions to recorded uses of a streamed direction, whose
+// chunks have left. A timer records them, even while the stream is idle. Room
+// in the record is reserved for each before its chunk leaves.
 type increments struct {
 	recorder *keyuse.Recorder
 	exchange keyuse.Exchange
@@ -23,7 +23,7 @@ type increments struct {
 	timer   *time.Timer
 }
 
-// increments returns those of the session.
+// increments returns the session's increments, and makes them first if need be.
 func (s *Session) increments() *increments {
 	if s.st.later == nil {
 		n := &increments{recorder: s.c.recorder, exchange: s.st.exchange}
@@ -34,8 +34,8 @@ func (s *Session) increments() *increments {
 	return s.st.later
 }
 
-// reserve makes room for the increments in a, and reports whether they can
-// wait. The caller holds the lock, until it has taken them.
+// reserve reserves room for the increments in a, and reports whether they can
+// wait. The caller holds n.mu, and keeps it until it has taken them.
 func (n *increments) reserve(a *account) bool {
 	count := 0
 	for _, i := range a.touched {
@@ -50,7 +50,7 @@ func (n *increments) reserve(a *account) bool {
 	return err == nil
 }
 
-// take adds use i of a. The caller holds the lock.
+// take adds use i of a. The caller holds n.mu.
 func (n *increments) take(a *account, i int) {
 	if len(n.account.touched) == 0 {
 		n.timer.Reset(incrementEvery)
@@ -64,8 +64,8 @@ func (n *increments) flush() {
 	n.record(time.Now().UnixNano(), "")
 }
 
-// record records what waits. It has room, so what fails all the same is counted
-// by the recorder, as lost.
+// record records what waits. Room is reserved for it, so the recorder counts
+// any failure as a lost record.
 func (n *increments) record(wall int64, failure string) {
 	a := &n.account
 	if len(a.touched) == 0 && n.room == (keyuse.Reservation{}) {
@@ -81,8 +81,8 @@ func (n *increments) record(wall int64, failure string) {
 	a.touched, n.room = a.touched[:0], keyuse.Reservation{}
 }
 
-// end records what waits, together with what else the session owes of the same
-// uses.
+// end records what waits, together with what the session has not recorded yet
+// of the same uses.
 func (n *increments) end(of *account, wall int64, failure string) {
 	n.timer.Stop()
 	n.mu.Lock()

@@ -15,16 +15,16 @@ type Tag struct {
 	name         string
 	key          *key
 	suite        *suite.Suite
-	open         int            // pairs whose values are not known yet
+	open         int            // number of pairs whose values are not known yet
 	frame        envelope.Frame // what is known of the field context
 	fieldContext []byte         // nil while there are any
 }
 
-// Tag resolves a tag once, when a policy is compiled. context is bound into the
-// field context together with name. The suite is how values are sealed; a value
-// opens under whichever suite its envelope names. Pairs that are named in from
-// belong to the context too: neither seals nor opens anything before [Tag.Bind]
-// gives them their values.
+// Tag returns the tag of that name for the key of that name. The field context
+// of its values is name and the pairs of context. from names further pairs,
+// whose values are known later: the tag neither seals nor opens before
+// [Tag.Bind]. The suite of that id seals values; a value opens by the suite
+// that its envelope names.
 func (c *Cache) Tag(name, key string, id suite.ID, context map[string]string, from ...string) (*Tag, error) {
 	if name == "" {
 		return nil, fmt.Errorf("tag: the name is empty")
@@ -56,8 +56,8 @@ func (c *Cache) Tag(name, key string, id suite.ID, context map[string]string, fr
 	return t, nil
 }
 
-// Bind returns t with the values of the pairs that are still to be known, in
-// order of the pairs' names. A tag without any is its own.
+// Bind returns a copy of t with values for the pairs that from named, in order
+// of the names of the pairs. It returns t itself if there are none.
 func (t *Tag) Bind(values []string) (*Tag, error) {
 	if len(values) != t.open {
 		return nil, fmt.Errorf("tag %q is bound to %d values, and is given %d", t.name, t.open, len(values))

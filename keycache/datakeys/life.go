@@ -211,7 +211,7 @@ func (d *DataKey) mayIdle(now time.Duration) bool {
 	return d.set.KeepIdle && d.unusedFor(now) < d.set.Hard && d.set.Idle.Take(now)
 }
 
-// retire ends d for whoever holds it from value to value: a session's next
+// retire ends d for sessions that hold it from value to value: a session's next
 // value takes another data key, since nobody verifies or flushes this one any
 // more. Only a use that waited for d may still use it, once. Otherwise, with
 // more misses than the cache has room for, each would wait for ever.

@@ -4,9 +4,9 @@
 // A [Set] is the KEKs of one key. Each KEK wraps every data key that the key
 // makes, and a data key is used only if a quorum of them wrapped it. To unwrap,
 // the set asks one KEK after the other until one gives a clear answer. A denial
-// is a clear answer, whichever KEK gives it: whoever revokes one of several
-// KEKs ends the key here. So every KEK is verified within the soft TTL, and not
-// only the KEK that opens; see [Set.Confirm].
+// is a clear answer, whichever KEK gives it: an operator who revokes one of
+// several KEKs ends the key here. So every KEK is verified within the soft TTL,
+// and not only the KEK that opens; see [Set.Confirm].
 //
 // A KEK that did not answer is not asked for a while; see package calls. The
 // set keeps no data key: it returns each one as an [hsm.Secret], which the

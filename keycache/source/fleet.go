@@ -27,7 +27,7 @@ const (
 var errKeep = errors.New("the store is unavailable, and the data key that seals may continue")
 
 // A fleet is all processes that share data keys by way of a store. All of them
-// use the data key in the slot that the clock names: whoever is first puts it
+// use the data key in the slot that the clock names: the first puts it
 // there, and the others unwrap it. A record is in the store before anything is
 // sealed under its data key.
 //

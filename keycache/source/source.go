@@ -6,7 +6,7 @@
 //   - fresh: a KEK of the key generates one, and its record goes into envelopes;
 //   - pinned: the policy holds the record of the only one, which KEKs unwrap;
 //   - stored: all processes that use a store share the data key in the slot that
-//     the clock names. Whoever is first puts it there; envelopes carry its id.
+//     the clock names. The first process puts it there; envelopes carry its id.
 //
 // Whatever the place, a data key seals here only after a quorum of KEKs wrapped
 // it, or after a configured KEK unwrapped it and its commitment matched.
