@@ -3,7 +3,8 @@
 package rewrap
 
 import (
-	"bytes"
+	"bufio"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -43,6 +44,7 @@ func TestRewrapCrashChild(t *testing.T) {
 	r := newRig(t, localKeys(t, folder), dirOf(t, folder))
 	for {
 		r.rewrapStore("local:a")
+		fmt.Println("moved")
 		r.rewrapStore("local:b")
 	}
 }
@@ -108,26 +110,31 @@ func recordsIn(t *testing.T, folder string) map[string]string {
 	return all
 }
 
-// killRewrap runs two children at once, and kills them.
+// killRewrap runs two children at once, and kills them: one wherever it is, the
+// other after it has moved every record.
 func killRewrap(t *testing.T, folder string) {
 	t.Helper()
-	var children []*exec.Cmd
-	var out [2]bytes.Buffer
-	for i := range out {
+	var children [2]*exec.Cmd
+	for i := range children {
 		c := exec.Command(os.Args[0], "-test.run=^TestRewrapCrashChild$")
 		c.Env = append(os.Environ(), rewrapCrashFolder+"="+folder)
-		c.Stdout = &out[i]
+		children[i] = c
+	}
+	out, err := children[1].StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range children {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		children = append(children, c)
 	}
+	time.AfterFunc(50*time.Millisecond+rand.N(150*time.Millisecond), func() { _ = children[0].Process.Kill() })
+	line, _ := bufio.NewReader(out).ReadString('\n')
+	time.AfterFunc(rand.N(100*time.Millisecond), func() { _ = children[1].Process.Kill() })
 	for _, c := range children {
-		time.AfterFunc(50*time.Millisecond+rand.N(150*time.Millisecond), func() { _ = c.Process.Kill() })
-	}
-	for i, c := range children {
 		if _ = c.Wait(); !c.ProcessState.Sys().(syscall.WaitStatus).Signaled() {
-			t.Errorf("a child ended by itself: %s", out[i].String())
+			t.Errorf("a child ended by itself: %s", line)
 		}
 	}
 }
