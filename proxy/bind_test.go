@@ -34,7 +34,7 @@ routes:
 `
 
 // What is sealed under a path opens under that path, and under no other,
-// whoever stored it where; what two servers could read differently is refused
+// no matter which client stored it; what two servers could read differently is refused
 // before anything is sealed.
 func TestBoundToPath(t *testing.T) {
 	for name, mode := range map[string]dataplane.Mode{

@@ -115,7 +115,7 @@ func TestBreakAtEveryMessage(t *testing.T) {
 	}
 }
 
-// A client that goes away in the middle of a body leaves nothing behind.
+// A client that disconnects in the middle of a body leaves nothing behind.
 func TestClientReset(t *testing.T) {
 	for mode, m := range bodyModes {
 		r := newRig(t, rigOptions{policy: m.policy})
@@ -129,7 +129,7 @@ func TestClientReset(t *testing.T) {
 	}
 }
 
-// A streamed body that stands still ends after limits.exchange.
+// A streamed body that stalls ends after limits.exchange.
 func TestStalledBody(t *testing.T) {
 	for _, p := range []string{streamedPolicy, rigPolicy} {
 		for _, sent := range []string{`{"secret": "` + canary, ""} { // "": the headers came, and no byte more

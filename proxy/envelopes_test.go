@@ -47,7 +47,7 @@ func envelopeOf(r *rig) string {
 	return strings.TrimSuffix(strings.TrimPrefix(r.seal(secretBody), `{"secret":"`), `"}`)
 }
 
-// The attack of issue 10: whoever holds a stolen envelope stores it where an
+// The attack: a client that holds a stolen envelope stores it where an
 // open rule of a response reaches and no seal rule does. In every mode of a
 // body.
 func TestStolenEnvelopes(t *testing.T) {

@@ -23,7 +23,7 @@ func TestDocsHaveEveryRefusal(t *testing.T) {
 		for code := range strings.SplitSeq(m[1], ", ") {
 			code = strings.Trim(code, "`")
 			if _, twice := status[code]; twice {
-				t.Errorf("%s stands twice", code)
+				t.Errorf("%s is listed twice", code)
 			}
 			status[code] = n
 		}

@@ -56,7 +56,7 @@ var ProcessorSettings = []Setting[*clusterv3.Cluster]{
 		},
 		wrong: func(m *clusterv3.Cluster, f Facts) string {
 			need := uint32(min(f.Policy.Limits.Streams, streams))
-			return unless(breaker(m) >= need, "circuit_breakers allow fewer requests at once than limits.streams of the policy, and Envoy refuses the rest: make max_requests and max_pending_requests 100000")
+			return unless(breaker(m) >= need, "circuit_breakers allow fewer concurrent requests than limits.streams of the policy, and Envoy refuses the rest: make max_requests and max_pending_requests 100000")
 		},
 	},
 }

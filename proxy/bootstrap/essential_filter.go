@@ -126,7 +126,7 @@ var FilterSettings = []Setting[*procv3.ExternalProcessor]{
 	{
 		Field: "forward_rules",
 		wrong: func(m *procv3.ExternalProcessor, _ Facts) string {
-			return unless(m.GetForwardRules() == nil, "forward_rules may hide headers by which sealmesh decides; leave them out")
+			return unless(m.GetForwardRules() == nil, "forward_rules may hide headers that sealmesh needs; leave them out")
 		},
 	},
 	{
@@ -134,7 +134,7 @@ var FilterSettings = []Setting[*procv3.ExternalProcessor]{
 		wrong: func(m *procv3.ExternalProcessor, _ Facts) string {
 			r := m.GetMutationRules()
 			return unless(!r.GetDisallowAll().GetValue() && r.GetDisallowExpression() == nil && !r.GetDisallowIsError().GetValue(),
-				"mutation_rules keep sealmesh from putting content-length right; leave them out")
+				"mutation_rules keep sealmesh from correcting content-length; leave them out")
 		},
 	},
 }

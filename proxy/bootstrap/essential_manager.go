@@ -101,7 +101,7 @@ var TableSettings = []Setting[*routev3.RouteConfiguration]{{
 			}
 		}
 		return unless(!hides(f.Policy) || len(missing) == 0,
-			"some servers take "+strings.Join(missing, ", ")+" for the path, the method or the host, and so a skipped request for a protected one: name them in request_headers_to_remove")
+			"some servers take "+strings.Join(missing, ", ")+" for the path, the method or the host, so that a skipped request may reach a protected path: name them in request_headers_to_remove")
 	},
 }}
 

@@ -163,5 +163,5 @@ func (d Direction) wrongAttributes() string {
 		key, have, need = "response_attributes", d.Filter.GetResponseAttributes(), proxy.ResponseAttributes
 	}
 	missing := Missing(have, need)
-	return unless(missing == "", fmt.Sprintf("the route sends no request headers, and %s lacks %s: sealmesh cannot tell what is asked for", key, missing))
+	return unless(missing == "", fmt.Sprintf("the route sends no request headers, and %s lacks %s: sealmesh cannot match the request", key, missing))
 }

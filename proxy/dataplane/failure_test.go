@@ -78,7 +78,7 @@ func TestMessageTimeout(t *testing.T) {
 	}
 }
 
-// override_message_timeout sets the timer anew where it may.
+// override_message_timeout sets the timer again where allowed.
 func TestOverrideMessageTimeout(t *testing.T) {
 	soon := &extproc.ProcessingResponse{OverrideMessageTimeout: durationpb.New(time.Millisecond)}
 	r := newRig(t, Config{Mode: Mode{RequestHeaders: true}, MessageTimeout: time.Hour, MaxMessageTimeout: time.Second}, deviate("request-headers", soon), nil)
@@ -121,7 +121,7 @@ func TestStreamError(t *testing.T) {
 	})
 }
 
-// A clean close makes Envoy go on without the processor: the bypass that a
+// A clean close makes Envoy continue without the processor: the bypass that a
 // processor must never open. What the data plane passes on in clear it counts.
 func TestCleanCloseBypasses(t *testing.T) {
 	for _, c := range []struct {

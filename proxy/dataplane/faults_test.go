@@ -197,7 +197,7 @@ func TestFaultClientReset(t *testing.T) {
 	}
 }
 
-// A real client that goes away in the middle of its body.
+// A real client that disconnects in the middle of its body.
 func TestClientGoesAway(t *testing.T) {
 	arrived := make(chan struct{})
 	var once sync.Once

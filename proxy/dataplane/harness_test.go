@@ -342,7 +342,7 @@ func immediate(status int, body string) *extproc.ProcessingResponse {
 	}}
 }
 
-// hanging is a request body that begins and goes on until the test ends.
+// hanging is a request body that begins and lasts until the test ends.
 func hanging(t *testing.T) io.ReadCloser {
 	r, w := io.Pipe()
 	go func() { _, _ = w.Write([]byte("beginning")) }() // fails when the test closes the pipe

@@ -14,7 +14,7 @@ import (
 // sidecar with our EnvoyFilter, whose service declares port 8080 as HTTP; in
 // half port 9090 as TCP as well, in clear 8080 as TCP.
 func TestDumps(t *testing.T) {
-	const passthrough = "not seen: virtualInbound virtualInbound: ports of the protected host that no other chain names are passed on as TCP, and whether a service listens there cannot be told from here: declare each port of it as HTTP\n"
+	const passthrough = "not seen: virtualInbound virtualInbound: ports of the protected host that no other chain names are passed on as TCP, and this file does not tell whether a service listens there: declare each of its ports as HTTP\n"
 	const other = "IN CLEAR: default/customers/http default/customers/http: route httproute/default/other/rule/0/match/0/* (POST sealmesh.example/other"
 	p := load(t, `version: 1
 keys: {k: {kek: "local:kek"}}
@@ -25,12 +25,12 @@ routes:
 	for name, want := range map[string]string{
 		"envoy_gateway_protected": "",
 		"envoy_gateway_half": other + "): ext_proc is disabled, and route \"r\" of the policy has rules\n" +
-			other + "/..;/a): ext_proc is disabled, and the path may be another one to the upstream, where sealmesh would refuse it: match plain paths alone by an expression, or let the filter see the headers\n",
-		"envoy_gateway_clear": "IN CLEAR: default/customers/http default/customers/http: no ext_proc filter: nothing that comes through here is sealed or opened\n" +
-			"IN CLEAR: envoy-gateway-proxy-ready-0.0.0.0-19003: no ext_proc filter: nothing that comes through here is sealed or opened\n",
+			other + "/..;/a): ext_proc is disabled, and the upstream may read another path, which sealmesh would refuse: match only plain paths, by an expression, or let the filter see the headers\n",
+		"envoy_gateway_clear": "IN CLEAR: default/customers/http default/customers/http: no ext_proc filter: no value is sealed or opened here\n" +
+			"IN CLEAR: envoy-gateway-proxy-ready-0.0.0.0-19003: no ext_proc filter: no value is sealed or opened here\n",
 		"istio_protected": passthrough,
-		"istio_half":      "IN CLEAR: virtualInbound 0.0.0.0_9090: port 9090 of the protected host is taken for TCP: what comes to it, sealmesh never sees; declare it as HTTP\n" + passthrough,
-		"istio_clear":     "IN CLEAR: virtualInbound 0.0.0.0_8080: port 8080 of the protected host is taken for TCP: what comes to it, sealmesh never sees; declare it as HTTP\n" + passthrough,
+		"istio_half":      "IN CLEAR: virtualInbound 0.0.0.0_9090: port 9090 of the protected host is treated as TCP: sealmesh never sees its traffic; declare it as HTTP\n" + passthrough,
+		"istio_clear":     "IN CLEAR: virtualInbound 0.0.0.0_8080: port 8080 of the protected host is treated as TCP: sealmesh never sees its traffic; declare it as HTTP\n" + passthrough,
 	} {
 		src, err := os.ReadFile(filepath.Join("testdata", name+".json"))
 		if err != nil {

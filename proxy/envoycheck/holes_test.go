@@ -38,7 +38,7 @@ func TestHoles(t *testing.T) {
 		"fails open":                      {before("{prefix: /open/export}", "", `{envoy.filters.http.ext_proc: {"@type": "x.ExtProcPerRoute", overrides: {failure_mode_allow: true}}}`), "IN CLEAR: route hole (POST sealmesh.example/open/export): failure_mode_allow"},
 		"another processor":               {[2]string{"overrides:", "overrides:\n                      grpc_service: {envoy_grpc: {cluster_name: somebody}}"}, "IN CLEAR: route both (POST sealmesh.example/both/1/x): grpc_service of the route sends bodies to cluster somebody"},
 		"off for a weighted cluster":      {[2]string{"cluster: upstream", "weighted_clusters: {clusters: [{name: upstream, weight: 1}, {name: b, weight: 1, typed_per_filter_config: " + off + "}]}"}, "IN CLEAR: route both (POST sealmesh.example/both/1/x): " + protected},
-		"paths read in two ways":          {before("{prefix: /free/}", "", off), "IN CLEAR: route hole (POST sealmesh.example/free/..;/a): ext_proc is disabled, and the path may be another one"},
+		"paths read in two ways":          {before("{prefix: /free/}", "", off), "IN CLEAR: route hole (POST sealmesh.example/free/..;/a): ext_proc is disabled, and the upstream may read another path"},
 
 		"an upgrade with filters of its own": {[2]string{"          - upgrade_type: websocket\n            enabled: false\n", `          - {upgrade_type: websocket, filters: [{name: r, typed_config: {"@type": "x.Router"}}]}` + "\n"}, "IN CLEAR: ingress: upgrade_configs gives websocket filters of its own"},
 		"virtual hosts by xDS":               {[2]string{"            name: sealmesh\n", "            name: sealmesh\n            vhds: {config_source: {ads: {}}}\n"}, "not seen: ingress sealmesh: virtual hosts come by xDS (vhds)"},
@@ -50,13 +50,13 @@ func TestHoles(t *testing.T) {
 `}, "IN CLEAR: side: a chain without an HTTP connection manager leads to cluster again"},
 		"a chain of something else": {[2]string{"  listeners:\n", "  listeners:\n" + `  - {name: side, filter_chains: [{filters: [{name: redis, typed_config: {"@type": "type.googleapis.com/x.Redis", y: 1}}]}]}` + "\n"}, "not seen: side: a chain without an HTTP connection manager ends in redis"},
 		"HTTP to the same cluster without the filter": {[2]string{"  listeners:\n", "  listeners:\n" + `  - {name: side, filter_chains: [{filters: [{name: h, typed_config: {"@type": "x.HttpConnectionManager", stat_prefix: x, http_filters: [{name: r, typed_config: {"@type": "x.Router"}}],
-      route_config: {virtual_hosts: [{name: v, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: upstream}}]}]}}}]}]}` + "\n"}, "IN CLEAR: side: no ext_proc filter, and its routes lead to cluster upstream"},
+      route_config: {virtual_hosts: [{name: v, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: upstream}}]}]}}}]}]}` + "\n"}, "IN CLEAR: side: no ext_proc filter, but its routes lead to cluster upstream"},
 
 		"never asked by default":         {[2]string{"              processing_mode:\n                request_header_mode: SEND", "              processing_mode:\n                request_header_mode: SKIP"}, "IN CLEAR: envoy.filters.http.ext_proc: processing_mode has request_header_mode SKIP"},
-		"a path made by regex_rewrite":   {before("{path: /free/a}", ", regex_rewrite: {pattern: {regex: ^.*$}, substitution: /open/a}", off), "IN CLEAR: route hole (POST sealmesh.example/free/a): regex_rewrite may make"},
-		"a path made by prefix_rewrite":  {before("{path: /free/a}", ", prefix_rewrite: /open/a", off), "IN CLEAR: route hole (POST sealmesh.example/free/a): prefix_rewrite may make"},
-		"a path made where it is asked":  {before("{path: /free/a}", ", prefix_rewrite: /open/a", on), "IN CLEAR: route hole (POST sealmesh.example/free/a): prefix_rewrite may make"},
-		"a host made by a rewrite":       {before("{path: /free/a}", ", host_rewrite_literal: a.example.com", off), "IN CLEAR: route hole (POST sealmesh.example/free/a): the host rewrite may make"},
+		"a path made by regex_rewrite":   {before("{path: /free/a}", ", regex_rewrite: {pattern: {regex: ^.*$}, substitution: /open/a}", off), "IN CLEAR: route hole (POST sealmesh.example/free/a): regex_rewrite may turn"},
+		"a path made by prefix_rewrite":  {before("{path: /free/a}", ", prefix_rewrite: /open/a", off), "IN CLEAR: route hole (POST sealmesh.example/free/a): prefix_rewrite may turn"},
+		"a path made where it is asked":  {before("{path: /free/a}", ", prefix_rewrite: /open/a", on), "IN CLEAR: route hole (POST sealmesh.example/free/a): prefix_rewrite may turn"},
+		"a host made by a rewrite":       {before("{path: /free/a}", ", host_rewrite_literal: a.example.com", off), "IN CLEAR: route hole (POST sealmesh.example/free/a): the host rewrite may turn"},
 		"redirects followed by Envoy":    {[2]string{"cluster: upstream", "cluster: upstream\n                  internal_redirect_policy: {max_internal_redirects: 1}"}, "breaks: route both (POST sealmesh.example/both/1/x): internal_redirect_policy sends"},
 		"underscores in names":           {[2]string{"headers_with_underscores_action: DROP_HEADER", "headers_with_underscores_action: ALLOW"}, "IN CLEAR: ingress: header names with underscores are let in"},
 		"overrides of the path":          {[2]string{"- x-original-url", "- x-another"}, "IN CLEAR: ingress: some servers take x-original-url for the path, the method or the host"},
@@ -65,7 +65,7 @@ func TestHoles(t *testing.T) {
 		"retries of the virtual host":    {[2]string{"domains:\n", "retry_policy: {retry_on: 5xx}\n              domains:\n"}, "breaks: route both (POST sealmesh.example/both/1/x): a retry sends"},
 		"a cluster that is not there":    {[2]string{"cluster_name: sealmesh\n", "cluster_name: nobody\n"}, "breaks: envoy.filters.http.ext_proc: it asks cluster nobody, which is not in this file"},
 		"another socket":                 {[2]string{"path: /run/sealmesh/ext_proc.sock", "path: /run/other.sock"}, "IN CLEAR: cluster sealmesh: bodies go to unix:///run/other.sock"},
-		"a field of which nothing known": {[2]string{"merge_slashes: true", "merge_slashes: true\n          pass_in_clear: true"}, `not seen: listener ingress: it has a field that is not judged here`},
+		"a field of which nothing known": {[2]string{"merge_slashes: true", "merge_slashes: true\n          pass_in_clear: true"}, `not seen: listener ingress: it has a field that this version of sealmesh does not know`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := load(t, testPolicy)

@@ -52,7 +52,7 @@ func (c *check) join() (servers []*server, raw []rawChain) {
 			chains = append(chains, &listenerv3.FilterChain{Filters: []*listenerv3.Filter{{ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: api}}}})
 		}
 		if l.GetFcdsConfig() != nil {
-			c.report(Unseen, l.GetName(), "its filter chains come by xDS and are not judged here")
+			c.report(Unseen, l.GetName(), "its filter chains come by xDS and cannot be checked")
 		}
 		for _, chain := range chains {
 			where := l.GetName()

@@ -90,13 +90,13 @@ func (c *check) silent(s *server, asked bool, reached *upstreams) {
 	case s.unseen:
 		c.report(Unseen, s.where, "no ext_proc filter is here, unless it comes by config_discovery: give the whole config_dump, and let what is discovered have no default_config")
 	case !asked:
-		c.report(InClear, s.where, "no ext_proc filter: nothing that comes through here is sealed or opened")
+		c.report(InClear, s.where, "no ext_proc filter: no value is sealed or opened here")
 	default:
 		for _, t := range s.tables {
 			for _, v := range t.GetVirtualHosts() {
 				for _, r := range v.GetRoutes() {
 					if name := reached.shared(c, s.listener.GetName(), r.GetRoute()); name != "" {
-						c.report(InClear, s.where, "no ext_proc filter, and its routes lead to cluster %s, as protected ones do", name)
+						c.report(InClear, s.where, "no ext_proc filter, but its routes lead to cluster %s, which protected routes also use", name)
 					}
 				}
 			}
@@ -117,7 +117,7 @@ func (c *check) parts(listeners bool) {
 				s.asks = []*processor{{name: "envoy.filters.http.ext_proc"}}
 			}
 			c.table(s, t, new(upstreams), &bootstrap.Facts{Policy: c.policy})
-			c.report(Unseen, t.GetName(), "the listener with its ext_proc filter is not in this file, and was not judged: give the whole config_dump")
+			c.report(Unseen, t.GetName(), "the listener with its ext_proc filter is not in this file and was not checked: give the whole config_dump")
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.config.extensions)) {
@@ -127,7 +127,7 @@ func (c *check) parts(listeners bool) {
 		}
 	}
 	if listeners {
-		c.report(InClear, "listeners", "no HTTP connection manager, so no ext_proc filter: nothing that comes through here is sealed or opened")
+		c.report(InClear, "listeners", "no HTTP connection manager, so no ext_proc filter: no value is sealed or opened here")
 	}
 }
 

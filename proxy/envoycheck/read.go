@@ -81,7 +81,7 @@ func (c *check) decode(n node, where string, m proto.Message) error {
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(src, m); err != nil {
 		return fmt.Errorf("%s: %w", where, err)
 	}
-	c.report(Unseen, where, "it has a field that is not judged here, as this sealmesh does not know it: %v", unknown)
+	c.report(Unseen, where, "it has a field that this version of sealmesh does not know and cannot check: %v", unknown)
 	return nil
 }
 

@@ -65,17 +65,17 @@ func weights(a *routev3.RouteAction) []*routev3.WeightedCluster_ClusterWeight {
 func (c *check) unread(where string, table *routev3.RouteConfiguration) {
 	where = strings.TrimSpace(where + " " + table.GetName())
 	if table.GetVhds() != nil {
-		c.report(Unseen, where, "virtual hosts come by xDS (vhds), and are not judged here: a host that is not in this file may leave ext_proc out")
+		c.report(Unseen, where, "virtual hosts come by xDS (vhds) and cannot be checked: a host that is not in this file may leave ext_proc out")
 	}
 	if table.GetVhostHeader() != "" {
-		c.report(Unseen, where, "vhost_header has clients choose the virtual host, which is not judged here")
+		c.report(Unseen, where, "vhost_header lets clients choose the virtual host, which cannot be checked")
 	}
 	for _, v := range table.GetVirtualHosts() {
 		if v.GetMatcher() != nil {
-			c.report(Unseen, where, "virtual host %s chooses routes by a matcher tree, which is not judged here: write routes", v.GetName())
+			c.report(Unseen, where, "virtual host %s chooses routes by a matcher tree, which cannot be checked: use routes instead", v.GetName())
 		}
 		if len(v.GetRouteSpecifiers())+len(table.GetRouteSpecifiers()) > 0 {
-			c.report(Unseen, where, "route_specifiers choose routes, which are not judged here: write routes")
+			c.report(Unseen, where, "route_specifiers choose routes, which cannot be checked: use routes instead")
 		}
 	}
 }
@@ -94,7 +94,7 @@ func (c *check) visit(v visit, facts *bootstrap.Facts) {
 		c.protected(v, facts)
 	case v.sample.ambiguous:
 		if len(v.on) == 0 {
-			c.report(InClear, v.where, "ext_proc is disabled, and the path may be another one to the upstream, where sealmesh would refuse it: match plain paths alone by an expression, or let the filter see the headers")
+			c.report(InClear, v.where, "ext_proc is disabled, and the upstream may read another path, which sealmesh would refuse: match only plain paths, by an expression, or let the filter see the headers")
 		}
 	case r == nil && c.policy.Unmatched == policy.RefuseUnmatched:
 		if len(v.on) == 0 {
@@ -165,7 +165,7 @@ func (c *check) rewrites(v visit) {
 }
 
 func (c *check) rewritten(v visit, by string) {
-	c.report(InClear, v.where, "%s may make of a request without rules one that has rules to the upstream, and sealmesh sees it as it was: rewrite in a route that the policy names by the new path, or leave it out", by)
+	c.report(InClear, v.where, "%s may turn a request without rules into one with rules, after sealmesh has seen it: rewrite in a route that the policy names by the new path, or leave it out", by)
 }
 
 // leads reports whether the request may match a route with rules when its path

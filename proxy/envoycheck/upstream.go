@@ -112,7 +112,7 @@ func (c *check) raw(r rawChain, reached *upstreams) {
 		return
 	}
 	if last := len(r.filters) - 1; last >= 0 {
-		c.report(Unseen, r.where, "a chain without an HTTP connection manager ends in %s, which is not judged here", r.filters[last].GetName())
+		c.report(Unseen, r.where, "a chain without an HTTP connection manager ends in %s, which cannot be checked", r.filters[last].GetName())
 	}
 }
 
@@ -122,12 +122,12 @@ func (c *check) raw(r rawChain, reached *upstreams) {
 func (c *check) tcp(r rawChain, name string, reached *upstreams) {
 	switch {
 	case reached.has(c, name):
-		c.report(InClear, r.where, "a chain without an HTTP connection manager leads to cluster %s, where protected requests go as well: what comes through it, sealmesh never sees", name)
+		c.report(InClear, r.where, "a chain without an HTTP connection manager leads to cluster %s, which protected requests also use: sealmesh never sees its traffic", name)
 	case !c.original(name) || !slices.Contains(reached.original, r.listener):
 	case r.port != 0:
-		c.report(InClear, r.where, "port %d of the protected host is taken for TCP: what comes to it, sealmesh never sees; declare it as HTTP", r.port)
+		c.report(InClear, r.where, "port %d of the protected host is treated as TCP: sealmesh never sees its traffic; declare it as HTTP", r.port)
 	default:
-		c.report(Unseen, r.where, "ports of the protected host that no other chain names are passed on as TCP, and whether a service listens there cannot be told from here: declare each port of it as HTTP")
+		c.report(Unseen, r.where, "ports of the protected host that no other chain names are passed on as TCP, and this file does not tell whether a service listens there: declare each of its ports as HTTP")
 	}
 }
 
@@ -164,7 +164,7 @@ func (c *check) processorCluster(p *processor, facts bootstrap.Facts) {
 		case strings.HasPrefix(a, "unix://"):
 			c.report(InClear, where, "bodies go to %s, but sealmesh listens at %s: another process may read them", a, c.policy.Listen)
 		default:
-			c.report(Unseen, where, "bodies go to %s, and the policy has sealmesh listen at %s: who listens there cannot be told from here", a, c.policy.Listen)
+			c.report(Unseen, where, "bodies go to %s, but sealmesh listens at %s: this file does not tell whether both are the same", a, c.policy.Listen)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func deaf(t *testing.T, nc net.Conn, send func(p *peer)) (over chan struct{}) {
 	return over
 }
 
-// TestDeafFloods: whoever asks on without reading the answers is cut off.
+// TestDeafFloods: a client that keeps asking without reading is disconnected.
 func TestDeafFloods(t *testing.T) {
 	for name, flood := range map[string]func(p *peer, i int) error{
 		"ping":     func(p *peer, i int) error { return p.WritePing(false, [8]byte{}) },

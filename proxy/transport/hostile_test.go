@@ -90,7 +90,7 @@ func TestContinuationFlood(t *testing.T) {
 	}
 }
 
-// TestLongHeaders within a frame are refused, and the connection goes on.
+// TestLongHeaders within a frame are refused, and the connection stays open.
 func TestLongHeaders(t *testing.T) {
 	t.Parallel()
 	p := meet(t, options(t), echo)

@@ -31,7 +31,7 @@ func TestServeAfterStop(t *testing.T) {
 	}
 }
 
-// TestServeFails with the listener, and what was accepted goes on.
+// TestServeFails with the listener, and accepted connections stay open.
 func TestServeFails(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))

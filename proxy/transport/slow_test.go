@@ -12,7 +12,7 @@ import (
 
 // A peer that reads the connection, and takes no more of one stream, holds up
 // its handler for as long as Send says. What the handler sends fails then, and
-// other streams go on.
+// other streams continue.
 func TestSlowReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := options(t)

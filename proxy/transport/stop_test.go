@@ -288,7 +288,7 @@ func roundTrip(t *testing.T, conn *grpc.ClientConn) error {
 	return nil
 }
 
-// TestStop ends what runs: contexts, and whoever receives or sends.
+// TestStop ends contexts, receives and sends.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	got, began := make(chan error, 3), make(chan struct{}, 3)
@@ -309,7 +309,7 @@ func TestStop(t *testing.T) {
 		began <- struct{}{}
 		err := handlers[string(what)](s)
 		if s.Context().Err() == nil {
-			err = errors.New("the context goes on")
+			err = errors.New("the context has not ended")
 		}
 		got <- err
 		return err

@@ -189,7 +189,7 @@ func TestHandlerErrorIsTheStatus(t *testing.T) {
 	})
 }
 
-// A peer that goes away while replies are queued still gets their buffers
+// A peer that disconnects while replies are queued still gets their buffers
 // released, whether its stream ends or its connection.
 func TestReleaseWhenThePeerIsGone(t *testing.T) {
 	onServers(t, func(t *testing.T, newServer func(mem.BufferPool) server) {
