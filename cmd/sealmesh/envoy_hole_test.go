@@ -14,7 +14,6 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 
-	"github.com/sealmesh/sealmesh/cmd/sealmesh/cli"
 	"github.com/sealmesh/sealmesh/proxy/envoycheck"
 )
 
@@ -72,9 +71,7 @@ func (s *stack) checkDump() []envoycheck.Finding {
 	dump, err := io.ReadAll(resp.Body)
 	must(s.t, err)
 	must(s.t, os.WriteFile(filepath.Join(s.dir, "dump.json"), dump, 0o600))
-	p, err := cli.ReadPolicy(s.policy)
-	must(s.t, err)
-	found, err := envoycheck.Check(p, dump)
+	found, err := envoycheck.Check(s.readPolicy(nil), dump)
 	must(s.t, err)
 	return found
 }

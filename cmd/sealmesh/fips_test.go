@@ -7,11 +7,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sealmesh/sealmesh/proxy/envoytest"
 )
 
 // The binary with the validated module serves fips: required, through Envoy, seals by suite 2
 // and says so; with the module off, it does not start, and a reload does not turn it on.
 func TestFIPSBinary(t *testing.T) {
+	envoytest.Path(t) // before the build
 	binary := filepath.Join(t.TempDir(), "sealmesh")
 	build := exec.Command("go", "build", "-o", binary, ".")
 	build.Env = append(os.Environ(), "GOFIPS140=v1.0.0")

@@ -13,6 +13,7 @@ import (
 // Whenever sealmesh dies, the upstream never sees a tagged value in clear, and
 // the client gets an error.
 func TestEnvoyKill9(t *testing.T) {
+	t.Parallel()
 	envoytest.Path(t)
 	head := `{"open": 1, "pad": "` + strings.Repeat("p", 100_000) + `", "secret": "` + canary
 	tail := `", "end": true}`
@@ -49,6 +50,7 @@ func TestEnvoyKill9(t *testing.T) {
 // Killed while the upstream answers, sealmesh leaves the client with an error,
 // and not with half a body that looks whole.
 func TestEnvoyKill9Response(t *testing.T) {
+	t.Parallel()
 	for _, path := range []string{"/open/x", "/buffered/x", "/streamed/x"} {
 		t.Run(path, func(t *testing.T) {
 			arrived, dead := make(chan struct{}), make(chan struct{})

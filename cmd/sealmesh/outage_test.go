@@ -32,6 +32,7 @@ func (s *stack) seals() bool {
 // A sidecar that only seals wraps with the public key alone: an outage does not reach it,
 // hard bound or not, and a disabled key stops it within the soft bound.
 func TestOfflineSealing(t *testing.T) {
+	t.Parallel()
 	k := cmdtest.NewKMS(t)
 	k.ARN = k.CreateKey(kmsfake.Key{Spec: "RSA_2048"})
 	uri := "awskms:///" + k.ARN + "?timeout=300ms&endpoint=" + url.QueryEscape("http://"+k.Proxy.Listen)
@@ -102,6 +103,7 @@ func (s *stack) lasts(sealed string, limit time.Duration) (last time.Duration) {
 // An outage is survived up to the hard bound and no longer, however the network fails;
 // then all is well again.
 func TestOutage(t *testing.T) {
+	t.Parallel()
 	k := cmdtest.NewKMS(t)
 	s := kmsStack(t, k)
 	sealed := s.sealed(t, `{"secret":"`+canary+`"}`)
@@ -129,6 +131,7 @@ func TestOutage(t *testing.T) {
 // A KMS slower than the soft bound: nothing fails, and nothing waits for it. That it is
 // nothing at all is held in virtual time: keycache's TestSlowKMSKeepsNobodyWaiting.
 func TestSlowKMS(t *testing.T) {
+	t.Parallel()
 	const latency = 1600 * time.Millisecond
 	k := cmdtest.NewKMS(t)
 	s := kmsStack(t, k)
@@ -146,6 +149,7 @@ func TestSlowKMS(t *testing.T) {
 // A key that is disabled stops opening and sealing within the soft bound, and comes
 // back when it is enabled.
 func TestRevocation(t *testing.T) {
+	t.Parallel()
 	k := cmdtest.NewKMS(t)
 	s := kmsStack(t, k)
 	sealed := s.sealed(t, `{"secret":"`+canary+`"}`)

@@ -339,6 +339,7 @@ func documentedRows(t *testing.T) (names []string) {
 // Envoy cuts nothing that the service is still busy with: its own default is 15 s. Nor does it keep a
 // connection that the service may close at any moment.
 func TestEnvoyDoesNotCut(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, stackOptions{handler: func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, "[0")

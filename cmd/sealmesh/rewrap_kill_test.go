@@ -17,6 +17,7 @@ import (
 // A job that is killed again and again ends with every envelope moved, once, and
 // all else as it was.
 func TestRewrapSurvivesKills(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ more, to, back string }{
 		"inline":       {"", "", ""},
 		"into a store": {`, store: "dir:store"`, "by-id", "inline"},

@@ -19,11 +19,11 @@ import (
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 
-	"github.com/sealmesh/sealmesh/cmd/sealmesh/cli"
 	"github.com/sealmesh/sealmesh/hsm/local"
 	"github.com/sealmesh/sealmesh/keycache/keyuse/keyusetest"
 	"github.com/sealmesh/sealmesh/proxy/bootstrap"
 	"github.com/sealmesh/sealmesh/proxy/envoytest"
+	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
 // A stack is the real thing: an upstream, sealmesh in a process of its own, a
@@ -179,11 +179,7 @@ func (s *stack) start(opt stackOptions) {
 
 func (s *stack) startEnvoy(opt stackOptions) {
 	s.t.Helper()
-	s.t.Setenv("STACK_DIR", s.dir)
-	p, err := cli.ReadPolicy(s.policy)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	p := s.readPolicy(opt.env)
 	o := opt.bootstrap
 	o.HTTP2 = opt.h2c
 	o.Listen, o.Admin = envoytest.Addresses(s.t)
@@ -196,6 +192,24 @@ func (s *stack) startEnvoy(opt stackOptions) {
 		opt.mutate(b)
 	}
 	s.envoy = envoytest.Start(s.t, b)
+}
+
+// readPolicy reads the policy as sealmesh does, with env before the environment.
+func (s *stack) readPolicy(env []string) *policy.Policy {
+	s.t.Helper()
+	text, err := os.ReadFile(s.policy)
+	must(s.t, err)
+	env = append([]string{"STACK_DIR=" + s.dir}, env...)
+	p, err := policy.Load(s.policy, text, func(name string) (string, bool) {
+		for _, e := range env {
+			if value, ok := strings.CutPrefix(e, name+"="); ok {
+				return value, true
+			}
+		}
+		return os.LookupEnv(name)
+	}, os.ReadFile)
+	must(s.t, err)
+	return p
 }
 
 // wait polls for something that another process does.

@@ -103,6 +103,7 @@ func (s *stack) traffic(sealed string) (stop func() (n, failed int64)) {
 // opened as ever, those under a data key that is new to the process are refused as unavailable,
 // and open once it is back.
 func TestStoreOutage(t *testing.T) {
+	t.Parallel()
 	db := postgrestest.Start(t)
 	network := cmdtest.NewNetwork(t, db.Address())
 	s := newStack(t, stackOptions{policy: fmt.Sprintf(storeOutagePolicy, network.Proxy.Listen, "")})
@@ -142,6 +143,7 @@ func TestStoreOutage(t *testing.T) {
 // When a data key is used up while the store is away, store_fallback decides: a new one seals inline,
 // and is opened without a store ever, or nothing is sealed until the store is back.
 func TestStoreOutageAtRotation(t *testing.T) {
+	t.Parallel()
 	db := postgrestest.Start(t)
 	const uses = 300
 	for fallback, refuses := range map[string]bool{"inline": false, "refuse": true} {

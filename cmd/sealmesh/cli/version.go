@@ -17,26 +17,29 @@ func Version() string { return version }
 // FIPS mode.
 func BuildInfo() string {
 	return fmt.Sprintf("sealmesh %s (%s, %s %s/%s, FIPS 140-3 mode %s)",
-		version, commit(), runtime.Version(), runtime.GOOS, runtime.GOARCH, fipsMode())
+		version, commit(buildSettings()), runtime.Version(), runtime.GOOS, runtime.GOARCH, fipsMode())
 }
 
-// commit names the commit that this binary was built from, and says whether
-// files had been changed since. The go command stamps both unless it builds
-// outside a Git working tree or with -buildvcs=false.
-func commit() string {
-	revision, dirty := "", ""
+// buildSettings returns what the go command stamped into this binary.
+func buildSettings() []debug.BuildSetting {
 	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			switch {
-			case s.Key == "vcs.revision":
-				revision = s.Value
-			case s.Key == "vcs.modified" && s.Value == "true":
-				dirty = ", dirty"
-			}
-		}
+		return info.Settings
 	}
-	if revision == "" {
-		return "commit unknown"
+	return nil
+}
+
+// commit names the commit of a build, and says whether files had been changed
+// since. The go command stamps both unless it builds outside a Git repository or
+// with -buildvcs=false.
+func commit(settings []debug.BuildSetting) string {
+	revision, dirty := "unknown", ""
+	for _, s := range settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = ", dirty"
+		}
 	}
 	return "commit " + revision + dirty
 }
