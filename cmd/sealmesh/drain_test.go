@@ -104,7 +104,7 @@ func TestDrainRefuses(t *testing.T) {
 	}
 }
 
-// What a collector that is away does not take goes to the spool, and is sent by the next
+// Key uses that an unavailable collector does not accept go to the spool, and are sent by the next
 // process: one key use for each exchange, none lost.
 func TestSpoolReplay(t *testing.T) {
 	const exchanges = 20

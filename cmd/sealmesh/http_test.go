@@ -209,7 +209,7 @@ func TestEnvoyOversizeValue(t *testing.T) {
 	}
 }
 
-// When the upstream is away, its client sees Envoy's own answer.
+// When the upstream is unavailable, its client sees Envoy's own answer.
 func TestEnvoyLocalReply(t *testing.T) {
 	s := newStack(t, stackOptions{})
 	s.upstream.Close()

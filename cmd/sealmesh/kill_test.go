@@ -72,7 +72,7 @@ func TestEnvoyKill9Response(t *testing.T) {
 	}
 }
 
-// After a crash and a restart, everything goes on as before.
+// After a crash and a restart, everything works as before.
 func TestEnvoyRestart(t *testing.T) {
 	s := newStack(t, stackOptions{})
 	const body = `{"secret": "` + canary + `"}`

@@ -158,7 +158,7 @@ func (s *stack) roundTrip(t *testing.T, path, body string, chunked, buffered boo
 }
 
 // A direction that Envoy does not show is refused before the other one passes: no
-// message would ever tell of its body.
+// message would ever report its body.
 func TestEnvoyHiddenDirection(t *testing.T) {
 	s := newStack(t, stackOptions{handler: specials, mutate: func(b *bootstrapv3.Bootstrap) {
 		setMode(t, b, func(m *procv3.ProcessingMode) {

@@ -14,7 +14,7 @@ import (
 )
 
 // A good file takes effect, however it arrives; a bad one changes nothing, says so,
-// and the exchanges go on.
+// and the exchanges continue.
 func TestReload(t *testing.T) {
 	s := newStack(t, stackOptions{})
 	const tenant = `{"tenant": "` + canary + `"}`
@@ -65,7 +65,7 @@ func TestReload(t *testing.T) {
 	text, err := s.admin("/metrics")
 	must(t, err)
 	if want := `sealmesh_kms_requests_total{key="main",operation="generate",provider="local",result="ok"} 1`; !strings.Contains(text, want) {
-		t.Errorf("keys that did not change were made anew: %s", text)
+		t.Errorf("keys that did not change were made again: %s", text)
 	}
 }
 

@@ -30,7 +30,7 @@ func (s *stack) seals() bool {
 }
 
 // A sidecar that only seals wraps with the public key alone: an outage does not reach it,
-// hard bound or not, and a disabled key stops it within the soft bound.
+// hard TTL or not, and a disabled key stops it within the soft TTL.
 func TestOfflineSealing(t *testing.T) {
 	t.Parallel()
 	k := cmdtest.NewKMS(t)
@@ -56,7 +56,7 @@ routes:
 	start := time.Now()
 	for s.seals() {
 		if time.Since(start) > testSoft+slack {
-			t.Fatalf("sealed %v after the key was disabled; the soft bound is %v", time.Since(start), testSoft)
+			t.Fatalf("sealed %v after the key was disabled; the soft TTL is %v", time.Since(start), testSoft)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -100,7 +100,7 @@ func (s *stack) lasts(sealed string, limit time.Duration) (last time.Duration) {
 	return limit
 }
 
-// An outage is survived up to the hard bound and no longer, however the network fails;
+// An outage is survived up to the hard TTL and no longer, however the network fails;
 // then all is well again.
 func TestOutage(t *testing.T) {
 	t.Parallel()
@@ -116,7 +116,7 @@ func TestOutage(t *testing.T) {
 			lasted := s.lasts(sealed, 2*testHard)
 			undo()
 			if lasted < testHard-testSoft-slack/2 || lasted > testHard+slack {
-				t.Errorf("opened for %v of the outage; the hard bound is %v", lasted, testHard)
+				t.Errorf("opened for %v of the outage; the hard TTL is %v", lasted, testHard)
 			}
 			s.wait("recovery", func() error {
 				if ok, _ := s.opens(sealed); !ok {
@@ -128,7 +128,7 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// A KMS slower than the soft bound: nothing fails, and nothing waits for it. That it is
+// A KMS slower than the soft TTL: nothing fails, and nothing waits for it. That it is
 // nothing at all is held in virtual time: keycache's TestSlowKMSKeepsNobodyWaiting.
 func TestSlowKMS(t *testing.T) {
 	t.Parallel()
@@ -146,7 +146,7 @@ func TestSlowKMS(t *testing.T) {
 	}
 }
 
-// A key that is disabled stops opening and sealing within the soft bound, and comes
+// A key that is disabled stops opening and sealing within the soft TTL, and comes
 // back when it is enabled.
 func TestRevocation(t *testing.T) {
 	t.Parallel()
@@ -155,7 +155,7 @@ func TestRevocation(t *testing.T) {
 	sealed := s.sealed(t, `{"secret":"`+canary+`"}`)
 	k.SetState(k.ARN, kmsfake.Disabled)
 	if lasted := s.lasts(sealed, testHard); lasted > testSoft+slack {
-		t.Errorf("opened for %v after the key was disabled; the soft bound is %v", lasted, testSoft)
+		t.Errorf("opened for %v after the key was disabled; the soft TTL is %v", lasted, testSoft)
 	}
 	before := s.upstream.count()
 	for range 5 {
@@ -175,7 +175,7 @@ func TestRevocation(t *testing.T) {
 	})
 }
 
-// A KMS that is away at the start is an exit with a reason, and a code of its own.
+// A KMS that is unavailable at the start is an exit with a reason and its own code.
 func TestUnreachableAtStart(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "policy.yaml")

@@ -99,7 +99,7 @@ func (s *stack) traffic(sealed string) (stop func() (n, failed int64)) {
 	}
 }
 
-// While the store is away, however the network fails, values whose data keys are in memory are sealed and
+// While the store is unavailable, however the network fails, values whose data keys are in memory are sealed and
 // opened as ever, those under a data key that is new to the process are refused as unavailable,
 // and open once it is back.
 func TestStoreOutage(t *testing.T) {
@@ -140,7 +140,7 @@ func TestStoreOutage(t *testing.T) {
 	}
 }
 
-// When a data key is used up while the store is away, store_fallback decides: a new one seals inline,
+// When a data key is used up while the store is unavailable, store_fallback decides: a new one seals inline,
 // and is opened without a store ever, or nothing is sealed until the store is back.
 func TestStoreOutageAtRotation(t *testing.T) {
 	t.Parallel()

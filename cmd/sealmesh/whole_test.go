@@ -73,7 +73,7 @@ func TestEnvoyNoticesASealmeshThatHangs(t *testing.T) {
 }
 
 // Where Envoy is not told to let content-length to sealmesh, as in a configuration of before
-// 1.38, such bodies pass all the same, without it.
+// 1.38, such bodies pass without it.
 func TestEnvoyWholeWithoutLength(t *testing.T) {
 	s := newStack(t, stackOptions{mutate: func(b *bootstrapv3.Bootstrap) {
 		setFilter(t, b, func(f *procv3.ExternalProcessor) { f.AllowContentLengthHeader = false })

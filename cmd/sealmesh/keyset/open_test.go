@@ -15,8 +15,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// A start goes on without a KEK that gives no clear answer, while others are enough; it
-// never goes on without one that says no.
+// A start does without a KEK that is unavailable or unclear, while others are enough. It
+// never does without a KEK that denies.
 func TestCheckUsable(t *testing.T) {
 	kek := hsm.KEK{URI: "local:a", Kind: "local", Identity: "a"}
 	for _, c := range []struct {
@@ -33,8 +33,8 @@ func TestCheckUsable(t *testing.T) {
 		{hsm.Unsupported, 1, false},
 		{hsm.Corrupt, 1, false},
 	} {
-		away := hsm.UnavailableKEK{URI: "local:b", Err: &hsm.Error{Class: c.class, Err: errors.New("why")}}
-		err := checkUsable(&hsm.Key{Name: "k", KEKs: []hsm.KEK{kek}, Unavailable: []hsm.UnavailableKEK{away}, Quorum: c.quorum})
+		unavailable := hsm.UnavailableKEK{URI: "local:b", Err: &hsm.Error{Class: c.class, Err: errors.New("why")}}
+		err := checkUsable(&hsm.Key{Name: "k", KEKs: []hsm.KEK{kek}, Unavailable: []hsm.UnavailableKEK{unavailable}, Quorum: c.quorum})
 		if (err == nil) != c.want {
 			t.Errorf("one of two KEKs %v, quorum %d: %v, want a start: %v", c.class, c.quorum, err, c.want)
 		}
@@ -56,13 +56,13 @@ func TestNoStart(t *testing.T) {
 		uri, more string
 		want      string // "" for a start
 	}{
-		"away":               {"awskms:///" + arn + gone, ", quorum: 1", ""},
-		"away, opens only":   {"awskms:///" + arn + gone, ", quorum: 2, use: open", ""},
-		"away, quorum 2":     {"awskms:///" + arn + gone, ", quorum: 2", "unavailable"},
-		"disabled":           {"awskms:///" + disabled + endpoint, ", quorum: 1", "denied"},
-		"not there":          {"awskms:///" + strings.Replace(arn, ":key/", ":key/0", 1) + endpoint, ", quorum: 1", "denied"},
-		"not as required":    {"awskms:///" + arn + endpoint, ", quorum: 1, require: {origin: FILE}", "origin: want FILE, is AWS_KMS"},
-		"away, and required": {"awskms:///" + arn + gone, ", quorum: 1, require: {origin: FILE}", ""},
+		"unavailable":               {"awskms:///" + arn + gone, ", quorum: 1", ""},
+		"unavailable, opens only":   {"awskms:///" + arn + gone, ", quorum: 2, use: open", ""},
+		"unavailable, quorum 2":     {"awskms:///" + arn + gone, ", quorum: 2", "unavailable"},
+		"disabled":                  {"awskms:///" + disabled + endpoint, ", quorum: 1", "denied"},
+		"not there":                 {"awskms:///" + strings.Replace(arn, ":key/", ":key/0", 1) + endpoint, ", quorum: 1", "denied"},
+		"not as required":           {"awskms:///" + arn + endpoint, ", quorum: 1, require: {origin: FILE}", "origin: want FILE, is AWS_KMS"},
+		"unavailable, and required": {"awskms:///" + arn + gone, ", quorum: 1, require: {origin: FILE}", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmdtest.SetAWSEnv(t)
@@ -75,7 +75,7 @@ func TestNoStart(t *testing.T) {
 			if c.want == "" {
 				must(t, err)
 				if len(opened[0].KEKs) != 1 || len(opened[0].Unavailable) != 1 {
-					t.Errorf("%d KEKs, %d away", len(opened[0].KEKs), len(opened[0].Unavailable))
+					t.Errorf("%d KEKs, %d unavailable", len(opened[0].KEKs), len(opened[0].Unavailable))
 				}
 				must(t, Close(opened))
 				return

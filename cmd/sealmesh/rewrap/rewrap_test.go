@@ -117,7 +117,7 @@ func TestRewrapProgress(t *testing.T) {
 	}
 }
 
-// Whoever wants to let a KEK go learns that rewrap does not reach what is by id.
+// An operator who wants to delete a KEK learns that rewrap does not reach envelopes by id.
 func TestRewrapWarnsOfRecordsElsewhere(t *testing.T) {
 	var out bytes.Buffer
 	text := envelope.Append(nil, envelope.Header{Suite: suite.XAES256GCM}, make([]byte, 64))
@@ -147,7 +147,7 @@ func TestRewrapStateOfAnotherJob(t *testing.T) {
 	refused := func(opt options, want string) {
 		t.Helper()
 		if f, err := openFileJob(opt); err == nil {
-			t.Errorf("went on, want %q", want)
+			t.Errorf("resumed, want %q", want)
 			_ = f.close()
 		} else if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)

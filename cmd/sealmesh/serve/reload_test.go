@@ -78,7 +78,7 @@ routes: [{name: r, match: {path: /r}, request: {seal: {$.x: p, $.y: q}}}] # %s
 	first := r.current
 	changing, steady := callsOf(first, "changing"), callsOf(first, "steady")
 	if changing == 0 || steady == 0 {
-		t.Fatal("the keys are not proven at the start")
+		t.Fatal("the keys are not verified at the start")
 	}
 
 	write("one", "kek", "another comment")
@@ -103,7 +103,7 @@ routes: [{name: r, match: {path: /r}, request: {seal: {$.x: p, $.y: q}}}] # %s
 		t.Errorf("another key has changed: %d calls", n)
 	}
 	if n := callsOf(r.current, "changing"); n == 0 {
-		t.Error("a key that has changed is not proven")
+		t.Error("a key that has changed is not verified")
 	}
 	if n := entriesOf(second, "changing"); n == 0 {
 		t.Error("the old key was closed under an exchange")
@@ -181,7 +181,7 @@ func newReloader(t *testing.T, file string, log *slog.Logger) *reloader {
 	return r
 }
 
-// A good file whose KMS is away is tried again; a bad one is not.
+// A good file whose KMS is unavailable is tried again; a bad file is not.
 func TestReloadTriesAgain(t *testing.T) {
 	k := cmdtest.NewKMS(t)
 	cmdtest.SetAWSEnv(t)

@@ -15,9 +15,9 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/transit/transitfake"
 )
 
-// A KEK that is away stops no start that can seal to quorum. It is said loudly, and when
-// it is back its key has it, and other keys do not notice.
-func TestStartWithAKEKAway(t *testing.T) {
+// An unavailable KEK does not stop the start while its key has a quorum. It is reported;
+// when it is available again its key uses it, and other keys do not notice.
+func TestStartWithAnUnavailableKEK(t *testing.T) {
 	k := cmdtest.NewKMS(t)
 	cmdtest.SetAWSEnv(t)
 	must(t, k.Proxy.Disable())
@@ -56,8 +56,8 @@ func TestStartWithAKEKAway(t *testing.T) {
 	}
 }
 
-// TestRefusedLoginIsNotTriedAgain: a KEK that is away since Vault refused its secret id is
-// tried every half minute, and the secret id is not sent again: it would lock the role.
+// A KEK is unavailable because Vault refused its secret id: it is retried every half
+// minute, and the secret id is not sent again, which would lock the role.
 func TestRefusedLoginIsNotTriedAgain(t *testing.T) {
 	s := transitfake.Start()
 	t.Cleanup(s.Close)
@@ -78,7 +78,7 @@ func TestRefusedLoginIsNotTriedAgain(t *testing.T) {
 	}
 	must(t, os.WriteFile(secret, []byte("right"), 0o600))
 	r.retryUnavailable(t.Context())
-	if away := r.current.keysOf(r.server.Runtime().Policy())[0].Unavailable; len(away) != 0 {
-		t.Errorf("with a new secret id: %v", away)
+	if unavailable := r.current.keysOf(r.server.Runtime().Policy())[0].Unavailable; len(unavailable) != 0 {
+		t.Errorf("with a new secret id: %v", unavailable)
 	}
 }
