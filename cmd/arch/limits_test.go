@@ -40,7 +40,12 @@ var moreMethods = map[string]int{
 // wideComments is how many comment lines below a folder are still wider than
 // maxCommentWidth. The numbers may only fall.
 var wideComments = map[string]int{
-	"bench": 74, "cmd": 0, "codec": 26, "hsm": 41, "keycache": 438, "proxy": 583,
+	"bench":    0,
+	"cmd":      0,
+	"codec":    16,
+	"hsm":      40,
+	"keycache": 24,
+	"proxy":    2,
 }
 
 func TestPackagesAreSmall(t *testing.T) {

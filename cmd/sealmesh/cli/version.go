@@ -29,8 +29,8 @@ func buildSettings() []debug.BuildSetting {
 }
 
 // commit names the commit of a build, and says whether files had been changed
-// since. The go command stamps both unless it builds outside a Git repository or
-// with -buildvcs=false.
+// since. The go command stamps both unless it builds outside a Git repository
+// or with -buildvcs=false.
 func commit(settings []debug.BuildSetting) string {
 	revision, dirty := "unknown", ""
 	for _, s := range settings {
