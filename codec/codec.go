@@ -1,9 +1,9 @@
 // Package codec finds tagged values in a body and splices in what replaces
-// them. Every other byte leaves as it came.
+// them. All other bytes stay unchanged.
 //
 // A codec is pure: bytes in, bytes out. It knows no key, clock, configuration
-// or telemetry. What a codec does not understand, it refuses: a body that
-// passed half read would be a way around every rule.
+// or telemetry. A codec refuses a body that it does not understand: such a body
+// could bypass every rule.
 //
 // # Terms
 //
@@ -16,7 +16,7 @@
 //   - A [Format] is a way to write bodies, such as JSON. Each has a folder of its
 //     own below this one. A [Table] lists formats and finds one by content type.
 //   - A [Writer] rewrites one body. An [Output] collects what leaves.
-//   - A [Guard] says what a body must not be, though it is well-formed.
+//   - A [Guard] gives reasons to refuse a well-formed body.
 //
 // # Life cycle of a Writer
 //
@@ -32,8 +32,9 @@
 //	output was sent      Output.Reset()
 //
 // One Writer serves a body that arrives whole and a body that arrives in
-// pieces. The result never depends on how the body was cut. A chunk can cut a
-// tagged value; the Writer then holds what came of the value, and nothing else:
+// pieces. The result never depends on how the body was cut. If a chunk ends
+// inside a tagged value, the Writer holds the part of the value that has
+// arrived, and nothing else:
 //
 //	chunk 1   {"name":"Ada","ssn":"123-4
 //	          └───── leaves ─────┘└held┘
@@ -48,12 +49,12 @@
 //   - A [Format] with name, media types, Check, New and HoldsEnvelope.
 //   - A scanner that accepts exactly the grammar of the format. It walks with a
 //     [Cursor], and documents what members and elements are.
-//   - A [Writer] around a [Splicer], which holds cut values, asks the Transform
-//     and writes the output. The format gives it an [Encoder].
+//   - A [Writer] around a [Splicer], which holds incomplete values, calls the
+//     Transform and writes the output. The format gives it an [Encoder].
 //   - A test that runs the conformance suite of package codec/codectest.
 //
-// A format must refuse: every body that two readers could read differently,
-// envelopes where no rule takes them (Guard.Envelope), and bodies past the
+// A format refuses every body that two readers could read differently, every
+// envelope that no rule takes (Guard.Envelope), and every body past the
 // [Limits]. Errors are of type [*Error] and carry the name of the format.
 package codec
 

@@ -4,8 +4,9 @@
 // No tagged value leaves a protected route in clear because something failed.
 // To Envoy, a stream that ends with OK means "continue without the processor":
 // the rest of the body would pass untouched. A stream therefore ends with OK
-// only when neither direction has a body under way, and with an error
-// otherwise. What cannot be read is refused.
+// only while neither direction has a body with rules under way. Otherwise it
+// ends with an error. A body that sealmesh cannot read is refused; the method
+// direction.checkFormat has the exceptions.
 //
 // # Terms
 //
@@ -27,16 +28,16 @@
 //	trailers        ► release or finish                          ► over
 //	ends the stream ► OK, or an error while a body is under way
 //
-// The file state.go holds the table of all states, events and steps. The
-// response may begin before the request has ended, so that each direction has a
-// state of its own. Any error ends the exchange: codeOf turns it into a code,
-// and refuse sends an immediate response while the client has seen nothing, or
-// makes Envoy reset the request.
+// The file state.go holds the table of all states, events and steps. A response
+// may begin before the request has ended, so each direction has its own state.
+// Any error ends the exchange. codeOf turns the error into a code. Before
+// response headers have been sent, refuse answers with an immediate response;
+// after that, it makes Envoy reset the request.
 //
 // # Walk of a body chunk
 //
-// A chunk of a streamed body, from Envoy and back. Long runs that no rule
-// touches are not copied between the two sockets.
+// The picture follows one chunk of a streamed body from Envoy and back to
+// Envoy. Runs longer than 4 KiB that no rule touches are not copied on the way.
 //
 //	transport   reader reads the chunk into buffers of wire.Pool
 //	    │         inbox keeps it until the handler asks
@@ -61,11 +62,12 @@
 //	    ▼
 //	transport   batch: one write to the socket
 //
-// The plaintext is cleared on the way back. The transport frees a reply's
-// buffers when it has written them, which calls Reply.Release. The last release
-// of a job resets its Output and frees its Request. Both return their buffers
-// to codec.PutBuffer, which clears them. The transport clears the bytes that it
-// copied into a batch, and a body that is never sent is freed by
-// direction.close. On grpc-go, wire.NetworkCodec copies replies into buffers of
-// the same pool, and releases the job at once.
+// The plaintext is cleared on the way back. The transport frees the buffers of
+// a reply when it has written them, and the last one calls Reply.Release. If a
+// reply has no long runs, it is a copy, and Reply.Release is called at once.
+// The last release of a job resets its Output and frees its Request. Both
+// return their buffers to codec.PutBuffer, which clears them. The transport
+// clears the bytes that it copied into a batch, and a body that is never sent
+// is freed by direction.close. On grpc-go, wire.NetworkCodec copies each reply
+// into a buffer of the same pool and releases the reply at once.
 package proxy

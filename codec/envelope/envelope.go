@@ -1,25 +1,25 @@
-// Package envelope is the grammar of one sealed value, format 1. It never
-// changes: an envelope that any version of sealmesh wrote opens for ever.
+// Package envelope is the grammar of one sealed value, format 1. The format
+// never changes: every later version of sealmesh opens it.
 //
 //	envelope   = "sm1." base64url(sealed)       ; RFC 4648 §5, no padding
 //	sealed     = suite shape key-id [inline] payload
 //	suite      = %d1-3                          ; package suite
 //	shape      = OCTET                          ; bits 0-1: 0 by id, 1 inline
 //	                                            ; bits 2-4: value kind 0-3, package codec;
-//	                                            ; 4-7 are of later versions
+//	                                            ; 4-7: later versions
 //	                                            ; bits 5-7: zero
 //	key-id     = 16OCTET                        ; commitment, first half
 //	inline     = length record                  ; iff bits 0-1 are 1
-//	payload    = *OCTET                         ; the suite's overhead at least
+//	payload    = *OCTET                         ; at least the suite's overhead
 //
-//	stored-key = "smk1." base64url(record)      ; a record in no envelope
+//	stored-key = "smk1." base64url(record)      ; a record outside an envelope
 //	record     = %d1 commitment count 1*8wrap   ; count wraps, to the end
 //	commitment = 32OCTET                        ; HMAC-SHA256(data key, "sealmesh/v1/data-key-id")
 //	count      = %d1-8
 //	wrap       = provider kek length wrapped
 //	provider   = OCTET                          ; permanent number of the KMS or HSM back end
-//	kek        = 4OCTET                         ; short reference; (provider, kek) is there once
-//	wrapped    = 1*6144OCTET                    ; length of them
+//	kek        = 4OCTET                         ; short reference; (provider, kek) is unique
+//	wrapped    = 1*6144OCTET                    ; as many bytes as length says
 //	length     = 2OCTET                         ; big endian, of what follows; never 0
 //
 //	aad        = "sm1." suite value-kind key-id context
@@ -27,18 +27,19 @@
 //	context    = string *(string string)        ; tag, then name and value in order of name
 //	string     = 4OCTET *OCTET                  ; length, big endian, and as many bytes
 //
-// Both text forms are canonical: a text that parses is, byte for byte, the text
-// that its parts are written as.
+// Both text forms are canonical: if a text parses, writing its parts again
+// gives the same text, byte for byte.
 //
-// The authenticated data leaves out the reference to the key. So a record can
-// be wrapped again, or moved from the envelope to a store, and the ciphertext
-// stays as it is.
+// The authenticated data leaves out the reference to the key. So a data key can
+// be wrapped again, and its record can move from the envelope to a store,
+// without a change to the ciphertext.
 //
 // The authenticated data holds no path: a value opens wherever its tag and
-// context are the same. Somebody who can write to the store can put one
-// customer's value in another's place, or restore an old value. An envelope
-// vouches for a value and its class, not for its place. Tags with a pair from
-// the request's path (context_from) bind a value to its record.
+// context are the same. Anyone who can write to the application's database can
+// put one customer's value in another customer's place, or restore an old
+// value. An envelope vouches for a value and its class, not for its place. To
+// bind values to their place, give their tag a context pair from the request's
+// path (context_from).
 package envelope
 
 import (

@@ -3,22 +3,26 @@
 // The root of a path, $, is the value of the body. A member of a path is a
 // member of an object; an element is an element of an array. Names are compared
 // after unescaping, so that no spelling of a name gets around a rule. A name
-// that comes twice is two members, and the values of both are tagged.
+// that occurs twice in an object is two members, and a rule for the name tags
+// both values.
 //
-// The format refuses everything that is not one JSON value with blanks around
-// it: an empty body, anything after the value, and escapes, numbers, control
-// characters and UTF-8 that the grammar does not have. It allows:
+// The format refuses every body that is not exactly one JSON value with
+// optional whitespace around it. So it refuses an empty body, a body with
+// anything after the value, and invalid escapes, numbers, control characters
+// and UTF-8. It accepts:
 //
-//   - A byte order mark in front, which stays: RFC 8259 §8.1 lets a reader ignore
-//     it, and many do.
+//   - A byte order mark at the start, and passes it on: RFC 8259 §8.1 lets a
+//     reader ignore it, and many do.
 //   - Half a surrogate pair (\ud800), except where it would have to be compared
 //     or sealed as text.
-//   - NUL (\u0000), except after a name that rules use: programs in C take what
-//     comes before it for the name.
+//   - NUL (\u0000), except in a member name that is a rule's name up to the
+//     NUL: programs in C end the name there.
 //
 // A string without escapes is a field of kind Text. Every other value is a
-// Literal: the bytes as they stand. Rules with Unescape, and strings that may
-// be envelopes where a rule opens, are given as Text however they are escaped.
+// Literal: the exact bytes of the value. There are two exceptions. A rule with
+// Unescape is given every string as Text, and a rule with Open is given every
+// string that may be an envelope as Text. In both cases the escapes are
+// decoded.
 package json
 
 import (

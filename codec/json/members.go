@@ -14,8 +14,9 @@ const nameThenColon = '"' | ':'<<8
 // knows.
 const quickName = 63
 
-// A nameTable says by first byte, which is a quote for the empty name, at names
-// of which lengths skipMembers must stop: bit n for n bytes.
+// A nameTable says at which member names skipMembers must stop. The index is
+// the first byte of a name, a quote for the empty name. Bit n is set if
+// skipMembers must stop at names of n bytes that begin with it.
 type nameTable [256]uint64
 
 // nameTables are for a container in which no name counts, in which rules look

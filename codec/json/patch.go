@@ -50,9 +50,10 @@ var patchNames = [...][]string{
 	3: {"op", "path", "value", "data", "ref", "href"},
 }
 
-// isPatchName reports whether name is a patch's inside depth open containers,
-// all of which are watched. Case does not count: SCIM's names have none (RFC
-// 7643 §2.1), and .NET's readers of patches ignore it.
+// isPatchName reports whether a patch has a member called name at this depth:
+// inside that number of open containers, which are all watched. Case does not
+// count: SCIM's names have none (RFC 7643 §2.1), and .NET's readers of patches
+// ignore it.
 func isPatchName(name []byte, depth int) bool {
 	for _, n := range patchNames[depth] {
 		if strings.EqualFold(n, string(name)) {

@@ -1,25 +1,25 @@
 // Package suite holds the algorithm suites: numbered ways to seal a value under
-// a 32-byte data key. A number, once given, never means anything else.
+// a 32-byte data key. The numbers are permanent.
 //
 //	id  name              payload                                  per Cipher     FIPS 140-3
 //	1   xaes-256-gcm      prefix 12 | nonce 12 | ciphertext | 16   2^31 messages  no: the KDF runs outside the module
 //	2   hkdf-aes-256-gcm  prefix 12 | nonce 12 | ciphertext | 16   2^31 messages  yes: approved parts only
-//	3   deterministic     SIV 16 | ciphertext                      no bound       no: SIV is not approved
+//	3   deterministic     SIV 16 | ciphertext                      no limit       no: SIV is not approved
 //
-// No suite commits to its key: an attacker can make two keys that open one
-// payload to two values. The envelope commits instead. It authenticates the
-// data key's id, and a data key that does not match its 32-byte commitment is
-// never used.
+// No suite commits to its key: an attacker can make one payload that two keys
+// open to two values. The envelope commits instead: it authenticates the data
+// key's id, and a data key that does not match its 32-byte commitment is never
+// used.
 //
 // No suite hides the length of a value. Suites 1 and 2 hide whether two values
-// are equal. Suite 3 shows it, for one key and context, to anyone who reads the
-// ciphertext, and anyone who may seal can test guesses.
+// are equal. Suite 3 reveals whether two values under one key and context are
+// equal. So anyone who reads envelopes and may seal can test guesses.
 //
-// The time of an operation does not depend on keys or plaintexts where the CPU
-// has instructions for AES and carry-less multiplication, as servers with
-// amd64, arm64, ppc64le and s390x have. Elsewhere the standard library's AES
-// looks up tables. The time of Open shows whether the Cipher has seen the
-// payload's prefix before; prefixes are public.
+// On CPUs with instructions for AES and carry-less multiplication (servers with
+// amd64, arm64, ppc64le or s390x), the time of an operation does not depend on
+// the bytes of keys and plaintexts. On other CPUs the standard library's AES
+// uses lookup tables, and the time may depend on them. The time of Open shows
+// whether the Cipher has seen the payload's prefix before; prefixes are public.
 package suite
 
 import (

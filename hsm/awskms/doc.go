@@ -8,38 +8,41 @@
 //	awskms:///arn:aws:kms:eu-west-1:111122223333:alias/customers
 //	awskms:///arn:aws:kms:eu-west-1:111122223333:key/mrk-…?regions=eu-west-1,eu-central-1
 //
-// The key is named by its full ARN or by an alias's, so that nobody's default
-// Region or account decides which key it is; keys of other accounts are named
-// alike. An alias is resolved once, at the start, by its own Region alone, and
-// pinned: pointing it elsewhere takes effect at the next start, or when a
-// reload changes the key. Name the key that it stood for in former=, or what
-// was sealed before does not open: KMS keeps no history of an alias. Such keys
-// unwrap and wrap nothing; one that is disabled denies what it wrapped, and
-// nothing else.
+// A URI has the full ARN of a key or of an alias, so no default Region or
+// account decides which key is used. A key of another account is named in the
+// same way.
+//
+// An alias is resolved once, when the key is opened, in the alias's own Region.
+// If the alias is pointed to another key, that takes effect at the next start,
+// or at a reload that changes the key. KMS keeps no history of an alias, so
+// list its earlier keys in former=: otherwise the values that were sealed under
+// them do not open. A former key only unwraps. If it is disabled, only the data
+// keys that it wrapped are denied.
 //
 // Options, each at most once:
 //
-//	regions=a,b       of a multi-Region key, in order of preference
-//	                  (mrk-…) and the ARN's own Region is among them
-//	endpoint=url      a VPC endpoint, or a test's server; {region} stands for the
-//	                  Region, and is in it where there are several; https only, but
-//	                  for loopback
-//	fips=true         the Regions' FIPS endpoints
-//	former=arn,arn    keys that the alias stood for before
+//	regions=a,b       Regions to use, in order of preference, with the ARN's own
+//	                  Region among them; the key must be multi-Region (mrk-…)
+//	endpoint=url      a VPC endpoint (https), or a test server on loopback; {region}
+//	                  is replaced by the Region; a VPC endpoint for several Regions
+//	                  must have {region}
+//	fips=true         the Regions' FIPS endpoints; not together with endpoint
+//	former=arn,arn    earlier keys of the alias
 //	profile=name      a profile of the shared AWS configuration
 //	grant_tokens=a,b  for grants too new to be known everywhere
 //	timeout=2s        one try, from dialling to the last byte
 //
-// Credentials come from where every AWS tool finds them: environment, profile,
-// web identity (IRSA), Pod Identity, container or instance role, assumed roles
-// included. A command (credential_process) is run only for a profile that
-// profile= names. They are fetched at the start, so that missing ones are found
-// then. Each of several Regions has its own, from its own STS: an outage there
-// is one of the Region.
+// Credentials come from the default chain of AWS's SDK: environment, profile,
+// web identity (IRSA), Pod Identity, container or instance role, including
+// assumed roles. A command (credential_process) is run only for a profile that
+// profile= names. Credentials are fetched when the key is opened, so that
+// missing credentials are reported then. With several Regions, each Region has
+// its own credentials from its own STS, so an outage of one STS affects only
+// its Region.
 //
 // # Permissions
 //
-// Give each role what it does and nothing more. Every role needs
+// Give each role only the permissions that it needs. Every role needs
 // kms:DescribeKey.
 //
 //	seals                kms:GenerateDataKey
@@ -49,37 +52,37 @@
 //	require: rotation    kms:GetKeyRotationStatus
 //
 // The key context of the policy is the encryption context of every request with
-// a symmetric key, so a condition can hold a role to it:
+// a symmetric key, so a policy can restrict a role to one context:
 //
 //	"Condition": {"StringEquals": {"kms:EncryptionContext:service": "customers"}}
 //
 // CloudTrail shows that context in clear, with the request id that sealmesh
 // puts on the span of the same call (aws.request_id).
 //
-// A role that only seals with a symmetric key still receives the data keys it
-// seals with, and could open what they sealed. Only an RSA key makes a sidecar
-// that cannot: it wraps with the public key, and nothing in it can unwrap.
+// A process that only seals holds the data key that it seals with, and could
+// open the values sealed under that data key. It can unwrap no other data key,
+// since its role lacks kms:Decrypt.
 //
 // # What is bound
 //
-// Decrypt always names the key, so that KMS never chooses one by what an
-// envelope says. An answer about another key is refused. With a
-// symmetric key KMS itself authenticates the encryption context.
+// Each Decrypt request names the key, so that an envelope cannot make KMS use
+// another key. An answer about another key is refused. With a symmetric key KMS
+// itself authenticates the encryption context.
 //
 // With an RSA key (RSAES_OAEP_SHA_256; RSA_2048, RSA_3072, RSA_4096) KMS takes
 // no context. The plaintext of a wrap is then 64 bytes: the data key, and the
 // SHA-256 of a label and the canonical context, which is compared in constant
-// time after Decrypt. Wrapping makes no call, so no policy can forbid it and
-// CloudTrail does not show it. Since the key is public, a wrap does not prove
-// who made it: anyone who can replace stored envelopes can replace them by
-// values of their own. Choose RSA for one-way sealing and a symmetric key
-// otherwise.
+// time after Decrypt. The wrap itself needs no call to KMS, so no policy can
+// forbid it and CloudTrail does not show it. Since the key is public, a wrap
+// does not prove who made it: anyone who can replace stored envelopes can
+// replace them by values of their own. Choose RSA for one-way sealing and a
+// symmetric key otherwise.
 //
-// Before each data key is wrapped, the provider calls DescribeKey, so that
-// disabling the key ends sealing: with use: seal that is one call per soft TTL.
-// A key that is disabled, pending deletion or deleted wraps nothing, and
-// removing kms:DescribeKey from a role ends its sealing too. While KMS does not
-// answer, sealing continues, which is the purpose of such a key.
+// Before an RSA key wraps a data key, the provider calls DescribeKey. With use:
+// seal that is one call per soft TTL. A key that is disabled, pending deletion
+// or deleted wraps nothing, and removing kms:DescribeKey from a role ends its
+// sealing too. While KMS is unavailable, sealing continues: that is the purpose
+// of an RSA key.
 //
 // # Failure
 //
@@ -105,22 +108,23 @@
 //
 // An answer of STS or IAM Identity Center to a request for credentials is
 // unclear at most: it says nothing about the key. To revoke a role's use of a
-// key at once, deny it in the key's policy or revoke its grant; withdrawing the
-// role itself takes effect within the soft TTL after its last credentials have
-// expired.
+// key at once, deny it in the key's policy or revoke its grant. If you withdraw
+// the role itself, that takes effect only after its last credentials have
+// expired, within one more soft TTL.
 //
 // A failed request is tried three times at most, with back-offs of at most 200
 // ms and full jitter; a failure that a second try cannot fix is tried once. The
 // caller's deadline bounds all of it.
 //
 // With several Regions, the provider asks the next Region after an outage or an
-// unclear answer. If that Region succeeds, so does the operation. If it
-// refuses, the key is denied. If no Region gives a clear answer, the result is
-// unclear if one Region was. Each Region but the last has a share of the
-// caller's time, two seconds at most. A failed Region gets no call for 30
-// seconds, then one call in five seconds, and is preferred again after three
-// answers in a row. One Region that answers is enough to start; a Region
-// without a replica is an error at start-up.
+// unclear answer. The first Region that succeeds or refuses decides. If no
+// Region gives a clear answer, the result is unclear if the answer of at least
+// one Region was unclear, and unavailable otherwise. Each Region but the last
+// has a share of the caller's time, at most timeout=. A Region that failed is
+// asked after all others. If it is preferred to them, it is probed 30 seconds
+// after its failure, and then every five seconds at most. After three answers
+// in a row it has its old place again. One Region that answers is enough to
+// start; a Region without a replica is an error at start-up.
 //
 // After a refusal no other Region is asked. Key policies, grants and states are
 // per Region, so the laxest Region would decide, and a key that was disabled to

@@ -51,8 +51,7 @@ func (p *Provider) wrapRSA(ctx context.Context, key []byte, ec hsm.EncryptionCon
 // process that only seals would continue under a key that was disabled to
 // revoke it or, worse, deleted, so that nothing ever opens what it sealed. No
 // answer from KMS is no refusal: sealing without KMS is the purpose of an RSA
-// key. The check takes at most half of the caller's time. nothing: to seal
-// without it is what an RSA key is for. It has half of the caller's time.
+// key. The check takes at most half of the caller's time.
 func (p *Provider) refused(ctx context.Context) error {
 	budget := p.timeout
 	if deadline, ok := ctx.Deadline(); ok {

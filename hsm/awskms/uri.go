@@ -21,12 +21,12 @@ const (
 type settings struct {
 	key         keyARN
 	regions     []string // in order of preference, at least one
-	endpoint    string   // "" is AWS's own; {region} stands for the Region
+	endpoint    string   // "" is AWS's own; {region} is replaced by the Region
 	fips        bool
 	profile     string
 	grantTokens []string
 	timeout     time.Duration
-	former      []keyARN // that the alias stood for before
+	former      []keyARN // earlier keys of the alias
 }
 
 func parseURI(uri string) (settings, error) {

@@ -68,10 +68,10 @@
 // version (16 bytes), and the ciphertext: 273, 401 or 529 bytes.
 //
 // Wrapping reads the key (keys/get) and encrypts here, in place of Key Vault's
-// wrapKey, for two reasons. wrapKey would be sent the data key; and it works
-// with a disabled key, of which only unwrapKey and sign are refused. So
-// revocation would stop no seal. Here a key that is disabled, expired or not
-// yet valid wraps nothing.
+// wrapKey, for two reasons. wrapKey would receive the data key. And Key Vault
+// refuses only unwrapKey and sign of a disabled key, so a revocation would not
+// stop sealing. In this package a key that is disabled, expired or not yet
+// valid wraps nothing.
 //
 // Since the key is public, a wrap does not prove who made it: anyone who can
 // replace stored envelopes can replace them by values of their own.

@@ -1,5 +1,5 @@
 // Package hsmtest is the conformance suite of [hsm.Provider]. Every back end
-// runs the same tests, so no package above hsm depends on which back end it
+// runs the same tests, so packages above hsm need not know which back end a KEK
 // has.
 //
 // To add a back end, make one folder below hsm:

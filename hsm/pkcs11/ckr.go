@@ -11,13 +11,13 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// A level says how much is thrown away before a call is retried.
+// A level says how much is renewed before a call is retried.
 type level uint8
 
 const (
 	keep         level = iota // use what is there
 	freshSession              // a new session, and with it a new login where the last was lost
-	freshLogin                // every session of the token is closed, which logs it out
+	freshLogin                // every session of the module is closed, which logs out its tokens
 	freshModule               // C_Finalize and C_Initialize
 )
 

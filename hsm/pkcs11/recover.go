@@ -24,9 +24,9 @@ const backoff = 25 * time.Millisecond
 // session.
 type operation func(ctx context.Context, s *session) ([]byte, error)
 
-// run performs op in a session of the pool. If the device fails, run throws
-// away more each time and retries: the session, the token's login, the module's
-// initialisation.
+// run performs op in a session of the pool. If the device fails, run retries,
+// and renews more before each retry: the session, the login, the initialisation
+// of the module.
 //
 // waiting is the device call that a caller who gives up was waiting for.
 func (p *provider) run(ctx context.Context, waiting string, op operation) ([]byte, error) {
@@ -101,7 +101,7 @@ func (p *provider) work(ctx context.Context, s *session, fresh bool, op operatio
 	return out, s, err
 }
 
-// renew throws away what level names, unless sessions were ended since epoch.
+// renew renews what level l names, unless all sessions have ended since epoch.
 func (p *provider) renew(ctx context.Context, l level, epoch uint64) error {
 	switch l {
 	case freshLogin:

@@ -2,16 +2,20 @@
 // ext_proc filter that fails closed and, for each route, the body modes and the
 // fewest phases that the rules of the route need.
 //
-// Every message that Envoy waits for costs both sides. A body therefore travels
-// in FULL_DUPLEX_STREAMED, where headers and body are sent together and come
-// back together: sealmesh holds a buffered body until it is complete, and sets
-// its length. A direction without rules is not sent. On a skipped route the
-// filter is disabled and costs nothing. A request that no route covers still
-// sends its headers, so that sealmesh decides what a path matches. If Envoy and
-// sealmesh ever disagree about a path, the request is refused.
+// Every message that Envoy waits for costs both sides. Bodies therefore travel
+// in FULL_DUPLEX_STREAMED, where Envoy sends headers and body without waiting
+// for a reply in between. sealmesh holds a buffered body until it is complete,
+// and sets its length; with [Options.Buffered], Envoy holds such a body
+// instead. A direction without rules is not sent. On a route without rules the
+// filter is disabled and costs nothing. Envoy also sends the headers of a
+// request that no route matches, so that sealmesh decides what the path
+// matches. Where Envoy calls sealmesh and both find different routes, the route
+// that sealmesh found counts: sealmesh refuses the request if Envoy's body
+// modes hide a body from the rules of that route.
 //
-// One list of settings ([Setting]) has all that safety needs. In everything
-// else Envoy behaves as if it were not there.
+// The lists of [Setting] hold every setting that safety needs. All other
+// settings make Envoy as transparent as possible: clients and the service
+// should not notice Envoy.
 //
 // Headers are not replaced by attributes: Envoy computes all attributes of a
 // filter for every exchange, whatever the route needs, and that costs Envoy

@@ -3,15 +3,15 @@
 //
 // It reads whole dumps. It joins listeners, filter chains, route tables,
 // discovered filters and clusters by their names, and finds ext_proc by its
-// type, whatever the filter is called. Then it plays Envoy's route tables. It
-// makes requests for each pair of a route of the policy and a route of Envoy
-// that may both match, finds the routes that Envoy would take, and looks at
-// what ext_proc would be sent there. It requires the settings that package
-// bootstrap writes.
+// type, whatever the filter is called. Then it simulates Envoy's routing. It
+// makes sample requests for each pair of a route of the policy and a route of
+// Envoy that may both match, finds the route that Envoy would take, and checks
+// what Envoy would send to ext_proc there. The settings that it requires are
+// those of package bootstrap.
 //
-// It knows one configuration, and not who can reach the upstream by another
-// way. It sees configuration from xDS only in a dump that contains it. It
-// reports what it cannot see.
+// It sees one configuration. It cannot know whether clients can reach the
+// upstream without this Envoy. It sees configuration from xDS only in a dump
+// that contains it, and reports what the dump lacks as "not seen".
 package envoycheck
 
 import (

@@ -19,14 +19,14 @@
 //	    response: {open: {$.ssn: pii.ssn}}
 //	  - {name: health, match: {path: /healthz}, skip: true}
 //
-// The types in config.go and config_key.go are the file: their comments
-// describe every key, and [Schema] and docs/policy.md are made from them. Only
-// this package sees those types.
+// The types in config.go and config_key.go define the file format. [Schema] and
+// docs/policy.md are made from their fields and comments, and describe every
+// key. Only this package sees those types.
 //
 // [Load] reports every problem of a file at once, each with line, column and
 // what to write instead: unknown and duplicate keys, wrong types, undefined
-// names, paths that do not compile, limits that contradict each other. It
-// refuses YAML anchors, aliases, merge keys and tags.
+// names, paths that do not compile, limits that contradict each other. It also
+// refuses anchors, aliases, merge keys and explicit types (!!str) of YAML.
 package policy
 
 import (

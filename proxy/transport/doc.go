@@ -1,8 +1,8 @@
 // Package transport serves gRPC over HTTP/2 on a unix socket to the Envoy on
-// the same host. It does what google.golang.org/grpc's server would do if that
-// server served ext_proc alone: many short streams of a few small messages on
-// few connections. There the cost is handing a message from goroutine to
-// goroutine, and each system call.
+// the same host. It is made for the traffic of ext_proc: many short streams of
+// a few small messages each, on few connections. Most of the cost of such
+// traffic is in system calls and in passing messages between goroutines, so the
+// server needs few of both.
 //
 // Do not serve a network with it. Its peer is one trusted Envoy. An HTTP/2
 // stack that strangers reach must withstand more than RFC 9113 describes, and
@@ -13,9 +13,9 @@
 //
 // A connection is one HTTP/2 connection; a stream is one RPC on a connection,
 // and its handler is the goroutine that runs the RPC's method. The peer is the
-// other end of the connection (RFC 9113 section 2.2). Credit is what the peer
-// may still send to us, window what we may still send to the peer, both in
-// bytes (RFC 9113 section 5.2).
+// other end of the connection (RFC 9113 section 2.2). Credit is the number of
+// bytes that the peer may still send to us. A window is the number of bytes
+// that we may still send to the peer (RFC 9113 section 5.2).
 //
 // # Goroutines
 //
@@ -34,11 +34,12 @@
 //
 // # Life of a connection
 //
-// The reader reads the client's preface and first SETTINGS under
-// Options.Handshake, then frames until the peer leaves or breaks the protocol.
-// It then fails all streams, the writer writes what is queued (for a protocol
-// error, a GOAWAY), and the socket is closed once the peer has had time to read
-// it. GracefulStop sends GOAWAY with a ping. Streams opened before the peer
+// The reader reads the client's preface and first SETTINGS within
+// Options.Handshake. It then reads frames until the peer closes the connection
+// or breaks the protocol. At the end, the reader fails all streams, and the
+// writer writes what is queued, including a GOAWAY after a protocol error. The
+// socket is closed when the peer has closed its side, after one second at most.
+// GracefulStop sends GOAWAY with a ping. Streams opened before the peer
 // acknowledges the ping are served, and the connection ends with the last of
 // them (RFC 9113 section 6.8).
 //
@@ -51,8 +52,8 @@
 // # Scope
 //
 // Services register as they do with a *grpc.Server, so that generated code
-// works with both. The package implements RFC 9113 and gRPC over HTTP/2
-// (PROTOCOL-HTTP2.md of grpc/grpc) without what Envoy does not ask of an
-// ext_proc service: compression, headers and trailers sent by handlers, and
-// server reflection. Frames and HPACK come from golang.org/x/net/http2.
+// works with both. The package implements the parts of RFC 9113 and of gRPC
+// over HTTP/2 (PROTOCOL-HTTP2.md of grpc/grpc) that Envoy uses with an ext_proc
+// service. It has no compression and no server reflection, and handlers cannot
+// send headers or trailers. Frames and HPACK come from golang.org/x/net/http2.
 package transport

@@ -16,13 +16,13 @@
 //	                         short: copied    writes        the owner may reuse
 //	                         long: views      and frees     its segments
 //
-// The codec decodes what an exchange needs from the wire format of
-// envoy.service.ext_proc.v3.ProcessingRequest, and keeps references to the
-// transport's buffers. It encodes a ProcessingResponse around segments that it
-// does not own: backward writes all fields before the body, and assembler
-// combines both. decode leaves messages that it does not expect to the
-// generated code, so that the meaning of every message is protobuf's. A fuzz
-// test holds the two together.
+// The codec decodes the fields of an
+// envoy.service.ext_proc.v3.ProcessingRequest that an exchange needs, and keeps
+// references to the transport's buffers. It encodes a ProcessingResponse around
+// segments that it does not own: backward encodes the fields that precede the
+// body, and assembler joins these fields and the segments. Messages that decode
+// does not expect go to protobuf's generated code. A fuzz test checks that
+// decode and the generated code read every message alike.
 //
 // # Plaintext
 //

@@ -49,9 +49,9 @@ func (r *request) revokeGrant(in struct{ KeyId, GrantId string }) (any, *Excepti
 	return nil, nil
 }
 
-// Grant lets a principal do operations with the key: one that KMS gives no
-// grants for stands for what a key policy allows. It panics when there is no
-// such key.
+// Grant lets a principal do operations with the key. An operation for which KMS
+// has no grants counts as allowed by a key policy. Grant panics if the key does
+// not exist.
 func (s *Server) Grant(arn, principal string, operations ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -52,7 +52,7 @@ func (s *Server) CreateKey(name string, k Key) {
 // Rotate adds a version, which is the current one from then on.
 func (s *Server) Rotate(name string) { s.do(func() { s.keys[name].rotate() }) }
 
-// Disable disables a version, of which the first is 1.
+// Disable disables a version. The first version is 1.
 func (s *Server) Disable(name string, version int) {
 	s.do(func() { s.keys[name].versions[version-1].disabled = true })
 }

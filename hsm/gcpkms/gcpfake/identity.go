@@ -78,8 +78,8 @@ func (s *Server) metadata(w http.ResponseWriter, r *http.Request) {
 	s.grant(w, a)
 }
 
-// impersonate gives whoever has a token one of the account whose e-mail address
-// the path ends with.
+// impersonate gives a caller that has a token another one: for the account
+// whose e-mail address ends the path.
 func (s *Server) impersonate(w http.ResponseWriter, r *http.Request) {
 	name, _ := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/impersonate/"), ":generateAccessToken")
 	w.Header().Set("Content-Type", "application/json")

@@ -126,7 +126,7 @@ func (s *Server) Requests() (log []Request) {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	text, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	if err != nil {
-		return // the client went away
+		return // the client has disconnected
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
