@@ -71,14 +71,15 @@ const (
 	Literal Kind = 1
 	// Bytes is binary data of a format that has such values.
 	Bytes Kind = 2
-	// Raw is a value exactly as it stood in a body that is not JSON, where its
-	// text would not give the same bytes again. A [Position] comes first.
+	// Raw is a value exactly as it stood in a body that is not JSON, where its text
+	// would not give the same bytes again. Its first byte is its [Position].
 	Raw Kind = 3
 )
 
-// A Position is the first byte of a Raw value: where in a body the value stood.
-// A raw value opens only in its own kind of position, where it is scanned
-// again. The numbers are sealed with values and never change.
+// A Position is the first byte of a Raw value: the kind of place in a body that
+// the value came from. A raw value opens only in its own kind of position,
+// where it is scanned again. The numbers are sealed with values and never
+// change.
 type Position uint8
 
 // Positions of raw values.
@@ -107,22 +108,22 @@ type Field struct {
 //
 // A Transform that returns [ErrKeep] appends nothing: the value stays as it is.
 // Any other error ends the body. The rest of batch are the fields that follow
-// in the bytes read so far: a Transform may use them to fetch keys early, and
-// is called for each of them later, in order. It must not keep batch.
+// in the bytes read so far. A Transform may use them to fetch keys early; it is
+// called for each of them later, in order. It must not keep batch.
 type Transform func(dst []byte, batch []Field) ([]byte, Kind, error)
 
 // A Writer rewrites one body. It is not safe for concurrent use.
 type Writer interface {
-	// Write reads the next piece of the body and adds to out all that can leave
-	// already. out may alias p, so p must stay unchanged until out is sent.
+	// Write reads the next piece of the body and adds to out everything that can
+	// already be sent. out may alias p, so p must stay unchanged until out is sent.
 	//
-	// Write reads all of p before it calls the first Transform of a value that
-	// ends in p. So a body that came whole is known to be well-formed by then,
-	// though it may still be truncated. A Writer that nests another Writer keeps
-	// this promise over the nesting.
+	// Write reads all of p before it calls the first Transform of a value that ends
+	// in p. So if p is the whole body, it is known to be well-formed by then,
+	// though it may be truncated. A Writer that contains another Writer keeps this
+	// promise for the inner body too.
 	//
-	// After an error the Writer is spent: it returns the same error again, and
-	// nothing that is still in out may leave.
+	// After an error, Write and Close return the same error again, and the caller
+	// must not send what out still has.
 	Write(out *Output, p []byte) error
 	// Close ends the body. It fails if the body is incomplete.
 	Close(out *Output) error

@@ -4,22 +4,22 @@ import "math/bits"
 
 // A Cursor is a place in a document, as its [Selector] sees it. The scanner of
 // any format descends with Member and Element and returns with Up; each descent
-// says which rule owns the value. What members and elements are, each format
-// documents.
+// returns the rule that owns the value. Each format documents what its members
+// and elements are.
 //
 // To save work, a scanner looks up a [Step] first, asks Peek what the
 // step would lead to, and calls Descend only where a rule can still match
 // below.
 //
-// Memory grows to the deepest descent and is kept. The zero Cursor has no
+// A Cursor keeps the memory of its deepest descent. The zero Cursor has no
 // Selector and can only be given to Set. Not safe for concurrent use.
 type Cursor struct {
 	sel    *Selector
 	states []uint64 // sel.words for each level, the deepest last
 }
 
-// A Step is one way down from a value, as a [Selector] numbers the ways that
-// its rules name. AnyStep is all others.
+// A Step is the number that a [Selector] gives to a member name or an index
+// that its rules have. AnyStep means all other members and elements.
 type Step int
 
 // AnyStep is the step to a member or element that no rule names. Wildcards and
@@ -32,8 +32,8 @@ func (s *Selector) Root() Cursor {
 	return Cursor{s, s.start[:len(s.start):len(s.start)]}
 }
 
-// Named returns the step to the member called name, decoded. It is AnyStep
-// where no rule uses the name.
+// Named returns the step to the member called name, decoded. It is AnyStep if
+// no rule uses the name.
 func (s *Selector) Named(name []byte) Step { return Step(s.names.find(name)) }
 
 // Indexed returns the step to the element at index, counted from zero.
@@ -50,8 +50,8 @@ func (c *Cursor) Start(s *Selector) (rule int) {
 	return c.Owner()
 }
 
-// Set puts c where other is, which has a Selector. Up does not lead above that
-// place.
+// Set moves c to the place of other, which must have a Selector. c then cannot
+// go Up from that place.
 func (c *Cursor) Set(other Cursor) {
 	c.sel, c.states = other.sel, append(c.states[:0], other.top()...)
 }
@@ -114,7 +114,7 @@ func (c *Cursor) Owner() int {
 type Preview struct {
 	Rule      int  // the rule that owns the value there, or -1
 	DeadEnd   bool // no rule can match below that place
-	Unchanged bool // for every later step, that place is as this one
+	Unchanged bool // the descent changes nothing: rules match below that place as below this one
 }
 
 // Peek returns what Descend would lead to.

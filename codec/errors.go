@@ -8,8 +8,8 @@ import (
 // ErrKeep is what a [Transform] returns to leave a value as it is.
 var ErrKeep = errors.New("codec: the value stays as it is")
 
-// A Code is a stable name for why a body was refused. Clients see it. It says
-// nothing about the value.
+// A Code is a stable name for why a body was refused. Clients see it. A Code
+// reveals nothing about the value.
 type Code string
 
 // Codes of [Error].

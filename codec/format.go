@@ -11,7 +11,7 @@ type Format struct {
 	// Except are types that a suffix in MediaTypes covers and that the format does
 	// not read: in them no path finds a value. See [Pattern].
 	Except []Pattern
-	// NullDeletes are types in which a null deletes its member,
+	// NullDeletes are types in which a null deletes the member whose value it is,
 	// as in a merge patch (RFC 7396).
 	NullDeletes []Pattern
 	// Check compiles what the format needs of a Selector and of a policy's
@@ -20,8 +20,8 @@ type Format struct {
 	// the format does not know. The result is given back in Body.Checked. It must
 	// be safe for concurrent use.
 	Check func(sel *Selector, o Options) (checked any, err error)
-	// New makes the Writer of one body. It fails where the body cannot be read:
-	// media-type parameters that the format refuses.
+	// New makes the Writer of one body. It fails if the format refuses the
+	// parameters of the media type.
 	New func(b Body) (Writer, error)
 	// HoldsEnvelope reports whether a field holds an envelope that somebody could
 	// cut out and open elsewhere. It looks through the escapes of the format.
@@ -29,7 +29,8 @@ type Format struct {
 	HoldsEnvelope func(f *Field, isHead func(text []byte) bool) bool
 }
 
-// Options are what a policy says of the bodies of one format, for Format.Check.
+// Options are what a policy says about the bodies of one format, for
+// Format.Check.
 type Options struct {
 	// Schema is the text of a schema, such as a protobuf descriptor set; nil for
 	// none.
@@ -38,15 +39,15 @@ type Options struct {
 	Settings map[string]string
 }
 
-// A Body is what a Format must know of one body to make a Writer for it.
+// A Body is everything that a Format needs to make a Writer for one body.
 type Body struct {
-	// At is the place of the body's root: Selector.Root() for a whole document,
-	// and a deeper place for a document in another, such as a part of a form. The
-	// zero Cursor has no rules: the Writer only validates.
+	// At is the place of the body's root: Selector.Root() for a whole document, or
+	// a deeper place for a document inside another, such as a part of a form. With
+	// the zero Cursor there are no rules, and the Writer only validates.
 	At Cursor
 	// Checked is what Format.Check returned for the Selector of At.
 	Checked any
-	// Transform replaces tagged values. It may be nil where no rule can match.
+	// Transform replaces tagged values. It may be nil if no rule can match.
 	Transform Transform
 	Limits    Limits
 	Params    Params    // of the media type
@@ -54,7 +55,7 @@ type Body struct {
 	Method    string    // of the request, as :method has it
 }
 
-// A Direction is that of a message.
+// A Direction says whether a message is a request or a response.
 type Direction uint8
 
 // The directions. Their numbers index arrays of two.

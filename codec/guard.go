@@ -2,8 +2,8 @@ package codec
 
 import "bytes"
 
-// A Guard says what a body must not be, though it is well-formed. The zero
-// value lets every body pass.
+// A Guard gives reasons to refuse a well-formed body. The zero value gives
+// none.
 type Guard struct {
 	// Root is what the value of the body must be. Formats that have no objects and
 	// arrays ignore it.
@@ -13,9 +13,9 @@ type Guard struct {
 	// patches ignore it.
 	Patch bool
 	// Envelope reports whether text, which has HeadLen bytes and begins with
-	// "sm1.", begins an envelope. Strings and names that hold an envelope are
-	// refused, except where a rule with Open or Envelopes takes them. nil refuses
-	// none.
+	// "sm1.", begins an envelope. A body is refused if a string or a name in it
+	// holds an envelope, unless a rule with Open or Envelopes takes the string. If
+	// Envelope is nil, no envelope is refused.
 	Envelope func(text []byte) bool
 }
 
@@ -29,15 +29,14 @@ const (
 	ArrayRoot
 )
 
-// Guarded returns a copy of s that holds bodies to g. Call it before
-// Format.Check.
+// Guarded returns a copy of s whose guard is g. Call it before Format.Check.
 func (s *Selector) Guarded(g Guard) *Selector {
 	c := *s
 	c.guard = g
 	return &c
 }
 
-// Guard returns what s holds bodies to. The caller must not change it.
+// Guard returns the guard of s. The caller must not change it.
 func (s *Selector) Guard() *Guard { return &s.guard }
 
 // envelopePrefix begins every envelope of format 1; codec/envelope writes it.
@@ -47,9 +46,10 @@ const envelopePrefix = "sm1."
 // and suite, shape and data key id in base64.
 const HeadLen = len(envelopePrefix) + 24
 
-// HoldsEnvelope reports whether text, without escapes, holds the head of an
-// envelope by isHead, which is as in [Guard]. It searches for a full stop,
-// which is rarer in text than the other characters of the prefix.
+// HoldsEnvelope reports whether text, which has no escapes, holds the head of
+// an envelope. isHead recognises a head: see Guard.Envelope. The search looks
+// for a full stop, which is rarer in text than the other characters of the
+// prefix.
 func HoldsEnvelope(text []byte, isHead func(text []byte) bool) bool {
 	for at := 0; ; {
 		k := bytes.IndexByte(text[at:], '.')

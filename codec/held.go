@@ -1,8 +1,8 @@
 package codec
 
-// A Held keeps a copy of what a chunk cut until the rest of it comes. Its
-// memory is pooled and is cleared before it is given back, and so is every
-// smaller buffer that it grew out of. The zero value is ready. Not safe for
+// A Held keeps a copy of an incomplete value or name from one chunk to the
+// next. Its memory comes from the pool, and is cleared before it returns to the
+// pool, also when the Held grows. The zero value is ready. Not safe for
 // concurrent use.
 type Held struct{ buf *[]byte }
 

@@ -28,7 +28,8 @@ const (
 	DefaultNameBytes  = 64 << 10
 )
 
-// WithDefaults returns l with a default in place of each zero, but BodyBytes.
+// WithDefaults returns l with each zero replaced by its default, except
+// BodyBytes.
 func (l Limits) WithDefaults() Limits {
 	l.ValueBytes = cmp.Or(l.ValueBytes, DefaultValueBytes)
 	l.Depth = cmp.Or(l.Depth, DefaultDepth)

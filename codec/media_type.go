@@ -22,7 +22,7 @@ type mediaType struct {
 type Params string
 
 // Get returns the value of the parameter called name, in any case, without
-// quotes. No parameter is there twice.
+// quotes. No name occurs twice.
 func (p Params) Get(name string) (value string, ok bool) {
 	for rest := string(p); rest != ""; {
 		var n, v string

@@ -100,8 +100,9 @@ func (o *Output) Tail(n int) []byte {
 	return o.block[len(o.block):]
 }
 
-// Commit appends b, which is what Tail returned, extended. If b outgrew its
-// memory and was moved, the new memory belongs to o from here on.
+// Commit appends b to the output. b is the slice that Tail returned, after the
+// caller has appended to it. If append moved b to new memory, o owns that
+// memory from now on.
 func (o *Output) Commit(b []byte) {
 	if len(b) == 0 {
 		return

@@ -9,10 +9,10 @@ import (
 // Usual paths take some dozens.
 const maxPlaces = 5_000
 
-// Uncovered returns a place that path selects and that no rule of sealed owns,
-// written as a path, or "" where there is none. A place inside an owned place
-// is owned too. Uncovered is for warnings: where the search would take long, it
-// returns "", and so it does for a path that does not compile.
+// Uncovered returns, as a path, one place that path selects and that no rule of
+// sealed owns; "" if there is none. A place inside an owned place is owned too.
+// Uncovered is for warnings only: it also returns "" if the search takes too
+// long, or if path does not compile.
 func Uncovered(path string, sealed *Selector) string {
 	open, err := newSelector([]Rule{{Path: path}}, sealed.names.fold)
 	if err != nil {
@@ -101,8 +101,8 @@ func stepsOf(selectors ...*Selector) []descent {
 
 // Surprises returns places near path that the rules of sealed do not own,
 // although authors of policies often expect it: an array around the body's
-// value, one value where the path has a list, and members by which JavaScript
-// that merges objects still reads the value.
+// value, one value where the path has a list, and members that set a prototype
+// (__proto__), by which JavaScript that merges objects reads the value.
 func Surprises(path string, sealed *Selector) (places []Surprise) {
 	segs, err := parsePath(path)
 	if err != nil || len(segs) == 0 {

@@ -9,7 +9,7 @@ import (
 
 // A Rule is one compiled path of a plan.
 type Rule struct {
-	// Path is of a subset of RFC 9535: $ and any of .name ['name'] [n] [*] .*
+	// Path is in a subset of RFC 9535: $ and any of .name ['name'] [n] [*] .*
 	// ..name ..['name'] ..[n] ..*
 	Path string
 	// Unescape gives every string as Text, with or without escapes. The
@@ -19,8 +19,8 @@ type Rule struct {
 	// is given as Text, with or without escapes. Strings that hold envelopes are
 	// not refused; the Transform decides.
 	Open bool
-	// Envelopes lets strings hold envelopes as Open does. A string with escapes
-	// that is not given as Text may not.
+	// Envelopes allows envelopes in the strings of the rule, as Open does, except
+	// in a string with escapes that is not given as Text.
 	Envelopes bool
 	// Longest is the length limit of the rule's values in bytes, as they stand in
 	// the body; 0 means Limits.ValueBytes.
@@ -100,8 +100,9 @@ func newSelector(rules []Rule, fold bool) (*Selector, error) {
 // it.
 func (s *Selector) Rule(i int) *Rule { return &s.given[i] }
 
-// Names returns the member names that rules use, each once, in no order. They
-// are folded where [Selector.Folds]. The caller must not change the result.
+// Names returns the member names that rules use, each once, in no order. If
+// [Selector.Folds], the names are folded. The caller must not change the
+// result.
 func (s *Selector) Names() []string { return s.names.entries }
 
 // Folds reports whether names are compared without regard to case.

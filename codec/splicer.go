@@ -8,13 +8,14 @@ import (
 // keptFields is the number of fields that a recycled Splicer keeps room for.
 const keptFields = 4096
 
-// A Splicer is the half of a Writer that formats share. It holds the tagged
-// value that a chunk cut, collects the tagged values of a chunk, asks the
-// [Transform] for each, and writes the chunk out with the replacements.
+// A Splicer is the half of a Writer that formats share. It holds a tagged value
+// that is incomplete at the end of a chunk, collects the tagged values of a
+// chunk, calls the [Transform] for each, and writes the chunk with the
+// replacements.
 //
-// A Writer scans one chunk, and calls Begin where a tagged value begins, and
-// Take and Put where it ends. After the chunk it calls Splice. Offsets are in
-// the body, in bytes. Not safe for concurrent use.
+// A Writer scans one chunk. It calls Begin where a tagged value begins, and
+// Take and Put where the value ends. After the chunk it calls Splice. Offsets
+// are in bytes from the start of the body. Not safe for concurrent use.
 type Splicer struct {
 	rule  int   // that owns the tagged value being read, or -1
 	start int64 // offset of that value
@@ -44,25 +45,26 @@ type span struct {
 // An Encoder writes replacements as a format needs them. A Writer implements
 // it.
 type Encoder interface {
-	// Encode writes got, which a Transform returned with kind, to out. room is the
-	// result of out.Tail with the lead of Splicer.Reset in it; got follows the
-	// lead there unless it outgrew the room: see [InPlace]. Encode returns "", or
-	// what was wrong with got in fixed words: the body is then refused with
-	// [WrongKind].
+	// Encode writes a replacement to out: got, which a Transform returned together
+	// with kind. room is memory from out.Tail that already holds the lead byte of
+	// Splicer.Reset, if there is one. got lies directly after it if [InPlace](room,
+	// got): then Encode can extend room over got and commit it without a copy.
+	// Encode returns "" or, in fixed words, why this format cannot write got: then
+	// the body is refused with [WrongKind].
 	Encode(out *Output, room, got []byte, kind Kind) (fault string)
 }
 
 // Reset readies s for a body. l has its defaults filled in. lead is the byte
-// that nearly every replacement begins with, such as a quote, or 0: it is put
-// before the memory that a Transform appends to.
+// that nearly every replacement begins with, such as a quote, or 0 for none.
+// Splice puts lead in front of the memory that the Transform appends to.
 func (s *Splicer) Reset(sel *Selector, t Transform, l Limits, e Encoder, lead byte) {
 	s.sel, s.transform, s.limits, s.encoder, s.lead = sel, t, l, e, lead
 	s.rule, s.count = -1, 0
 }
 
-// Begin notes that a value that rule owns begins at an offset of the body. It
-// is false where the body has more tagged values than Limits.Fields: the body
-// must be refused with [FieldLimit].
+// Begin notes that a tagged value begins at offset at, and that rule owns it.
+// It returns false if the body has more tagged values than Limits.Fields; the
+// caller then refuses the body with [FieldLimit].
 func (s *Splicer) Begin(rule int, at int64) bool {
 	if s.count == s.limits.Fields {
 		return false
@@ -78,9 +80,9 @@ func (s *Splicer) Rule() int { return s.rule }
 // Count returns the number of tagged values so far.
 func (s *Splicer) Count() int { return s.count }
 
-// Outgrown reports whether the tagged value being read, which reaches an
-// offset of the body at least, is longer than its limit, and where it began:
-// the body must be refused with [ValueLimit].
+// Outgrown reports whether the tagged value being read is over its limit, given
+// that it extends at least to offset to. start is the offset where the value
+// began. If over is true, the caller refuses the body with [ValueLimit].
 func (s *Splicer) Outgrown(to int64) (start int64, over bool) {
 	return s.start, s.rule >= 0 && to-s.start > int64(s.longest(s.rule))
 }
@@ -90,11 +92,11 @@ func (s *Splicer) longest(rule int) int {
 	return cmp.Or(s.sel.given[rule].Longest, s.limits.ValueBytes)
 }
 
-// Take ends the tagged value being read before chunk[end], where chunk begins
-// at base in the body. It returns the field, a Literal with the bytes of the
-// value as they stand. The caller puts in what else the value is, and calls Put
-// before the next Begin. Take is false where the value is longer than its
-// limit: see Outgrown.
+// Take ends the tagged value being read, which ends before chunk[end]. chunk
+// begins at offset base. Take returns the value as a Literal field with the
+// bytes of the body. The caller changes Kind, Null and Value as its format
+// needs, and calls Put before the next Begin. Take returns false if the value
+// is longer than its limit; the caller then refuses the body with [ValueLimit].
 func (s *Splicer) Take(chunk []byte, base int64, end int) (f Field, ok bool) {
 	start := int(s.start - base)
 	f = Field{Rule: s.rule, Kind: Literal}
@@ -112,14 +114,15 @@ func (s *Splicer) Take(chunk []byte, base int64, end int) (f Field, ok bool) {
 	return f, true
 }
 
-// Put adds the field that Take returned to those of the chunk.
+// Put adds f, which Take returned, to the fields of the chunk.
 func (s *Splicer) Put(f Field) {
 	s.fields = append(s.fields, f)
 	s.spans = append(s.spans, s.taken)
 }
 
-// Splice writes out what the chunk p becomes, up to the first byte that must
-// wait. p begins at base in the body.
+// Splice writes the chunk p with its replacements to out, and holds the part of
+// p that belongs to an incomplete tagged value. p begins at offset base. format
+// is the Format's name in errors.
 func (s *Splicer) Splice(out *Output, p []byte, base int64, format string) error {
 	out.expect(len(p), len(s.spans))
 	from := 0
@@ -189,13 +192,15 @@ func roomFor(n, more int) int {
 	return 2*n + 1024 + more
 }
 
-// InPlace reports whether got still follows room in memory.
+// InPlace reports whether got lies directly after room in memory: it does
+// unless a Transform needed more than the spare capacity of room.
 func InPlace(room, got []byte) bool {
 	n := len(room)
 	return len(got) == 0 || n+len(got) <= cap(room) && &room[:n+1][n] == &got[0]
 }
 
-// Free clears what s holds, and keeps memory for the next body.
+// Free clears the bytes of the body that s holds, and keeps the memory for the
+// next body.
 func (s *Splicer) Free() {
 	s.carry.Drop()
 	s.forget()

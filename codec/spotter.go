@@ -2,10 +2,10 @@ package codec
 
 import "bytes"
 
-// A Spotter looks for an envelope in a string that is decoded character by
-// character, because a chunk cut the string or it has escapes. Where a string
+// A Spotter looks for an envelope in a string that is read character by
+// character, because the string spans chunks or has escapes. For a string that
 // is in one piece and has no escapes, [HoldsEnvelope] is faster. The zero value
-// is at the beginning of a string.
+// is ready for a new string.
 type Spotter struct {
 	text  [HeadLen]byte // what may be the head of an envelope
 	n     int           // bytes of it
@@ -15,12 +15,13 @@ type Spotter struct {
 // Found reports whether the string so far holds an envelope.
 func (s *Spotter) Found() bool { return s.found }
 
-// Skip starts over behind a piece of the string that was searched otherwise,
-// and notes whether that piece holds an envelope.
+// Skip passes over a piece of the string that the caller has searched by other
+// means. found says whether that piece holds an envelope. The search starts
+// again after the piece.
 func (s *Spotter) Skip(found bool) { *s = Spotter{found: s.found || found} }
 
-// Char reads the next character. isHead is Guard.Envelope. All characters past
-// ASCII may be given as any byte past 0x7f.
+// Char reads the next character. isHead is Guard.Envelope. A character outside
+// ASCII may be given as any byte above 0x7f.
 func (s *Spotter) Char(c byte, isHead func(text []byte) bool) {
 	switch {
 	case s.n < len(envelopePrefix):

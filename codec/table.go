@@ -10,23 +10,23 @@ import (
 // concurrent use.
 type Table []*Format
 
-// A Detected is what a content-type header value says of a body.
+// A Detected is what a content-type header value says about a body.
 type Detected struct {
 	Format      *Format // nil: no format of the table reads the body
 	Params      Params  // of the media type
 	NullDeletes bool    // a null deletes: see Format.NullDeletes
 }
 
-// A Pattern names media types: "type/subtype", "type/subtype;param" for the
-// type with that parameter alone, or "*part*" for every subtype that holds the
-// part.
+// A Pattern names media types: "type/subtype"; "type/subtype;param" for the
+// type, but only with that parameter; or "*part*" for every type whose subtype
+// contains part.
 type Pattern string
 
-// Detect finds the format of a content-type header value. There is no format
-// where the value is malformed, where two parsers could read the value
-// differently, and where the charset is not UTF-8: every format is read as
-// UTF-8, and bytes that mean something else to the application would get around
-// the rules. Forward what [Table.Canonical] returns.
+// Detect finds the format of a content-type header value. Format is nil if the
+// value is malformed, if two parsers could read it differently, or if the
+// charset is not UTF-8: every format is read as UTF-8, and an application with
+// another charset could read values that no rule saw. Forward the value that
+// [Table.Canonical] returns, not contentType.
 //
 // Detect does not allocate.
 func (t Table) Detect(contentType string) Detected {
@@ -46,8 +46,8 @@ func (t Table) Detect(contentType string) Detected {
 
 // Canonical returns contentType as [Table.Detect] reads it: the media type in
 // lower case, the charset as utf-8, and each other parameter as it came, with
-// one blank before it. An application that is sent this has nothing left to
-// read differently. A value that has no format is returned as it is.
+// one blank before it. Every application reads the canonical value as Detect
+// does. If the value has no format, Canonical returns it unchanged.
 func (t Table) Canonical(contentType string) string {
 	if t.plainType(contentType) != nil {
 		return contentType

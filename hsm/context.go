@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of an encryption context. AWS KMS allows 8 KiB in all.
+// Limits of an encryption context: the number of pairs, and the length of its
+// encoded form in bytes. AWS KMS allows 8 KiB.
 const (
 	MaxContextPairs = 32
 	MaxContextBytes = 8192
@@ -23,8 +24,9 @@ type EncryptionContext struct {
 	encoded string
 }
 
-// NewEncryptionContext copies pairs. Names and values must be valid UTF-8, and
-// neither may be empty.
+// NewEncryptionContext copies pairs. It returns an error if a name or a value
+// is empty or not valid UTF-8, or if pairs are past [MaxContextPairs] or
+// [MaxContextBytes].
 func NewEncryptionContext(pairs map[string]string) (EncryptionContext, error) {
 	if len(pairs) > MaxContextPairs {
 		return EncryptionContext{}, fmt.Errorf("encryption context: %d pairs, at most %d", len(pairs), MaxContextPairs)
@@ -55,7 +57,7 @@ func (c EncryptionContext) Map() map[string]string { return maps.Clone(c.pairs) 
 
 // Encoded returns the canonical bytes: for each pair in order of name, the name
 // and then the value, each after its length in two bytes, big endian. A
-// provider whose back end binds bytes and not pairs binds these.
+// provider whose back end cannot bind pairs binds these bytes.
 func (c EncryptionContext) Encoded() []byte { return []byte(c.encoded) }
 
 // Equal reports whether both contexts hold the same pairs.

@@ -22,8 +22,9 @@ const (
 	Corrupt
 	// Unsupported: the KEK or the back end cannot do this.
 	Unsupported
-	// Misconfigured: the configuration names something that does not exist or is
-	// different. Only an operator can fix it.
+	// Misconfigured: the policy, the KEK's URI or this process's set-up is wrong,
+	// or a KEK does not meet the policy's requirements. Only an operator can fix
+	// it.
 	Misconfigured
 	// Unclear: the back end itself answered, with a typed code or a request id,
 	// but the answer is not listed, or may mean a refusal or an outage. It is

@@ -26,8 +26,9 @@ const MaxWrappedSize = 6144
 //
 // Every implementation passes hsmtest.Run, which checks that the encryption
 // context is bound: a data key unwraps only under the context that it was
-// wrapped with. All methods are safe for concurrent use, return when ctx ends,
-// and return errors that are [*Error]. They report each request to [Observe].
+// wrapped with. All methods are safe for concurrent use and return when ctx
+// ends. Their errors are of type [*Error]. They report each request to
+// [Observe].
 //
 // A provider that holds sessions or connections also implements [io.Closer]. A
 // provider that can describe its KEK also implements [Describer].
@@ -42,8 +43,8 @@ type Provider interface {
 	WrapDataKey(ctx context.Context, key *Secret, ec EncryptionContext) (wrapped []byte, err error)
 
 	// UnwrapDataKey is the inverse of GenerateDataKey and WrapDataKey. wrapped is
-	// untrusted. A wrap of another KEK, of another context, or changed since, is
-	// [Corrupt]; the error does not distinguish the three.
+	// untrusted. If wrapped was made by another KEK, under another context, or was
+	// changed, the error is [Corrupt] and does not distinguish the three.
 	UnwrapDataKey(ctx context.Context, wrapped []byte, ec EncryptionContext) (key *Secret, err error)
 }
 
@@ -68,8 +69,8 @@ type Description struct {
 	RotationDays int       // rotation period in days, 0 where unknown
 	Expires      time.Time // when the key or its imported material expires; zero for never
 
-	// Hints say, by field of a policy's require:, how an operator of this back end
-	// fixes a KEK that violates the field, without a full stop. Other fields have
-	// a general hint.
+	// Hints says how an operator of this back end fixes a KEK that violates a
+	// requirement, without a full stop. Its keys are the names of fields in a
+	// policy's require:. Other fields have a general hint.
 	Hints map[string]string
 }

@@ -21,12 +21,11 @@ type KEK struct {
 	Former   []KEK // keys that URI named before: they only unwrap; see [Succeeding]
 }
 
-// Succeeding is implemented by a provider whose URI is an alias, a name that
-// may be given to another key, and which knows the keys that had the name
-// before.
+// A provider implements Succeeding if its URI is an alias (a name that can move
+// to another key), and if it knows the keys that had the alias before.
 type Succeeding interface {
-	// Former returns those keys, each with a provider that unwraps. It makes no
-	// request.
+	// Former returns the earlier keys, each with a provider that only unwraps. It
+	// makes no request.
 	Former() []KEK
 }
 
@@ -90,8 +89,8 @@ func (k KEK) Close() error {
 	return nil
 }
 
-// Use says what this process may do under a key. It never tries what it may not
-// do, so its role needs no permission for that.
+// Use says what this process may do under a key. The process does not try any
+// other operation, so its role needs no permission for one.
 type Use uint8
 
 // Values of [Use].
@@ -111,8 +110,8 @@ type Rotate struct {
 
 // TTLs say how long an unwrapped data key may be used. Past Soft it is
 // unwrapped again in the background, so a revocation takes effect within Soft.
-// Past Hard it is not used, so sealmesh survives an outage for Hard. A zero
-// field stands for the default.
+// Past Hard it is not used, so sealmesh survives an outage of the KMS for at
+// most Hard. A zero field stands for the default.
 type TTLs struct {
 	Soft time.Duration
 	Hard time.Duration
@@ -131,8 +130,8 @@ type Keyring struct {
 	keys map[string]*Key
 }
 
-// NewKeyring makes a Keyring of keys and takes ownership of them. It returns an
-// error if a name is empty or used twice, a key has no open KEK, a quorum is
+// NewKeyring makes a Keyring from keys and takes ownership of them. It returns
+// an error if a name is empty or used twice, a key has no open KEK, a quorum is
 // out of range, or two KEKs of a key have the same [KEK.Ref].
 func NewKeyring(keys ...*Key) (*Keyring, error) {
 	r := &Keyring{keys: make(map[string]*Key, len(keys))}

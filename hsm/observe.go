@@ -20,9 +20,9 @@ type Call struct {
 
 type observerKey struct{}
 
-// WithObserver returns a context whose provider calls are reported to f. The
-// goroutine that made a call runs f after the call has ended; so f must be safe
-// for concurrent use.
+// WithObserver returns a context whose provider calls are reported to f. f runs
+// after a call has ended, in the goroutine that made the call. Calls may run at
+// the same time, so f must be safe for concurrent use.
 func WithObserver(ctx context.Context, f func(Call)) context.Context {
 	return context.WithValue(ctx, observerKey{}, f)
 }

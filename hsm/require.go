@@ -18,8 +18,8 @@ type Requirement struct {
 	MultiRegion           *bool
 	Regions               []string // every one of these holds the key or a replica
 	Rotation              string   // "enabled" or "disabled"
-	MinDaysToExpiry       int      // the key and its material expire in this many days at the earliest
-	FIPS                  bool     // it wraps with an algorithm that FIPS 140-3 approves
+	MinDaysToExpiry       int      // neither the key nor its material expires before this many days
+	FIPS                  bool     // the KEK wraps with an algorithm that FIPS 140-3 approves
 }
 
 // A Violation is one field of a [Requirement] that a KEK does not meet.
@@ -50,8 +50,9 @@ var hints = map[string]string{
 const hintFixed = "this is fixed when a key is created: make a new key, and run `sealmesh rewrap`"
 
 // Check returns every violation of r by d, in the order of r's fields; none if
-// the KEK meets r. A value that the back end does not report is a violation.
-// now is the time that expiry is measured from.
+// the KEK meets r. A text or a Region that r requires and the back end does not
+// report is a violation. An expiry that is not reported means that the key
+// never expires. Check compares the expiry with now.
 func (r Requirement) Check(d Description, now time.Time) []Violation {
 	var all []Violation
 	violates := func(field, want, got string) {

@@ -14,16 +14,17 @@ const RSAPlaintextSize = DataKeySize + sha256.Size
 // An RSALabel binds the encryption context to wraps by RSA KEKs, since no back
 // end takes a context for RSA. The plaintext of RSAES-OAEP (RFC 8017 section
 // 7.1, SHA-256 for hash and mask) is the data key followed by SHA-256(label ‖
-// canonical context). The hash is in the plaintext because services and devices
-// do not let us set OAEP's own label.
+// canonical context). The hash is in the plaintext, and not in OAEP's own
+// label, because many services and devices allow no label.
 //
-// The label separates this hash from every other hash in sealmesh, and is the
-// version of the layout. Each provider has its own label, which never changes.
+// The label separates this hash from every other hash in sealmesh, and states
+// the version of the layout. Each provider has its own label, which never
+// changes.
 type RSALabel string
 
-// Wrap wraps key, which has [DataKeySize] bytes, with the public key. That
-// needs no permission of the back end and leaves no trace in its audit log, and
-// anybody could have made the wrap.
+// Wrap wraps key, which has [DataKeySize] bytes, with the public key. It makes
+// no request, so it needs no permission and appears in no audit log. Anybody
+// who knows the public key can make such a wrap.
 func (l RSALabel) Wrap(public *rsa.PublicKey, key []byte, ec EncryptionContext) ([]byte, error) {
 	hash := l.hash(ec)
 	plaintext := append(append(make([]byte, 0, RSAPlaintextSize), key...), hash[:]...)

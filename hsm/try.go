@@ -16,13 +16,13 @@ const (
 )
 
 // Try calls try up to three times, until try returns again = false. Between two
-// calls it waits a random time of at most 200 ms (full jitter), or at least
-// after, the time that the back end asked for. If after is longer than a
-// second, Try gives up. It returns the error of ctx if ctx ended the wait, and
-// nil otherwise.
+// calls it waits a random time of at most 200 ms (full jitter). If the back end
+// asked for a longer pause, after is that pause, and Try waits that long. If
+// after is more than a second, Try gives up. It returns the error of ctx if ctx
+// ended a wait, and nil otherwise, even if the last try failed.
 //
-// Providers disable the retries of their SDK and use Try, so that every request
-// counts against the caller's slots and is reported to [Observe].
+// Providers disable the retries of their SDK and use Try, so that they can
+// report every request to [Observe].
 func Try(ctx context.Context, try func() (again bool, after time.Duration)) error {
 	for attempt := 1; ; attempt++ {
 		again, after := try()

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Default and limits of timeout= in the URI of a KEK over a network: the time
-// of one try, from dialling to the last byte.
+// Default and limits of the option timeout= in the URI of a KEK that is reached
+// over a network. It limits one try, from dialling to the last byte.
 const (
 	DefaultTimeout = 2 * time.Second
 	MinTimeout     = 10 * time.Millisecond
@@ -47,9 +47,9 @@ func ParseTimeout(value string) (time.Duration, error) {
 	return d, nil
 }
 
-// IsLoopback reports whether host, a name or an address without port, is this
-// machine. Only then may a provider use plain HTTP, since data keys and tokens
-// cross the connection.
+// IsLoopback reports whether host, a name or an address without port, is a
+// loopback address or localhost. A provider may use plain HTTP only there,
+// since data keys and tokens cross the connection.
 func IsLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()

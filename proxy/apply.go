@@ -12,8 +12,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// An ApplyTarget names the rules that [Server.Apply] runs, and what Envoy would
-// say of the body.
+// An ApplyTarget names the rules that [Server.Apply] runs, and holds what Envoy
+// would say about the body.
 type ApplyTarget struct {
 	Route       string // configured name
 	Response    bool   // the rules of the response, not of the request

@@ -79,8 +79,8 @@ func NewGRPCServer(p *policy.Policy, t *tls.Config, log *slog.Logger) GRPCServer
 	return grpc.NewServer(opts...)
 }
 
-// Transport returns options for a proxy/transport server that serves the
-// listener of p. Messages may be as long as Envoy may send them under p.
+// Transport returns options for a proxy/transport server for the listener of p.
+// Its MaxMessage allows every message that Envoy may send under p.
 func Transport(p *policy.Policy) transport.Options {
 	return transport.Options{
 		Codec:      wire.Codec(),
@@ -95,12 +95,11 @@ func Transport(p *policy.Policy) transport.Options {
 	}
 }
 
-// NetworkOptions returns options for a google.golang.org/grpc server that
-// serves as a proxy/transport server serves under o: with the same messages,
-// the same limits, and buffers that are cleared when they are freed. One
-// difference remains: grpc-go leaves messages that no handler has read, and
-// messages queued for a connection that breaks, to the garbage collector, which
-// does not clear them.
+// NetworkOptions returns options for a google.golang.org/grpc server. They give
+// it the codec and the limits of a proxy/transport server with options o, and
+// buffers that are cleared when they are freed. One difference remains: grpc-go
+// does not free, and so does not clear, a message that no handler has read, or
+// that is queued for a connection that breaks.
 func NetworkOptions(o transport.Options) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(wire.NetworkCodec()), experimental.BufferPool(o.Pool),

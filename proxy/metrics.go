@@ -15,7 +15,7 @@ import (
 type Metrics struct {
 	mu     sync.Mutex
 	routes map[string]*Counts
-	Active atomic.Int64 // exchanges in flight
+	Active atomic.Int64 // active exchanges
 	Stamps Stamps
 }
 
@@ -37,7 +37,8 @@ func (m *Metrics) Route(name string) *Counts {
 	return c
 }
 
-// Each calls f for every route for which Route was called. f must not call m.
+// Each calls f for every route for which Route was called. f must not call
+// methods of m.
 func (m *Metrics) Each(f func(route string, c *Counts)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -54,7 +55,7 @@ type Counts struct {
 	Plaintext      atomic.Uint64    // values left in clear on open, within a migration
 	Null           atomic.Uint64    // nulls left as they are
 	Passed         [2]atomic.Uint64 // bodies passed unread, by direction: pass types, responses without codec
-	Signed         [2]atomic.Uint64 // changed bodies that a header signs, by direction
+	Signed         [2]atomic.Uint64 // changed bodies that a header signs or hashes, by direction
 	Flowed         atomic.Uint64    // responses streamed because there was no room to hold them
 	refused        sync.Map         // refusedKey to *atomic.Uint64
 }
@@ -78,8 +79,9 @@ func (c *Counts) Refused(f func(direction, code string, n uint64)) {
 	})
 }
 
-// Stamps says which policy the connected Envoys were configured for. The zero
-// value is ready to use. Safe for concurrent use.
+// Stamps says whether the connected Envoys were configured for the current
+// policy, by the stamps that they send. The zero value is ready to use. Safe
+// for concurrent use.
 type Stamps struct {
 	// Other counts exchanges that were refused because Envoy was configured for
 	// another policy. None counts exchanges of an Envoy whose configuration has
@@ -94,8 +96,8 @@ type Stamps struct {
 // without.
 func (s *Stamps) Verified() bool { return s.None.Load() == 0 && (s.same.Load() || s.Other.Load() > 0) }
 
-// Behind reports whether an exchange was refused for its stamp within the last
-// d.
+// Behind reports whether an exchange was refused because of its stamp during
+// the last d.
 func (s *Stamps) Behind(d time.Duration) bool {
 	at := s.behind.Load()
 	return at != 0 && time.Since(time.Unix(0, at)) < d

@@ -13,9 +13,9 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// AddressAttribute is the request attribute that names the caller where no
-// certificate does. Each attribute adds a few per cent to what an exchange
-// costs Envoy.
+// AddressAttribute is the request attribute that names a caller without a
+// certificate. Each attribute adds a few per cent to what an exchange costs
+// Envoy.
 const AddressAttribute = "source.address"
 
 // identities are the attributes that name the caller by the certificate of its

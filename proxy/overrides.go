@@ -133,8 +133,8 @@ func decisive(p *policy.Policy) (parts part) {
 	return parts
 }
 
-// Overrides returns the names of the headers that Envoy must remove from every
-// request under p, on routes where it does not call the processor. On routes
-// with rules the exchange removes all headers that override the path, the
-// method or the host, whatever p is.
+// Overrides returns the names of the headers that Envoy must remove from all
+// requests under p, because a server may take them for the path, the method or
+// the host. This is for the routes on which Envoy does not call the processor.
+// On routes with rules the exchange itself removes all such headers.
 func Overrides(p *policy.Policy) []string { return overriders(decisive(p)).appendNames(nil) }

@@ -10,8 +10,8 @@ import (
 )
 
 // A Runtime is a compiled policy joined with the keys that it uses. An exchange
-// keeps the runtime with which it begins to its end: a reload never changes an
-// exchange in flight. Safe for concurrent use.
+// uses one runtime from beginning to end: a reload never changes an active
+// exchange. Safe for concurrent use.
 type Runtime struct {
 	policy        *policy.Policy
 	cache         *keycache.Cache
@@ -49,9 +49,9 @@ type plan struct {
 	opens bool
 }
 
-// NewRuntime resolves every tag of p in c, and counts in m. retired, when not
-// nil, is called once, when the runtime has been replaced and its last exchange
-// has ended.
+// NewRuntime resolves every tag of p in c, and counts in m. If retired is not
+// nil, it is called once: when the runtime has been replaced, or its server
+// closed, and its last exchange has ended.
 func NewRuntime(p *policy.Policy, c *keycache.Cache, m *Metrics, retired func()) (*Runtime, error) {
 	rt := &Runtime{policy: p, cache: c, routes: make(map[*policy.Route]*route, len(p.Routes)), retired: retired,
 		decisive: overriders(decisive(p)), stamp: p.Stamp()}

@@ -11,8 +11,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// A Server serves ext_proc streams. Each runs under the runtime that is in
-// place when the stream begins. Safe for concurrent use.
+// A Server serves ext_proc streams. Each stream uses the runtime that is
+// current when the stream begins, until it ends. Safe for concurrent use.
 type Server struct {
 	runtime atomic.Pointer[Runtime]
 	metrics *Metrics
@@ -23,34 +23,36 @@ type Server struct {
 	closeTimeout time.Duration // CloseTimeout
 }
 
-// NewServer returns a server that runs rt and counts in m. tracer makes the
-// spans of exchanges; nil means no such spans.
+// NewServer returns a server with rt as its current runtime. It counts
+// exchanges in m. tracer makes a span for each exchange; nil makes none.
 func NewServer(rt *Runtime, m *Metrics, log *slog.Logger, tracer trace.Tracer) *Server {
 	s := &Server{metrics: m, log: log, tracer: tracer, budget: newBudget(), closeTimeout: CloseTimeout}
 	s.runtime.Store(rt)
 	return s
 }
 
-// Bound sets the memory for bodies, in bytes, for policies that set none. It
-// must be called before the server serves.
+// Bound sets the memory budget for bodies, in bytes, for policies without
+// limits.memory. It must be called before the server serves.
 func (s *Server) Bound(memory int64) { s.budget.fallback = memory }
 
-// Held returns how much of the memory for bodies is charged to exchanges in
-// flight, in bytes.
+// Held returns how much of the memory budget for bodies is charged to active
+// exchanges, in bytes.
 func (s *Server) Held() int64 { return s.budget.held() }
 
 // Register adds the service to g, whose codec must be wire.Codec or
 // wire.NetworkCodec.
 func (s *Server) Register(g grpc.ServiceRegistrar) { wire.Register(g, s.process) }
 
-// Swap puts rt in place for exchanges that begin from now on.
+// Swap makes rt the current runtime, for exchanges that begin from now on. The
+// runtime before it is retired when the last exchange that uses it ends.
 func (s *Server) Swap(rt *Runtime) { s.runtime.Swap(rt).release() }
 
-// Close retires the runtime in place, once the exchanges in flight have ended.
-// The server must not serve afterwards.
+// Close releases the current runtime and does not wait: the runtime is retired
+// when the last exchange that uses it ends. The server must not serve
+// afterwards.
 func (s *Server) Close() { s.runtime.Load().release() }
 
-// Runtime returns the runtime in place.
+// Runtime returns the current runtime.
 func (s *Server) Runtime() *Runtime { return s.runtime.Load() }
 
 func (s *Server) process(stream *wire.Stream) error { return s.exchange(stream).run() }

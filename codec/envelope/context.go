@@ -11,11 +11,11 @@ import (
 )
 
 // Commitment returns HMAC-SHA256(key, "sealmesh/v1/data-key-id"). Do not use a
-// data key whose commitment differs from that in its record: no suite commits
-// to its key, so only the commitment keeps one envelope from opening to two
-// values. Half of the commitment is in every envelope, and resists collisions
-// up to 2^64 work. The whole is in the record, and resists them up to 2^128. A
-// commitment is public: comparing it need not take constant time.
+// data key whose commitment differs from the commitment in its record: no suite
+// commits to its key, so only the commitment keeps one envelope from opening to
+// two values. Half of the commitment is in every envelope, and resists
+// collisions up to 2^64 work. The whole is in the record, and resists them up
+// to 2^128. A commitment is public: comparing it need not take constant time.
 func Commitment(key []byte) [32]byte {
 	m := hmac.New(sha256.New, key)
 	m.Write([]byte(suite.LabelDataKeyID))
@@ -33,18 +33,18 @@ func AppendAAD(dst []byte, h Header, fieldContext []byte) []byte {
 	return append(dst, fieldContext...)
 }
 
-// A Frame is a field context that lacks the values of some pairs. A field
-// context is a tag's name and the bound pairs in order of name, each string
-// behind its length: no two different inputs give the same bytes. Immutable,
-// safe for concurrent use.
+// A Frame is a field context without the values of some pairs. A field context
+// is a tag's name, then the bound pairs in order of name. Each string follows
+// its length, so different inputs never give the same bytes. Immutable, safe
+// for concurrent use.
 type Frame struct {
 	pieces [][]byte // the bytes before, between and after those values
 	size   int      // of all pieces
 }
 
-// NewFrame returns the Frame of a tag's name, of pairs, and of further pairs
-// that are named in open and get their values later. A value that pairs has for
-// a name in open is ignored.
+// NewFrame returns the Frame of a tag's name and of its pairs. open are the
+// names of further pairs, whose values are given to Context. If a name is in
+// both, its value in pairs is ignored.
 func NewFrame(tag string, pairs map[string]string, open ...string) Frame {
 	names := slices.Concat(slices.Collect(maps.Keys(pairs)), open)
 	slices.Sort(names)
@@ -67,8 +67,8 @@ func (f *Frame) add(piece []byte) {
 	f.pieces, f.size = append(f.pieces, piece), f.size+len(piece)
 }
 
-// Context returns the field context with values, one for each open pair, in
-// order of the names. It allocates once.
+// Context returns the field context. values has one value for each open pair,
+// in order of their names. It allocates once.
 func (f Frame) Context(values []string) []byte {
 	n := f.size
 	for _, v := range values {

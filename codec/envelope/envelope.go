@@ -79,7 +79,7 @@ const (
 // KeyID is the first 16 bytes of a data key's commitment.
 type KeyID [16]byte
 
-// Header is all of an envelope but its payload.
+// Header is an envelope without its payload.
 type Header struct {
 	Suite  suite.ID
 	Kind   codec.Kind
@@ -87,9 +87,9 @@ type Header struct {
 	Record []byte // inline wrapped-key record; nil where the key is by id
 }
 
-// Append appends the text form of h and payload to dst. It panics when [Parse]
-// would refuse the result, and when h.Record or payload are in the spare
-// capacity of dst, which Append writes to: the value would be lost.
+// Append appends the text form of h and payload to dst. It panics if [Parse]
+// would refuse the result, or if h.Record or payload is in the spare capacity
+// of dst, which Append writes to: in both cases the value would be lost.
 func Append(dst []byte, h Header, payload []byte) []byte {
 	if err := h.check(); err != nil {
 		panic("envelope: append: " + err.Error())
@@ -113,8 +113,8 @@ func EncodedLen(record, payload int) int {
 }
 
 // Parse decodes text into buf, which grows as needed, and returns the parts.
-// They alias out, the buffer to give to the next call. Every text that Append
-// would not have written is an error.
+// The parts alias out, which the caller passes as buf to the next call. A text
+// that Append would not have written is an error.
 func Parse(buf []byte, text []byte) (h Header, payload, out []byte, err error) {
 	body, err := version1(text, Prefix)
 	if err != nil {

@@ -1,10 +1,10 @@
 package envelope
 
 // A Parser parses envelopes one after the other, as the function [Parse] does.
-// It decodes the beginning of an envelope only where that differs from the
-// beginning of an earlier envelope: most envelopes of a body are sealed under
-// one data key, and its record is the greater part of each. The zero value is
-// ready. Not safe for concurrent use.
+// It decodes the beginning of an envelope only if the last envelope began in
+// another way: most envelopes of a body are sealed under one data key, and its
+// record is the greater part of each. The zero value is ready. Not safe for
+// concurrent use.
 type Parser struct {
 	text []byte // how the last envelope that was decoded whole begins, in full groups of base64
 	bin  []byte // the same, decoded

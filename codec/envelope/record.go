@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// RecordPrefix starts the text form of a record that is in no envelope.
+// RecordPrefix starts the text form of a record outside an envelope.
 const RecordPrefix = "smk1."
 
 // Limits of a record.
@@ -36,8 +36,8 @@ type Wrap struct {
 // KeyID returns the id of the data key: the first half of its commitment.
 func (r Record) KeyID() KeyID { return KeyID(r.Commitment[:16]) }
 
-// Check returns an error where r has no binary form: it has no wrap, too many,
-// a wrap that is empty or too long, or two wraps by one KEK.
+// Check returns an error if r has no binary form: if it has no wrap, too many
+// wraps, a wrap that is empty or too long, or two wraps by one KEK.
 func (r Record) Check() error {
 	if len(r.Wraps) == 0 || len(r.Wraps) > MaxWraps {
 		return fmt.Errorf("a wrapped-key record has 1 to %d wraps, not %d", MaxWraps, len(r.Wraps))
@@ -100,9 +100,8 @@ func ParseRecord(b []byte) (Record, error) {
 	return r, nil
 }
 
-// AppendRecordText appends to dst the text form of a record that is in no
-// envelope but in a file, or pinned in a policy. It panics when [Record.Check]
-// fails.
+// AppendRecordText appends to dst the text form of a record, for files and for
+// a pinned key in a policy. It panics when [Record.Check] fails.
 func AppendRecordText(dst []byte, r Record) []byte {
 	dst = append(dst, RecordPrefix...)
 	return encoding.AppendEncode(dst, AppendRecord(nil, r))

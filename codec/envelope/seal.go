@@ -52,11 +52,10 @@ const group = 3
 // Seal seals plaintext and appends the envelope's text to dst. On an error, dst
 // is as it was.
 //
-// Seal puts payload and authenticated data behind the text, in the spare
-// capacity of dst. So it copies nothing, and allocates nothing where the
-// capacity is enough: twice the length of the text and some hundred bytes. What
-// it leaves there is not secret. It fails when plaintext or fieldContext are in
-// that memory.
+// Seal uses the spare capacity of dst after the text for the payload and the
+// authenticated data, which are not secret. It allocates nothing if the spare
+// capacity is twice the length of the text, plus the length of fieldContext and
+// 32 bytes. It fails if plaintext or fieldContext is in that memory.
 func (s *Sealer) Seal(dst []byte, kind codec.Kind, plaintext, fieldContext []byte) ([]byte, error) {
 	if kind > lastKind {
 		return dst, errors.New("seal: unknown value kind")
@@ -76,12 +75,13 @@ func (s *Sealer) Seal(dst []byte, kind codec.Kind, plaintext, fieldContext []byt
 	return encode(append(dst, head.text...), bin), nil
 }
 
-// Open opens payload and appends the plaintext to dst. [Parse] returned payload
-// together with h and buf; c is the Cipher of suite h.Suite under the data key
-// of h.KeyID. Every failure is [suite.ErrOpen], and leaves dst as it was.
+// Open opens payload and appends the plaintext to dst. payload, h and buf are
+// the results of one call of [Parse]; c is the Cipher of suite h.Suite under
+// the data key h.KeyID. Every failure is [suite.ErrOpen], and leaves dst as it
+// was.
 //
-// Open puts the authenticated data behind what Parse left in buf, and returns
-// buf, which may have grown, for the next Parse. dst must not overlap buf.
+// Open appends the authenticated data to buf, and returns the result as grown,
+// for the next call of Parse. dst must not overlap buf.
 func Open(dst, buf []byte, h Header, c suite.Cipher, payload, fieldContext []byte) (out, grown []byte, err error) {
 	n := len(buf)
 	buf = AppendAAD(buf, h, fieldContext)

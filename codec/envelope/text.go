@@ -84,8 +84,8 @@ func cutString(p []byte) (s, rest []byte, ok bool) {
 const laterSuites = 15
 
 // IsHead reports whether text begins an envelope of this version or of a later
-// one, for [codec.Guard]. An envelope that ends behind its head counts too:
-// somebody could store the rest elsewhere and join both.
+// one, for [codec.Guard]. An envelope that is cut off after its head counts
+// too: a client could store the rest elsewhere and join the two.
 func IsHead(text []byte) bool {
 	body, ok := bytes.CutPrefix(text, []byte(Prefix))
 	if !ok || len(text) < codec.HeadLen {

@@ -49,7 +49,7 @@ type rotateConfig struct {
 	Age duration `yaml:"age"`
 	// Values sealed. Default 2147483648 (2^31).
 	Uses number `yaml:"uses"`
-	// Bytes sealed. Default 1PiB.
+	// Bytes sealed. Default 1024TiB.
 	Bytes size `yaml:"bytes"`
 }
 
