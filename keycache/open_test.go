@@ -1,6 +1,7 @@
 package keycache
 
 import (
+	"errors"
 	"context"
 	"sync"
 	"testing"
@@ -422,7 +423,7 @@ func TestAnotherTagsValueDoesNotOpen(t *testing.T) {
 		}
 		s := r.session()
 		_, _, err = s.Open(nil, tag, text)
-		if e, ok := err.(*Error); !ok || e.Reason != OpenFailed {
+		if e, ok := errors.AsType[*Error](err); !ok || e.Reason != OpenFailed {
 			t.Errorf("other %s: %v, want %s", name, err, OpenFailed)
 		}
 		_ = s.Close(err)

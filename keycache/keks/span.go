@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 
-	"github.com/sealmesh/sealmesh/hsm"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sealmesh/sealmesh/hsm"
 )
 
 // Attributes of the client span of a provider call. OpenTelemetry has no

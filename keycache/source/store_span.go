@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 
-	"github.com/sealmesh/sealmesh/hsm"
-	"github.com/sealmesh/sealmesh/keycache/store"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/store"
 )
 
 // Attributes of the client span of a store's request, by OpenTelemetry's stable

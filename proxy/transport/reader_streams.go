@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc/status"
 )

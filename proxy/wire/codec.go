@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
