@@ -1,8 +1,8 @@
 package keycache
 
 import (
-	"errors"
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
