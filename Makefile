@@ -30,13 +30,16 @@ demo: build envoy ## Watch it work, end to end, through a real Envoy (KEEP=1 sta
 test-fast: ## Run the tests to run while you work: no race detector, no servers (under 1 minute)
 	go test -short ./...
 
+# Tests that the race detector would disturb: they count allocations and look at memory.
+WITHOUT_RACE := Alloc|Quiet|Remains
+
 .PHONY: test
 test: envoy packages ## Run every test, with the race detector, against the real parts
 	go vet ./...
 	go test -race -timeout 20m ./...
 	SEALMESH_TEST_TRANSPORT=grpc go test -race -timeout 20m ./proxy # served as on a network
 	GOEXPERIMENT=runtimesecret go test -run Remains ./keycache # a build that clears keys leaves none
-	go test -run 'Alloc|Quiet|Remains' ./... # what a build with the race detector does otherwise
+	go test -run '$(WITHOUT_RACE)' $$(grep -rlE --include='*_test.go' '^func Test[A-Za-z0-9_]*($(WITHOUT_RACE))' ./*/ | xargs -n 1 dirname | sort -u)
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml (LINT=--fix repairs what it can)
@@ -69,6 +72,14 @@ endif
 packages: ## Get the PKCS#11 modules and the PostgreSQL that the tests meet (Debian; needs root once)
 	@sh hsm/pkcs11/testdata/install.sh
 	@sh deploy/test-packages.sh
+
+.PHONY: release
+release: ## Make what users download, in build/release: archives, packages, SBOMs, an image
+	@deploy/release/release.sh
+
+# print-NAME prints a variable, for scripts.
+print-%:
+	@echo $($*)
 
 .PHONY: clean
 clean: ## Remove what was built

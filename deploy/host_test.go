@@ -119,6 +119,9 @@ func TestDockerfile(t *testing.T) {
 			t.Errorf("CGO_ENABLED=%s is built %d times as the Makefile does", cgo, n)
 		}
 	}
+	if flags := m[1] + `$version"`; !strings.Contains(read(t, "release/release.sh"), flags) {
+		t.Errorf("release.sh does not build with %s", flags)
+	}
 	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, "../go.mod"))
 	if !strings.Contains(file, "FROM golang:"+version[1]+".") {
 		t.Errorf("go.mod wants Go %s", version[1])
