@@ -34,6 +34,9 @@ func TestFoldingSelector(t *testing.T) {
 
 // What encoding/json takes for a field, folding does too.
 func TestFoldAgreesWithEncodingJSON(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: tries every character")
+	}
 	sel := mustFold(t, []codec.Rule{{Path: "$.Task"}})
 	taken := 0
 	for r := rune(1); r < 0x11000; r++ {

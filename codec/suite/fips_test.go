@@ -14,6 +14,9 @@ import (
 // a nonce of its own choice, under fips140=only: being able to run is therefore
 // no sign of being approved, which is what Suite.Approved says.
 func TestFIPSModes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: runs the conformance tests in two more modes")
+	}
 	for _, mode := range []string{"on", "only"} {
 		t.Run(mode, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^(TestFIPSModeChild|TestSelfTest|TestConformance)$", "-test.v")
