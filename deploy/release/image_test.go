@@ -104,6 +104,9 @@ func checkImage(t *testing.T, img v1.Image, p *v1.Platform) {
 	if got := c.Config.Labels["org.opencontainers.image.revision"]; got != commit.revision {
 		t.Errorf("revision %q", got)
 	}
+	layers, err := img.Layers()
+	must(t, err)
+	checkTrailer(t, layers[0])
 	files := unpack(t, mutate.Extract(img))
 	if got := string(files["sealmesh"]); got != "binary for "+p.Architecture {
 		t.Errorf("%s: /sealmesh is %q", p, got)
@@ -111,6 +114,20 @@ func checkImage(t *testing.T, img v1.Image, p *v1.Platform) {
 	roots := files["etc/ssl/certs/ca-certificates.crt"]
 	if !x509.NewCertPool().AppendCertsFromPEM(roots) || bytes.Count(roots, []byte("BEGIN")) < 50 {
 		t.Errorf("%s: %d bytes of root certificates", p, len(roots))
+	}
+}
+
+// checkTrailer checks that a layer ends as tar files do, in two blocks of zeros.
+// Go's reader does not ask for them, but other readers do.
+func checkTrailer(t *testing.T, l v1.Layer) {
+	t.Helper()
+	r, err := l.Uncompressed()
+	must(t, err)
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	must(t, err)
+	if len(b)%512 != 0 || !bytes.HasSuffix(b, make([]byte, 1024)) {
+		t.Errorf("a layer of %d bytes is cut off", len(b))
 	}
 }
 
