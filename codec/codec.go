@@ -71,8 +71,8 @@ const (
 	Literal Kind = 1
 	// Bytes is binary data of a format that has such values.
 	Bytes Kind = 2
-	// Raw is a value exactly as it stood in a body that is not JSON, where its text
-	// would not give the same bytes again. Its first byte is its [Position].
+	// Raw is a value exactly as it stood in a body that is not JSON, where its
+	// text would not give the same bytes again. Its first byte is its [Position].
 	Raw Kind = 3
 )
 
@@ -115,10 +115,11 @@ type Transform func(dst []byte, batch []Field) ([]byte, Kind, error)
 // A Writer rewrites one body. It is not safe for concurrent use.
 type Writer interface {
 	// Write reads the next piece of the body and adds to out everything that can
-	// already be sent. out may alias p, so p must stay unchanged until out is sent.
+	// already be sent. out may alias p, so p must stay unchanged until out is
+	// sent.
 	//
-	// Write reads all of p before it calls the first Transform of a value that ends
-	// in p. So if p is the whole body, it is known to be well-formed by then,
+	// Write reads all of p before it calls the first Transform of a value that
+	// ends in p. So if p is the whole body, it is known to be well-formed by then,
 	// though it may be truncated. A Writer that contains another Writer keeps this
 	// promise for the inner body too.
 	//

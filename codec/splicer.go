@@ -47,10 +47,10 @@ type span struct {
 type Encoder interface {
 	// Encode writes a replacement to out: got, which a Transform returned together
 	// with kind. room is memory from out.Tail that already holds the lead byte of
-	// Splicer.Reset, if there is one. got lies directly after it if [InPlace](room,
-	// got): then Encode can extend room over got and commit it without a copy.
-	// Encode returns "" or, in fixed words, why this format cannot write got: then
-	// the body is refused with [WrongKind].
+	// Splicer.Reset, if there is one. got lies directly after it if
+	// [InPlace](room, got): then Encode can extend room over got and commit it
+	// without a copy. Encode returns "" or, in fixed words, why this format cannot
+	// write got: then the body is refused with [WrongKind].
 	Encode(out *Output, room, got []byte, kind Kind) (fault string)
 }
 

@@ -23,9 +23,9 @@
 //
 //	regions=a,b       Regions to use, in order of preference, with the ARN's own
 //	                  Region among them; the key must be multi-Region (mrk-…)
-//	endpoint=url      a VPC endpoint (https), or a test server on loopback; {region}
-//	                  is replaced by the Region; a VPC endpoint for several Regions
-//	                  must have {region}
+//	endpoint=url      a VPC endpoint (https), or a test server on loopback;
+//	                  {region} is replaced by the Region, and must be in the URL
+//	                  of a VPC endpoint for several Regions
 //	fips=true         the Regions' FIPS endpoints; not together with endpoint
 //	former=arn,arn    earlier keys of the alias
 //	profile=name      a profile of the shared AWS configuration
