@@ -20,20 +20,22 @@ import (
 // it.
 const Canary = "CANARY"
 
-// A Corpus is what the suite needs to know of a format.
+// A Corpus is what the suite needs to know of a format. Rules must tag values
+// of Bodies and of the documents for the limits.
 type Corpus struct {
 	Rules   []codec.Rule
 	Options codec.Options
 	Params  codec.Params // of the media type
-	Bodies  []string     // well-formed, with and without tagged values
+	Bodies  []string     // well-formed: with no, one and two tagged values
 	Refused []string     // not well-formed
 	// Documents for the limits. A format without such a limit has
-	// no function for it; Value and Many it must have.
+	// no function for it; Value, Many and Pad it must have.
 	Value  func(n int) string // one tagged value that takes n bytes of the body
 	Nested func(n int) string // n levels deep
 	Many   func(n int) string // n tagged values
 	Named  func(n int) string // one name of n bytes that must be compared
-	// Pad makes a body longer by n bytes that change nothing.
+	// Pad makes a body of Many longer by n bytes, 0 or 1, and changes nothing but
+	// blanks. A format without blanks may make a value longer.
 	Pad func(body string, n int) string
 	// Positions are the format's own, in which it writes raw values.
 	Positions []codec.Position
@@ -51,6 +53,14 @@ type Corpus struct {
 //   - free: a recycled Writer knows nothing of the last body.
 //   - clears: after Free and Reset, no memory holds a value.
 //   - raw: a raw value is written only in a position of the format's own.
+//   - texts: any text is refused, or is one value when it is read again.
+//   - envelopes: a value that holds an envelope is refused, unless a rule takes
+//     the envelope.
+//   - validates: a Writer without rules gives the body back.
+//
+// The suite cannot prove all. A format's own tests show what it must refuse of
+// its grammar, by a second parser where there is one; that names which hold
+// envelopes are refused; and that neither a body nor a field allocates.
 func Run(t *testing.T, f *codec.Format, c Corpus) {
 	r := runner{f, c, Select(t, c.Rules...)}
 	for name, check := range map[string]func(*testing.T){
@@ -64,6 +74,9 @@ func Run(t *testing.T, f *codec.Format, c Corpus) {
 		"free":       r.free,
 		"clears":     r.clears,
 		"raw":        r.raw,
+		"texts":      r.texts,
+		"envelopes":  r.envelopes,
+		"validates":  r.validates,
 	} {
 		t.Run(name, check)
 	}
