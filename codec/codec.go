@@ -44,7 +44,8 @@
 // # Adding a format
 //
 // Adding a body format touches one folder, and one line in package
-// codec/formats. The folder has:
+// codec/formats. Policy, proxy and commands find the format there. The folder
+// has:
 //
 //   - A [Format] with name, media types, Check, New and HoldsEnvelope.
 //   - A scanner that accepts exactly the grammar of the format. It walks with a
@@ -53,9 +54,32 @@
 //     Transform and writes the output. The format gives it an [Encoder].
 //   - A test that runs the conformance suite of package codec/codectest.
 //
-// A format refuses every body that two readers could read differently, every
-// envelope that no rule takes (Guard.Envelope), and every body past the
-// [Limits]. Errors are of type [*Error] and carry the name of the format.
+// What the functions do, as in codec/json/writer.go:
+//
+//   - Format.New takes a Writer from a pool. It applies Limits.WithDefaults,
+//     calls Splicer.Reset, and sets its Cursor to Body.At if that has a Selector.
+//   - Writer.Write returns an earlier error again. Otherwise it scans p, up to
+//     Limits.BodyBytes, and calls Splicer.Splice, which also writes out a chunk
+//     without tagged values.
+//   - Writer.Close ends a value that only the end of the body ends. It fails
+//     with [Truncated] if the body is incomplete.
+//   - Writer.Free clears the Writer, keeps its memory and returns it to the pool.
+//
+// A format refuses:
+//
+//   - Every body that two readers could read differently, unless rules hold in
+//     every reading: JSON tags both of two members with the same name. A byte
+//     order mark, NUL, and a name with two spellings are common traps.
+//   - Every envelope that no rule takes (Guard.Envelope), in names too.
+//   - Every replacement that is not one value where it is written ([WrongKind]).
+//     An opened value must not end its line or string and add members.
+//   - Every body past the [Limits]. Whatever a Writer remembers of a body needs
+//     a limit, such as the names that it has seen.
+//
+// The error of a body does not depend on how the body was cut. So check limits
+// at each byte or token, and not at the end of a chunk. Errors are of type
+// [*Error] and carry the name of the format: proxy reports every other error as
+// a defect of sealmesh.
 package codec
 
 // A Kind says what the bytes of a value are. Its number is part of every

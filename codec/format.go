@@ -19,9 +19,14 @@ type Format struct {
 	// [*PathError] for a rule that the format cannot decide, and for options that
 	// the format does not know. The result is given back in Body.Checked. It must
 	// be safe for concurrent use.
+	//
+	// The bodies of a route may have any format, so every format checks every
+	// plan, and an error refuses the policy, whatever bodies the route has. A rule
+	// that finds nothing in the format is no error. Where only bodies of the
+	// format would be affected, let New refuse them.
 	Check func(sel *Selector, o Options) (checked any, err error)
-	// New makes the Writer of one body. It fails if the format refuses the
-	// parameters of the media type.
+	// New makes the Writer of one body. It fails with an [*Error] if the format
+	// refuses the parameters of the media type.
 	New func(b Body) (Writer, error)
 	// HoldsEnvelope reports whether a field holds an envelope that somebody could
 	// cut out and open elsewhere. It looks through the escapes of the format.
