@@ -63,11 +63,11 @@
 //	transport   batch: one write to the socket
 //
 // The plaintext is cleared on the way back. The transport frees the buffers of
-// a reply when it has written them, and the last one calls Reply.Release. If a
-// reply has no long runs, it is a copy, and Reply.Release is called at once.
-// The last release of a job resets its Output and frees its Request. Both
-// return their buffers to codec.PutBuffer, which clears them. The transport
-// clears the bytes that it copied into a batch, and a body that is never sent
-// is freed by direction.close. On grpc-go, wire.NetworkCodec copies each reply
-// into a buffer of the same pool and releases the reply at once.
+// a reply when it has written them; freeing the last one calls Reply.Release. A
+// reply without long runs is a copy, so its Reply.Release is called during
+// encoding. The last release of a job resets its Output and frees its Request.
+// Both return their buffers to codec.PutBuffer, which clears them. The
+// transport clears the bytes that it copied into a batch, and a body that is
+// never sent is freed by direction.close. On grpc-go, wire.NetworkCodec copies
+// each reply into a buffer of the same pool and releases the reply at once.
 package proxy

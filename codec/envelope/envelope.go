@@ -30,9 +30,9 @@
 // Both text forms are canonical: if a text parses, writing its parts again
 // gives the same text, byte for byte.
 //
-// The authenticated data leaves out the reference to the key. So a data key can
-// be wrapped again, and its record can move from the envelope to a store,
-// without a change to the ciphertext.
+// The authenticated data has the id of the data key, but not its record. So a
+// data key can be wrapped again, and its record can move from the envelope to a
+// store, without a change to the ciphertext.
 //
 // The authenticated data holds no path: a value opens wherever its tag and
 // context are the same. Anyone who can write to the application's database can

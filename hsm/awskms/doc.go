@@ -60,8 +60,8 @@
 // puts on the span of the same call (aws.request_id).
 //
 // A process that only seals holds the data key that it seals with, and could
-// open the values sealed under that data key. It can unwrap no other data key,
-// since its role lacks kms:Decrypt.
+// open the values sealed under that data key. Without kms:Decrypt in its role,
+// it cannot unwrap any other data key.
 //
 // # What is bound
 //
@@ -75,8 +75,8 @@
 // time after Decrypt. The wrap itself needs no call to KMS, so no policy can
 // forbid it and CloudTrail does not show it. Since the key is public, a wrap
 // does not prove who made it: anyone who can replace stored envelopes can
-// replace them by values of their own. Choose RSA for one-way sealing and a
-// symmetric key otherwise.
+// replace them by values of their own. Choose RSA if sealing must continue
+// while KMS is unavailable, and a symmetric key otherwise.
 //
 // Before an RSA key wraps a data key, the provider calls DescribeKey. With use:
 // seal that is one call per soft TTL. A key that is disabled, pending deletion
@@ -121,10 +121,11 @@
 // Region gives a clear answer, the result is unclear if the answer of at least
 // one Region was unclear, and unavailable otherwise. Each Region but the last
 // has a share of the caller's time, at most timeout=. A Region that failed is
-// asked after all others. If it is preferred to them, it is probed 30 seconds
-// after its failure, and then every five seconds at most. After three answers
-// in a row it has its old place again. One Region that answers is enough to
-// start; a Region without a replica is an error at start-up.
+// asked after all others. If it comes earlier in regions= than they do, it is
+// probed 30 seconds after its failure, and then at most every five seconds.
+// After three answers in a row it has its old place again. One Region that
+// answers is enough to start; a Region without a replica is an error at
+// start-up.
 //
 // After a refusal no other Region is asked. Key policies, grants and states are
 // per Region, so the laxest Region would decide, and a key that was disabled to

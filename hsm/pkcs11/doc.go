@@ -109,10 +109,11 @@
 // The last two disturb every KEK of that library in this process. Resets of the
 // module are therefore at least one second apart, and up to 30 seconds if they
 // do not help. If other code in the process initialised the module, the
-// provider does neither. Bad data causes no recovery. Some tokens, such as
-// SoftHSM, answer a wrong tag with CKR_GENERAL_ERROR; then the provider unwraps
-// a wrap that is known to be good, to learn whether the data or the device is
-// bad. A PIN that was refused is not tried again until it changes, and the last
-// try before the token locks is left to a person. If a KEK disappears after
-// Open, it is denied; if its token disappears, it is unavailable.
+// provider renews only its own session. Bad data causes no recovery. Some
+// tokens, such as SoftHSM, answer a wrong tag with CKR_GENERAL_ERROR; then the
+// provider unwraps a wrap that is known to be good, to learn whether the data
+// or the device is bad. A PIN that was refused is not tried again until it
+// changes, and the last try before the token locks is left to a person. If a
+// KEK disappears after Open, it is denied; if its token disappears, it is
+// unavailable.
 package pkcs11

@@ -9,8 +9,8 @@
 // instead. A direction without rules is not sent. On a route without rules the
 // filter is disabled and costs nothing. Envoy also sends the headers of a
 // request that no route matches, so that sealmesh decides what the path
-// matches. Where Envoy calls sealmesh and both find different routes, the route
-// that sealmesh found counts: sealmesh refuses the request if Envoy's body
+// matches. If sealmesh finds another route for a request than Envoy did, the
+// route that sealmesh found counts. The request is refused if Envoy's body
 // modes hide a body from the rules of that route.
 //
 // The lists of [Setting] hold every setting that safety needs. All other
