@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Make a release of the checked-out commit in build/release: archives of static
 # binaries and of binaries for PKCS#11, Debian packages, SBOMs, an OCI image
-# archive and checksums. The same commit gives the same bytes.
+# archive and checksums. The same commit gives the same bytes. ARCHES="amd64" and
+# PKCS11=0 make less of them.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
 out=$root/build/release
 tools=${TOOLS:-$root/build/tools} # TOOLS: where nfpm and cyclonedx-gomod are already
+arches=${ARCHES:-amd64 arm64}
 export LC_ALL=C TZ=UTC GOAMD64=v1 GOARM64=v8.0 GOWORK=off
 umask 022
 
@@ -53,7 +55,7 @@ pack() {
 	NAME=$1 ARCH=$2 NUMBER=$number DIR=$dir "$tools/nfpm" package --config deploy/release/nfpm.yaml --packager deb --target "$out/$1_${number}_$2.deb" >/dev/null
 }
 
-for arch in amd64 arm64; do
+for arch in $arches; do
 	CGO_ENABLED=0 compile sealmesh $arch
 	CONFLICTS=sealmesh-pkcs11 DEPENDS='' pack sealmesh $arch
 done
@@ -65,14 +67,16 @@ if [ "${PKCS11:-1}" = 1 ]; then
 		python3 -m venv "$zig"
 		"$zig/bin/pip" install --quiet --disable-pip-version-check "ziglang==$ziglang"
 	}
-	for arch in amd64 arm64; do
+	for arch in $arches; do
 		case $arch in amd64) cpu=x86_64 ;; arm64) cpu=aarch64 ;; esac
 		CGO_ENABLED=1 CC="$zig/bin/python -m ziglang cc -target $cpu-linux-gnu.$glibc" compile sealmesh-pkcs11 $arch
 		CONFLICTS=sealmesh DEPENDS="libc6 (>= $glibc)" pack sealmesh-pkcs11 $arch
 	done
 fi
 
+binaries=()
+for arch in $arches; do binaries+=("$arch=$stage/sealmesh_$arch/sealmesh"); done
 (cd deploy/release && go run . -o "$out/sealmesh_$number.oci.tar" -version "$version" -revision "$commit" \
-	-created "$SOURCE_DATE_EPOCH" "amd64=$stage/sealmesh_amd64/sealmesh" "arm64=$stage/sealmesh_arm64/sealmesh")
+	-created "$SOURCE_DATE_EPOCH" "${binaries[@]}")
 (cd "$out" && sha256sum -- * >"$stage/SHA256SUMS" && mv "$stage/SHA256SUMS" .)
 cat "$out/SHA256SUMS"
