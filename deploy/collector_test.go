@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// Every key use reaches the archive, and none is acknowledged before; nothing else gets there.
+// Every key use reaches the archive, and none is acknowledged before; nothing
+// else gets there.
 func TestCollector(t *testing.T) {
 	type switched struct{ Enabled *bool }
 	type filter struct {

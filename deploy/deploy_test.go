@@ -1,5 +1,5 @@
-// Package deploy holds what users install. Its tests hold every file against the code
-// that the file speaks of.
+// Package deploy holds what users install. Its tests hold every file against
+// the code that the file speaks of.
 package deploy
 
 import (

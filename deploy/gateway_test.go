@@ -101,7 +101,8 @@ type (
 	}
 )
 
-// Through Envoy Gateway, Envoy gets the filter that `sealmesh envoy --buffered` writes, in that API's words.
+// Through Envoy Gateway, Envoy gets the filter that `sealmesh envoy --buffered`
+// writes, in that API's words.
 func TestEnvoyGatewayFilter(t *testing.T) {
 	docs, g := documents(t, "envoy-gateway/policy.yaml"), generate(t)
 	var e extensionPolicy
@@ -191,7 +192,8 @@ func TestEnvoyGatewaySidecar(t *testing.T) {
 		!reflect.DeepEqual(got.Resources, want.Resources) {
 		t.Errorf("%+v\nwant\n%+v", got, want)
 	}
-	// The gateway's pod does not say what the workload's says for all its containers.
+	// The gateway's pod does not say what the workload's says for all its
+	// containers.
 	security := got.SecurityContext
 	if !security.RunAsNonRoot || security.SeccompProfile.Type != "RuntimeDefault" {
 		t.Errorf("%+v", security)

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// unit reads a systemd unit: what its settings are, by name. Of those that stand twice it joins the values.
+// unit reads a systemd unit: what its settings are, by name. Of those that
+// stand twice it joins the values.
 func unit(t *testing.T, name string) map[string]string {
 	t.Helper()
 	settings := make(map[string]string)
@@ -52,8 +53,8 @@ func TestSystemdUnit(t *testing.T) {
 	analyze(t, read(t, name))
 }
 
-// TestPauseAfterRefusedKeys runs what the unit runs after the process: it pauses
-// after exit code 4 and after no other, for less than systemd lets it.
+// TestPauseAfterRefusedKeys runs what the unit runs after the process: it
+// pauses after exit code 4 and after no other, for less than systemd lets it.
 func TestPauseAfterRefusedKeys(t *testing.T) {
 	u := unit(t, "systemd/sealmesh.service")
 	command, ok := strings.CutPrefix(u["ExecStopPost"], "/bin/sh -c '")
@@ -107,7 +108,8 @@ func readAll(t *testing.T, dir string) string {
 	return b.String()
 }
 
-// Images are built with the flags of `make build`, on the Go that go.mod asks for at least.
+// Images are built with the flags of `make build`, on the Go that go.mod asks
+// for at least.
 func TestDockerfile(t *testing.T) {
 	file, makefile := read(t, "container/Dockerfile"), read(t, "../Makefile")
 	m := regexp.MustCompile(`go build (.*)\$\(VERSION\)"`).FindStringSubmatch(makefile)

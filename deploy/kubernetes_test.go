@@ -123,7 +123,8 @@ func (c container) mount(t *testing.T, path string) string {
 	return ""
 }
 
-// The restricted Pod Security Standard, and a read-only root, which it does not ask for.
+// The restricted Pod Security Standard, and a read-only root, which it does not
+// ask for.
 func TestPodIsRestricted(t *testing.T) {
 	p := workload(t).Spec.Template.Spec
 	if !p.SecurityContext.RunAsNonRoot || p.SecurityContext.SeccompProfile.Type != "RuntimeDefault" {
@@ -144,8 +145,8 @@ func TestPodIsRestricted(t *testing.T) {
 	}
 }
 
-// Sidecars start in order, before the application; the socket and the spool are where the
-// policy says; only those who need the socket reach it.
+// Sidecars start in order, before the application; the socket and the spool are
+// where the policy says; only those who need the socket reach it.
 func TestPodAgreesWithPolicy(t *testing.T) {
 	p, pol := workload(t).Spec.Template.Spec, load(t, "policy.yaml", read(t, "policy.yaml"), environment)
 	var order []string
@@ -238,7 +239,8 @@ type (
 	}
 )
 
-// Ports, probes, Service and NetworkPolicy are those of the Envoy configuration.
+// Ports, probes, Service and NetworkPolicy are those of the Envoy
+// configuration.
 func TestPortsAgree(t *testing.T) {
 	d := workload(t)
 	p := d.Spec.Template.Spec
@@ -284,8 +286,9 @@ func TestPortsAgree(t *testing.T) {
 	}
 }
 
-// podEnvoy is the configuration that Envoy has in the pod: what the command of kustomization.yaml
-// prints, and what the workload adds to it with --config-yaml, merged as Envoy merges them.
+// podEnvoy is the configuration that Envoy has in the pod: what the command of
+// kustomization.yaml prints, and what the workload adds to it with
+// --config-yaml, merged as Envoy merges them.
 func podEnvoy(t *testing.T, p *policy.Policy) *bootstrapv3.Bootstrap {
 	t.Helper()
 	text := strings.ReplaceAll(read(t, "kubernetes/kustomization.yaml"), "\n# ", " ")
@@ -303,7 +306,8 @@ func podEnvoy(t *testing.T, p *policy.Policy) *bootstrapv3.Bootstrap {
 	return b
 }
 
-// The ConfigMap has the files that the containers read, and every manifest is applied.
+// The ConfigMap has the files that the containers read, and every manifest is
+// applied.
 func TestKustomization(t *testing.T) {
 	var k struct {
 		APIVersion         string `yaml:"apiVersion"`

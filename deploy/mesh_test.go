@@ -17,9 +17,10 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/envoycheck"
 )
 
-// generated is what `sealmesh envoy --buffered` writes for one route with rules both ways, which
-// matches by method: all that a hand-written configuration has to have. A mesh adds retries of
-// its own, for which Envoy has to keep the bodies.
+// generated is what `sealmesh envoy --buffered` writes for one route with rules
+// both ways, which matches by method: all that a hand-written configuration has
+// to have. A mesh adds retries of its own, for which Envoy has to keep the
+// bodies.
 type generated struct {
 	processor *clusterv3.Cluster
 	listener  *listenerv3.Listener
@@ -86,7 +87,8 @@ type envoyFilter struct {
 	}
 }
 
-// Patched into Istio's configuration is what `sealmesh envoy --buffered` would have written.
+// Patched into Istio's configuration is what `sealmesh envoy --buffered` would
+// have written.
 func TestIstio(t *testing.T) {
 	var f envoyFilter
 	decode(t, read(t, "istio/envoyfilter.yaml"), &f)
@@ -143,8 +145,8 @@ func TestIstio(t *testing.T) {
 	}
 }
 
-// `sealmesh check --envoy` finds nothing wrong with the patches, nor with what is generated for the
-// example policy; and it does, where they fail open.
+// `sealmesh check --envoy` finds nothing wrong with the patches, nor with what
+// is generated for the example policy; and it does, where they fail open.
 func TestIstioIsChecked(t *testing.T) {
 	buffered := load(t, "policy.yaml", strings.Replace(read(t, "policy.yaml"), "body: streamed", "body: buffered", 1), environment)
 	patches := read(t, "istio/envoyfilter.yaml")

@@ -18,7 +18,8 @@ type family struct {
 	labels []string
 }
 
-// metrics reads the declarations: calls of counter and gauge with a name, a help text and labels.
+// metrics reads the declarations: calls of counter and gauge with a name, a
+// help text and labels.
 func metrics(t *testing.T) map[string]family {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), "../cmd/sealmesh/serve/admin/metrics.go", nil, 0)
@@ -59,8 +60,9 @@ var (
 	grouping     = regexp.MustCompile(`\bby \(([^)]*)\)`)
 )
 
-// query checks an expression: metrics and labels that exist, values that some source file
-// writes, counters only as rates. It returns the metrics and the labels that the result has.
+// query checks an expression: metrics and labels that exist, values that some
+// source file writes, counters only as rates. It returns the metrics and the
+// labels that the result has.
 func query(t *testing.T, expr string) (names, labels []string) {
 	t.Helper()
 	all := metrics(t)
@@ -102,7 +104,8 @@ func query(t *testing.T, expr string) (names, labels []string) {
 	return names, labels
 }
 
-// written looks that each alternative of a matcher is a word of the code that fills the label.
+// written looks that each alternative of a matcher is a word of the code that
+// fills the label.
 func written(t *testing.T, values string) {
 	t.Helper()
 	var code strings.Builder

@@ -31,8 +31,9 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/envoytest"
 )
 
-// The containers of the pod, with the binary as the Dockerfile builds it: the application gets
-// envelopes, the kubelet and Prometheus get answers through Envoy, and nobody gets more.
+// The containers of the pod, with the binary as the Dockerfile builds it: the
+// application gets envelopes, the kubelet and Prometheus get answers through
+// Envoy, and nobody gets more.
 func TestPod(t *testing.T) {
 	envoytest.Path(t)
 	bodies := make(chan string, 1)
@@ -133,8 +134,8 @@ func scrape(t *testing.T, url string) {
 
 var buildLine = regexp.MustCompile(`RUN CGO_ENABLED=0 (go build .* \./cmd/sealmesh)\n`)
 
-// buildAsImage builds by the Dockerfile's own command, and looks that nothing is missing from
-// an image with nothing else in it.
+// buildAsImage builds by the Dockerfile's own command, and looks that nothing
+// is missing from an image with nothing else in it.
 func buildAsImage(t *testing.T, dir string) string {
 	t.Helper()
 	m := buildLine.FindStringSubmatch(read(t, "container/Dockerfile"))
@@ -211,7 +212,8 @@ func address(t *testing.T, hostport string) *corev3.Address {
 	return &a
 }
 
-// Envoy itself takes the arguments of the container, and merges the two configurations.
+// Envoy itself takes the arguments of the container, and merges the two
+// configurations.
 func TestEnvoyTakesArguments(t *testing.T) {
 	envoy := envoytest.Path(t)
 	p := load(t, "policy.yaml", read(t, "policy.yaml"), environment)

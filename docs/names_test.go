@@ -34,7 +34,8 @@ func found(pattern, text string) map[string]bool {
 	return all
 }
 
-// mentioned calls f for each match, except in the CHANGELOG, which names old things.
+// mentioned calls f for each match, except in the CHANGELOG, which names old
+// things.
 func mentioned(t *testing.T, pattern string, f func(p page, l line, name string)) {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
@@ -82,8 +83,8 @@ func TestAlertsExist(t *testing.T) {
 	})
 }
 
-// Every refusal code has the shape of one and is in the table, which a test of proxy
-// holds against the code.
+// Every refusal code has the shape of one and is in the table, which a test of
+// proxy holds against the code.
 func TestRefusalsExist(t *testing.T) {
 	codes := found("`([a-z_]+)`", read(t, "docs/refusals.md"))
 	reasons := found(`"([a-z_]+)"`, code(t, "keycache")) // of errors in logs and spans

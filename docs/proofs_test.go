@@ -12,8 +12,8 @@ import (
 // fieldsOfProof are the lines at the head of a proof, in this order.
 var fieldsOfProof = []string{"command", "folders", "hash", "commit", "date", "versions"}
 
-// stale returns why the proof in file proves nothing about the repository at dir,
-// or "".
+// stale returns why the proof in file proves nothing about the repository at
+// dir, or "".
 func stale(t *testing.T, dir, file string) string {
 	t.Helper()
 	b, err := os.ReadFile(file)
@@ -56,8 +56,8 @@ func TestProofs(t *testing.T) {
 	}
 }
 
-// TestProofGoesStale records a proof in a repository of its own, and changes what
-// the proof covers and what it does not.
+// TestProofGoesStale records a proof in a repository of its own, and changes
+// what the proof covers and what it does not.
 func TestProofGoesStale(t *testing.T) {
 	dir := t.TempDir()
 	put := func(name, text string) {

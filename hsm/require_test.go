@@ -49,8 +49,8 @@ func TestRequirement(t *testing.T) {
 	}
 }
 
-// A KEK that wraps by AES or RSA-OAEP is approved; one that wraps by anything else, or does
-// not say, is not.
+// A KEK that wraps by AES or RSA-OAEP is approved; one that wraps by anything
+// else, or does not say, is not.
 func TestRequirementFIPS(t *testing.T) {
 	for spec, approved := range map[string]bool{
 		"AES_256": true, "SYMMETRIC_DEFAULT": true, "GOOGLE_SYMMETRIC_ENCRYPTION": true, "RSA_2048": true,

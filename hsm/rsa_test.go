@@ -18,7 +18,8 @@ var labels = map[string]RSALabel{
 	"pkcs11":  "sealmesh/v1/pkcs11/rsa-oaep-sha256",
 }
 
-// goldenRSA reads testdata/rsa.txt: a private key, and wraps under it by provider.
+// goldenRSA reads testdata/rsa.txt: a private key, and wraps under it by
+// provider.
 func goldenRSA(t *testing.T) (private *rsa.PrivateKey, wraps map[string][]byte) {
 	t.Helper()
 	text, err := os.ReadFile("testdata/rsa.txt")
@@ -48,7 +49,8 @@ func goldenRSA(t *testing.T) (private *rsa.PrivateKey, wraps map[string][]byte) 
 	return private, wraps
 }
 
-// Wraps that were made before opens for ever: by their own provider, under their own context.
+// Wraps that were made before opens for ever: by their own provider, under
+// their own context.
 func TestGoldenRSAWraps(t *testing.T) {
 	private, wraps := goldenRSA(t)
 	own := mustContext(t, map[string]string{"service": "customers"})

@@ -36,7 +36,8 @@ func TestTry(t *testing.T) {
 	}
 }
 
-// TestTryEndsWithItsContext: a caller that gives up does not wait for the next try.
+// TestTryEndsWithItsContext: a caller that gives up does not wait for the next
+// try.
 func TestTryEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)

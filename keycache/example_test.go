@@ -13,7 +13,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
-// A value is sealed in the direction of a request, and opened in that of a response.
+// A value is sealed in the direction of a request, and opened in that of a
+// response.
 func ExampleSession() {
 	ctx := context.Background()
 	keyContext, err := hsm.NewEncryptionContext(map[string]string{"service": "orders"})

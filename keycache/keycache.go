@@ -1,5 +1,5 @@
-// Package keycache lets a body use keys: it seals and opens values under data keys
-// that a KMS or an HSM wraps, and records every use: no record, no key.
+// Package keycache lets a body use keys: it seals and opens values under data
+// keys that a KMS or an HSM wraps, and records every use: no record, no key.
 //
 // # Terms
 //
@@ -26,8 +26,8 @@
 //	   └─ store           wrapped-key records that are not in envelopes
 //
 // calls and flight serve all of these: what holds calls back, and work that
-// several callers wait for. Only datakeys holds unwrapped data keys, only keks calls
-// an [hsm.Provider], and only keycache records.
+// several callers wait for. Only datakeys holds unwrapped data keys, only keks
+// calls an [hsm.Provider], and only keycache records.
 //
 // # Order of calls
 //
@@ -43,17 +43,17 @@
 //	Cache.Flush             when an operator asks for it
 //	Cache.Close             when no session is left
 //
-// Nothing that Seal or Open returned may leave if the Admit or Close after it fails:
-// then the use is not recorded.
+// Nothing that Seal or Open returned may leave if the Admit or Close after it
+// fails: then the use is not recorded.
 //
 // # The life of a use
 //
-// A hit takes a few atomic loads and allocates nothing. A miss waits for one call of
-// the KMS, which all sessions that need the data key share. The data key is verified
-// in the background before its soft TTL ends, so that a revocation takes effect
-// within the soft TTL and no use waits. If the KMS does not answer, the data key
-// serves to its hard TTL; see package datakeys. Only what a configured KEK unwraps,
-// and whose commitment matches, is ever used.
+// A hit takes a few atomic loads and allocates nothing. A miss waits for one
+// call of the KMS, which all sessions that need the data key share. The data
+// key is verified in the background before its soft TTL ends, so that a
+// revocation takes effect within the soft TTL and no use waits. If the KMS does
+// not answer, the data key serves to its hard TTL; see package datakeys. Only
+// what a configured KEK unwraps, and whose commitment matches, is ever used.
 package keycache
 
 import (

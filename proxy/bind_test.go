@@ -33,9 +33,9 @@ routes:
     request:  {seal: {$.secret: free}}
 `
 
-// What is sealed under a path opens under that path, and under no other,
-// no matter which client stored it; what two servers could read differently is refused
-// before anything is sealed.
+// What is sealed under a path opens under that path, and under no other, no
+// matter which client stored it; what two servers could read differently is
+// refused before anything is sealed.
 func TestBoundToPath(t *testing.T) {
 	for name, mode := range map[string]dataplane.Mode{
 		"headers":    bothWays(wire.ModeFullDuplex),

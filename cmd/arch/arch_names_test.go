@@ -42,8 +42,9 @@ func TestExportedNamesAreDocumented(t *testing.T) {
 	}
 }
 
-// undocumented returns the exported names that decl leaves without a comment. One on a
-// group is enough for what is in it, and String, Error and such need none.
+// undocumented returns the exported names that decl leaves without a comment.
+// One on a group is enough for what is in it, and String, Error and such need
+// none.
 func undocumented(f *ast.File, decl ast.Decl) []*ast.Ident {
 	var bare []*ast.Ident
 	switch d := decl.(type) {
@@ -69,8 +70,8 @@ func undocumented(f *ast.File, decl ast.Decl) []*ast.Ident {
 	return bare
 }
 
-// inGroup reports whether fn stands directly below a documented function, on the
-// next line, and so shares its comment.
+// inGroup reports whether fn stands directly below a documented function, on
+// the next line, and so shares its comment.
 func inGroup(f *ast.File, fn *ast.FuncDecl) bool {
 	i := slices.Index(f.Decls, ast.Decl(fn))
 	return i > 0 && f.Decls[i-1].End()+1 == fn.Pos()
@@ -135,12 +136,12 @@ func TestNoPackageState(t *testing.T) {
 	}
 }
 
-// loaded is the one exception: a process can load a C library once, and must not
-// initialise it twice.
+// loaded is the one exception: a process can load a C library once, and must
+// not initialise it twice.
 const loaded = module + "hsm/pkcs11.modules"
 
-// isState reports whether a variable of that type is there to change. Pools keep nothing,
-// and a Once makes one thing once.
+// isState reports whether a variable of that type is there to change. Pools
+// keep nothing, and a Once makes one thing once.
 func isState(typ *ast.SelectorExpr) bool {
 	x, ok := typ.X.(*ast.Ident)
 	return ok && (x.Name == "atomic" || x.Name == "sync" && !strings.HasPrefix(typ.Sel.Name, "Pool") && typ.Sel.Name != "Once")

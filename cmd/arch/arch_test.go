@@ -172,7 +172,8 @@ func TestImportsGoDown(t *testing.T) {
 	}
 }
 
-// Nothing in the tree is left to be done later, and no test is skipped without saying why.
+// Nothing in the tree is left to be done later, and no test is skipped without
+// saying why.
 func TestNothingIsLeftUndone(t *testing.T) {
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
 	must(t, err)

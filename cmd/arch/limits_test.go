@@ -137,7 +137,8 @@ func isWide(line string) bool {
 	return strings.HasPrefix(text, "//") && !strings.HasPrefix(text, "//go:") && utf8.RuneCountInString(line) > maxCommentWidth
 }
 
-// longestPrefix returns the longest folder in m that is path or above it, or "".
+// longestPrefix returns the longest folder in m that is path or above it, or
+// "".
 func longestPrefix(path string, m map[string]int) string {
 	best := ""
 	for folder := range m {

@@ -16,8 +16,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/envoytest"
 )
 
-// Metrics are what Prometheus wants them to be: each has a help text, a type and a name
-// with its unit, and their number does not grow with traffic.
+// Metrics are what Prometheus wants them to be: each has a help text, a type
+// and a name with its unit, and their number does not grow with traffic.
 func TestMetrics(t *testing.T) {
 	s := newStack(t, stackOptions{})
 	series := func() int {
@@ -55,7 +55,8 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// A flush takes effect at once, is logged, and refuses a key that there is none of.
+// A flush takes effect at once, is logged, and refuses a key that there is none
+// of.
 func TestFlush(t *testing.T) {
 	s := newStack(t, stackOptions{})
 	sealed := s.sealed(t, `{"secret":"`+canary+`"}`)
@@ -101,8 +102,8 @@ func TestFlush(t *testing.T) {
 	}
 }
 
-// Methods are kept apart, pages of other origins may not post, and a client that says
-// nothing keeps nobody waiting.
+// Methods are kept apart, pages of other origins may not post, and a client
+// that says nothing keeps nobody waiting.
 func TestAdminMethods(t *testing.T) {
 	s := serveAlone(t, testPolicy, stackOptions{})
 	hung, err := net.Dial("unix", filepath.Join(s.dir, "admin.sock"))
@@ -128,7 +129,8 @@ func TestAdminMethods(t *testing.T) {
 	}
 }
 
-// The admin socket is its user's alone, and the log says which process changed what.
+// The admin socket is its user's alone, and the log says which process changed
+// what.
 func TestAdminPeer(t *testing.T) {
 	s := serveAlone(t, testPolicy, stackOptions{})
 	socket := filepath.Join(s.dir, "admin.sock")
@@ -157,8 +159,9 @@ func TestAdminPeer(t *testing.T) {
 	}
 }
 
-// The metrics address answers what may be read, and nothing else; on TCP the admin
-// address answers nobody whom a browser's page or another's DNS name sent.
+// The metrics address answers what may be read, and nothing else; on TCP the
+// admin address answers nobody whom a browser's page or another's DNS name
+// sent.
 func TestMetricsAndAdminOnTCP(t *testing.T) {
 	admin, metrics := envoytest.Addresses(t)
 	policy := strings.Replace(testPolicy, "admin: unix://${STACK_DIR}/admin.sock\nmetrics: none", "admin: "+admin+"\nmetrics: "+metrics, 1)
@@ -208,8 +211,8 @@ func TestMetricsAndAdminOnTCP(t *testing.T) {
 	s.logged(`"path":"/keys/flush","status":204,"peer":"127.0.0.1:`, 2)
 }
 
-// A second sealmesh on one host, and a folder that is not there, end the start with
-// what to write.
+// A second sealmesh on one host, and a folder that is not there, end the start
+// with what to write.
 func TestAddressTaken(t *testing.T) {
 	admin, metrics := envoytest.Addresses(t)
 	policy := strings.Replace(testPolicy, "metrics: none", "metrics: "+metrics, 1)

@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// Through a real Envoy: a service that hands an envelope of one customer to another, or was
-// made to store a stolen one, gives nothing away; the log and the key use say so.
+// Through a real Envoy: a service that hands an envelope of one customer to
+// another, or was made to store a stolen one, gives nothing away; the log and
+// the key use say so.
 func TestEnvoyBoundToRecord(t *testing.T) {
 	policy := strings.NewReplacer("  pii: {key: main}", "  pii: {key: main, context_from: {customer: path.id}}",
 		"path: /buffered/**", `path: "/buffered/{id}/**"`, "path: /streamed/**", `path: "/streamed/{id}"`).Replace(testPolicy)

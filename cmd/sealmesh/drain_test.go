@@ -17,8 +17,8 @@ import (
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/cli"
 )
 
-// When the drain bound passes, or the operator asks again, a body under way ends as an
-// error for the client, and nothing of it has passed in clear.
+// When the drain bound passes, or the operator asks again, a body under way
+// ends as an error for the client, and nothing of it has passed in clear.
 func TestDrainLate(t *testing.T) {
 	for name, c := range map[string]struct {
 		drain string
@@ -62,7 +62,8 @@ func TestDrainLate(t *testing.T) {
 	}
 }
 
-// drain asks s to end, with an exchange in flight, and waits until it is not ready any more.
+// drain asks s to end, with an exchange in flight, and waits until it is not
+// ready any more.
 func (s *stack) drain() {
 	s.wait("exchange", s.inFlight)
 	_ = s.sealmesh.Process.Signal(syscall.SIGTERM)
@@ -104,8 +105,8 @@ func TestDrainRefuses(t *testing.T) {
 	}
 }
 
-// Key uses that an unavailable collector does not accept go to the spool, and are sent by the next
-// process: one key use for each exchange, none lost.
+// Key uses that an unavailable collector does not accept go to the spool, and
+// are sent by the next process: one key use for each exchange, none lost.
 func TestSpoolReplay(t *testing.T) {
 	const exchanges = 20
 	spooled := strings.Replace(testPolicy, "limits:", "audit: {spool: {dir: \"${STACK_DIR}/spool\"}}\nlimits:", 1)

@@ -26,8 +26,9 @@ func editManager(t *testing.T, b *bootstrapv3.Bootstrap, edit func(*hcmv3.HttpCo
 	must(t, a.MarshalFrom(m))
 }
 
-// A route that somebody puts before the generated ones, with the filter off, is a way round sealmesh: a
-// real Envoy takes it, and `check --envoy` finds it in that Envoy's own dump.
+// A route that somebody puts before the generated ones, with the filter off, is
+// a way round sealmesh: a real Envoy takes it, and `check --envoy` finds it in
+// that Envoy's own dump.
 func TestHoleIsFoundInADump(t *testing.T) {
 	s := newStack(t, stackOptions{mutate: func(b *bootstrapv3.Bootstrap) {
 		editManager(t, b, func(m *hcmv3.HttpConnectionManager) {
@@ -62,7 +63,8 @@ func TestDumpIsRight(t *testing.T) {
 	}
 }
 
-// checkDump is what `sealmesh check --envoy` says of the configuration that Envoy has.
+// checkDump is what `sealmesh check --envoy` says of the configuration that
+// Envoy has.
 func (s *stack) checkDump() []envoycheck.Finding {
 	s.t.Helper()
 	resp, err := http.Get(s.envoy.Admin + "/config_dump?include_eds")

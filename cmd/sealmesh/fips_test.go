@@ -11,8 +11,9 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/envoytest"
 )
 
-// The binary with the validated module serves fips: required, through Envoy, seals by suite 2
-// and says so; with the module off, it does not start, and a reload does not turn it on.
+// The binary with the validated module serves fips: required, through Envoy,
+// seals by suite 2 and says so; with the module off, it does not start, and a
+// reload does not turn it on.
 func TestFIPSBinary(t *testing.T) {
 	envoytest.Path(t) // before the build
 	binary := filepath.Join(t.TempDir(), "sealmesh")
@@ -27,7 +28,8 @@ func TestFIPSBinary(t *testing.T) {
 	if got := s.do(http.MethodPost, "/buffered/x", body); got.body != body || !strings.Contains(s.upstream.last(t).body, `"sm1.Ag`) {
 		t.Errorf("%v %d %s; the upstream got %s", got.err, got.status, got.body, s.upstream.last(t).body)
 	}
-	// An envelope of suite 1: what it holds does not matter, since it is not looked at.
+	// An envelope of suite 1: what it holds does not matter, since it is not
+	// looked at.
 	old := `{"secret":"sm1.AQ` + s.upstream.last(t).body[len(`{"secret":"sm1.Ag`):]
 	if got := s.do(http.MethodPost, "/open-request/x", old); got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, "suite_not_approved") {
 		t.Errorf("%v %d %s", got.err, got.status, got.body)

@@ -14,8 +14,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/awskms/kmsfake"
 )
 
-// An alias is pointed elsewhere: what was sealed before opens while the former target is
-// enabled, and keys verify, inspect, check and keys policy name that.
+// An alias is pointed elsewhere: what was sealed before opens while the former
+// target is enabled, and keys verify, inspect, check and keys policy name that.
 func TestFormerTarget(t *testing.T) {
 	k, err := kmsfake.Start()
 	must(t, err)

@@ -19,8 +19,9 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// Uploads that stall, more than there is memory for, of many callers at once: sealmesh stays
-// within the memory of its container, and serves others meanwhile.
+// Uploads that stall, more than there is memory for, of many callers at once:
+// sealmesh stays within the memory of its container, and serves others
+// meanwhile.
 func TestStalledUploads(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "sealmesh") // without the race detector's own memory
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
@@ -85,7 +86,8 @@ func (u *uploads) start(n int) {
 	}
 }
 
-// stall sends up to 900 KiB of a body, and waits to be refused or for the end of the test.
+// stall sends up to 900 KiB of a body, and waits to be refused or for the end
+// of the test.
 func (u *uploads) stall(i int, piece string) {
 	s, err := pb.NewExternalProcessorClient(u.conns[i%len(u.conns)]).Process(u.ctx)
 	must(u.t, err)

@@ -200,7 +200,8 @@ func TestEnvoyRefusals(t *testing.T) {
 	}
 }
 
-// A value over the limit is refused in the streamed form too, where no buffer stops it.
+// A value over the limit is refused in the streamed form too, where no buffer
+// stops it.
 func TestEnvoyOversizeValue(t *testing.T) {
 	s := newStack(t, stackOptions{})
 	got := s.do(http.MethodPost, "/streamed/x", `{"secret":"`+strings.Repeat("v", 2<<20)+`"}`)

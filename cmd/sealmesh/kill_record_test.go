@@ -12,8 +12,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/envoytest"
 )
 
-// What has left in a streamed body is recorded while the body is still under way, and
-// stands still: sealmesh may be killed then, and no use is lost.
+// What has left in a streamed body is recorded while the body is still under
+// way, and stands still: sealmesh may be killed then, and no use is lost.
 func TestEnvoyKill9KeepsStreamedUses(t *testing.T) {
 	envoytest.Path(t)
 	var left atomic.Int64 // envelopes that have reached the upstream

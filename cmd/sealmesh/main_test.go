@@ -28,7 +28,8 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		// exits CODE COMMAND... runs a command that must end with that code; kms SPEC
-		// makes a key without material in a fake AWS KMS, and sets $KEK to its URI, $MONTH to a day in a month.
+		// makes a key without material in a fake AWS KMS, and sets $KEK to its URI,
+		// $MONTH to a day in a month.
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "kms": startKMS},
 	})
 }
@@ -44,8 +45,8 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// startKMS starts a fake KMS for the rest of a script. It makes an RSA key of 4096 bits
-// for what is imported, which takes a busy machine seconds.
+// startKMS starts a fake KMS for the rest of a script. It makes an RSA key of
+// 4096 bits for what is imported, which takes a busy machine seconds.
 func startKMS(ts *testscript.TestScript, _ bool, args []string) {
 	k, err := kmsfake.Start()
 	ts.Check(err)

@@ -15,8 +15,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/envoytest"
 )
 
-// A body of 1 GiB passes through in 72 MiB of memory, each way: some 47 are the pages
-// of the binary, which carries the SDKs of four services.
+// A body of 1 GiB passes through in 72 MiB of memory, each way: some 47 are the
+// pages of the binary, which carries the SDKs of four services.
 func TestEnvoyStreamsGiB(t *testing.T) {
 	envoytest.Path(t)
 	const size, limit = 1 << 30, 72 << 20

@@ -21,7 +21,8 @@ import (
 
 const canary = "CANARY-0f3b1e"
 
-// setMode gives every route of b that has a processing mode the body modes named.
+// setMode gives every route of b that has a processing mode the body modes
+// named.
 func setMode(t *testing.T, b *bootstrapv3.Bootstrap, edit func(*procv3.ProcessingMode)) {
 	t.Helper()
 	filter := b.StaticResources.Listeners[0].FilterChains[0].Filters[0]
@@ -80,7 +81,8 @@ func read(t *testing.T, path string) string {
 	return string(b)
 }
 
-// bodies are round-tripped through every mode: what a client sends is what it gets back.
+// bodies are round-tripped through every mode: what a client sends is what it
+// gets back.
 func bodies() map[string]string {
 	return map[string]string{
 		"small":     `{"secret": "` + canary + `", "open": 1.10, "n": null}`,
@@ -157,8 +159,8 @@ func (s *stack) roundTrip(t *testing.T, path, body string, chunked, buffered boo
 	}
 }
 
-// A direction that Envoy does not show is refused before the other one passes: no
-// message would ever report its body.
+// A direction that Envoy does not show is refused before the other one passes:
+// no message would ever report its body.
 func TestEnvoyHiddenDirection(t *testing.T) {
 	s := newStack(t, stackOptions{handler: specials, mutate: func(b *bootstrapv3.Bootstrap) {
 		setMode(t, b, func(m *procv3.ProcessingMode) {

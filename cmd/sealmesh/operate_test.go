@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// A good file takes effect, however it arrives; a bad one changes nothing, says so,
-// and the exchanges continue.
+// A good file takes effect, however it arrives; a bad one changes nothing, says
+// so, and the exchanges continue.
 func TestReload(t *testing.T) {
 	s := newStack(t, stackOptions{})
 	const tenant = `{"tenant": "` + canary + `"}`
@@ -120,7 +120,8 @@ func TestDrain(t *testing.T) {
 	if code := s.sealmesh.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	// What was recorded has been sent: one use of either direction, and those of the start.
+	// What was recorded has been sent: one use of either direction, and those of
+	// the start.
 	uses := map[string]int{}
 	for _, span := range s.collector.Spans() {
 		if span.Name == "sealmesh.key_use" && span.Attrs["sealmesh.route"] == "streamed" {
@@ -132,8 +133,8 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// A collector that stalls loses nothing; when all is full, exchanges are refused
-// until it is back, and each that passed has its record.
+// A collector that stalls loses nothing; when all is full, exchanges are
+// refused until it is back, and each that passed has its record.
 func TestAuditRequired(t *testing.T) {
 	const keys, wordy = 8, 100 // long names make long spans, so that all is full soon
 	var policy, seal strings.Builder

@@ -29,8 +29,8 @@ func (s *stack) seals() bool {
 	return s.do(http.MethodPost, "/seal/x", `{"secret":"`+canary+`"}`).status == http.StatusOK
 }
 
-// A sidecar that only seals wraps with the public key alone: an outage does not reach it,
-// hard TTL or not, and a disabled key stops it within the soft TTL.
+// A sidecar that only seals wraps with the public key alone: an outage does not
+// reach it, hard TTL or not, and a disabled key stops it within the soft TTL.
 func TestOfflineSealing(t *testing.T) {
 	t.Parallel()
 	k := cmdtest.NewKMS(t)
@@ -89,7 +89,8 @@ func (s *stack) opens(sealed string) (bool, time.Duration) {
 	return got.status == http.StatusOK && strings.Contains(got.body, canary), time.Since(start)
 }
 
-// lasts opens the value again and again, and returns when that worked last, at most limit.
+// lasts opens the value again and again, and returns when that worked last, at
+// most limit.
 func (s *stack) lasts(sealed string, limit time.Duration) (last time.Duration) {
 	for start := time.Now(); time.Since(start) < limit; time.Sleep(20 * time.Millisecond) {
 		if ok, _ := s.opens(sealed); !ok {
@@ -100,8 +101,8 @@ func (s *stack) lasts(sealed string, limit time.Duration) (last time.Duration) {
 	return limit
 }
 
-// An outage is survived up to the hard TTL and no longer, however the network fails;
-// then all is well again.
+// An outage is survived up to the hard TTL and no longer, however the network
+// fails; then all is well again.
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	k := cmdtest.NewKMS(t)
@@ -128,8 +129,9 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// A KMS slower than the soft TTL: nothing fails, and nothing waits for it. That it is
-// nothing at all is held in virtual time: keycache's TestSlowKMSKeepsNobodyWaiting.
+// A KMS slower than the soft TTL: nothing fails, and nothing waits for it. That
+// it is nothing at all is held in virtual time: keycache's
+// TestSlowKMSKeepsNobodyWaiting.
 func TestSlowKMS(t *testing.T) {
 	t.Parallel()
 	const latency = 1600 * time.Millisecond
@@ -146,8 +148,8 @@ func TestSlowKMS(t *testing.T) {
 	}
 }
 
-// A key that is disabled stops opening and sealing within the soft TTL, and comes
-// back when it is enabled.
+// A key that is disabled stops opening and sealing within the soft TTL, and
+// comes back when it is enabled.
 func TestRevocation(t *testing.T) {
 	t.Parallel()
 	k := cmdtest.NewKMS(t)
@@ -175,7 +177,8 @@ func TestRevocation(t *testing.T) {
 	})
 }
 
-// A KMS that is unavailable at the start is an exit with a reason and its own code.
+// A KMS that is unavailable at the start is an exit with a reason and its own
+// code.
 func TestUnreachableAtStart(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "policy.yaml")

@@ -6,9 +6,10 @@ import (
 	"testing"
 )
 
-// Through a real Envoy, no header turns a request of a skipped route into one of a route
-// with rules at a server that obeys it, nor one record into another: Envoy removes them
-// where it leaves sealmesh out, and sealmesh where it does not.
+// Through a real Envoy, no header turns a request of a skipped route into one
+// of a route with rules at a server that obeys it, nor one record into another:
+// Envoy removes them where it leaves sealmesh out, and sealmesh where it does
+// not.
 func TestEnvoyOverrides(t *testing.T) {
 	policy := strings.Replace(testPolicy, "match: {path: /seal/**}", "match: {hosts: [127.0.0.1], methods: [POST], path: /seal/**}", 1)
 	s := newStack(t, stackOptions{policy: policy})

@@ -13,7 +13,8 @@ import (
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/cli"
 )
 
-// keys new makes a KEK on a token, never a second one in its place, and a policy can use it.
+// keys new makes a KEK on a token, never a second one in its place, and a
+// policy can use it.
 func TestKeysNewPKCS11(t *testing.T) {
 	const module = "/usr/lib/softhsm/libsofthsm2.so"
 	if _, err := os.Stat(module); err != nil {

@@ -20,8 +20,8 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 )
 
-// A plainService answers with the bytes that it is told to, and keeps what it got, as it came: nothing of it
-// is put right by a library.
+// A plainService answers with the bytes that it is told to, and keeps what it
+// got, as it came: nothing of it is put right by a library.
 type plainService struct {
 	net.Listener
 	mu     sync.Mutex
@@ -66,7 +66,8 @@ func (s *plainService) serve(c net.Conn) {
 	}
 }
 
-// readMessage reads one message of HTTP/1 as lines: its first line, its headers, its body and its trailers.
+// readMessage reads one message of HTTP/1 as lines: its first line, its
+// headers, its body and its trailers.
 func readMessage(r *bufio.Reader, request, head bool) (lines []string, err error) {
 	first, err := r.ReadString('\n')
 	if err != nil {
@@ -137,7 +138,8 @@ func readChunks(r *bufio.Reader) (body string, trailers []string, err error) {
 	}
 }
 
-// ask sends raw bytes to addr and returns what the service got and what the client got.
+// ask sends raw bytes to addr and returns what the service got and what the
+// client got.
 func (s *plainService) ask(t *testing.T, addr, request, answer string) (service, client []string) {
 	t.Helper()
 	s.mu.Lock()
@@ -172,7 +174,8 @@ func errorKind(err error) string {
 	return err.Error()
 }
 
-// unlike lists lines that one side has and the other has not: - without Envoy, + with it.
+// unlike lists lines that one side has and the other has not: - without Envoy,
+// + with it.
 func unlike(who string, without, with []string) (out []string) {
 	for _, l := range without {
 		if !slices.Contains(with, l) {
@@ -208,8 +211,8 @@ func many(n int) (out []string) {
 	return out
 }
 
-// plainCases are requests and answers, and how what arrives differs with Envoy between, each line by the row
-// of docs/envoy.md that says so.
+// plainCases are requests and answers, and how what arrives differs with Envoy
+// between, each line by the row of docs/envoy.md that says so.
 var plainCases = []struct {
 	name, request, answer string
 	want                  []string
@@ -277,8 +280,9 @@ var plainCases = []struct {
 	{"without a route", get("/nowhere"), plainOK, []string{"refusals: refused 403"}},
 }
 
-// A service behind the generated Envoy gets what it gets without, and so does its client, but for what
-// docs/envoy.md has a row for. The service is found by a name that has two kinds of address.
+// A service behind the generated Envoy gets what it gets without, and so does
+// its client, but for what docs/envoy.md has a row for. The service is found by
+// a name that has two kinds of address.
 func TestEnvoyIsPlain(t *testing.T) {
 	service := startPlain(t)
 	s := newStack(t, stackOptions{mutate: service.toService})
@@ -322,7 +326,8 @@ func TestEnvoyIsPlain(t *testing.T) {
 	}
 }
 
-// documentedRows are the names in the table of docs/envoy.md that says what is different.
+// documentedRows are the names in the table of docs/envoy.md that says what is
+// different.
 func documentedRows(t *testing.T) (names []string) {
 	t.Helper()
 	doc := read(t, "../../docs/envoy.md")
@@ -336,8 +341,8 @@ func documentedRows(t *testing.T) (names []string) {
 	return names
 }
 
-// Envoy cuts nothing that the service is still busy with: its own default is 15 s. Nor does it keep a
-// connection that the service may close at any moment.
+// Envoy cuts nothing that the service is still busy with: its own default is 15
+// s. Nor does it keep a connection that the service may close at any moment.
 func TestEnvoyDoesNotCut(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, stackOptions{handler: func(w http.ResponseWriter, r *http.Request) {
@@ -365,7 +370,8 @@ func TestEnvoyDoesNotCut(t *testing.T) {
 	}
 }
 
-// Envoy lets a service be as busy as it likes: its own default is 1,024 requests.
+// Envoy lets a service be as busy as it likes: its own default is 1,024
+// requests.
 func TestEnvoyTakesAsManyRequests(t *testing.T) {
 	const n = 1100
 	all := make(chan struct{})
@@ -395,8 +401,8 @@ func TestEnvoyTakesAsManyRequests(t *testing.T) {
 	}
 }
 
-// Envoy obeys none of the orders that its x-envoy headers are, wherever a client comes from: a retry would
-// send a body twice.
+// Envoy obeys none of the orders that its x-envoy headers are, wherever a
+// client comes from: a retry would send a body twice.
 func TestEnvoyTakesNoOrders(t *testing.T) {
 	s := newStack(t, stackOptions{handler: func(w http.ResponseWriter, _ *http.Request) {
 		time.Sleep(50 * time.Millisecond)

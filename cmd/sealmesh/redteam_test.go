@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// spellingsPolicy protects by host, by method and by path, and skips the rest: what Envoy
-// takes for the rest goes to the upstream unread.
+// spellingsPolicy protects by host, by method and by path, and skips the rest:
+// what Envoy takes for the rest goes to the upstream unread.
 const spellingsPolicy = `version: 1
 listen: unix://${STACK_DIR}/ext_proc.sock
 admin: unix://${STACK_DIR}/admin.sock
@@ -30,8 +30,8 @@ routes:
     skip: true
 `
 
-// However a client spells a request that the policy protects, its value does not
-// arrive in clear: it is sealed, or the request is refused.
+// However a client spells a request that the policy protects, its value does
+// not arrive in clear: it is sealed, or the request is refused.
 func TestSpellingsAreNoWayAround(t *testing.T) {
 	s := newStack(t, stackOptions{policy: spellingsPolicy})
 	plain := new(http.Protocols)
@@ -104,7 +104,8 @@ func TestSpellingsOfARequestForASealedResponse(t *testing.T) {
 	}
 }
 
-// Headers that give another method or path than the request line do not reach the upstream.
+// Headers that give another method or path than the request line do not reach
+// the upstream.
 func TestOverridesDoNotReachTheUpstream(t *testing.T) {
 	s := newStack(t, stackOptions{policy: spellingsPolicy})
 	for _, name := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override", "X-Original-URL", "X-Rewrite-URL", "content_encoding"} {

@@ -57,7 +57,8 @@ func TestReloadConfigMap(t *testing.T) {
 	s.logged(`"msg":"reloaded"`, 2)
 }
 
-// What was bad and is put right again counts as right, though nothing had to change.
+// What was bad and is put right again counts as right, though nothing had to
+// change.
 func TestReloadRestored(t *testing.T) {
 	s := serveAlone(t, testPolicy, stackOptions{})
 	metric := func(want string) {
@@ -86,7 +87,8 @@ func TestReloadNamedFile(t *testing.T) {
 	s.logged(`"msg":"reloaded"`, 2)
 }
 
-// A folder in which something is written all the time, such as a log, does not put a reload off.
+// A folder in which something is written all the time, such as a log, does not
+// put a reload off.
 func TestReloadNoise(t *testing.T) {
 	s := serveAlone(t, testPolicy, stackOptions{})
 	quiet := make(chan struct{})
@@ -113,8 +115,8 @@ func TestReloadNoise(t *testing.T) {
 	}
 }
 
-// POST /reload says what is wrong. What needs a restart is refused by name, and the
-// policy in force stays.
+// POST /reload says what is wrong. What needs a restart is refused by name, and
+// the policy in force stays.
 func TestReloadPost(t *testing.T) {
 	s := serveAlone(t, testPolicy, stackOptions{})
 	base, err := os.ReadFile(s.policy)

@@ -15,8 +15,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/awskms/kmsfake"
 )
 
-// A KEK that is not as required: no start, and a finding of keys verify, with the name of
-// each difference and what to do.
+// A KEK that is not as required: no start, and a finding of keys verify, with
+// the name of each difference and what to do.
 func TestRequire(t *testing.T) {
 	k, err := kmsfake.Start()
 	must(t, err)
@@ -44,8 +44,8 @@ func TestRequire(t *testing.T) {
 	}
 }
 
-// keys verify reports every KEK, and fails if one is unavailable although sealmesh would
-// start with the others.
+// keys verify reports every KEK, and fails if one is unavailable although
+// sealmesh would start with the others.
 func TestVerifyTellsAll(t *testing.T) {
 	k, err := kmsfake.Start()
 	must(t, err)

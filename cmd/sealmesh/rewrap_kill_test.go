@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// A job that is killed again and again ends with every envelope moved, once, and
-// all else as it was.
+// A job that is killed again and again ends with every envelope moved, once,
+// and all else as it was.
 func TestRewrapSurvivesKills(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ more, to, back string }{
@@ -53,8 +53,9 @@ func inFolder(dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// killPolicies makes KEKs and policies of before, during and after a move, and a file
-// of envelopes, whose lines it returns. more is of the key, during and after.
+// killPolicies makes KEKs and policies of before, during and after a move, and
+// a file of envelopes, whose lines it returns. more is of the key, during and
+// after.
 func killPolicies(t *testing.T, dir, more string) (lines []string) {
 	t.Helper()
 	for name, key := range map[string]string{
@@ -77,7 +78,8 @@ func killPolicies(t *testing.T, dir, more string) (lines []string) {
 	return lines
 }
 
-// killRewrapping begins a job again and again, until it is not killed before its end.
+// killRewrapping begins a job again and again, until it is not killed before
+// its end.
 func killRewrapping(t *testing.T, dir string, args ...string) (kills int) {
 	t.Helper()
 	out := filepath.Join(dir, "out.csv")
@@ -104,8 +106,9 @@ func killRewrapping(t *testing.T, dir string, args ...string) (kills int) {
 	return kills
 }
 
-// killLater kills p: the first time as soon as it has saved its state, then at random,
-// later and later, so that on however slow a machine some run gets further.
+// killLater kills p: the first time as soon as it has saved its state, then at
+// random, later and later, so that on however slow a machine some run gets
+// further.
 func killLater(p *os.Process, state string, kills int, ended <-chan struct{}) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()

@@ -194,7 +194,8 @@ func (s *stack) startEnvoy(opt stackOptions) {
 	s.envoy = envoytest.Start(s.t, b)
 }
 
-// readPolicy reads the policy as sealmesh does, with env before the environment.
+// readPolicy reads the policy as sealmesh does, with env before the
+// environment.
 func (s *stack) readPolicy(env []string) *policy.Policy {
 	s.t.Helper()
 	text, err := os.ReadFile(s.policy)

@@ -29,8 +29,9 @@ func unstamped(t *testing.T) func(*bootstrapv3.Bootstrap) {
 
 const secret = `{"secret":"` + canary + `"}`
 
-// An Envoy that was configured for another policy leaves out what this one protects. What it does show is
-// refused, after a reload and after a start, and /readyz and the metrics say so.
+// An Envoy that was configured for another policy leaves out what this one
+// protects. What it does show is refused, after a reload and after a start, and
+// /readyz and the metrics say so.
 func TestStampOfAnotherPolicy(t *testing.T) {
 	s := newStack(t, stackOptions{})
 	if got := s.do("POST", "/seal/1", secret); got.status != http.StatusOK {
@@ -73,7 +74,8 @@ func (s *stack) says(path, want string) {
 	}
 }
 
-// Rules, tags, keys and limits are nothing that Envoy knows of: changing them leaves the stamp as it is.
+// Rules, tags, keys and limits are nothing that Envoy knows of: changing them
+// leaves the stamp as it is.
 func TestStampOutlivesRules(t *testing.T) {
 	s := newStack(t, stackOptions{})
 	s.write(strings.Replace(testPolicy, "request:  {seal: {$..secret: pii}}\n    response: {open: {$..secret: pii}}\n",
@@ -86,7 +88,8 @@ func TestStampOutlivesRules(t *testing.T) {
 	}
 }
 
-// An Envoy without a stamp is served, and reported. Rules for what it may leave out take a restart.
+// An Envoy without a stamp is served, and reported. Rules for what it may leave
+// out take a restart.
 func TestNoStamp(t *testing.T) {
 	s := newStack(t, stackOptions{mutate: unstamped(t)})
 	if got := s.do("POST", "/seal/1", secret); got.status != http.StatusOK {
@@ -122,7 +125,8 @@ func TestNoStampYet(t *testing.T) {
 	}
 }
 
-// A new Envoy configuration goes before the policy: sealmesh refuses what the new Envoy asks, until it has the policy.
+// A new Envoy configuration goes before the policy: sealmesh refuses what the
+// new Envoy asks, until it has the policy.
 func TestStampOfTheNextPolicy(t *testing.T) {
 	s := newStack(t, stackOptions{})
 	s.write(ruled(t))

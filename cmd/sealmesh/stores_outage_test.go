@@ -17,7 +17,8 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/store/postgres/postgrestest"
 )
 
-// storeOutagePolicy has a key whose store is behind a rough network. %[1]s is where; %[2]s more of the key.
+// storeOutagePolicy has a key whose store is behind a rough network. %[1]s is
+// where; %[2]s more of the key.
 const storeOutagePolicy = `version: 1
 listen: unix://${STACK_DIR}/ext_proc.sock
 admin: unix://${STACK_DIR}/admin.sock
@@ -29,8 +30,9 @@ routes:
   - {name: open, match: {path: /open/**}, request: {envelopes: data}, response: {open: {$..secret: pii}}}
 `
 
-// strangersEnvelope seals a value under a data key of its own and puts that into the
-// store, as a process elsewhere would: the stack's sealmesh has never seen it.
+// strangersEnvelope seals a value under a data key of its own and puts that
+// into the store, as a process elsewhere would: the stack's sealmesh has never
+// seen it.
 func (s *stack) strangersEnvelope(t *testing.T, address string) string {
 	t.Helper()
 	run := func(policy, stdin string, args ...string) string {
@@ -54,7 +56,8 @@ func (s *stack) strangersEnvelope(t *testing.T, address string) string {
 	return run(policy, sealed, "rewrap", "--to", "by-id")
 }
 
-// byID reports whether the last value that reached the upstream carries no record.
+// byID reports whether the last value that reached the upstream carries no
+// record.
 func (s *stack) byID(t *testing.T) bool {
 	t.Helper()
 	body := s.upstream.last(t).body
@@ -66,8 +69,8 @@ func (s *stack) byID(t *testing.T) bool {
 	return h.Record == nil
 }
 
-// traffic seals and opens until stop is called, which returns how many exchanges
-// there were, and how many failed.
+// traffic seals and opens until stop is called, which returns how many
+// exchanges there were, and how many failed.
 func (s *stack) traffic(sealed string) (stop func() (n, failed int64)) {
 	var wg sync.WaitGroup
 	var n, failed atomic.Int64
@@ -99,9 +102,9 @@ func (s *stack) traffic(sealed string) (stop func() (n, failed int64)) {
 	}
 }
 
-// While the store is unavailable, however the network fails, values whose data keys are in memory are sealed and
-// opened as ever, those under a data key that is new to the process are refused as unavailable,
-// and open once it is back.
+// While the store is unavailable, however the network fails, values whose data
+// keys are in memory are sealed and opened as ever, those under a data key that
+// is new to the process are refused as unavailable, and open once it is back.
 func TestStoreOutage(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Start(t)
@@ -140,8 +143,9 @@ func TestStoreOutage(t *testing.T) {
 	}
 }
 
-// When a data key is used up while the store is unavailable, store_fallback decides: a new one seals inline,
-// and is opened without a store ever, or nothing is sealed until the store is back.
+// When a data key is used up while the store is unavailable, store_fallback
+// decides: a new one seals inline, and is opened without a store ever, or
+// nothing is sealed until the store is back.
 func TestStoreOutageAtRotation(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Start(t)

@@ -15,7 +15,8 @@ const (
 	unsampled = "00-1bf7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 )
 
-// Request and provider spans are made where the caller samples, in its trace; key uses always.
+// Request and provider spans are made where the caller samples, in its trace;
+// key uses always.
 func TestRequestSpans(t *testing.T) {
 	k := cmdtest.NewKMS(t)
 	s := kmsStack(t, k)

@@ -13,8 +13,9 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/envoytest"
 )
 
-// Through an Envoy that `sealmesh envoy` configured with mutual TLS, values are sealed and
-// opened; one that is not let in, or does not know sealmesh, passes nothing.
+// Through an Envoy that `sealmesh envoy` configured with mutual TLS, values are
+// sealed and opened; one that is not let in, or does not know sealmesh, passes
+// nothing.
 func TestEnvoyTLS(t *testing.T) {
 	const allowed, own = "spiffe://mesh/ns/edge/sa/envoy", "spiffe://mesh/sealmesh"
 	ours, theirs := newAuthority(t), newAuthority(t)

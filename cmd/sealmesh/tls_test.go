@@ -79,8 +79,9 @@ func (a *authority) pool() *x509.CertPool {
 	return pool
 }
 
-// The listener lets in who shows a certificate of the client CA with an allowed name,
-// and nobody else; a certificate replaced on disk is in use from the next connection.
+// The listener lets in who shows a certificate of the client CA with an allowed
+// name, and nobody else; a certificate replaced on disk is in use from the next
+// connection.
 func TestTLS(t *testing.T) {
 	const allowed = "spiffe://mesh/ns/edge/sa/envoy"
 	ours, theirs := newAuthority(t), newAuthority(t)
@@ -132,7 +133,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// checkHealth asks once, and returns the serial number of the server's certificate.
+// checkHealth asks once, and returns the serial number of the server's
+// certificate.
 func checkHealth(t *testing.T, addr string, creds credentials.TransportCredentials) (codes.Code, int64) {
 	t.Helper()
 	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(creds))

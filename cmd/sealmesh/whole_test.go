@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// A body that sealmesh keeps until it is whole may take longer to come than Envoy waits for
-// a reply, in either direction.
+// A body that sealmesh keeps until it is whole may take longer to come than
+// Envoy waits for a reply, in either direction.
 func TestEnvoyWaitsForAWholeBody(t *testing.T) {
 	const timeout = 50 * time.Millisecond
 	slowly := func(w io.Writer, body string) {

@@ -23,8 +23,8 @@ import (
 const refName = "org.opencontainers.image.ref.name"
 
 // writeArchive writes index as an OCI image layout in a tar file. Files come in
-// the order of their names and carry the time of the commit, so that the archive
-// is reproducible.
+// the order of their names and carry the time of the commit, so that the
+// archive is reproducible.
 func writeArchive(name string, r release, index v1.ImageIndex) (err error) {
 	dir, err := os.MkdirTemp("", "sealmesh-image-")
 	if err != nil {

@@ -3,8 +3,9 @@
 //
 //	image -o sealmesh.oci.tar -version v0.1.0 -revision COMMIT -created UNIX amd64=BINARY arm64=BINARY
 //
-// Every image holds /sealmesh and the root certificates that TLS to a KMS needs,
-// and runs as user 65532. The same binaries and flags give the same bytes.
+// Every image holds /sealmesh and the root certificates that TLS to a KMS
+// needs, and runs as user 65532. The same binaries and flags give the same
+// bytes.
 package main
 
 import (

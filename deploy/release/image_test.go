@@ -117,8 +117,8 @@ func checkImage(t *testing.T, img v1.Image, p *v1.Platform) {
 	}
 }
 
-// checkTrailer checks that a layer ends as tar files do, in two blocks of zeros.
-// Go's reader does not ask for them, but other readers do.
+// checkTrailer checks that a layer ends as tar files do, in two blocks of
+// zeros. Go's reader does not ask for them, but other readers do.
 func checkTrailer(t *testing.T, l v1.Layer) {
 	t.Helper()
 	r, err := l.Uncompressed()

@@ -36,8 +36,8 @@ const credentialErrors = "ExpiredTokenException MalformedPolicyDocument PackedPo
 	"AccessDenied IncompleteSignature InternalFailure InvalidClientTokenId RequestAbortedException RequestExpired RequestTimeoutException " +
 	"ServiceUnavailable SignatureDoesNotMatch Throttling ThrottlingException UnrecognizedClientException ValidationError"
 
-// TestCredentialVerdicts: what a service that gives credentials answers while the
-// process runs says nothing of the KEK. None evicts.
+// TestCredentialVerdicts: what a service that gives credentials answers while
+// the process runs says nothing of the KEK. None evicts.
 func TestCredentialVerdicts(t *testing.T) {
 	isolate(t)
 	webIdentity(t)
@@ -67,8 +67,8 @@ func TestCredentialVerdicts(t *testing.T) {
 	}
 }
 
-// credentialsRefused opens a KEK, and uses it while STS answers with fault and the
-// credentials are to be fetched again.
+// credentialsRefused opens a KEK, and uses it while STS answers with fault and
+// the credentials are to be fetched again.
 func credentialsRefused(t *testing.T, fault kmsfake.Fault) *hsm.Error {
 	t.Helper()
 	s := kmsfake.New()
@@ -87,8 +87,8 @@ func credentialsRefused(t *testing.T, fault kmsfake.Fault) *hsm.Error {
 	return failed
 }
 
-// TestExternalKeyStore: a proxy that refuses leaves the key's state Enabled. It may
-// be the owner's kill switch or an accident.
+// TestExternalKeyStore: a proxy that refuses leaves the key's state Enabled. It
+// may be the owner's kill switch or an accident.
 func TestExternalKeyStore(t *testing.T) {
 	isolate(t)
 	s := kmsfake.New()
@@ -112,8 +112,8 @@ func TestExternalKeyStore(t *testing.T) {
 	}
 }
 
-// TestCredentialProcess: a command that a configuration file names is run only where
-// the key's URI names the profile.
+// TestCredentialProcess: a command that a configuration file names is run only
+// where the key's URI names the profile.
 func TestCredentialProcess(t *testing.T) {
 	isolate(t)
 	s := startFake(t)

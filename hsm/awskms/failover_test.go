@@ -134,8 +134,8 @@ func TestNoFailover(t *testing.T) {
 	})
 }
 
-// TestUnclearRegion: the next Region says what this one did not, and what two of
-// them say is never better than what the worse one said.
+// TestUnclearRegion: the next Region says what this one did not, and what two
+// of them say is never better than what the worse one said.
 func TestUnclearRegion(t *testing.T) {
 	const unclear, out, denied = "InvalidSignatureException", "KMSInternalException", "AccessDeniedException"
 	for _, c := range []struct {

@@ -12,7 +12,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/hsmtest"
 )
 
-// What an alias's former target wrapped opens while that key is enabled; it wraps nothing.
+// What an alias's former target wrapped opens while that key is enabled; it
+// wraps nothing.
 func TestFormerTarget(t *testing.T) {
 	for name, spec := range map[string]string{"symmetric": "SYMMETRIC_DEFAULT", "RSA": "RSA_2048"} {
 		t.Run(name, func(t *testing.T) {
@@ -63,7 +64,8 @@ func TestFormerTarget(t *testing.T) {
 	}
 }
 
-// A multi-Region former target is asked in every Region of the URI, another one in the alias's own.
+// A multi-Region former target is asked in every Region of the URI, another one
+// in the alias's own.
 func TestFormerTargetsRegions(t *testing.T) {
 	s, err := parse("awskms:///" + "arn:aws:kms:" + west + ":111122223333:alias/x?regions=" + west + "," + central +
 		"&former=arn:aws:kms:" + west + ":111122223333:key/mrk-1,arn:aws:kms:" + west + ":111122223333:key/2")

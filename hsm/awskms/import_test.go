@@ -69,7 +69,8 @@ func TestImportRefuses(t *testing.T) {
 	}
 }
 
-// An RSA private key is wrapped by RSA_AES_KEY_WRAP_SHA_256, and KMS then has that key.
+// An RSA private key is wrapped by RSA_AES_KEY_WRAP_SHA_256, and KMS then has
+// that key.
 func TestImportRSA(t *testing.T) {
 	isolate(t)
 	s := startFake(t)

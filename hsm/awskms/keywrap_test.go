@@ -26,8 +26,8 @@ func TestWrapPaddedVectors(t *testing.T) {
 	}
 }
 
-// Another implementation unwraps what ours wraps, of every length of padding and
-// of an RSA key's.
+// Another implementation unwraps what ours wraps, of every length of padding
+// and of an RSA key's.
 func TestWrapPaddedAgainstTink(t *testing.T) {
 	key := make([]byte, 32)
 	rand.Read(key)

@@ -24,8 +24,9 @@ import (
 )
 
 // localKMSGaps is what local-kms gets wrong and KMS does not: it authenticates
-// neither the header of its ciphertexts nor the boundaries between the context's
-// names and values, and crashes on a short ciphertext or an unknown key version.
+// neither the header of its ciphertexts nor the boundaries between the
+// context's names and values, and crashes on a short ciphertext or an unknown
+// key version.
 var localKMSGaps = map[string]string{
 	"moved boundary": "the encryption context is bound as one string without delimiters",
 	"Tampered":       "the key's ARN in the ciphertext is not authenticated",

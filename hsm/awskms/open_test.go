@@ -186,8 +186,8 @@ func TestInsecureEndpointFromEnvironment(t *testing.T) {
 	}
 }
 
-// TestEndpointFromEnvironment: one endpoint for several Regions is no failover, and one
-// that is not the FIPS endpoint is not FIPS.
+// TestEndpointFromEnvironment: one endpoint for several Regions is no failover,
+// and one that is not the FIPS endpoint is not FIPS.
 func TestEndpointFromEnvironment(t *testing.T) {
 	isolate(t)
 	t.Setenv("AWS_ENDPOINT_URL_KMS", "https://kms.example.com")
@@ -201,7 +201,8 @@ func TestEndpointFromEnvironment(t *testing.T) {
 	}
 }
 
-// sts gives credentials in the Regions that are not out, and passes on what is not for it.
+// sts gives credentials in the Regions that are not out, and passes on what is
+// not for it.
 type sts struct {
 	direct
 	out   map[string]bool
@@ -221,8 +222,9 @@ func (c *sts) Do(r *http.Request) (*http.Response, error) {
 	return c.direct.Do(r)
 }
 
-// TestRegionalCredentials: where a Region is out, its STS is too. The others have
-// credentials of their own; and with none at all that is an outage, no mistake.
+// TestRegionalCredentials: where a Region is out, its STS is too. The others
+// have credentials of their own; and with none at all that is an outage, no
+// mistake.
 func TestRegionalCredentials(t *testing.T) {
 	isolate(t)
 	webIdentity(t)
@@ -297,7 +299,8 @@ func TestSealOnly(t *testing.T) {
 	})
 }
 
-// TestGrantConstraint: the encryption context is what a grant can hold a role to.
+// TestGrantConstraint: the encryption context is what a grant can hold a role
+// to.
 func TestGrantConstraint(t *testing.T) {
 	isolate(t)
 	s := startFake(t)

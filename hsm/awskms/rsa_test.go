@@ -26,8 +26,8 @@ func TestRSAContextHash(t *testing.T) {
 	}
 }
 
-// TestRSAOffline: once open, wrapping needs nobody, and takes half of the caller's time
-// to find out.
+// TestRSAOffline: once open, wrapping needs nobody, and takes half of the
+// caller's time to find out.
 func TestRSAOffline(t *testing.T) {
 	isolate(t)
 	s := startFake(t)
@@ -65,8 +65,8 @@ func TestRSAOffline(t *testing.T) {
 	}
 }
 
-// TestRSANoticesTheEnd: what only seals stops when the key is disabled, or is about to be
-// deleted, though KMS is not needed to wrap.
+// TestRSANoticesTheEnd: what only seals stops when the key is disabled, or is
+// about to be deleted, though KMS is not needed to wrap.
 func TestRSANoticesTheEnd(t *testing.T) {
 	isolate(t)
 	s := startFake(t)
@@ -106,8 +106,8 @@ func TestRSANoticesTheEnd(t *testing.T) {
 	}
 }
 
-// TestRSAForeignPlaintext: anybody can encrypt under a public key, and what does
-// not have the layout is not a wrap.
+// TestRSAForeignPlaintext: anybody can encrypt under a public key, and what
+// does not have the layout is not a wrap.
 func TestRSAForeignPlaintext(t *testing.T) {
 	isolate(t)
 	s := startFake(t)

@@ -38,7 +38,8 @@ var documented = map[string]string{
 }
 
 // commonErrors is the reference's page "Common Errors", with the codes that its
-// protocol adds (ValidationException, SerializationException) and an older name.
+// protocol adds (ValidationException, SerializationException) and an older
+// name.
 const commonErrors = "AccessDeniedException ExpiredTokenException IncompleteSignature InternalFailure MalformedHttpRequestException " +
 	"NotAuthorized OptInRequired RequestAbortedException RequestEntityTooLargeException RequestExpired RequestTimeoutException " +
 	"ServiceUnavailable ThrottlingException UnrecognizedClientException UnknownOperationException ValidationError " +
@@ -64,7 +65,8 @@ func wantClasses() map[string]hsm.Class {
 	return want
 }
 
-// TestVerdicts sends every code that an operation documents through the real SDK.
+// TestVerdicts sends every code that an operation documents through the real
+// SDK.
 func TestVerdicts(t *testing.T) {
 	isolate(t)
 	for operation, codes := range documented {
@@ -130,8 +132,8 @@ func callOf(t *testing.T, s *kmsfake.Server, operation string) func(context.Cont
 	}[operation]
 }
 
-// TestVerdictsComplete: no row that nothing documents, and a code that a later SDK
-// adds has to be judged.
+// TestVerdictsComplete: no row that nothing documents, and a code that a later
+// SDK adds has to be judged.
 func TestVerdictsComplete(t *testing.T) {
 	ours := commonErrors
 	for _, codes := range documented {
@@ -273,7 +275,8 @@ func TestWrongAnswer(t *testing.T) {
 	}
 }
 
-// TestStateThatIsNone: an answer that describes no key leaves the refusal unclear.
+// TestStateThatIsNone: an answer that describes no key leaves the refusal
+// unclear.
 func TestStateThatIsNone(t *testing.T) {
 	isolate(t)
 	s := kmsfake.New()

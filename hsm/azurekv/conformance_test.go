@@ -36,8 +36,8 @@ func TestConformanceSealOnly(t *testing.T) {
 	})
 }
 
-// TestConformanceAzure runs against a real key where one is named. It makes some
-// 500 requests, all of them free of side effects.
+// TestConformanceAzure runs against a real key where one is named. It makes
+// some 500 requests, all of them free of side effects.
 func TestConformanceAzure(t *testing.T) {
 	name := os.Getenv("SEALMESH_TEST_AZUREKV")
 	if name == "" {

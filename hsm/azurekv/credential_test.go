@@ -157,7 +157,8 @@ func TestCredentialRefused(t *testing.T) {
 	}
 }
 
-// TestEnvironment: what would divert tokens, or show answers, is refused by name.
+// TestEnvironment: what would divert tokens, or show answers, is refused by
+// name.
 func TestEnvironment(t *testing.T) {
 	for _, tt := range []struct{ name, value string }{
 		{"AZURE_AUTHORITY_HOST", "http://login.microsoftonline.com"},
@@ -184,8 +185,9 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// TestTokenRenewed: a token that is refused is fetched again from files that rotate. An
-// identity that then gets none is no denial of the KEK: nothing is evicted.
+// TestTokenRenewed: a token that is refused is fetched again from files that
+// rotate. An identity that then gets none is no denial of the KEK: nothing is
+// evicted.
 func TestTokenRenewed(t *testing.T) {
 	s := startFake(t)
 	file := secretFile(t, "first")
@@ -209,8 +211,8 @@ func TestTokenRenewed(t *testing.T) {
 	hsmtest.WantError(t, hsmtest.Unwrap(t, p, wrapped), hsm.Unavailable, "secret")
 }
 
-// TestLoginVerdicts: the login service's faults by class, over the wire, where the KEK
-// was good before.
+// TestLoginVerdicts: the login service's faults by class, over the wire, where
+// the KEK was good before.
 func TestLoginVerdicts(t *testing.T) {
 	for name, tt := range map[string]struct {
 		fault azurefake.Fault

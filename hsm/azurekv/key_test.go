@@ -46,7 +46,8 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 // TestVersions: each wrap is unwrapped by the version that made it; an old one
-// that is disabled ends what it wrapped, the current one ends the KEK, for wraps too.
+// that is disabled ends what it wrapped, the current one ends the KEK, for
+// wraps too.
 func TestVersions(t *testing.T) {
 	s := startFake(t)
 	p := mustOpen(t, uri(s, "customers"))
@@ -79,8 +80,8 @@ func TestVersions(t *testing.T) {
 	hsmtest.WantError(t, err, hsm.Denied, "recover")
 }
 
-// TestVersionUntold: a version that is disabled denies the KEK only where the key
-// itself says that it is the current one.
+// TestVersionUntold: a version that is disabled denies the KEK only where the
+// key itself says that it is the current one.
 func TestVersionUntold(t *testing.T) {
 	s := startFake(t)
 	p := mustOpen(t, uri(s, "customers"))

@@ -124,8 +124,8 @@ func TestVerdictsElsewhere(t *testing.T) {
 	}
 }
 
-// TestSilentErrors: a server that repeats what it was sent or knows, in any answer, finds
-// no way into an error.
+// TestSilentErrors: a server that repeats what it was sent or knows, in any
+// answer, finds no way into an error.
 func TestSilentErrors(t *testing.T) {
 	s := startFake(t)
 	p := mustOpen(t, uri(s, "customers"))

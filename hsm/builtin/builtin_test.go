@@ -52,8 +52,8 @@ func TestOpenUnknown(t *testing.T) {
 	}
 }
 
-// TestProviderIDs: the numbers are in records that exist. A change here makes them
-// unreadable.
+// TestProviderIDs: the numbers are in records that exist. A change here makes
+// them unreadable.
 func TestProviderIDs(t *testing.T) {
 	permanent := map[string]uint8{"local": 1, "awskms": 2, "pkcs11": 3, "transit": 4, "gcpkms": 5, "azurekv": 6}
 	for _, kind := range builtin.Kinds() {
@@ -88,7 +88,8 @@ func TestOpenAWSKMS(t *testing.T) {
 	}
 }
 
-// opens makes sure that uri opens a KEK of that kind, id and identity, which works.
+// opens makes sure that uri opens a KEK of that kind, id and identity, which
+// works.
 func opens(t *testing.T, uri, kind string, id uint8, identity string) {
 	t.Helper()
 	kek, err := builtin.Open(t.Context(), uri, builtin.Options{})
@@ -152,7 +153,8 @@ func TestOpenAzureKV(t *testing.T) {
 	opens(t, uri, "azurekv", 6, azurefake.Host+"/keys/customers")
 }
 
-// TestOpenErrorsAreTyped: whoever opens a KEK can tell a mistake from an outage.
+// TestOpenErrorsAreTyped: whoever opens a KEK can tell a mistake from an
+// outage.
 func TestOpenErrorsAreTyped(t *testing.T) {
 	for _, uri := range []string{"local:", "local:absent", "awskms:x", "pkcs11:", "transit:", "gcpkms:", "azurekv:"} {
 		kek, err := builtin.Open(t.Context(), uri, builtin.Options{Dir: t.TempDir()})

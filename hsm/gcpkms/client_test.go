@@ -139,7 +139,8 @@ func (stuck) Token(ctx context.Context) (*auth.Token, error) {
 	return nil, ctx.Err()
 }
 
-// TestTLS: an endpoint whose certificate is not trusted gets neither token nor key.
+// TestTLS: an endpoint whose certificate is not trusted gets neither token nor
+// key.
 func TestTLS(t *testing.T) {
 	isolate(t)
 	r := startFake(t)

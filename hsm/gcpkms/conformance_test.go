@@ -26,8 +26,8 @@ func TestConformanceSealOnly(t *testing.T) {
 	})
 }
 
-// TestConformanceGoogle runs against a real key where one is named. It makes some
-// 500 requests, all of them free of side effects.
+// TestConformanceGoogle runs against a real key where one is named. It makes
+// some 500 requests, all of them free of side effects.
 func TestConformanceGoogle(t *testing.T) {
 	name := os.Getenv("SEALMESH_TEST_GCPKMS")
 	if name == "" {

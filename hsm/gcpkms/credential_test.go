@@ -87,8 +87,8 @@ func email(t *testing.T, file []byte) string {
 	return about.Email
 }
 
-// TestExecutable: no program is run for a token but where the URI allows it, however
-// deep its name stands, and whatever the SDK's own switch says.
+// TestExecutable: no program is run for a token but where the URI allows it,
+// however deep its name stands, and whatever the SDK's own switch says.
 func TestExecutable(t *testing.T) {
 	isolate(t)
 	r := startFake(t)
@@ -144,7 +144,8 @@ func TestCredentialsRefused(t *testing.T) {
 	}
 }
 
-// TestEnvironment: what would divert tokens or run a program is refused by name.
+// TestEnvironment: what would divert tokens or run a program is refused by
+// name.
 func TestEnvironment(t *testing.T) {
 	for _, tt := range []struct{ name, value string }{
 		{"GOOGLE_API_USE_CLIENT_CERTIFICATE", "true"},
@@ -199,8 +200,8 @@ func TestLoggingSwitch(t *testing.T) {
 	}
 }
 
-// TestTokenVerdicts: the faults of whoever gives tokens, over the wire, none of which
-// denies the KEK or shows what was answered.
+// TestTokenVerdicts: the faults of whoever gives tokens, over the wire, none of
+// which denies the KEK or shows what was answered.
 func TestTokenVerdicts(t *testing.T) {
 	faults := map[string]struct {
 		fault gcpfake.Fault

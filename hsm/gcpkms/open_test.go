@@ -33,7 +33,8 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// TestRoles: a role need not read the key, and then may do only what is its own.
+// TestRoles: a role need not read the key, and then may do only what is its
+// own.
 func TestRoles(t *testing.T) {
 	isolate(t)
 	r := startFake(t)

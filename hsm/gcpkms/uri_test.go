@@ -57,7 +57,8 @@ func TestURIRefuses(t *testing.T) {
 	}
 }
 
-// FuzzURI: whatever parses names a key by its own text, without a way to another path.
+// FuzzURI: whatever parses names a key by its own text, without a way to
+// another path.
 func FuzzURI(f *testing.F) {
 	f.Add("gcpkms:///" + testKey)
 	f.Add("gcpkms:///" + testKey + "?endpoint=http://[::1]:8080&timeout=1s")

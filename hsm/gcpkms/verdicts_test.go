@@ -48,8 +48,8 @@ var stateRows = map[string]hsm.Class{
 	"EXTERNAL_DESTRUCTION_FAILED": hsm.Denied, "PENDING_GENERATION": hsm.Unavailable, "GENERATION_FAILED": hsm.Misconfigured, "IMPORT_FAILED": hsm.Misconfigured,
 }
 
-// TestVerdicts: every status that google.rpc defines; and whatever the status, a
-// failing server has denied nothing.
+// TestVerdicts: every status that google.rpc defines; and whatever the status,
+// a failing server has denied nothing.
 func TestVerdicts(t *testing.T) {
 	c := &client{key: "projects/p/locations/l/keyRings/r/cryptoKeys/k"}
 	seen := 0
@@ -201,8 +201,8 @@ func damage(t *testing.T, r rig, p *Provider) {
 	hsmtest.WantError(t, hsmtest.Unwrap(t, p, wrapped), hsm.Corrupt, "no data key")
 }
 
-// TestSilentErrors: a server that repeats what it was sent, in any answer, finds
-// no way into an error.
+// TestSilentErrors: a server that repeats what it was sent, in any answer,
+// finds no way into an error.
 func TestSilentErrors(t *testing.T) {
 	isolate(t)
 	r := startFake(t)

@@ -110,9 +110,9 @@ type device struct {
 
 var tokens atomic.Int64
 
-// newToken initialises a SoftHSM token, and returns a device with a private copy
-// of the library: the loader takes it for another one, so that it
-// has a state of its own, and tests do not finalise each other's.
+// newToken initialises a SoftHSM token, and returns a device with a private
+// copy of the library: the loader takes it for another one, so that it has a
+// state of its own, and tests do not finalise each other's.
 func newToken(t testing.TB) *device {
 	t.Helper()
 	library := need(t, softHSM...)
@@ -197,7 +197,8 @@ func open(t testing.TB, uri string) *provider {
 
 var faults int
 
-// fail sets the shim's fault, in the language of testdata/shim/shim.c; "" heals it.
+// fail sets the shim's fault, in the language of testdata/shim/shim.c; "" heals
+// it.
 func (d *device) fail(fault string) {
 	d.t.Helper()
 	if fault != "" {
@@ -207,7 +208,8 @@ func (d *device) fail(fault string) {
 	write(d.t, d.module+".fault", fault)
 }
 
-// calls returns how often the shim has seen function, since the device was made.
+// calls returns how often the shim has seen function, since the device was
+// made.
 func (d *device) calls(function string) int {
 	d.t.Helper()
 	log, err := os.ReadFile(d.module + ".log")

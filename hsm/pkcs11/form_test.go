@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-// Records made today open for ever: the form, the label and the context encoding
-// are pinned by AES-GCM of the standard library over a KEK known to the test.
+// Records made today open for ever: the form, the label and the context
+// encoding are pinned by AES-GCM of the standard library over a KEK known to
+// the test.
 func TestFormIsPermanent(t *testing.T) {
 	d := newToken(t)
 	kek := bytes.Repeat([]byte{7}, 32)

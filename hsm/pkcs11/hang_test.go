@@ -13,8 +13,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// A caller waits for a hung device no longer than it wants to, nobody else waits
-// for it, and no session is lost to it.
+// A caller waits for a hung device no longer than it wants to, nobody else
+// waits for it, and no session is lost to it.
 func TestHungDevice(t *testing.T) {
 	for _, function := range []string{"C_Decrypt", "C_DecryptInit"} {
 		t.Run(function, func(t *testing.T) {

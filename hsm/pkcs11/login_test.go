@@ -39,8 +39,8 @@ func TestWrongPINIsTriedOnce(t *testing.T) {
 	refused(t, d.uri("kek"), hsm.Misconfigured, "readable")
 }
 
-// A supervisor that starts sealmesh with a wrong PIN again and again must not lock
-// the token: one try is left for a person.
+// A supervisor that starts sealmesh with a wrong PIN again and again must not
+// lock the token: one try is left for a person.
 func TestLastTryIsKept(t *testing.T) {
 	d := newShim(t, "plain", "tries 3")
 	d.kek("kek")
@@ -98,8 +98,8 @@ func TestDeletedKEKIsDenied(t *testing.T) {
 	}
 }
 
-// Under an RSA KEK the device is not needed to wrap, but a new data key is not made
-// under one that is gone.
+// Under an RSA KEK the device is not needed to wrap, but a new data key is not
+// made under one that is gone.
 func TestDeletedRSAKEKIsDenied(t *testing.T) {
 	d := newNSS(t)
 	p := d.keyPair("pair", 2048)(t)

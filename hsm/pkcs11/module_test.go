@@ -14,7 +14,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// Providers of one module come and go together: the module lives as long as the last.
+// Providers of one module come and go together: the module lives as long as the
+// last.
 func TestModuleIsShared(t *testing.T) {
 	d := newShim(t, "cloudhsm")
 	uri := d.uri("kek")

@@ -11,7 +11,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// on calls f with a logged-in session of the device, as its administrator would.
+// on calls f with a logged-in session of the device, as its administrator
+// would.
 func (d *device) on(f func(c *p11.Ctx, s p11.SessionHandle) error) {
 	d.t.Helper()
 	u, err := parseURI(d.uri("any"))

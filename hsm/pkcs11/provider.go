@@ -65,8 +65,8 @@ func (p *provider) GenerateDataKey(ctx context.Context, ec hsm.EncryptionContext
 	return hsm.NewSecret(key), wrapped, nil
 }
 
-// mixRandom XORs the device's random numbers into key. A token without a generator
-// is no failure: key is good already.
+// mixRandom XORs the device's random numbers into key. A token without a
+// generator is no failure: key is good already.
 func (p *provider) mixRandom(ctx context.Context, s *session, key []byte) error {
 	err := p.call(ctx, "C_GenerateRandom", func() error {
 		random, err := p.ctx.GenerateRandom(s.handle, len(key))

@@ -101,7 +101,8 @@ func TestStormHeals(t *testing.T) {
 	}
 }
 
-// A device that stays dead is an outage, said in its own words, until it comes back.
+// A device that stays dead is an outage, said in its own words, until it comes
+// back.
 func TestDeadDeviceIsUnavailable(t *testing.T) {
 	for _, code := range []string{"0x5", "0x30", "0x190"} {
 		t.Run(code, func(t *testing.T) {
@@ -130,8 +131,8 @@ func TestDeadDeviceIsUnavailable(t *testing.T) {
 	}
 }
 
-// SoftHSM answers a wrong tag as it answers a sick device. Bad data must neither
-// reset anything nor be taken for an outage.
+// SoftHSM answers a wrong tag as it answers a sick device. Bad data must
+// neither reset anything nor be taken for an outage.
 func TestTamperingIsCorruptAndCheap(t *testing.T) {
 	d := newShim(t, "plain")
 	p := d.kek("kek")(t)

@@ -12,8 +12,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
-// counted fails the test when the token has no session left, which is how the shim
-// tells that one leaked: it allows as many as the pools may hold.
+// counted fails the test when the token has no session left, which is how the
+// shim tells that one leaked: it allows as many as the pools may hold.
 func counted(t *testing.T) context.Context {
 	return hsm.WithObserver(t.Context(), func(c hsm.Call) {
 		if returned(c.Err, p11.CKR_SESSION_COUNT) {
@@ -46,7 +46,8 @@ func TestNoSessionLeaks(t *testing.T) {
 	}
 }
 
-// Sessions that the device would not close are lost to everyone until all are closed.
+// Sessions that the device would not close are lost to everyone until all are
+// closed.
 func TestSessionsThatWillNotClose(t *testing.T) {
 	d := newShim(t, "cloudhsm", "sessions 2")
 	p := d.kek("kek", "&x-sessions=2")(t).(*provider)
@@ -63,7 +64,8 @@ func TestSessionsThatWillNotClose(t *testing.T) {
 	}
 }
 
-// A failure can leave an operation begun in its session: that one is not used again.
+// A failure can leave an operation begun in its session: that one is not used
+// again.
 func TestFailedSessionIsNotUsedAgain(t *testing.T) {
 	d := newShim(t, "plain")
 	p := d.kek("kek", "&x-sessions=1")(t)
@@ -82,7 +84,8 @@ func TestFailedSessionIsNotUsedAgain(t *testing.T) {
 	}
 }
 
-// A token with fewer sessions than x-sessions asks for is used with what it has.
+// A token with fewer sessions than x-sessions asks for is used with what it
+// has.
 func TestFewerSessionsThanAskedFor(t *testing.T) {
 	d := newShim(t, "cloudhsm", "sessions 2")
 	p := d.kek("kek", "&x-sessions=6")(t)

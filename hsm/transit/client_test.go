@@ -152,8 +152,8 @@ func TestRedirect(t *testing.T) {
 	}
 }
 
-// TestRedirectFromLoopback: plain HTTP that a loopback address allows leads to no
-// other machine.
+// TestRedirectFromLoopback: plain HTTP that a loopback address allows leads to
+// no other machine.
 func TestRedirectFromLoopback(t *testing.T) {
 	isolate(t)
 	plain := transitfake.StartPlain()
@@ -189,8 +189,8 @@ type counter struct{ n *int }
 
 func (c counter) Write(p []byte) (int, error) { *c.n += len(p); return len(p), nil }
 
-// TestCAReplaced: a CA file that is renewed in place is followed, and one that is
-// half written changes nothing.
+// TestCAReplaced: a CA file that is renewed in place is followed, and one that
+// is half written changes nothing.
 func TestCAReplaced(t *testing.T) {
 	isolate(t)
 	r := startFake(t)
@@ -270,7 +270,8 @@ func TestClientCertificate(t *testing.T) {
 	hsmtest.WantError(t, err, hsm.Misconfigured, "client certificate")
 }
 
-// strangeCA is the file of a CA that signed nothing. Its key is beside it, in key.pem.
+// strangeCA is the file of a CA that signed nothing. Its key is beside it, in
+// key.pem.
 func strangeCA(t *testing.T) string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -295,7 +296,8 @@ func strangeCA(t *testing.T) string {
 	return filepath.Join(dir, "ca.pem")
 }
 
-// TestBodyIsSentAnew: a retry sends what the first try sent, though that was cleared.
+// TestBodyIsSentAnew: a retry sends what the first try sent, though that was
+// cleared.
 func TestBodyIsSentAnew(t *testing.T) {
 	isolate(t)
 	r := startFake(t)

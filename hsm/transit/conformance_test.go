@@ -29,8 +29,8 @@ func TestConformanceSealOnly(t *testing.T) {
 	hsmtest.Run(t, hsmtest.Harness{Open: opener(sealer), Unwrapper: opener(opens), Other: opener(r.uri("other")), Sample: 8})
 }
 
-// TestConformanceServer runs against a real key where one is named. It makes some
-// 500 requests, all of them free of side effects.
+// TestConformanceServer runs against a real key where one is named. It makes
+// some 500 requests, all of them free of side effects.
 func TestConformanceServer(t *testing.T) {
 	name := os.Getenv("SEALMESH_TEST_TRANSIT")
 	if name == "" {

@@ -34,8 +34,8 @@ func TestEnvironmentRefused(t *testing.T) {
 	}
 }
 
-// TestEnvironmentComplete: every variable that the SDK names is heeded, refused or
-// harmless. A later SDK's new one has to be judged.
+// TestEnvironmentComplete: every variable that the SDK names is heeded, refused
+// or harmless. A later SDK's new one has to be judged.
 func TestEnvironmentComplete(t *testing.T) {
 	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/openbao/openbao/api/v2").Output()
 	if err != nil {

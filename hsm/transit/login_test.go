@@ -49,8 +49,8 @@ func (r loginRig) write(t *testing.T, secret string) {
 	}
 }
 
-// direct opens the KEK without a network, so that time can be virtual, and without
-// a request.
+// direct opens the KEK without a network, so that time can be virtual, and
+// without a request.
 func (r loginRig) direct(t *testing.T) *Provider {
 	t.Helper()
 	s, err := parseURI(r.uri)
@@ -74,8 +74,8 @@ func logins(log []transitfake.Request) (n int) {
 	return n
 }
 
-// TestLogin: each method logs in at the start, again when the token was revoked,
-// and not otherwise.
+// TestLogin: each method logs in at the start, again when the token was
+// revoked, and not otherwise.
 func TestLogin(t *testing.T) {
 	for method := range methods {
 		t.Run(method, func(t *testing.T) {
@@ -97,9 +97,9 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// TestLoginRefused: a secret that Vault refused is sent once, by one process, until
-// it changes or minutes have passed: each login may burn a use of the secret id, and
-// five that are refused lock the role.
+// TestLoginRefused: a secret that Vault refused is sent once, by one process,
+// until it changes or minutes have passed: each login may burn a use of the
+// secret id, and five that are refused lock the role.
 func TestLoginRefused(t *testing.T) {
 	for method := range methods {
 		if method == "cert" {
@@ -140,7 +140,8 @@ func TestLoginRefused(t *testing.T) {
 	}
 }
 
-// TestForbiddenLogsInOnce: a token whose policies forbid a request is not replaced.
+// TestForbiddenLogsInOnce: a token whose policies forbid a request is not
+// replaced.
 func TestForbiddenLogsInOnce(t *testing.T) {
 	r := startLogin(t, transitfake.Login{Method: "approle", Uses: 1})
 	p := mustOpen(t, r.uri)
@@ -155,8 +156,8 @@ func TestForbiddenLogsInOnce(t *testing.T) {
 	}
 }
 
-// TestFreshTokenUnknown: a token that a node has not heard of yet is no reason to
-// log in again with every request.
+// TestFreshTokenUnknown: a token that a node has not heard of yet is no reason
+// to log in again with every request.
 func TestFreshTokenUnknown(t *testing.T) {
 	r := startLogin(t, transitfake.Login{Method: "approle"})
 	synctest.Test(t, func(t *testing.T) {

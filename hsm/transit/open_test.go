@@ -42,8 +42,8 @@ func TestOpenRefuses(t *testing.T) {
 	hsmtest.WantError(t, err, hsm.Unclear, "namespace")
 }
 
-// TestOpenProvesBinding: a server that ignores the context is found out, whether
-// or not it warns, and whether or not the key can be read.
+// TestOpenProvesBinding: a server that ignores the context is found out,
+// whether or not it warns, and whether or not the key can be read.
 func TestOpenProvesBinding(t *testing.T) {
 	isolate(t)
 	for _, silent := range []bool{false, true} {

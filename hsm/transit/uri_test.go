@@ -97,7 +97,8 @@ func TestURIRefuses(t *testing.T) {
 	}
 }
 
-// FuzzURI: whatever parses makes a request for the key that it names, and no other path.
+// FuzzURI: whatever parses makes a request for the key that it names, and no
+// other path.
 func FuzzURI(f *testing.F) {
 	f.Add("transit://vault.example:8200/transit/customers?namespace=a/b&timeout=1s")
 	f.Add("transit:///a/b/c?auth=approle&role=r&secret-id-file=/s")

@@ -40,8 +40,8 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// TestDocumentedStatuses: every status of Vault's API documentation has a row, and
-// only messages that name a refusal are denials.
+// TestDocumentedStatuses: every status of Vault's API documentation has a row,
+// and only messages that name a refusal are denials.
 func TestDocumentedStatuses(t *testing.T) {
 	const expired = "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"
 	for _, c := range []struct {
@@ -136,8 +136,8 @@ func TestKeyChanges(t *testing.T) {
 	hsmtest.WantError(t, hsmtest.Unwrap(t, p, second), hsm.Unavailable, "unseal")
 }
 
-// TestSilentErrors: a server that repeats what it was sent, in any answer, finds
-// no way into an error.
+// TestSilentErrors: a server that repeats what it was sent, in any answer,
+// finds no way into an error.
 func TestSilentErrors(t *testing.T) {
 	isolate(t)
 	r := startFake(t)

@@ -9,8 +9,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/transit/transitfake"
 )
 
-// TestRenewal: for a day a token of 15 minutes is renewed, and replaced before the
-// server renews it no further. No request waits for a login or is refused.
+// TestRenewal: for a day a token of 15 minutes is renewed, and replaced before
+// the server renews it no further. No request waits for a login or is refused.
 func TestRenewal(t *testing.T) {
 	r := startLogin(t, transitfake.Login{Method: "approle", Lease: 900, MaxTTL: 4 * 3600})
 	synctest.Test(t, func(t *testing.T) {
@@ -42,8 +42,8 @@ func TestRenewal(t *testing.T) {
 	})
 }
 
-// TestLoginFailsWhileTokenServes: what fails ahead of a token's end ends nothing, and
-// what a refused secret costs is one login.
+// TestLoginFailsWhileTokenServes: what fails ahead of a token's end ends
+// nothing, and what a refused secret costs is one login.
 func TestLoginFailsWhileTokenServes(t *testing.T) {
 	for _, how := range []string{"the login answers 500", "the login is refused"} {
 		t.Run(how, func(t *testing.T) {

@@ -95,7 +95,8 @@ func same(t *testing.T, what string, got, want any) {
 	}
 }
 
-// With fips: required a tag seals by the approved suite, and every KEK must wrap by an approved algorithm.
+// With fips: required a tag seals by the approved suite, and every KEK must
+// wrap by an approved algorithm.
 func TestCompileFIPS(t *testing.T) {
 	p, err := load(t, goldenSource(t, "fips"))
 	if err != nil {
@@ -118,8 +119,8 @@ func TestCompileDefaults(t *testing.T) {
 	same(t, "limits", p.Limits, Limits{DefaultBufferedBytes, DefaultStreams, DefaultExchange, 0, DefaultCallerShare, DefaultHeld, DefaultRate})
 }
 
-// TestLimitsAtTheLimit holds that every limit takes its least and its most; testdata/limits.txtar
-// has the cases one past them.
+// TestLimitsAtTheLimit holds that every limit takes its least and its most;
+// testdata/limits.txtar has the cases one past them.
 func TestLimitsAtTheLimit(t *testing.T) {
 	for _, l := range []string{
 		"value_bytes: 1, depth: 1, fields: 1, name_bytes: 1, body_bytes: 1, buffered_bytes: 1, streams: 1, exchange: 1ns, memory: 1MiB, caller_share: 1, held: 1ns, rate: 1",
@@ -153,7 +154,8 @@ func TestFileLimits(t *testing.T) {
 	}
 }
 
-// TestHash holds that a policy's identity is that of its bytes, whatever they expand to.
+// TestHash holds that a policy's identity is that of its bytes, whatever they
+// expand to.
 func TestHash(t *testing.T) {
 	p, err := load(t, "version: 1\nroutes: [{name: a, match: {path: /}, skip: true}]\n")
 	if err != nil {
@@ -163,9 +165,9 @@ func TestHash(t *testing.T) {
 	same(t, "hash", p.Hash, "42eaa53c3d2857cbc5b4819bec2000f7f1e46cb322a946662139e04a08a9a10e")
 }
 
-// TestUnescape holds which rules ask for a string with escapes as its text: those that seal
-// deterministically, and those that open where it may be an envelope, since whatever stored
-// one may have escaped it.
+// TestUnescape holds which rules ask for a string with escapes as its text:
+// those that seal deterministically, and those that open where it may be an
+// envelope, since whatever stored one may have escaped it.
 func TestUnescape(t *testing.T) {
 	p, err := load(t, goldenSource(t, "everything"))
 	if err != nil {
@@ -188,7 +190,8 @@ func TestUnescape(t *testing.T) {
 	}
 }
 
-// A unix socket is served by google.golang.org/grpc where the policy asks for it.
+// A unix socket is served by google.golang.org/grpc where the policy asks for
+// it.
 func TestTransportOnRequest(t *testing.T) {
 	p, err := load(t, "version: 1\nlisten_transport: grpc\nroutes:\n  - {name: a, match: {path: /a}, skip: true}\n")
 	if err != nil {

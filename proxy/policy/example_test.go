@@ -7,8 +7,9 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// A policy file is loaded, and a request is matched against its routes. In sealmesh
-// src is read from a file, and a relative path of ${file:…} starts from its folder.
+// A policy file is loaded, and a request is matched against its routes. In
+// sealmesh src is read from a file, and a relative path of ${file:…} starts
+// from its folder.
 func ExampleLoad() {
 	src := `version: 1
 keys: {customer: {kek: "local:kek.key"}}

@@ -50,8 +50,8 @@ func says(p *Policy, err error) string {
 	return b.String()
 }
 
-// TestGolden reads testdata/*.txtar: files NAME.yaml, each followed by NAME.want.
-// Cases of valid.txtar load.
+// TestGolden reads testdata/*.txtar: files NAME.yaml, each followed by
+// NAME.want. Cases of valid.txtar load.
 func TestGolden(t *testing.T) {
 	for _, file := range goldenArchives(t) {
 		a, cases := readArchive(t, file)

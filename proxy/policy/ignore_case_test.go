@@ -7,7 +7,8 @@ import (
 	"github.com/sealmesh/sealmesh/codec"
 )
 
-// Names are compared without regard to case in the direction that says so, and only there.
+// Names are compared without regard to case in the direction that says so, and
+// only there.
 func TestIgnoreCaseOfNames(t *testing.T) {
 	p, err := load(t, `version: 1
 keys: {k: {kek: "local:kek"}}
@@ -82,8 +83,8 @@ routes:
 	}
 }
 
-// That a protected route takes more spellings does not hide that a skip before it takes
-// the one that matters.
+// That a protected route takes more spellings does not hide that a skip before
+// it takes the one that matters.
 func TestSkipBeforeFoldedRoute(t *testing.T) {
 	_, err := load(t, `version: 1
 keys: {k: {kek: "local:kek"}}

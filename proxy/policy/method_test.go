@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// A query that some server may read a method from is refused where methods select rules,
-// in every spelling; what only looks like one passes, and so does all where they do not.
+// A query that some server may read a method from is refused where methods
+// select rules, in every spelling; what only looks like one passes, and so does
+// all where they do not.
 func TestMethodInQuery(t *testing.T) {
 	byMethod, err := load(t, `version: 1
 keys: {k: {kek: "local:k"}}

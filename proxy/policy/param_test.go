@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A parameter is the segment of the path, decoded once, byte for byte; what two servers
-// could take for different values is refused.
+// A parameter is the segment of the path, decoded once, byte for byte; what two
+// servers could take for different values is refused.
 func TestParam(t *testing.T) {
 	p, err := load(t, `version: 1
 routes: [{name: a, match: {path: "/Customers/{id}/orders/{order}/**"}, skip: true}]

@@ -13,7 +13,8 @@ import (
 
 const referencePage = "../../docs/policy.md"
 
-// TestReferenceIsCurrent holds docs/policy.md equal to what the comments of config*.go say.
+// TestReferenceIsCurrent holds docs/policy.md equal to what the comments of
+// config*.go say.
 func TestReferenceIsCurrent(t *testing.T) {
 	want := generateReference(t)
 	if *update {

@@ -47,8 +47,8 @@ func validate(t *testing.T, s *jsonschema.Schema, src string) error {
 	return s.Validate(doc)
 }
 
-// TestSchemaAgrees holds the schema to the loader: what loads is valid, and what the
-// loader refuses for its shape alone (keys and types) is not.
+// TestSchemaAgrees holds the schema to the loader: what loads is valid, and
+// what the loader refuses for its shape alone (keys and types) is not.
 func TestSchemaAgrees(t *testing.T) {
 	s := compiledSchema(t)
 	refusesAll := map[string]bool{"keys.txtar": true, "types.txtar": true}
@@ -67,7 +67,8 @@ func TestSchemaAgrees(t *testing.T) {
 	}
 }
 
-// TestSchemaDescribes holds that every key has a description that ends as a sentence.
+// TestSchemaDescribes holds that every key has a description that ends as a
+// sentence.
 func TestSchemaDescribes(t *testing.T) {
 	var walk func(at string, v any)
 	walk = func(at string, v any) {

@@ -194,7 +194,8 @@ func TestNoStreamLimit(t *testing.T) {
 	}
 }
 
-// TestOpenSideIsReset: a client that is answered before END_STREAM need not send more.
+// TestOpenSideIsReset: a client that is answered before END_STREAM need not
+// send more.
 func TestOpenSideIsReset(t *testing.T) {
 	t.Parallel()
 	p := meet(t, options(t), func(grpc.ServerStream) error { return nil })

@@ -13,8 +13,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// Each kind of error has its exit code, also when it is wrapped or joined, and a
-// text that says what to do.
+// Each kind of error has its exit code, also when it is wrapped or joined, and
+// a text that says what to do.
 func TestExit(t *testing.T) {
 	c := &cobra.Command{Use: "sealmesh"}
 	denied := &hsm.Error{Class: hsm.Denied, Provider: "awskms", Operation: "Decrypt", Err: errors.New("disabled")}

@@ -32,8 +32,8 @@ func TestReadMaterial(t *testing.T) {
 	}
 }
 
-// A principal with the rights that `keys policy` gives administrators imports material,
-// and verifies nothing, because administrators may not use the key.
+// A principal with the rights that `keys policy` gives administrators imports
+// material, and verifies nothing, because administrators may not use the key.
 func TestAdministratorsImport(t *testing.T) {
 	k, err := kmsfake.Start()
 	must(t, err)

@@ -15,8 +15,8 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// A start does without a KEK that is unavailable or unclear, while others are enough. It
-// never does without a KEK that denies.
+// A start does without a KEK that is unavailable or unclear, while others are
+// enough. It never does without a KEK that denies.
 func TestCheckUsable(t *testing.T) {
 	kek := hsm.KEK{URI: "local:a", Kind: "local", Identity: "a"}
 	for _, c := range []struct {
@@ -41,8 +41,8 @@ func TestCheckUsable(t *testing.T) {
 	}
 }
 
-// What only an operator can fix is a start-up error whatever the quorum; so is an outage
-// that leaves no quorum.
+// What only an operator can fix is a start-up error whatever the quorum; so is
+// an outage that leaves no quorum.
 func TestNoStart(t *testing.T) {
 	k, err := kmsfake.Start()
 	must(t, err)
@@ -88,7 +88,8 @@ func TestNoStart(t *testing.T) {
 	}
 }
 
-// The hint at what the URI of a KEK looks like serves every back end of this binary.
+// The hint at what the URI of a KEK looks like serves every back end of this
+// binary.
 func TestKEKHint(t *testing.T) {
 	_, err := policy.Load("p", []byte("version: 1\nkeys: {k: {kek: nonsense}}\n"), os.LookupEnv, os.ReadFile)
 	if err == nil {

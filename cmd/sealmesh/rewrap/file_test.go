@@ -29,8 +29,8 @@ func runFiles(t *testing.T, opt options) (string, error) {
 	return out.String(), err
 }
 
-// A job that was killed at its end, at whichever step of that, is finished when it
-// is begun again, and reports what the first one found.
+// A job that was killed at its end, at whichever step of that, is finished when
+// it is begun again, and reports what the first one found.
 func TestRewrapKilledAtItsEnd(t *testing.T) {
 	for name, steps := range map[string]func(*fileJob) error{
 		"before the state": func(*fileJob) error { return nil },
@@ -65,7 +65,8 @@ func TestRewrapKilledAtItsEnd(t *testing.T) {
 	}
 }
 
-// An output that is not what the state says, or of another job, is never taken for finished.
+// An output that is not what the state says, or of another job, is never taken
+// for finished.
 func TestRewrapNotFinished(t *testing.T) {
 	for name, change := range map[string]func(opt *options) error{
 		"another length": func(opt *options) error { return os.WriteFile(opt.out, []byte("more than that"), 0o600) },
@@ -99,7 +100,8 @@ func TestRewrapOneJobAtATime(t *testing.T) {
 	must(t, err)
 }
 
-// A job that comes for the output just when another has given it its name leaves nothing behind.
+// A job that comes for the output just when another has given it its name
+// leaves nothing behind.
 func TestRewrapAfterAnother(t *testing.T) {
 	opt := fileOptions(t, "input")
 	must(t, os.WriteFile(opt.out, []byte("output"), 0o600))

@@ -117,7 +117,8 @@ func TestRewrapProgress(t *testing.T) {
 	}
 }
 
-// An operator who wants to delete a KEK learns that rewrap does not reach envelopes by id.
+// An operator who wants to delete a KEK learns that rewrap does not reach
+// envelopes by id.
 func TestRewrapWarnsOfRecordsElsewhere(t *testing.T) {
 	var out bytes.Buffer
 	text := envelope.Append(nil, envelope.Header{Suite: suite.XAES256GCM}, make([]byte, 64))

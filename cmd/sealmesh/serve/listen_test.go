@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A socket in use, a file and a folder that does not exist are each refused, with
-// the reason; the socket of a process that has ended is replaced.
+// A socket in use, a file and a folder that does not exist are each refused,
+// with the reason; the socket of a process that has ended is replaced.
 func TestListen(t *testing.T) {
 	dir := t.TempDir()
 	socket := filepath.Join(dir, "socket")

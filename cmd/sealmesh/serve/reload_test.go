@@ -57,9 +57,9 @@ func TestUnprotected(t *testing.T) {
 	}
 }
 
-// A reload asks nothing of the KEKs of keys that are the same, whatever becomes of the
-// others; those get new data keys, and the old ones live until their last exchange has
-// ended. A build that fails leaves nothing behind.
+// A reload asks nothing of the KEKs of keys that are the same, whatever becomes
+// of the others; those get new data keys, and the old ones live until their
+// last exchange has ended. A build that fails leaves nothing behind.
 func TestReloadKeys(t *testing.T) {
 	dir := t.TempDir()
 	must(t, local.Create(filepath.Join(dir, "kek")))
@@ -118,7 +118,8 @@ routes: [{name: r, match: {path: /r}, request: {seal: {$.x: p, $.y: q}}}] # %s
 	}
 }
 
-// A flush reaches the keys of a policy that only an exchange in flight still uses.
+// A flush reaches the keys of a policy that only an exchange in flight still
+// uses.
 func TestFlushReachesReplacedKeys(t *testing.T) {
 	file := cmdtest.Requiring(t, "local:kek", "")
 	must(t, local.Create(filepath.Join(filepath.Dir(file), "kek")))

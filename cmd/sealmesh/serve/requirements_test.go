@@ -16,8 +16,8 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/awskms/kmsfake"
 )
 
-// A KEK that is changed later is logged, counted and shown, and is still used; so is one
-// that cannot be asked.
+// A KEK that is changed later is logged, counted and shown, and is still used;
+// so is one that cannot be asked.
 func TestRequireLater(t *testing.T) {
 	k, err := kmsfake.Start()
 	must(t, err)

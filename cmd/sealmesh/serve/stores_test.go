@@ -17,12 +17,14 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/local"
 )
 
-// A store that refuses from the start is used by nobody, and says so to everybody:
-// data keys go inline meanwhile, which is longer than the columns may be.
+// A store that refuses from the start is used by nobody, and says so to
+// everybody: data keys go inline meanwhile, which is longer than the columns
+// may be.
 func TestStartWithAStoreThatRefuses(t *testing.T) {
 	dir := t.TempDir()
 	must(t, local.Create(filepath.Join(dir, "kek")))
-	// What a pooler answers that reaches no server, or takes no start-up parameter.
+	// What a pooler answers that reaches no server, or takes no start-up
+	// parameter.
 	pooler := refusingPostgres(t, "08P01", "unsupported startup parameter")
 	config := filepath.Join(dir, "policy.yaml")
 	must(t, os.WriteFile(config, []byte(fmt.Sprintf(`version: 1
@@ -51,7 +53,8 @@ routes: [{name: r, match: {path: /r}, request: {seal: {$.a: pii}}}]
 	}
 }
 
-// refusingPostgres answers every connection with one error, and returns its address.
+// refusingPostgres answers every connection with one error, and returns its
+// address.
 func refusingPostgres(t *testing.T, sqlstate, text string) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// Without a collector by name, and where they are switched off, no request spans are made.
+// Without a collector by name, and where they are switched off, no request
+// spans are made.
 func TestTracing(t *testing.T) {
 	variables := []string{"OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
 	const collector = "http://127.0.0.1:4317"

@@ -15,8 +15,9 @@ import (
 	"github.com/sealmesh/sealmesh/hsm/transit/transitfake"
 )
 
-// An unavailable KEK does not stop the start while its key has a quorum. It is reported;
-// when it is available again its key uses it, and other keys do not notice.
+// An unavailable KEK does not stop the start while its key has a quorum. It is
+// reported; when it is available again its key uses it, and other keys do not
+// notice.
 func TestStartWithAnUnavailableKEK(t *testing.T) {
 	k := cmdtest.NewKMS(t)
 	cmdtest.SetAWSEnv(t)
@@ -56,8 +57,8 @@ func TestStartWithAnUnavailableKEK(t *testing.T) {
 	}
 }
 
-// A KEK is unavailable because Vault refused its secret id: it is retried every half
-// minute, and the secret id is not sent again, which would lock the role.
+// A KEK is unavailable because Vault refused its secret id: it is retried every
+// half minute, and the secret id is not sent again, which would lock the role.
 func TestRefusedLoginIsNotTriedAgain(t *testing.T) {
 	s := transitfake.Start()
 	t.Cleanup(s.Close)

@@ -23,7 +23,8 @@ func TestUnwrapPaddedVectors(t *testing.T) {
 	}
 }
 
-// What another implementation wraps is unwrapped, and nothing that differs in a bit or its length.
+// What another implementation wraps is unwrapped, and nothing that differs in a
+// bit or its length.
 func TestUnwrapPaddedRefuses(t *testing.T) {
 	key := make([]byte, 32)
 	rand.Read(key)
