@@ -57,13 +57,15 @@
 // What the functions do, as in codec/json/writer.go:
 //
 //   - Format.New takes a Writer from a pool. It applies Limits.WithDefaults,
-//     calls Splicer.Reset, and sets its Cursor to Body.At if that has a Selector.
+//     calls Splicer.Reset, and sets its Cursor to Body.At if that has a
+//     Selector.
 //   - Writer.Write returns an earlier error again. Otherwise it scans p, up to
 //     Limits.BodyBytes, and calls Splicer.Splice, which also writes out a chunk
 //     without tagged values.
 //   - Writer.Close ends a value that only the end of the body ends. It fails
 //     with [Truncated] if the body is incomplete.
-//   - Writer.Free clears the Writer, keeps its memory and returns it to the pool.
+//   - Writer.Free clears the Writer, keeps its memory and returns it to the
+//     pool.
 //
 // A format refuses:
 //
@@ -71,8 +73,9 @@
 //     every reading: JSON tags both of two members with the same name. A byte
 //     order mark, NUL, and a name with two spellings are common traps.
 //   - Every envelope that no rule takes (Guard.Envelope), in names too.
-//   - Every replacement that is not one value where it is written ([WrongKind]).
-//     An opened value must not end its line or string and add members.
+//   - Every replacement that is not one value where it is written
+//     ([WrongKind]). An opened value must not end its line or string and add
+//     members.
 //   - Every body past the [Limits]. Whatever a Writer remembers of a body needs
 //     a limit, such as the names that it has seen.
 //
