@@ -13,8 +13,9 @@
 //     of one body.
 //   - A [Transform] is the caller's function that gives the replacement of a
 //     tagged value: it seals or opens.
-//   - A [Format] is a way to write bodies, such as JSON. Each has a folder of its
-//     own below this one. A [Table] lists formats and finds one by content type.
+//   - A [Format] is a way to write bodies, such as JSON. Each has a folder of
+//     its own below this one. A [Table] lists formats and finds one by content
+//     type.
 //   - A [Writer] rewrites one body. An [Output] collects what leaves.
 //   - A [Guard] gives reasons to refuse a well-formed body.
 //
