@@ -21,8 +21,8 @@ type KEK struct {
 	Former   []KEK // keys that URI named before: they only unwrap; see [Succeeding]
 }
 
-// A provider implements Succeeding if its URI is an alias (a name that can move
-// to another key), and if it knows the keys that had the alias before.
+// Succeeding is implemented by a provider whose URI is an alias (a name that can
+// move to another key), and which knows the keys that had the alias before.
 type Succeeding interface {
 	// Former returns the earlier keys, each with a provider that only unwraps. It
 	// makes no request.

@@ -32,7 +32,7 @@ func TestChangedEnvelope(t *testing.T) {
 			changed := append([]byte(envelope.Prefix), base64.RawURLEncoding.EncodeToString(bin)...)
 			bin[i] ^= bit
 			got, err := cached.open(changed)
-			if err == nil && (string(got) != "v" || i < from-7 || i >= to) {
+			if err == nil && (got != "v" || i < from-7 || i >= to) {
 				t.Errorf("byte %d ^ %#x: opens to %q while cached", i, bit, got)
 			}
 			if err != nil && i >= from && i < to {

@@ -72,7 +72,7 @@ func (s *Session) await(k *key, h *envelope.Header, d *datakeys.DataKey) (*datak
 			d, err = s.fetch(k, h)
 		}
 		switch {
-		case err == datakeys.ErrEvicted:
+		case errors.Is(err, datakeys.ErrEvicted):
 		case err != nil:
 			return nil, nil, access, err
 		default:
@@ -98,7 +98,7 @@ func (s *Session) fetch(k *key, h *envelope.Header) (*datakeys.DataKey, error) {
 		}
 		d, err := f.Wait(s.st.ctx)
 		s.tick()
-		if err != calls.ErrSpent || by.Spent(s.st.now) {
+		if !errors.Is(err, calls.ErrSpent) || by.Spent(s.st.now) {
 			return d, err
 		}
 		// Another caller, which has spent its allowance, began the flight: retry on

@@ -229,7 +229,7 @@ func TestForgeries(t *testing.T) {
 		}
 		r1, _ := envelope.ParseRecord(h1.Record)
 		lying := r1 // the wraps of one data key under the commitment of another
-		lying.Commitment = [32]byte(mustRecord(t, h0.Record).Commitment)
+		lying.Commitment = mustRecord(t, h0.Record).Commitment
 		twin := mustRecord(t, h0.Record) // the same id, another key
 		twin.Commitment[20] ^= 1
 		cases := map[string][]byte{

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
@@ -17,7 +19,6 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/datakeys"
 	"github.com/sealmesh/sealmesh/keycache/keks"
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
-	"go.opentelemetry.io/otel/trace"
 )
 
 // Past 90 % of its age a data key gets a successor, and nobody waits for it.

@@ -5,21 +5,22 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sealmesh/sealmesh/codec"
-	"github.com/sealmesh/sealmesh/hsm"
-	"github.com/sealmesh/sealmesh/keycache/keycachetest"
-	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/keycache/keycachetest"
+	"github.com/sealmesh/sealmesh/keycache/keyuse"
 )
 
 func attributes(s sdk.ReadOnlySpan) map[attribute.Key]string {
 	m := map[attribute.Key]string{}
 	for _, kv := range s.Attributes() {
-		m[kv.Key] = kv.Value.Emit()
+		m[kv.Key] = kv.Value.String()
 	}
 	return m
 }

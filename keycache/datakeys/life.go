@@ -2,6 +2,7 @@ package datakeys
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -88,7 +89,7 @@ func (s *Set) verify(ctx context.Context, d *DataKey) error {
 
 // notVerified does what an answer asks for that is not the data key.
 func (s *Set) notVerified(d *DataKey, err error) error {
-	if err == ErrSuperseded {
+	if errors.Is(err, ErrSuperseded) {
 		s.evict(d, superseded)
 		return ErrEvicted
 	}

@@ -2,6 +2,7 @@ package datakeys
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -63,7 +64,7 @@ func (s *Set) Serve(ctx context.Context, d *DataKey, now time.Duration, parent t
 		return Miss, nil
 	case ctx.Err() != nil:
 		return Miss, ctx.Err()
-	case err == ErrEvicted || err == flight.ErrStopped || hsm.ClassOf(err) != hsm.Unavailable || !d.Usable(now):
+	case errors.Is(err, ErrEvicted) || errors.Is(err, flight.ErrStopped) || hsm.ClassOf(err) != hsm.Unavailable || !d.Usable(now):
 		return Miss, err
 	}
 	if bounded.Err() != nil {

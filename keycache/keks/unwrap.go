@@ -45,7 +45,7 @@ func (s *Set) CheckWraps(wraps []envelope.Wrap) error {
 			Hint: "it is forged, or its KEK is missing in the policy: `sealmesh inspect` shows references; of an alias that was pointed elsewhere, former= names the key that it stood for"}
 	default:
 		return &hsm.Error{Class: hsm.Unavailable, Operation: "unwrap",
-			Err: fmt.Errorf("%w, and %d more could not be opened: %v", ErrNoWrap, len(s.Unavailable), s.Unavailable[0].Err)}
+			Err: fmt.Errorf("%w, and %d more could not be opened: %s", ErrNoWrap, len(s.Unavailable), s.Unavailable[0].Err.Error())}
 	}
 }
 

@@ -41,7 +41,7 @@ func (s *Source) Acquire(ctx context.Context, claim *datakeys.Claim, id suite.ID
 		} else {
 			served, err := s.Keys.Serve(ctx, d, now, parent)
 			access = max(access, served)
-			if err == datakeys.ErrEvicted {
+			if errors.Is(err, datakeys.ErrEvicted) {
 				now = s.now()
 				continue
 			}
@@ -59,7 +59,7 @@ func (s *Source) Acquire(ctx context.Context, claim *datakeys.Claim, id suite.ID
 			}
 		}
 		access = datakeys.Miss
-		if _, err := next.Wait(ctx); err != nil && err != datakeys.ErrEvicted && err != errKeep {
+		if _, err := next.Wait(ctx); err != nil && !errors.Is(err, datakeys.ErrEvicted) && !errors.Is(err, errKeep) {
 			return access, err
 		}
 		now = s.now()

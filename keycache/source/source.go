@@ -26,6 +26,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -174,7 +175,7 @@ func (s *Source) unwrap(ctx context.Context, r envelope.Record) (*datakeys.DataK
 // verify asks for d again, for [datakeys.Options.Unwrap].
 func (s *Source) verify(ctx context.Context, d *datakeys.DataKey) (*hsm.Secret, error) {
 	secret, err := s.askAgain(ctx, d)
-	if err != nil && err != datakeys.ErrSuperseded && hsm.ClassOf(err) != hsm.Unclear {
+	if err != nil && !errors.Is(err, datakeys.ErrSuperseded) && hsm.ClassOf(err) != hsm.Unclear {
 		s.failed.remember(d.Sum, err)
 	}
 	return secret, err
