@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	// TypedStruct holds messages of types that are unknown here.
+	_ "github.com/cncf/xds/go/xds/type/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
@@ -13,9 +15,6 @@ import (
 	procv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/proto"
-
-	// TypedStruct holds messages of types that are unknown here.
-	_ "github.com/cncf/xds/go/xds/type/v3"
 )
 
 // A config has all parts of a file that can be checked, wherever they are in

@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/sealmesh/sealmesh/codec"
-	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
@@ -157,13 +156,3 @@ func (c *compiler) unused() {
 
 // fips reports whether the file requires FIPS-approved algorithms.
 func (c *compiler) fips() bool { return c.conf.FIPS.Value == "required" }
-
-// defaultSuite is that of a tag that names none. With fips: required it is the
-// one that is left: who asks for approved algorithms should not have to name
-// them.
-func (c *compiler) defaultSuite() suite.ID {
-	if c.fips() {
-		return suite.HKDFAES256GCM
-	}
-	return suite.XAES256GCM
-}

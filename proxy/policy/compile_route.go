@@ -157,24 +157,6 @@ func (c *routeCompiler) bound(route *Route, d *directionConfig) {
 // pseudo-header.
 var elsewhere = map[string]string{"method": "_method of a form, of JSON or of a query, or a header", "host": "a header"}
 
-// passable warns of a skip behind rules that it takes requests from by method
-// or host alone: what tells them apart, a server may read elsewhere than
-// sealmesh does.
-func (c *compiler) passable(r routeConfig, skip *Route, earlier []*Route, lines []int) {
-	if !skip.Skip || r.Match == nil || !r.Match.Path.present() {
-		return
-	}
-	for i, e := range earlier {
-		plain := e.template
-		plain.fold = false
-		if by := e.tells(skip); by != "" && !e.Skip && skip.template.covers(&plain) {
-			c.warn(r.At, "leave "+by+"s out of the rules, or narrow the skip",
-				"route %q skips requests that only their %s keeps from the rules of route %q, line %d: a server that takes the %[2]s from elsewhere (%[5]s) is past them",
-				skip.Name, by, e.Name, lines[i], elsewhere[by])
-		}
-	}
-}
-
 // passable warns of a skip that only a method or a host separates from the
 // rules of an earlier route: a server may read those elsewhere than sealmesh
 // does.
