@@ -109,7 +109,7 @@ func query(t *testing.T, expr string) (names, labels []string) {
 func written(t *testing.T, values string) {
 	t.Helper()
 	var code strings.Builder
-	for _, name := range []string{"../proxy/refuse.go", "../codec/errors.go", "../hsm/errors.go", "../keycache/calls/calls.go", "../keycache/stats.go", "../cmd/sealmesh/serve/admin/metrics.go"} {
+	for _, name := range []string{"../proxy/refuse.go", "../codec/errors.go", "../hsm/errors.go", "../keycache/calls/calls.go", "../keycache/datakeys/stats.go", "../keycache/stats.go", "../cmd/sealmesh/serve/admin/metrics.go"} {
 		code.WriteString(read(t, name))
 	}
 	for v := range strings.SplitSeq(values, "|") {
