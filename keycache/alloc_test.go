@@ -67,7 +67,7 @@ func TestSessionAllocatesItselfAlone(t *testing.T) {
 		if name == "OTEL_BSP_SCHEDULE_DELAY" {
 			return "3600000"
 		}
-		return console(name)
+		return keycachetest.ToConsole(name)
 	}})
 	if err != nil {
 		t.Fatal(err)

@@ -27,8 +27,8 @@ func TestForgedEnvelopesFillNoRecord(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, out := make(stuck), &buffer{}
-		rec, err := keyuse.Open(keyuse.Options{Required: true, QueueBytes: keyuse.MinQueueBytes, Getenv: console, Console: io.MultiWriter(c, out)})
+		c, out := make(stuck), &keycachetest.Console{}
+		rec, err := keyuse.Open(keyuse.Options{Required: true, QueueBytes: keyuse.MinQueueBytes, Getenv: keycachetest.ToConsole, Console: io.MultiWriter(c, out)})
 		if err != nil {
 			t.Fatal(err)
 		}

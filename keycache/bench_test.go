@@ -18,7 +18,7 @@ func benchRig(b *testing.B) *rig {
 	// A collector that takes nothing: what is measured is the recording, not the
 	// export.
 	collector := make(stuck)
-	rec, err := keyuse.Open(keyuse.Options{Getenv: console, Console: collector, Log: slog.New(slog.DiscardHandler)})
+	rec, err := keyuse.Open(keyuse.Options{Getenv: keycachetest.ToConsole, Console: collector, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}

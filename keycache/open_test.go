@@ -344,15 +344,6 @@ func TestPrefetchVerifiesDormantKeys(t *testing.T) {
 	})
 }
 
-func mustRecord(t *testing.T, b []byte) envelope.Record {
-	t.Helper()
-	r, err := envelope.ParseRecord(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
 func TestPlainTextIsNoKeyUse(t *testing.T) {
 	r := newRig(t, keyOf(keycachetest.NewKMS("a")), Options{})
 	_, err := r.open([]byte("plain"))

@@ -1,17 +1,13 @@
 package keycache
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
 
 	"github.com/sealmesh/sealmesh/codec"
-	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/keycache/keycachetest"
@@ -20,43 +16,22 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// What the tests of keycache and of rewrap share.
+var (
+	keyOf      = keycachetest.KeyOf
+	headerOf   = keycachetest.HeaderOf
+	wantShape  = keycachetest.WantShape
+	mustRecord = keycachetest.RecordOf
+	wantCount  = keycachetest.WantCount
+)
+
 // A rig is a cache over one key "k", with a recorder that writes to a buffer.
 type rig struct {
 	*Cache
 	t   testing.TB
 	tag *Tag
 	rec *keyuse.Recorder
-	out *buffer
-}
-
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func console(name string) string {
-	if name == "OTEL_TRACES_EXPORTER" {
-		return "console"
-	}
-	return ""
-}
-
-func keyOf(kmss ...*keycachetest.KMS) *hsm.Key {
-	ec, err := hsm.NewEncryptionContext(map[string]string{"service": "test"})
-	if err != nil {
-		panic(err)
-	}
-	k := &hsm.Key{Name: "k", Context: ec, Quorum: 1}
-	for _, m := range kmss {
-		k.KEKs = append(k.KEKs, m.KEK())
-	}
-	return k
+	out *keycachetest.Console
 }
 
 func newRig(t testing.TB, cfg *hsm.Key, opt Options) *rig {
@@ -67,10 +42,10 @@ func newRig(t testing.TB, cfg *hsm.Key, opt Options) *rig {
 // newRigWith is newRig with a tag of that suite.
 func newRigWith(t testing.TB, cfg *hsm.Key, opt Options, id suite.ID) *rig {
 	t.Helper()
-	r := &rig{t: t, out: &buffer{}}
+	r := &rig{t: t, out: &keycachetest.Console{}}
 	var err error
 	if opt.Recorder == nil {
-		opt.Recorder, err = keyuse.Open(keyuse.Options{Required: true, Getenv: console, Console: r.out})
+		opt.Recorder, err = keyuse.Open(keyuse.Options{Required: true, Getenv: keycachetest.ToConsole, Console: r.out})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,15 +73,7 @@ func (r *rig) end() []map[string]any {
 	if err := r.rec.Close(context.Background()); err != nil {
 		r.t.Error(err)
 	}
-	var uses []map[string]any
-	for line := range bytes.Lines(r.out.b.Bytes()) {
-		var u map[string]any
-		if err := json.Unmarshal(line, &u); err != nil {
-			r.t.Fatal(err)
-		}
-		uses = append(uses, u)
-	}
-	return uses
+	return r.out.Uses(r.t)
 }
 
 func (r *rig) session() *Session {
@@ -163,20 +130,4 @@ func foreign(t testing.TB, n int, value string, kmss ...*keycachetest.KMS) [][]b
 		r.end()
 	}
 	return out
-}
-
-func headerOf(t testing.TB, text []byte) envelope.Header {
-	t.Helper()
-	h, _, _, err := envelope.Parse(nil, text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
-}
-
-func wantCount(t testing.TB, what string, got, want int64) {
-	t.Helper()
-	if got != want {
-		t.Fatalf("%s: %d, want %d", what, got, want)
-	}
 }

@@ -133,7 +133,7 @@ func (c stuck) Write(p []byte) (int, error) {
 
 func stuckRecorder(t *testing.T, c stuck) *keyuse.Recorder {
 	t.Helper()
-	rec, err := keyuse.Open(keyuse.Options{Required: true, QueueBytes: keyuse.MinQueueBytes, Getenv: console, Console: c})
+	rec, err := keyuse.Open(keyuse.Options{Required: true, QueueBytes: keyuse.MinQueueBytes, Getenv: keycachetest.ToConsole, Console: c})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,9 +63,9 @@ func TestUnwrappingHoldsUpNoVerification(t *testing.T) {
 // each key.
 func newRigOf(t testing.TB, kmss ...*keycachetest.KMS) (*rig, map[string]*Tag) {
 	t.Helper()
-	r := &rig{t: t, out: &buffer{}}
+	r := &rig{t: t, out: &keycachetest.Console{}}
 	var err error
-	if r.rec, err = keyuse.Open(keyuse.Options{Required: true, Getenv: console, Console: r.out}); err != nil {
+	if r.rec, err = keyuse.Open(keyuse.Options{Required: true, Getenv: keycachetest.ToConsole, Console: r.out}); err != nil {
 		t.Fatal(err)
 	}
 	var keys []*hsm.Key

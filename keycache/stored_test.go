@@ -22,15 +22,6 @@ func storing(s store.Store, refuse bool) Options {
 	return Options{Stores: map[string]source.StoreOptions{"k": {Store: s, Refuse: refuse}}}
 }
 
-func wantShape(t testing.TB, text []byte, inline bool) envelope.Header {
-	t.Helper()
-	h := headerOf(t, text)
-	if (h.Record != nil) != inline {
-		t.Fatalf("the record is inline: %t, want %t", h.Record != nil, inline)
-	}
-	return h
-}
-
 // One data key serves a whole fleet, envelopes name it, and every process opens
 // what every other sealed.
 func TestFleetSharesADataKey(t *testing.T) {

@@ -98,7 +98,7 @@ func TestRewrapStoreOfTwoKeys(t *testing.T) {
 			}
 			return []*hsm.Key{a, b}
 		}
-		rec, err := keyuse.Open(keyuse.Options{Getenv: console, Console: new(buffer)})
+		rec, err := keyuse.Open(keyuse.Options{Getenv: keycachetest.ToConsole, Console: new(keycachetest.Console)})
 		if err != nil {
 			t.Fatal(err)
 		}

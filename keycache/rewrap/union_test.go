@@ -26,7 +26,7 @@ func keyNamed(name string, kmss ...*keycachetest.KMS) *hsm.Key {
 // withKeys runs use with a cache of keys that share one store.
 func withKeys(t *testing.T, s *keycachetest.Store, use func(*rig), keys ...*hsm.Key) {
 	t.Helper()
-	rec, err := keyuse.Open(keyuse.Options{Getenv: console, Console: new(buffer)})
+	rec, err := keyuse.Open(keyuse.Options{Getenv: keycachetest.ToConsole, Console: new(keycachetest.Console)})
 	if err != nil {
 		t.Fatal(err)
 	}
