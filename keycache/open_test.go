@@ -278,11 +278,9 @@ func TestForgeries(t *testing.T) {
 func TestNewWrapOfAKnownDataKey(t *testing.T) {
 	m := keycachetest.NewKMS("a")
 	text := foreign(t, 1, "v", m)[0]
-	h, payload, _, _ := envelope.Parse(nil, text)
-	rec := mustRecord(t, h.Record)
-	rec.Wraps = append(rec.Wraps, envelope.Wrap{ProviderID: 9, Wrapped: []byte("by somebody else")})
-	h.Record = envelope.AppendRecord(nil, rec)
-	wrappedAnew := envelope.Append(nil, h, payload)
+	wrappedAnew := withRecord(t, text, func(r *envelope.Record) {
+		r.Wraps = append(r.Wraps, envelope.Wrap{ProviderID: 9, Wrapped: []byte("by somebody else")})
+	})
 	r := newRig(t, keyOf(m), Options{})
 	r.mustOpen(text, "v")
 	r.mustOpen(wrappedAnew, "v")
@@ -358,11 +356,7 @@ func TestBadRecordDoesNotPoisonItsID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")
 		good := foreign(t, 1, "v", m)[0]
-		h, payload, _, _ := envelope.Parse(nil, good)
-		rec := mustRecord(t, h.Record)
-		rec.Wraps[0].Wrapped[20] ^= 1
-		h.Record = envelope.AppendRecord(nil, rec)
-		bad := envelope.Append(nil, h, payload)
+		bad := withRecord(t, good, func(r *envelope.Record) { r.Wraps[0].Wrapped[20] ^= 1 })
 		r := newRig(t, keyOf(m), Options{})
 		m.Answer(50*time.Millisecond, 0)
 		var wg sync.WaitGroup
@@ -382,11 +376,7 @@ func TestBadRecordDoesNotPoisonItsID(t *testing.T) {
 func TestCorruptRecordIsRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := keycachetest.NewKMS("a")
-		h, payload, _, _ := envelope.Parse(nil, foreign(t, 1, "v", m)[0])
-		rec := mustRecord(t, h.Record)
-		rec.Wraps[0].Wrapped[20] ^= 1
-		h.Record = envelope.AppendRecord(nil, rec)
-		bad := envelope.Append(nil, h, payload)
+		bad := withRecord(t, foreign(t, 1, "v", m)[0], func(r *envelope.Record) { r.Wraps[0].Wrapped[20] ^= 1 })
 		r := newRig(t, keyOf(m), Options{})
 		for range 10 {
 			_, err := r.open(bad)

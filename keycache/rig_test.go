@@ -22,6 +22,7 @@ var (
 	headerOf   = keycachetest.HeaderOf
 	wantShape  = keycachetest.WantShape
 	mustRecord = keycachetest.RecordOf
+	withRecord = keycachetest.WithRecord
 	wantCount  = keycachetest.WantCount
 )
 

@@ -114,14 +114,7 @@ func TestStrippedRecordEvadesNoRevocation(t *testing.T) {
 			full := foreign(t, 2, "v", all...)
 			var texts [][]byte
 			for _, text := range full {
-				h, payload, _, err := envelope.Parse(nil, text)
-				if err != nil {
-					t.Fatal(err)
-				}
-				rec := mustRecord(t, h.Record)
-				rec.Wraps = append([]envelope.Wrap(nil), rec.Wraps[1-i])
-				h.Record = envelope.AppendRecord(nil, rec)
-				texts = append(texts, envelope.Append(nil, h, payload))
+				texts = append(texts, withRecord(t, text, func(r *envelope.Record) { r.Wraps = []envelope.Wrap{r.Wraps[1-i]} }))
 			}
 			r := newRig(t, keyOf(all...), Options{})
 			r.mustSeal("v")

@@ -50,6 +50,19 @@ func RecordOf(t testing.TB, b []byte) envelope.Record {
 	return r
 }
 
+// WithRecord returns text with its inline record changed.
+func WithRecord(t testing.TB, text []byte, change func(*envelope.Record)) []byte {
+	t.Helper()
+	h, payload, _, err := envelope.Parse(nil, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := RecordOf(t, h.Record)
+	change(&record)
+	h.Record = envelope.AppendRecord(nil, record)
+	return envelope.Append(nil, h, payload)
+}
+
 // WantCount fails the test unless got is want.
 func WantCount(t testing.TB, what string, got, want int64) {
 	t.Helper()

@@ -188,20 +188,11 @@ func TestForgedRecordIsNotStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, s := keycachetest.NewKMS("a"), keycachetest.NewStore()
 		text := foreign(t, 1, "v", m)[0]
-		h, payload, _, err := envelope.Parse(nil, text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		record, err := envelope.ParseRecord(h.Record)
-		if err != nil {
-			t.Fatal(err)
-		}
-		record.Commitment[31] ^= 1 // the same id
-		h.Record = envelope.AppendRecord(nil, record)
+		forged := withRecord(t, text, func(r *envelope.Record) { r.Commitment[31] ^= 1 }) // the same id
 		r := newRig(t, keyOf(m), storing(s, false))
 		defer r.end()
 		w, shorten := r.rewrapper(ByID)
-		_, _, err = w.Rewrap(t.Context(), nil, envelope.Append(nil, h, payload))
+		_, _, err := w.Rewrap(t.Context(), nil, forged)
 		r.wantReason(err, keycache.OpenFailed)
 		if s.Size() != 0 {
 			t.Error("it is in the store")
@@ -215,19 +206,10 @@ func TestForgedRecordIsNotStored(t *testing.T) {
 func TestKeptWrapsAreProven(t *testing.T) {
 	old, kept := keycachetest.NewKMS("old"), keycachetest.NewKMS("kept")
 	text := foreign(t, 1, "v", old, kept)[0]
-	h, payload, _, err := envelope.Parse(nil, text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	record, err := envelope.ParseRecord(h.Record)
-	if err != nil {
-		t.Fatal(err)
-	}
-	record.Wraps[1].Wrapped[0] ^= 1
-	h.Record = envelope.AppendRecord(nil, record)
+	damaged := withRecord(t, text, func(r *envelope.Record) { r.Wraps[1].Wrapped[0] ^= 1 })
 	r := newRig(t, keyOf(old, kept), keycache.Options{})
 	_, rewrap := r.rewrapper(AsIs, "mem:old")
-	got := rewrap(envelope.Append(nil, h, payload), Outdated)
+	got := rewrap(damaged, Outdated)
 	r.end()
 	after := newRig(t, keyOf(kept), keycache.Options{})
 	after.mustOpen(got, "v")

@@ -178,15 +178,7 @@ func TestRewrapKeepsOtherWraps(t *testing.T) {
 // withoutWrap returns text without the wrap of m in its record.
 func withoutWrap(t *testing.T, text []byte, m *keycachetest.KMS) []byte {
 	t.Helper()
-	h, payload, _, err := envelope.Parse(nil, text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	record, err := envelope.ParseRecord(h.Record)
-	if err != nil {
-		t.Fatal(err)
-	}
-	record.Wraps = slices.DeleteFunc(record.Wraps, func(w envelope.Wrap) bool { return w.KEK == m.KEK().Ref() })
-	h.Record = envelope.AppendRecord(nil, record)
-	return envelope.Append(nil, h, payload)
+	return withRecord(t, text, func(r *envelope.Record) {
+		r.Wraps = slices.DeleteFunc(r.Wraps, func(w envelope.Wrap) bool { return w.KEK == m.KEK().Ref() })
+	})
 }
