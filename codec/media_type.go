@@ -106,11 +106,14 @@ func (t *mediaType) append(dst []byte) []byte {
 	return dst
 }
 
-// isCanonical reports whether value is what append would make. Most values are
-// short, and cost no allocation.
-func (t *mediaType) isCanonical(value string) bool {
+// canonical returns the canonical form of value, which t was read from. Most
+// values are canonical and short, and cost no allocation.
+func (t *mediaType) canonical(value string) string {
 	var room [128]byte
-	return string(t.append(room[:0])) == value
+	if c := t.append(room[:0]); string(c) != value {
+		return string(c)
+	}
+	return value
 }
 
 // hasSuffixFold reports whether s is something before suffix, in any case.

@@ -15,6 +15,11 @@ type Detected struct {
 	Format      *Format // nil: no format of the table reads the body
 	Params      Params  // of the media type
 	NullDeletes bool    // a null deletes: see Format.NullDeletes
+	// Canonical is the value as Detect has read it: the media type in lower case,
+	// the charset as utf-8, and each other parameter as it came, with one blank
+	// before it. Every application reads the canonical value as Detect does. If
+	// Format is nil, Canonical is the value unchanged.
+	Canonical string
 }
 
 // A Pattern names media types: "type/subtype"; "type/subtype;param" for the
@@ -25,38 +30,23 @@ type Pattern string
 // Detect finds the format of a content-type header value. Format is nil if the
 // value is malformed, if two parsers could read it differently, or if the
 // charset is not UTF-8: every format is read as UTF-8, and an application with
-// another charset could read values that no rule saw. Forward the value that
-// [Table.Canonical] returns, not contentType.
+// another charset could read values that no rule saw. Forward
+// Detected.Canonical, not contentType.
 //
-// Detect does not allocate.
+// Detect does not allocate if contentType is canonical.
 func (t Table) Detect(contentType string) Detected {
 	if f := t.plainType(contentType); f != nil {
-		return Detected{Format: f}
+		return Detected{Format: f, Canonical: contentType}
 	}
 	m, ok := parseMediaType(contentType)
 	if !ok {
-		return Detected{}
+		return Detected{Canonical: contentType}
 	}
 	f := t.find(&m)
 	if f == nil {
-		return Detected{}
+		return Detected{Canonical: contentType}
 	}
-	return Detected{Format: f, Params: m.params, NullDeletes: m.matches(f.NullDeletes)}
-}
-
-// Canonical returns contentType as [Table.Detect] reads it: the media type in
-// lower case, the charset as utf-8, and each other parameter as it came, with
-// one blank before it. Every application reads the canonical value as Detect
-// does. If the value has no format, Canonical returns it unchanged.
-func (t Table) Canonical(contentType string) string {
-	if t.plainType(contentType) != nil {
-		return contentType
-	}
-	m, ok := parseMediaType(contentType)
-	if !ok || t.find(&m) == nil || m.isCanonical(contentType) {
-		return contentType
-	}
-	return string(m.append(nil))
+	return Detected{Format: f, Params: m.params, NullDeletes: m.matches(f.NullDeletes), Canonical: m.canonical(contentType)}
 }
 
 // Resembles reports whether a server that only looks for a part of a content

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/formats"
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
@@ -15,8 +16,8 @@ type direction struct {
 	plan     *plan // nil: no rules
 	mode     wire.BodyMode
 	head     message
-	media    media // what head says of the body; zero without a plan
-	readable bool  // the format of media reads the body
+	media    codec.Detected // what head says of the body; zero without a plan
+	readable bool           // the format of media reads the body
 	state    state
 	body     rewriter
 	held     heldBody
@@ -78,7 +79,7 @@ func (d *direction) begin() error {
 	if d.response && d.head.status == 206 || !d.response && d.head.contentRange {
 		return refuse(codePartial, nil)
 	}
-	d.media = readMedia(d.head.contentType)
+	d.media = formats.Table().Detect(d.head.contentType)
 	if d.head.contentType != "" && !d.head.empty {
 		if err := d.checkFormat(); err != nil || d.state == passing {
 			return err
@@ -95,7 +96,7 @@ func (d *direction) begin() error {
 func (d *direction) checkFormat() error {
 	f := d.media.Format
 	switch {
-	case f != nil && !d.head.headers && d.media.canonical != d.head.contentType:
+	case f != nil && !d.head.headers && d.media.Canonical != d.head.contentType:
 		return refuse(codeType, errors.New("the content type is not in canonical form, and Envoy sends attributes in place of headers, which cannot be corrected"))
 	case f != nil && d.head.identity():
 		d.readable = true
@@ -125,7 +126,7 @@ func (d *direction) open() error {
 			return err
 		}
 	}
-	return d.body.read(d.media.Detected, codec.Direction(d.index()), d.x.request.head.method)
+	return d.body.read(d.media, codec.Direction(d.index()), d.x.request.head.method)
 }
 
 // rewrite runs the body of j through the rules, into j.out. It records the key

