@@ -37,16 +37,19 @@ func (s *Set) Candidates(wraps []envelope.Wrap) []Candidate {
 // CheckWraps returns an error unless a KEK of the set made one of wraps. The
 // record is forged then, unless a KEK that is unavailable may have wrapped it.
 func (s *Set) CheckWraps(wraps []envelope.Wrap) error {
-	switch {
-	case len(s.Candidates(wraps)) > 0:
+	if len(s.Candidates(wraps)) > 0 {
 		return nil
-	case len(s.Unavailable) == 0:
+	}
+	return noWrap(s.Unavailable)
+}
+
+func noWrap(unavailable []hsm.UnavailableKEK) error {
+	if len(unavailable) == 0 {
 		return &hsm.Error{Class: hsm.Corrupt, Operation: "unwrap", Err: ErrNoWrap,
 			Hint: "it is forged, or its KEK is missing in the policy: `sealmesh inspect` shows references; of an alias that was pointed elsewhere, former= names the key that it stood for"}
-	default:
-		return &hsm.Error{Class: hsm.Unavailable, Operation: "unwrap",
-			Err: fmt.Errorf("%w, and %d more could not be opened: %s", ErrNoWrap, len(s.Unavailable), s.Unavailable[0].Err.Error())}
 	}
+	return &hsm.Error{Class: hsm.Unavailable, Operation: "unwrap",
+		Err: fmt.Errorf("%w, and %d more could not be opened: %s", ErrNoWrap, len(unavailable), unavailable[0].Err.Error())}
 }
 
 // Unwrap returns the data key of a record, from the first KEK that answers. op
@@ -54,10 +57,10 @@ func (s *Set) CheckWraps(wraps []envelope.Wrap) error {
 // be asked: a denial is an answer. If all fail so, the error is one that was
 // unclear, if any was. The caller destroys the secret.
 func (s *Set) Unwrap(ctx context.Context, r envelope.Record, op Operation) (*hsm.Secret, error) {
-	if err := s.CheckWraps(r.Wraps); err != nil {
-		return nil, err
-	}
 	cs := s.Candidates(r.Wraps)
+	if len(cs) == 0 {
+		return nil, noWrap(s.Unavailable)
+	}
 	timeout := s.Timeout / time.Duration(len(cs))
 	var failed error
 	for _, c := range cs {
