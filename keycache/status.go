@@ -42,7 +42,7 @@ func (c *Cache) Keys() []KeyStatus {
 func (k *key) status(now time.Duration) KeyStatus {
 	s := KeyStatus{
 		Name: k.Name, Pinned: k.Pinned != nil, KEKs: k.KEKs.Status(), Quorum: k.KEKs.Quorum,
-		Entries: k.Keys.Len(), Soft: k.TTL.Soft, Hard: k.TTL.Hard,
+		Entries: k.Keys.Len(), Soft: k.Keys.Soft, Hard: k.Keys.Hard,
 	}
 	for _, u := range k.usedSuites() {
 		s.Suites = append(s.Suites, u.Name)

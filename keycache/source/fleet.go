@@ -54,7 +54,7 @@ type place struct {
 }
 
 // epochSeconds is the length of an epoch.
-func (f *fleet) epochSeconds() int64 { return max(1, int64(f.Rotate.Age/time.Second)*7/8) }
+func (f *fleet) epochSeconds() int64 { return max(1, int64(f.Keys.Rotate.Age/time.Second)*7/8) }
 
 func (f *fleet) place(epoch int64, generation uint64) place {
 	return place{f.store.scope.Slot(time.Unix(epoch, 0), generation), epoch, generation}
@@ -209,7 +209,7 @@ func (f *fleet) settle(d *datakeys.DataKey, p place) *datakeys.DataKey {
 		return d
 	}
 	end := time.Unix(p.epoch+f.epochSeconds(), 0)
-	d.RetireAfter(time.Until(end), f.Rotate.Age/8)
+	d.RetireAfter(time.Until(end), f.Keys.Rotate.Age/8)
 	if f.KEKs.Degraded(d.Record.Wraps) {
 		d.RetireWithin(DegradedAge, DegradedAge/8)
 	}

@@ -29,7 +29,7 @@ var making flight.ID
 // Unless the result is Hit, Acquire may have waited. ctx bounds the wait only.
 func (s *Source) Acquire(ctx context.Context, claim *datakeys.Claim, id suite.ID, n uint64, now time.Duration, parent trace.SpanContext) (datakeys.Access, error) {
 	claim.Release()
-	if n > s.Rotate.Bytes && s.Pinned == nil {
+	if n > s.Keys.Rotate.Bytes && s.Pinned == nil {
 		return datakeys.Miss, errTooLarge
 	}
 	access := datakeys.Hit

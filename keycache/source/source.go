@@ -59,8 +59,6 @@ type Options struct {
 type Source struct {
 	Name   string
 	Use    hsm.Use
-	Rotate hsm.Rotate
-	TTL    hsm.TTLs
 	Pinned *envelope.Record // the one data key of a key that is never rotated, or nil
 	KEKs   *keks.Set
 	Keys   *datakeys.Set
@@ -74,7 +72,7 @@ type Source struct {
 
 // New returns the source of a key. It asks no provider and no store.
 func New(cfg *hsm.Key, opt Options) (*Source, error) {
-	s := &Source{Name: cfg.Name, Use: cfg.Use, Rotate: opt.Rotate, TTL: opt.TTL, now: opt.Shared.Now}
+	s := &Source{Name: cfg.Name, Use: cfg.Use, now: opt.Shared.Now}
 	soft := opt.TTL.Soft
 	var err error
 	s.KEKs, err = keks.New(cfg, keks.Options{
@@ -151,7 +149,7 @@ func (s *Source) Wait() {
 
 // newDataKey makes the ciphers of a data key, and gives it a lease.
 func (s *Source) newDataKey(secret *hsm.Secret, r envelope.Record, asked time.Duration) (*datakeys.DataKey, error) {
-	age := s.Rotate.Age
+	age := s.Keys.Rotate.Age
 	if s.KEKs.Degraded(r.Wraps) {
 		age = min(age, DegradedAge)
 	}
