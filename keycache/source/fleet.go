@@ -35,8 +35,7 @@ var errKeep = errors.New("the store is unavailable, and the data key that seals 
 // 1/8 of it ahead, so that none seals for longer than rotate.age.
 type fleet struct {
 	*Source
-	store *RecordStore
-	last  atomic.Pointer[slotted] // only the making of data keys looks at it
+	last atomic.Pointer[slotted] // only the making of data keys looks at it
 }
 
 // A slotted is the last data key that came from a slot. It is held for its
@@ -57,7 +56,7 @@ type place struct {
 func (f *fleet) epochSeconds() int64 { return max(1, int64(f.Keys.Rotate.Age/time.Second)*7/8) }
 
 func (f *fleet) place(epoch int64, generation uint64) place {
-	return place{f.store.scope.Slot(time.Unix(epoch, 0), generation), epoch, generation}
+	return place{f.Store.scope.Slot(time.Unix(epoch, 0), generation), epoch, generation}
 }
 
 // ownPlace is one that no other writer comes to: a process that may not unwrap
@@ -134,7 +133,7 @@ func (f *fleet) findOne(ctx context.Context, p place) (envelope.Record, error) {
 	if last := f.last.Load(); last != nil && last.from == p {
 		return envelope.ParseRecord(last.Encoded) // the store has said so before
 	}
-	return f.store.find(ctx, p.slot)
+	return f.Store.find(ctx, p.slot)
 }
 
 // adopt unwraps the data key that another process put into the slot.
@@ -154,7 +153,7 @@ func (f *fleet) claim(ctx context.Context, p place, old *datakeys.DataKey) (*dat
 		return nil, err
 	}
 	defer secret.Destroy()
-	won, err := f.store.claim(ctx, p.slot, r)
+	won, err := f.Store.claim(ctx, p.slot, r)
 	if err == nil && won.Commitment != r.Commitment {
 		var d *datakeys.DataKey
 		if d, err = f.adopt(ctx, p, won); err == nil {
@@ -186,7 +185,7 @@ func (f *fleet) mayGoInline(old *datakeys.DataKey, err error) error {
 		return err // a denial is an answer
 	case f.Use != hsm.SealOnly && old != nil && old.MaySeal(f.now()) && !old.Spent():
 		return errKeep
-	case f.store.Refuse:
+	case f.Store.Refuse:
 		return err
 	default:
 		return nil
@@ -195,7 +194,7 @@ func (f *fleet) mayGoInline(old *datakeys.DataKey, err error) error {
 
 // inline gives d a short lease. Its record is in every envelope.
 func (f *fleet) inline(d *datakeys.DataKey) *datakeys.DataKey {
-	f.store.inlined.Add(1)
+	f.Store.inlined.Add(1)
 	d.RetireWithin(fallbackAge, fallbackAge/8)
 	return d
 }
@@ -204,7 +203,7 @@ func (f *fleet) inline(d *datakeys.DataKey) *datakeys.DataKey {
 // epoch ends. What this process sealed under the same data key before, counts.
 func (f *fleet) settle(d *datakeys.DataKey, p place) *datakeys.DataKey {
 	d.ByID()
-	f.store.proven.Add(d.ID, d.Record)
+	f.Store.proven.Add(d.ID, d.Record)
 	if p.epoch == 0 {
 		return d
 	}
@@ -224,5 +223,5 @@ func (f *fleet) flush() {
 	if last := f.last.Load(); last != nil {
 		last.Destroy() // it may have left the cache to make room
 	}
-	f.store.gate.Reset()
+	f.Store.gate.Reset()
 }

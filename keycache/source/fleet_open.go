@@ -33,7 +33,7 @@ func (f *fleet) fetch(of envelope.KeyID, by *calls.Allowance, parent trace.SpanC
 		}
 		return d, err
 	}
-	if f.store.proven.Contains(of) { // a record that was proven is no stranger's
+	if f.Store.proven.Contains(of) { // a record that was proven is no stranger's
 		return f.Keys.Flights.Join(id, parent, load), nil
 	}
 	return f.seek(id, by, parent, load)
@@ -43,13 +43,13 @@ func (f *fleet) loadStored(ctx context.Context, id envelope.KeyID) (*datakeys.Da
 	if d := f.Keys.Get(id); d != nil && d.Usable(f.now()) {
 		return d, nil
 	}
-	r, err := f.store.get(ctx, id)
+	r, err := f.Store.get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	d, err := f.load(ctx, r, sha256.Sum256(envelope.AppendRecord(nil, r)))
 	if err == nil {
-		f.store.proven.Add(id, r)
+		f.Store.proven.Add(id, r)
 	}
 	return d, err
 }

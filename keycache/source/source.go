@@ -104,7 +104,7 @@ func New(cfg *hsm.Key, opt Options) (*Source, error) {
 	if s.Store, err = newRecordStore(*opt.Store, s, cfg.Context, opt.Tracer); err != nil {
 		return nil, err
 	}
-	s.fleet = &fleet{Source: s, store: s.Store}
+	s.fleet = &fleet{Source: s}
 	return s, nil
 }
 
