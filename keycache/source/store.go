@@ -138,6 +138,11 @@ func (rs *RecordStore) get(ctx context.Context, id envelope.KeyID) (envelope.Rec
 	if r, ok := rs.proven.Get(id); ok {
 		return r, nil
 	}
+	return rs.read(ctx, id)
+}
+
+// read returns the record that the store has for an id.
+func (rs *RecordStore) read(ctx context.Context, id envelope.KeyID) (envelope.Record, error) {
 	return rs.call(ctx, getting, func(ctx context.Context) (envelope.Record, error) {
 		r, err := rs.Store.Get(ctx, id)
 		if err == nil && r.KeyID() != id {
@@ -150,12 +155,9 @@ func (rs *RecordStore) get(ctx context.Context, id envelope.KeyID) (envelope.Rec
 // LookUp returns what the store has for an id, or nil. Unlike a fetch for an
 // envelope, it remembers nothing.
 func (rs *RecordStore) LookUp(ctx context.Context, id envelope.KeyID) (*envelope.Record, error) {
-	r, err := rs.call(ctx, getting, func(ctx context.Context) (envelope.Record, error) { return rs.Store.Get(ctx, id) })
-	switch {
-	case errors.Is(err, store.ErrNotFound):
+	r, err := rs.read(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
-	case err == nil && r.KeyID() != id:
-		err = StoreError("get", store.ErrCorrupt)
 	}
 	return &r, err
 }
