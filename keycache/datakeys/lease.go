@@ -52,9 +52,6 @@ func (l *Lease) Continue(last *Lease) {
 	l.spent.Store(last.spent.Load())
 }
 
-// Retired reports whether the data key has sealed for as long as it may.
-func (l *Lease) Retired(now time.Duration) bool { return now >= l.retireAt }
-
 // Ahead reports whether the age of the data key asks for a successor.
 func (l *Lease) Ahead(now time.Duration) bool { return now >= l.aheadAt }
 
@@ -72,7 +69,7 @@ func (l *Lease) Age(now time.Duration) time.Duration { return now - l.born }
 func (l *Lease) Used() (uses, bytes uint64) { return l.uses.used.Load(), l.bytes.used.Load() }
 
 // MaySeal reports whether d is within its hard TTL and its lease.
-func (d *DataKey) MaySeal(now time.Duration) bool { return d.Usable(now) && !d.Retired(now) }
+func (d *DataKey) MaySeal(now time.Duration) bool { return d.Usable(now) && now < d.retireAt }
 
 // A budget is a number that is never exceeded: uses or bytes of a data key, or
 // messages of a cipher. It is claimed in blocks, so that sessions do not

@@ -210,7 +210,7 @@ func (f *fleet) settle(d *datakeys.DataKey, p place) *datakeys.DataKey {
 	end := time.Unix(p.epoch+f.epochSeconds(), 0)
 	d.RetireAfter(time.Until(end), f.Keys.Rotate.Age/8)
 	if f.KEKs.Degraded(d.Record.Wraps) {
-		d.RetireWithin(DegradedAge, DegradedAge/8)
+		d.RetireWithin(degradedAge, degradedAge/8)
 	}
 	if last := f.last.Load(); last != nil && last.ID == d.ID {
 		d.Continue(&last.Lease)

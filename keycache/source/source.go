@@ -39,9 +39,9 @@ import (
 	"github.com/sealmesh/sealmesh/keycache/keks"
 )
 
-// DegradedAge is how long a data key may seal that fewer KEKs wrapped than the
+// degradedAge is how long a data key may seal that fewer KEKs wrapped than the
 // key names: it opens in fewer places, so it is replaced soon after the outage.
-const DegradedAge = time.Hour
+const degradedAge = time.Hour
 
 // Options of a [Source]. All fields but Tracer and Store are required.
 type Options struct {
@@ -151,7 +151,7 @@ func (s *Source) Wait() {
 func (s *Source) newDataKey(secret *hsm.Secret, r envelope.Record, asked time.Duration) (*datakeys.DataKey, error) {
 	age := s.Keys.Rotate.Age
 	if s.KEKs.Degraded(r.Wraps) {
-		age = min(age, DegradedAge)
+		age = min(age, degradedAge)
 	}
 	return s.Keys.New(secret, r, asked, age)
 }
