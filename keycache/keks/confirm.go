@@ -125,9 +125,5 @@ func (kk *KEK) confirm(ctx context.Context, p proof) error {
 	if d := kk.denied.Load(); d != nil && kk.Now() < d.until {
 		return calls.Remembered(d.err)
 	}
-	secret, err := kk.Unwrap(ctx, p.wrapped, p.commitment, Verifying)
-	if err == nil {
-		secret.Destroy()
-	}
-	return err
+	return kk.Opens(ctx, p.wrapped, p.commitment, Verifying)
 }

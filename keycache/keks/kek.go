@@ -100,6 +100,16 @@ func (kk *KEK) Unwrap(ctx context.Context, wrapped []byte, commitment [32]byte, 
 	return kk.unwrap(ctx, wrapped, commitment, op, kk.Timeout)
 }
 
+// Opens proves that a wrap that the KEK made unwraps to the data key of that
+// commitment. Errors are those of [KEK.Unwrap].
+func (kk *KEK) Opens(ctx context.Context, wrapped []byte, commitment [32]byte, op Operation) error {
+	secret, err := kk.Unwrap(ctx, wrapped, commitment, op)
+	if err == nil {
+		secret.Destroy()
+	}
+	return err
+}
+
 func (kk *KEK) unwrap(ctx context.Context, wrapped []byte, commitment [32]byte, op Operation, timeout time.Duration) (*hsm.Secret, error) {
 	var secret *hsm.Secret
 	asked := kk.Now()

@@ -60,11 +60,7 @@ func (s *Set) Prove(ctx context.Context, r envelope.Record, pinned bool) error {
 
 func (kk *KEK) prove(ctx context.Context, r envelope.Record, pinned bool) error {
 	if w := kk.WrapIn(r.Wraps); w != nil {
-		secret, err := kk.Unwrap(ctx, w.Wrapped, r.Commitment, Verifying)
-		if err == nil {
-			secret.Destroy()
-		}
-		return err
+		return kk.Opens(ctx, w.Wrapped, r.Commitment, Verifying)
 	}
 	if pinned {
 		return nil

@@ -81,7 +81,7 @@ func (r *Rewrapper) prove(ctx context.Context, old *envelope.Record) (*hsm.Secre
 // wrap returns kk's wrap of secret: w, if w is one, else a new one.
 func wrap(ctx context.Context, kk *keks.KEK, w *envelope.Wrap, secret *hsm.Secret, commitment [32]byte) (*envelope.Wrap, error) {
 	if w != nil {
-		if err := opens(ctx, kk, w, commitment); hsm.ClassOf(err) != hsm.Corrupt {
+		if err := kk.Opens(ctx, w.Wrapped, commitment, keks.Unwrapping); hsm.ClassOf(err) != hsm.Corrupt {
 			return w, err
 		}
 	}
@@ -95,21 +95,12 @@ func wrapAgain(ctx context.Context, kk *keks.KEK, secret *hsm.Secret, commitment
 	if err != nil {
 		return nil, err
 	}
-	return w, opens(ctx, kk, w, commitment)
+	return w, kk.Opens(ctx, w.Wrapped, commitment, keks.Unwrapping)
 }
 
 func wrapNew(ctx context.Context, kk *keks.KEK, secret *hsm.Secret) (*envelope.Wrap, error) {
 	w, err := kk.Wrap(ctx, secret)
 	return &w, err
-}
-
-// opens proves that w unwraps to the data key of that commitment.
-func opens(ctx context.Context, kk *keks.KEK, w *envelope.Wrap, commitment [32]byte) error {
-	secret, err := kk.Unwrap(ctx, w.Wrapped, commitment, keks.Unwrapping)
-	if err == nil {
-		secret.Destroy()
-	}
-	return err
 }
 
 // place puts the record into the key's store, if envelopes are to be by id. A
