@@ -15,9 +15,8 @@ type heldBody struct {
 	job      *job // in the state holding: the body so far; nil for none
 	received int  // in the state holding: bytes received
 
-	bytes   int       // most that is held back now
-	since   time.Time // when bytes was 0 last
-	charged int64     // for bytes
+	bytes int       // most that is held back now; x is charged for it
+	since time.Time // when bytes was 0 last
 }
 
 // hold keeps the piece until the body is complete. Then release sends the
@@ -123,15 +122,12 @@ func (p piece) release() error {
 // charge charges x for n bytes that are held back. The first `within` bytes
 // are free. Without force it refuses when there is no room.
 func (h *heldBody) charge(x *exchange, n int, force bool) error {
+	if more := max(0, n-within) - max(0, h.bytes-within); more != 0 {
+		if err := x.charge(int64(more), force); err != nil {
+			return err
+		}
+	}
 	h.bytes = n
-	charge := int64(max(0, n-within))
-	if charge == h.charged {
-		return nil
-	}
-	if err := x.charge(charge-h.charged, force); err != nil {
-		return err
-	}
-	h.charged = charge
 	return nil
 }
 
