@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
@@ -85,7 +86,7 @@ func (x *exchange) refuse(d *direction, cause error) error {
 	}
 	x.counts.refuse(d.name(), code)
 	x.srv.log.LogAttrs(x.ctx, levelOf(code), "refused",
-		attr("route", x.route.name()), attr("direction", d.name()), attr("code", code), attr("cause", cause.Error()))
+		slog.String("route", x.route.name()), slog.String("direction", d.name()), slog.String("code", code), slog.String("cause", cause.Error()))
 	if x.span != nil {
 		x.span.SetStatus(otelcodes.Error, code)
 	}

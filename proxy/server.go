@@ -70,5 +70,3 @@ func (s *Server) exchange(stream *wire.Stream) *exchange {
 	x.overload = s.metrics.Active.Add(1) > most && most > 0
 	return x
 }
-
-func attr(key, value string) slog.Attr { return slog.String(key, value) }
