@@ -98,14 +98,12 @@ func (st *stream) Context() context.Context { return st.ctx }
 
 // RecvMsg waits for the next message, which Codec decodes into m. The error is
 // io.EOF when the peer has closed its side.
-func (st *stream) RecvMsg(m any) error { return st.receive(m, 0) }
+func (st *stream) RecvMsg(m any) error { return st.RecvMsgWithin(m, 0) }
 
 // RecvMsgWithin is RecvMsg that waits for at most bound; 0 means no limit.
 // After bound the error is os.ErrDeadlineExceeded, and the stream may still be
 // used.
-func (st *stream) RecvMsgWithin(m any, bound time.Duration) error { return st.receive(m, bound) }
-
-func (st *stream) receive(m any, bound time.Duration) error {
+func (st *stream) RecvMsgWithin(m any, bound time.Duration) error {
 	data, credit, err := st.take(bound)
 	if err != nil {
 		return err
