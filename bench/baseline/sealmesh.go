@@ -108,7 +108,7 @@ func ServeSealmesh(path, admin string, l Settings) error {
 	if err != nil {
 		return err
 	}
-	stopStats, err := ServeStats(admin, func() uint64 { return recorder.Stats().Recorded })
+	stopStats, err := serveStats(admin, func() uint64 { return recorder.Stats().Recorded })
 	if err != nil {
 		return err
 	}

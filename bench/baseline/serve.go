@@ -44,7 +44,7 @@ func Serve(opt Options, s extproc.ExternalProcessorServer, spans func() uint64) 
 	if err != nil {
 		return err
 	}
-	stop, err := ServeStats(opt.Admin, spans)
+	stop, err := serveStats(opt.Admin, spans)
 	if err != nil {
 		return err
 	}
@@ -55,8 +55,8 @@ func Serve(opt Options, s extproc.ExternalProcessorServer, spans func() uint64) 
 	return g.Serve(l)
 }
 
-// ServeStats serves /stats and /readyz on a unix socket.
-func ServeStats(admin string, spans func() uint64) (stop func(), err error) {
+// serveStats serves /stats and /readyz on a unix socket.
+func serveStats(admin string, spans func() uint64) (stop func(), err error) {
 	l, err := net.Listen("unix", strings.TrimPrefix(admin, "unix://"))
 	if err != nil {
 		return nil, err
