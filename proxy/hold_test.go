@@ -57,6 +57,15 @@ func describe(r *pb.ProcessingResponse) string {
 	return name
 }
 
+// describeAll describes replies in order.
+func describeAll(replies []*pb.ProcessingResponse) string {
+	all := make([]string, len(replies))
+	for i, reply := range replies {
+		all[i] = describe(reply)
+	}
+	return strings.Join(all, "|")
+}
+
 // A buffered body in FULL_DUPLEX_STREAMED is answered when it has come whole:
 // headers with its length, then the body, as few messages as it fits in.
 func TestWholeSequences(t *testing.T) {
@@ -94,12 +103,8 @@ func TestWholeSequences(t *testing.T) {
 			if err != io.EOF {
 				t.Errorf("ended with %v", err)
 			}
-			var got []string
-			for _, reply := range replies {
-				got = append(got, describe(reply))
-			}
-			if strings.Join(got, "|") != c.want {
-				t.Errorf("got  %s\nwant %s", strings.Join(got, "|"), c.want)
+			if got := describeAll(replies); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
 	}
@@ -132,12 +137,8 @@ func TestWholeRefusals(t *testing.T) {
 			if status.Code(err) != codes.Aborted {
 				t.Errorf("ended with %v", err)
 			}
-			var got []string
-			for _, reply := range replies {
-				got = append(got, describe(reply))
-			}
-			if strings.Join(got, "|") != c.want {
-				t.Errorf("got  %s\nwant %s", strings.Join(got, "|"), c.want)
+			if got := describeAll(replies); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
 	}
