@@ -126,8 +126,8 @@ func newChart(p Plot) *plot.Plot {
 }
 
 func style(s *text.Style, c color.Color, size font.Length) {
-	s.Color = c
-	s.Font = font.Font{Typeface: "Liberation", Variant: "Sans", Size: size}
+	s.Color, s.Font = c, sans
+	s.Font.Size = size
 }
 
 func grid() *plotter.Grid {

@@ -12,6 +12,9 @@ import (
 	"gonum.org/v1/plot/font"
 )
 
+// sans is the font for which plots are laid out.
+var sans = font.Font{Typeface: "Liberation", Variant: "Sans"}
+
 const bold = xfont.WeightBold
 
 // Colours of the light scheme.
@@ -53,7 +56,7 @@ func fitted(svg string) string {
 		if err != nil {
 			return element
 		}
-		f := font.Font{Typeface: "Liberation", Variant: "Sans"}
+		f := sans
 		if m[2] == "bold" {
 			f.Weight = bold
 		}
