@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
-	"github.com/aws/aws-sdk-go/aws"
 
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/cmdtest"
 	"github.com/sealmesh/sealmesh/hsm/awskms/kmsfake"
