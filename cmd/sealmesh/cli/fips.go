@@ -7,15 +7,13 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// ErrFIPSInactive is the error of every command that would use keys without the
-// FIPS 140-3 module that it must use.
-var ErrFIPSInactive = errors.New("fips: required, but the Go FIPS 140-3 module is not active: build with GOFIPS140=v1.0.0 and run with GODEBUG=fips140=on")
+var errFIPSInactive = errors.New("fips: required, but the Go FIPS 140-3 module is not active: build with GOFIPS140=v1.0.0 and run with GODEBUG=fips140=on")
 
-// RequireFIPS returns ErrFIPSInactive if p requires FIPS and the module is not
-// active in this process.
-func RequireFIPS(p *policy.Policy) error {
-	if p.FIPS && !fips140.Enabled() {
-		return ErrFIPSInactive
+// RequireFIPS returns an error if FIPS is required and the FIPS 140-3 module is
+// not active in this process. A command that uses keys must call it first.
+func RequireFIPS(required bool) error {
+	if required && !fips140.Enabled() {
+		return errFIPSInactive
 	}
 	return nil
 }

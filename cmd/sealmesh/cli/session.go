@@ -31,7 +31,7 @@ func Setup(ctx context.Context, config string, w io.Writer) (p *policy.Policy, r
 	if p, err = ReadPolicy(config); err != nil {
 		return nil, nil, nil, err
 	}
-	if err = RequireFIPS(p); err != nil {
+	if err = RequireFIPS(p.FIPS); err != nil {
 		return nil, nil, nil, err
 	}
 	if recorder, err = newRecorder(p, w); err != nil {

@@ -2,7 +2,6 @@ package keys
 
 import (
 	"context"
-	"crypto/fips140"
 	"errors"
 	"fmt"
 	"io"
@@ -41,8 +40,8 @@ the policy.
   sealmesh keys new --kek local:kek --context service=customers --record lookup.key`,
 		Args: cli.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if fips && !fips140.Enabled() {
-				return cli.ErrFIPSInactive
+			if err := cli.RequireFIPS(fips); err != nil {
+				return err
 			}
 			if record == "" {
 				return newKEK(c.Context(), c.OutOrStdout(), c, uris)
@@ -95,9 +94,7 @@ func newRecord(ctx context.Context, w io.Writer, uris []string, pairs map[string
 	var opened []hsm.KEK
 	defer func() {
 		for _, k := range opened {
-			if closer, ok := k.Provider.(io.Closer); ok {
-				_ = closer.Close()
-			}
+			_ = k.Close()
 		}
 	}()
 	for _, uri := range uris {

@@ -87,7 +87,7 @@ func serve(ctx context.Context, opt options) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := cli.RequireFIPS(p); err != nil {
+	if err := cli.RequireFIPS(p.FIPS); err != nil {
 		return err
 	}
 	if p.FIPS {
