@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -130,8 +129,7 @@ func TestFlushReachesReplacedKeys(t *testing.T) {
 	if old == r.current || entriesOf(old, "main") == 0 || entriesOf(r.current, "main") == 0 {
 		t.Fatal("the key is not renewed")
 	}
-	w := httptest.NewRecorder()
-	r.admin(t.Context(), nil).Handler(true).ServeHTTP(w, httptest.NewRequest("POST", "/keys/flush?key=main", nil))
+	w := ask(t, r, "POST", "/keys/flush?key=main")
 	if w.Code != http.StatusNoContent {
 		t.Fatal(w.Code, w.Body)
 	}

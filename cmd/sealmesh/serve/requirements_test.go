@@ -3,7 +3,6 @@ package serve
 import (
 	"bytes"
 	"log/slog"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -28,26 +27,18 @@ func TestRequireLater(t *testing.T) {
 	var logs bytes.Buffer
 	log := slog.New(slog.NewJSONHandler(&logs, nil))
 	r := newReloader(t, file, log)
-	see := func(path, want string, is bool) {
-		t.Helper()
-		w := httptest.NewRecorder()
-		r.admin(t.Context(), nil).Handler(true).ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-		if strings.Contains(w.Body.String(), want) != is {
-			t.Errorf("%s: %q is %t: %s", path, want, !is, w.Body)
-		}
-	}
 
 	r.checkRequirements(t.Context())
-	see("/metrics", "sealmesh_kek_requirement_violations 0\n", true)
-	see("/keys", "requirement_violation", false)
+	see(t, r, "/metrics", "sealmesh_kek_requirement_violations 0\n", true)
+	see(t, r, "/keys", "requirement_violation", false)
 
 	client := kms.New(kms.Options{Region: "eu-west-1", BaseEndpoint: aws.String(k.URL()),
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "")})
 	_, err = client.EnableKeyRotation(t.Context(), &kms.EnableKeyRotationInput{KeyId: &arn})
 	must(t, err)
 	r.checkRequirements(t.Context())
-	see("/metrics", "sealmesh_kek_requirement_violations 1\n", true)
-	see("/keys", "rotation: want disabled, is enabled", true)
+	see(t, r, "/metrics", "sealmesh_kek_requirement_violations 1\n", true)
+	see(t, r, "/keys", "rotation: want disabled, is enabled", true)
 	if !strings.Contains(logs.String(), "a KEK violates the requirements of the policy") {
 		t.Errorf("log: %s", &logs)
 	}

@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgproto3"
-	"google.golang.org/grpc/health"
 
 	"github.com/sealmesh/sealmesh/hsm/local"
 )
@@ -42,11 +40,7 @@ routes: [{name: r, match: {path: /r}, request: {seal: {$.a: pii}}}]
 		"/readyz":  "key main: its store is unavailable",
 		"/keys":    "unsupported startup parameter",
 	} {
-		w := httptest.NewRecorder()
-		r.admin(t.Context(), health.NewServer()).Handler(true).ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-		if !strings.Contains(w.Body.String(), want) {
-			t.Errorf("%s says nothing of %q: %s", path, want, w.Body)
-		}
+		see(t, r, path, want, true)
 	}
 	if !strings.Contains(logs.String(), `"level":"ERROR","msg":"the store of a key is unavailable"`) || !strings.Contains(logs.String(), "unsupported startup parameter") {
 		t.Errorf("log: %s", &logs)

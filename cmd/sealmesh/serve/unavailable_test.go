@@ -3,13 +3,10 @@ package serve
 import (
 	"bytes"
 	"log/slog"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"google.golang.org/grpc/health"
 
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/cmdtest"
 	"github.com/sealmesh/sealmesh/hsm/transit/transitfake"
@@ -24,31 +21,23 @@ func TestStartWithAnUnavailableKEK(t *testing.T) {
 	must(t, k.Proxy.Disable())
 	var logs bytes.Buffer
 	r := newReloader(t, cmdtest.TwoKEKs(t, k.URI, ", quorum: 1"), slog.New(slog.NewJSONHandler(&logs, nil)))
-	see := func(path, want string, is bool) {
-		t.Helper()
-		w := httptest.NewRecorder()
-		r.admin(t.Context(), health.NewServer()).Handler(true).ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-		if strings.Contains(w.Body.String(), want) != is {
-			t.Errorf("%s: %q is %t: %s", path, want, !is, w.Body)
-		}
-	}
-	see("/metrics", `sealmesh_keks_unavailable{key="main"} 1`, true)
-	see("/readyz", "ready\nkey main: 1 KEK unavailable\n", true)
-	see("/keys", `"last_operation": "open"`, true)
+	see(t, r, "/metrics", `sealmesh_keks_unavailable{key="main"} 1`, true)
+	see(t, r, "/readyz", "ready\nkey main: 1 KEK unavailable\n", true)
+	see(t, r, "/keys", `"last_operation": "open"`, true)
 	if !strings.Contains(logs.String(), `"level":"ERROR","msg":"KEK unavailable`) {
 		t.Errorf("log: %s", &logs)
 	}
 
 	r.retryUnavailable(t.Context()) // in vain
-	see("/metrics", `sealmesh_keks_unavailable{key="main"} 1`, true)
+	see(t, r, "/metrics", `sealmesh_keks_unavailable{key="main"} 1`, true)
 	must(t, k.Proxy.Enable())
 	other := callsOf(r.current, "other")
 	r.retryUnavailable(t.Context())
-	see("/metrics", `sealmesh_keks_unavailable{key="main"} 0`, true)
-	see("/readyz", "unavailable", false)
-	see("/keys", `"wraps": 2`, true)
-	see("/keys", `"last_verified_at"`, true)
-	see("/keys", `"revocation": "a KEK that is disabled, deleted or denied stops the key within 5m0s`, true)
+	see(t, r, "/metrics", `sealmesh_keks_unavailable{key="main"} 0`, true)
+	see(t, r, "/readyz", "unavailable", false)
+	see(t, r, "/keys", `"wraps": 2`, true)
+	see(t, r, "/keys", `"last_verified_at"`, true)
+	see(t, r, "/keys", `"revocation": "a KEK that is disabled, deleted or denied stops the key within 5m0s`, true)
 	if n := callsOf(r.current, "other"); n != other {
 		t.Errorf("%d calls for another key", n-other)
 	}
