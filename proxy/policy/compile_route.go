@@ -189,12 +189,10 @@ func (c *compiler) passesUnmatched(p *Policy) {
 // tells returns what distinguishes a request that other takes from one that r
 // takes on the same path: "method", "host", or "" for nothing.
 func (r *Route) tells(other *Route) string {
-	foreign := func(m string) bool { return !slices.Contains(r.Methods, m) }
-	if len(r.Methods) > 0 && (len(other.Methods) == 0 || slices.ContainsFunc(other.Methods, foreign)) {
+	switch {
+	case !r.coversMethods(other):
 		return "method"
-	}
-	another := func(h string) bool { return !matchesHost(r.Hosts, h) }
-	if len(r.Hosts) > 0 && (len(other.Hosts) == 0 || slices.ContainsFunc(other.Hosts, another)) {
+	case !r.coversHosts(other):
 		return "host"
 	}
 	return ""

@@ -102,9 +102,17 @@ func (t *template) covers(o *template) bool {
 
 // covers reports whether r takes every request that o would.
 func (r *Route) covers(o *Route) bool {
-	hosts := len(r.Hosts) == 0 || len(o.Hosts) > 0 && !slices.ContainsFunc(o.Hosts, func(h string) bool { return !matchesHost(r.Hosts, h) })
-	methods := len(r.Methods) == 0 || len(o.Methods) > 0 && !slices.ContainsFunc(o.Methods, func(m string) bool { return !slices.Contains(r.Methods, m) })
-	return hosts && methods && r.template.covers(&o.template)
+	return r.coversMethods(o) && r.coversHosts(o) && r.template.covers(&o.template)
+}
+
+func (r *Route) coversMethods(o *Route) bool {
+	foreign := func(m string) bool { return !slices.Contains(r.Methods, m) }
+	return len(r.Methods) == 0 || len(o.Methods) > 0 && !slices.ContainsFunc(o.Methods, foreign)
+}
+
+func (r *Route) coversHosts(o *Route) bool {
+	foreign := func(h string) bool { return !matchesHost(r.Hosts, h) }
+	return len(r.Hosts) == 0 || len(o.Hosts) > 0 && !slices.ContainsFunc(o.Hosts, foreign)
 }
 
 // MaxParamBytes is the longest path parameter, decoded, that a value may be
