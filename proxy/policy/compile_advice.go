@@ -71,25 +71,7 @@ func (c adviser) sealedFor(r *Route) *codec.Selector {
 	if len(rules) == 0 {
 		return nil
 	}
-	return selectorOf(rules, fold)
-}
-
-// selectorOf compiles rules. It leaves out a path that another rule spells too.
-func selectorOf(rules []codec.Rule, fold bool) *codec.Selector {
-	compile := codec.NewSelector
-	if fold {
-		compile = codec.NewFoldingSelector
-	}
-	var fine []codec.Rule
-	for _, r := range rules {
-		if _, err := compile(append(fine, r)); err == nil {
-			fine = append(fine, r)
-		}
-	}
-	s, err := compile(fine)
-	if err != nil {
-		return nil
-	}
+	s, _ := selectorOf(rules, fold, func(int, *codec.PathError) {})
 	return s
 }
 

@@ -161,14 +161,9 @@ func (c *planCompiler) checkDates(d date) {
 	}
 }
 
-// selector compiles the paths. It reports a path that does not compile, drops
-// it and tries again, so that every bad path is reported.
+// selector compiles the paths, and reports every path that does not compile.
 func (c *planCompiler) selector() *codec.Selector {
 	p, at := c.plan, c.at
-	compile := codec.NewSelector
-	if c.direction.IgnoreCase.Value {
-		compile = codec.NewFoldingSelector
-	}
 	in := make([]codec.Rule, len(p.Rules))
 	for i, r := range p.Rules {
 		in[i] = codec.Rule{Path: r.Path, Unescape: !r.Open && c.deterministic(r.Tag), Open: r.Open, Envelopes: p.Envelopes == KeepEnvelopes}
@@ -176,22 +171,36 @@ func (c *planCompiler) selector() *codec.Selector {
 			in[i].Longest = longestSealed(c.limits.ValueBytes)
 		}
 	}
-	for {
-		s, err := compile(in)
-		if err == nil {
-			return s
-		}
-		bad, ok := errors.AsType[*codec.PathError](err)
-		i := -1
-		if ok {
-			i = lastPath(in, bad.Path)
-		}
-		if i < 0 {
-			c.problem(at[0].At, "", "%v", err)
-			return nil
-		}
+	s, err := selectorOf(in, c.direction.IgnoreCase.Value, func(i int, bad *codec.PathError) {
 		c.problem(c.inside(at[i].At, at[i].Name, bad.Offset), "", "path %q: %s", bad.Path, bad.Detail)
-		in, at = slices.Delete(in, i, i+1), slices.Delete(at, i, i+1)
+		at = slices.Delete(at, i, i+1)
+	})
+	if err != nil {
+		c.problem(at[0].At, "", "%v", err)
+	}
+	return s
+}
+
+// selectorOf compiles rules. It drops a path that does not compile, or that an
+// earlier path spells too, calls dropped with its index, and tries again. It
+// takes ownership of rules.
+func selectorOf(rules []codec.Rule, fold bool, dropped func(i int, bad *codec.PathError)) (*codec.Selector, error) {
+	compile := codec.NewSelector
+	if fold {
+		compile = codec.NewFoldingSelector
+	}
+	for {
+		s, err := compile(rules)
+		bad, ok := errors.AsType[*codec.PathError](err)
+		if !ok {
+			return s, err
+		}
+		i := lastPath(rules, bad.Path)
+		if i < 0 {
+			return nil, err
+		}
+		dropped(i, bad)
+		rules = slices.Delete(rules, i, i+1)
 	}
 }
 
