@@ -10,7 +10,6 @@ import (
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
 	"github.com/sealmesh/sealmesh/codec/formats"
-	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
@@ -208,7 +207,7 @@ func selectorOf(rules []codec.Rule, fold bool, dropped func(i int, bad *codec.Pa
 // once it is sealed and in quotes: a value that may be sealed must open again.
 func longestSealed(n int) int {
 	const quotes = 2 // of a JSON string
-	return envelope.EncodedLen(envelope.MaxInline, cmp.Or(n, codec.DefaultValueBytes)+suite.MaxOverhead) + quotes
+	return envelope.LongestText(cmp.Or(n, codec.DefaultValueBytes)) + quotes
 }
 
 func lastPath(rules []codec.Rule, path string) int {

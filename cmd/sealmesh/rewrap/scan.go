@@ -8,7 +8,6 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
-	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
@@ -23,7 +22,7 @@ func tokenLimit(p *policy.Policy) int {
 			}
 		}
 	}
-	return envelope.EncodedLen(envelope.MaxInline, value+suite.MaxOverhead)
+	return envelope.LongestText(value)
 }
 
 // A tokenScanner finds candidates for envelopes in any text: the prefix and the
