@@ -77,9 +77,6 @@ func (s *Splicer) Begin(rule int, at int64) bool {
 // Rule returns the rule that owns the tagged value being read, or -1.
 func (s *Splicer) Rule() int { return s.rule }
 
-// Count returns the number of tagged values so far.
-func (s *Splicer) Count() int { return s.count }
-
 // Outgrown reports whether the tagged value being read is over its limit, given
 // that it extends at least to offset to. start is the offset where the value
 // began. If over is true, the caller refuses the body with [ValueLimit].
