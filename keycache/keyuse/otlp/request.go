@@ -64,12 +64,12 @@ func AppendResource(b []byte, attributes map[string]string) []byte {
 	return b
 }
 
-// ValidResource returns a copy of an encoded resource in which every string is
-// UTF-8. Earlier versions of sealmesh wrote other strings too, and a collector
-// refuses every batch with such a resource.
+// ValidResource returns an encoded resource, or a copy of it in which every
+// string is UTF-8. Earlier versions of sealmesh wrote other strings too, and a
+// collector refuses every batch with such a resource.
 func ValidResource(resource []byte) []byte {
 	if proto.Unmarshal(resource, &resourcepb.Resource{}) == nil {
-		return slices.Clone(resource)
+		return resource
 	}
 	attributes := map[string]string{}
 	eachField(resource, func(_ protowire.Number, _ uint64, pair []byte) {
