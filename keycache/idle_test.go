@@ -190,3 +190,28 @@ func TestHangingKMSCountsAsAnOutage(t *testing.T) {
 		r.end()
 	})
 }
+
+// A wait that ends with a stale data key took time too: the values that follow
+// are judged by the clock as it is then.
+func TestSessionReadsTheClockAfterItWaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := keycachetest.NewKMS("a")
+		text := foreign(t, 1, "v", m)[0]
+		r := newRig(t, keyOf(m), Options{})
+		r.dataKeys.Idle = calls.NewAllowance(0, 0)
+		r.mustOpen(text, "v")
+		time.Sleep(DefaultSoft + time.Minute)
+		m.Answer(time.Hour, 0)
+		s := r.session()
+		if _, _, err := s.Open(nil, r.tag, text); err != nil {
+			t.Fatal(err)
+		}
+		if behind := r.now() - s.st.now; behind != 0 {
+			t.Errorf("the session's clock is %v behind", behind)
+		}
+		if err := s.Close(nil); err != nil {
+			t.Error(err)
+		}
+		r.end()
+	})
+}

@@ -65,7 +65,7 @@ func (s *Session) await(k *key, h *envelope.Header, d *datakeys.DataKey) (*datak
 		var err error
 		access := datakeys.Miss
 		if d != nil && d.Usable(s.st.now) {
-			if access, err = k.Keys.Serve(s.st.ctx, d, s.st.now, s.st.parent); access == datakeys.Miss {
+			if access, err = k.Keys.Serve(s.st.ctx, d, s.st.now, s.st.parent); access != datakeys.Hit {
 				s.tick()
 			}
 		} else {
