@@ -17,7 +17,6 @@ type direction struct {
 	mode     wire.BodyMode
 	head     message
 	media    codec.Detected // what head says of the body; zero without a plan
-	readable bool           // the format of media reads the body
 	state    state
 	body     rewriter
 	held     heldBody
@@ -99,7 +98,6 @@ func (d *direction) checkFormat() error {
 	case f != nil && !d.head.headers && d.media.Canonical != d.head.contentType:
 		return refuse(codeType, errors.New("the content type is not in canonical form, and Envoy sends attributes in place of headers, which cannot be corrected"))
 	case f != nil && d.head.identity():
-		d.readable = true
 		return nil
 	case d.plan.passes(d.head.contentType):
 	case d.response && !d.plan.seals && f == nil && (d.head.status >= 400 || foreign(d.head.contentType)):
@@ -121,10 +119,8 @@ func (d *direction) open() error {
 	if d.body.writer != nil {
 		return nil
 	}
-	if !d.readable {
-		if err := d.checkFormat(); err != nil || d.state == passing {
-			return err
-		}
+	if err := d.checkFormat(); err != nil || d.state == passing {
+		return err
 	}
 	return d.body.read(d.media, codec.Direction(d.index()), d.x.request.head.method)
 }
