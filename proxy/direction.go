@@ -13,11 +13,11 @@ import (
 type direction struct {
 	x        *exchange
 	response bool
-	plan     *plan // nil: no rules
+	state    state
 	mode     wire.BodyMode
+	plan     *plan // nil: no rules
 	head     message
 	media    codec.Detected // what head says of the body; zero without a plan
-	state    state
 	body     rewriter
 	held     heldBody
 	sent     int64 // bytes of the rewritten body that left, or are about to

@@ -25,13 +25,13 @@ type exchange struct {
 
 	overload     bool   // limits.streams exchanges were active already
 	started      bool   // the first message has come
+	responseSent bool   // the client has response headers: only a reset can refuse now
 	route        *route // nil: skipped, unmatched or not known yet
 	counts       *Counts
 	account      *account // of the caller; nil before the first message
 	charged      int64    // to account, in bytes
 	request      direction
 	response     direction
-	responseSent bool // the client has response headers: only a reset can refuse now
 
 	reply wire.Reply // reused for all messages: see newReply
 	set   [5]wire.Header
