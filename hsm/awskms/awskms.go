@@ -131,7 +131,7 @@ func (p *Provider) UnwrapDataKey(ctx context.Context, wrapped []byte, ec hsm.Enc
 func (p *Provider) checkAnswer(operation string, keyID *string, size, want int) error {
 	switch {
 	case !p.regions[0].key.same(aws.ToString(keyID)):
-		return p.fail(hsm.Corrupt, operation, errors.New("KMS answered for another key"), "check endpoint= and any proxy in between")
+		return p.fail(hsm.Corrupt, operation, errors.New("KMS answered for another key"), hintAnswer)
 	case size != want:
 		return p.fail(hsm.Corrupt, operation, fmt.Errorf("the plaintext has %d bytes, want %d", size, want), "it was not wrapped by sealmesh")
 	}
@@ -141,7 +141,7 @@ func (p *Provider) checkAnswer(operation string, keyID *string, size, want int) 
 // checkWrapped refuses a wrap that UnwrapDataKey would not try.
 func (p *Provider) checkWrapped(operation string, wrapped []byte) error {
 	if len(wrapped) == 0 || len(wrapped) > hsm.MaxWrappedSize {
-		return p.fail(hsm.Corrupt, operation, fmt.Errorf("the wrapped key has %d bytes", len(wrapped)), "check endpoint= and any proxy in between")
+		return p.fail(hsm.Corrupt, operation, fmt.Errorf("the wrapped key has %d bytes", len(wrapped)), hintAnswer)
 	}
 	return nil
 }

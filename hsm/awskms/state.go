@@ -20,7 +20,7 @@ import (
 // to stop all use of its keys. Only the operator knows which of the two
 // happened.
 var stateVerdicts = map[types.KeyState]verdict{
-	types.KeyStateDisabled:               {hsm.Denied, "enable the key, unless it was disabled to revoke it"},
+	types.KeyStateDisabled:               {hsm.Denied, hintDisabled},
 	types.KeyStatePendingDeletion:        {hsm.Denied, "cancel the deletion and enable the key before the waiting period ends: after it nothing that this key wrapped can ever be opened"},
 	types.KeyStatePendingReplicaDeletion: {hsm.Denied, "cancel the deletion and enable the key before its last replica is gone: after it nothing that this key wrapped can ever be opened"},
 	types.KeyStatePendingImport:          {hsm.Denied, "the imported key material has expired or was deleted, or was never imported; import the same material again"},
@@ -60,7 +60,7 @@ func usable(m *types.KeyMetadata) *hsm.Error {
 	case m.KeyManager == types.KeyManagerTypeAws:
 		return no(hsm.Misconfigured, "create a customer-managed key", "the key is managed by AWS, and only AWS services may use it")
 	case m.KeyUsage != types.KeyUsageTypeEncryptDecrypt:
-		return no(hsm.Misconfigured, "use a key whose KeyUsage is ENCRYPT_DECRYPT", "the key's usage is %s", m.KeyUsage)
+		return no(hsm.Misconfigured, hintUsage, "the key's usage is %s", m.KeyUsage)
 	case m.KeySpec != types.KeySpecSymmetricDefault && !isRSA:
 		return no(hsm.Unsupported, "use a SYMMETRIC_DEFAULT or RSA key", "the key's spec is %s", m.KeySpec)
 	}

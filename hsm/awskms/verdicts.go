@@ -16,15 +16,19 @@ const (
 	hintPermission = "allow the operation for this principal in the key policy, an IAM policy or a grant, with this encryption context; CloudTrail has the request id"
 	hintRetry      = "retries may succeed; otherwise see the AWS Health Dashboard of the Region"
 	hintThrottled  = "the account's request quota in this Region is used up; raise it, or the keys' soft TTLs (cache.soft)"
+	hintDisabled   = "enable the key, unless it was disabled to revoke it"
+	hintUsage      = "use a key whose KeyUsage is ENCRYPT_DECRYPT"
 	hintState      = "see the key's state with `aws kms describe-key`; where that is Enabled, see its custom key store and the external key manager behind the store's proxy"
 	hintStore      = "connect the custom key store again, unless it was disconnected to stop its use: `aws kms describe-custom-key-stores` shows its state"
 	hintIdentity   = "check the role's trust policy, and the identity provider that it trusts"
 	hintCreds      = "renew the process's AWS credentials"
+	hintLogin      = "log in to IAM Identity Center again"
 	hintSignature  = "check the secret access key, and this machine's clock"
 	hintRequest    = "KMS refused the request itself: check the key's URI and its encryption context"
 	hintNotOurs    = "sealmesh makes no request that gives this error; check endpoint="
 	hintUnlisted   = "look the code up in the AWS KMS API reference, and CloudTrail by the request id"
 	hintBetween    = "an intermediary answered in place of AWS; check endpoint= and the proxy settings"
+	hintAnswer     = "check endpoint= and any proxy in between"
 	hintImport     = "fetch new import parameters and import the material again"
 )
 
@@ -40,7 +44,7 @@ var verdicts = map[string]verdict{
 	"AccessDeniedException": {hsm.Denied, hintPermission},
 	"NotAuthorized":         {hsm.Denied, hintPermission},
 	"OptInRequired":         {hsm.Denied, "enable the Region for the account"},
-	"DisabledException":     {hsm.Denied, "enable the key, unless it was disabled to revoke it"},
+	"DisabledException":     {hsm.Denied, hintDisabled},
 	"NotFoundException":     {hsm.Denied, "check the ARN's account, Region and id; a key whose deletion was completed is lost"},
 
 	"KMSInvalidStateException":       {hsm.Unclear, hintState}, // the key's state decides: see explain
@@ -72,7 +76,7 @@ var verdicts = map[string]verdict{
 	"IncorrectKeyException":      {hsm.Corrupt, hsm.HintCorrupt},
 
 	"UnsupportedOperationException": {hsm.Unsupported, "use a symmetric (SYMMETRIC_DEFAULT) or RSA encryption key"},
-	"InvalidKeyUsageException":      {hsm.Misconfigured, "use a key whose KeyUsage is ENCRYPT_DECRYPT"},
+	"InvalidKeyUsageException":      {hsm.Misconfigured, hintUsage},
 	"InvalidArnException":           {hsm.Misconfigured, "write the key's full ARN"},
 
 	"ExpiredImportTokenException":   {hsm.Misconfigured, hintImport},

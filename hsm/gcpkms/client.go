@@ -92,7 +92,7 @@ func try[T any](ctx context.Context, c *client, operation string, build func(con
 		return out, c.classify(operation, refused.Code, []byte(refused.Body)), guard.RetryAfter(refused.Header)
 	}
 	if decoding(err) {
-		return out, c.fail(hsm.Unavailable, operation, errors.New("the answer is not one of Cloud KMS's"), hintBetween), 0
+		return out, c.fail(hsm.Unavailable, operation, errNotKMS, hintBetween), 0
 	}
 	if err != nil {
 		return out, c.classifyTransport(ctx, operation, err), 0

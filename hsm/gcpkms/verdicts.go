@@ -153,7 +153,7 @@ func (c *client) classify(operation string, status int, text []byte) *hsm.Error 
 	switch {
 	case body.Error.Status == "":
 		// Not from Google: it says nothing about the key, not even a 403.
-		failed.Err, failed.Hint = errors.New("the answer is not one of Cloud KMS's"), hintBetween
+		failed.Err, failed.Hint = errNotKMS, hintBetween
 		return failed
 	case !known:
 		v = verdict{hsm.Unclear, hintState}

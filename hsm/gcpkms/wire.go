@@ -45,6 +45,7 @@ var (
 	errDamaged  = errors.New("the answer's checksum does not match")
 	errUnproven = errors.New("the answer does not say that what was sent arrived whole")
 	errOtherKey = errors.New("the answer is about another key")
+	errNotKMS   = errors.New("the answer is not one of Cloud KMS's")
 )
 
 // encrypted returns the wrapped key of an intact answer that is about key.

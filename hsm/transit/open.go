@@ -143,7 +143,7 @@ func (p *Provider) proveUnwrap(ctx context.Context, key *hsm.Secret, wrapped []b
 	other, err := p.UnwrapDataKey(ctx, wrapped, hsm.EncryptionContext{})
 	if err == nil {
 		other.Destroy()
-		return p.fail(hsm.Unsupported, "Open", errors.New("a probe unwraps under another key context"), "use Vault 1.13 or later, or OpenBao")
+		return p.fail(hsm.Unsupported, "Open", errors.New("a probe unwraps under another key context"), hintUpgrade)
 	}
 	if hsm.ClassOf(err) != hsm.Corrupt {
 		return err

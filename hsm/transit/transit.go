@@ -120,7 +120,7 @@ type warnings struct {
 // Vault 1.13 do, and say so.
 func (p *Provider) heeded(operation string, w warnings) error {
 	if strings.Contains(string(w.Warnings), "associated_data") {
-		return p.fail(hsm.Unsupported, operation, errors.New("the server ignores associated_data, so it does not bind the key context"), "use Vault 1.13 or later, or OpenBao")
+		return p.fail(hsm.Unsupported, operation, errors.New("the server ignores associated_data, so it does not bind the key context"), hintUpgrade)
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ const (
 	hintVersion    = "records wrapped by that version must be wrapped again, or the key's min_decryption_version lowered"
 	hintType       = "use a key of type aes256-gcm96 or chacha20-poly1305 that is not derived"
 	hintLocked     = "unlock the namespace, unless it was locked to revoke it"
+	hintUpgrade    = "use Vault 1.13 or later, or OpenBao"
 	hintMount      = "check the mount, the namespace and the server's version"
 	hintRequest    = "Vault refused the request itself: check the key's URI, and the server's version"
 	hintNode       = "the node takes no requests: wait, or correct the address"
