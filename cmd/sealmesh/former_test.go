@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -26,18 +25,7 @@ func TestFormerTarget(t *testing.T) {
 	aware := plain + "&former=" + first
 	run := func(kek, in string, args ...string) (string, error) {
 		t.Helper()
-		dir := t.TempDir()
-		policy := filepath.Join(dir, "policy.yaml")
-		must(t, os.WriteFile(policy, fmt.Appendf(nil, `version: 1
-listen: unix://%s/s
-admin: unix://%s/a
-metrics: none
-audit: best_effort
-keys: {main: {kek: %q}}
-tags: {pii: {key: main}}
-routes: [{name: r, match: {path: /r}, request: {seal: {$.a: pii}}, response: {open: {$.a: pii}}}]
-`, dir, dir, kek), 0o600))
-		cmd := exec.Command("sealmesh", append(args, "-c", policy)...)
+		cmd := exec.Command("sealmesh", append(args, "-c", cmdtest.OneKey(t, kek, ""))...)
 		cmd.Env = append(append(os.Environ(), cmdtest.AWSEnv()...), "OTEL_TRACES_EXPORTER=console")
 		cmd.Stdin = strings.NewReader(in)
 		var errOut strings.Builder

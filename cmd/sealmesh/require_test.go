@@ -35,7 +35,7 @@ func TestRequire(t *testing.T) {
 		{[]string{"serve"}, "origin: AWS_CLOUDHSM, multi_region: true", cli.ExitKey, "key main: awskms Require: misconfigured"},
 		{[]string{"serve"}, "origin: AWS_CLOUDHSM, multi_region: true", cli.ExitKey, "origin: want AWS_CLOUDHSM, is AWS_KMS"},
 	} {
-		cmd := exec.Command("sealmesh", append(c.command, "-c", cmdtest.Requiring(t, uri, c.requirement))...)
+		cmd := exec.Command("sealmesh", append(c.command, "-c", cmdtest.OneKey(t, uri, ", require: {"+c.requirement+"}"))...)
 		cmd.Env = append(os.Environ(), cmdtest.AWSEnv()...)
 		out, _ := cmd.CombinedOutput()
 		if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(string(out), c.want) {

@@ -29,42 +29,39 @@ func SetAWSEnv(t *testing.T) {
 	}
 }
 
-// Requiring writes a policy with one key, main, whose KEK is at uri and must
-// meet requirement. It returns the file.
-func Requiring(t *testing.T, uri, requirement string) string {
+// OneKey writes a policy with one key, main, whose KEK is at uri. more is
+// appended to the key. The KEK local:kek exists. It returns the file.
+func OneKey(t *testing.T, uri, more string) string {
 	t.Helper()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "policy.yaml")
-	must(t, os.WriteFile(file, fmt.Appendf(nil, `version: 1
-listen: unix://%s/s
-admin: unix://%s/a
-metrics: none
-keys: {main: {kek: %q, require: {%s}}}
+	return write(t, fmt.Sprintf(`keys: {main: {kek: %q%s}}
 tags: {pii: {key: main}}
-routes: [{name: r, match: {path: /r}, request: {seal: {$.a: pii}}}]
-`, dir, dir, uri, requirement), 0o600))
-	return file
+routes: [{name: r, match: {path: /r}, request: {seal: {$.a: pii}}, response: {open: {$.a: pii}}}]
+`, uri, more))
 }
 
-// TwoKEKs writes a policy with a key, main, of two KEKs: a local KEK and the
-// one at uri. more is appended to the key. The key other has the local KEK
-// alone. It returns the file.
+// TwoKEKs writes a policy with a key, main, of two KEKs: local:kek and the one
+// at uri. more is appended to the key. The key other has local:kek alone. It
+// returns the file.
 func TwoKEKs(t *testing.T, uri, more string) string {
 	t.Helper()
-	dir := t.TempDir()
-	must(t, local.Create(filepath.Join(dir, "kek")))
-	file, verb := filepath.Join(dir, "policy.yaml"), "seal"
+	verb := "seal"
 	if strings.Contains(more, "use: open") {
 		verb = "open"
 	}
-	must(t, os.WriteFile(file, fmt.Appendf(nil, `version: 1
-listen: unix://%s/s
-admin: unix://%s/a
-metrics: none
-keys: {main: {kek: ["local:kek", %q]%s}, other: {kek: "local:kek"}}
+	return write(t, fmt.Sprintf(`keys: {main: {kek: ["local:kek", %q]%s}, other: {kek: "local:kek"}}
 tags: {pii: {key: main}, too: {key: other}}
 routes: [{name: r, match: {path: /r}, request: {%s: {$.a: pii, $.b: too}}}]
-`, dir, dir, uri, more, verb), 0o600))
+`, uri, more, verb))
+}
+
+// write writes a policy with sockets of its own, and local:kek, to a folder of
+// its own. It returns the file.
+func write(t *testing.T, policy string) string {
+	t.Helper()
+	dir := t.TempDir()
+	must(t, local.Create(filepath.Join(dir, "kek")))
+	file := filepath.Join(dir, "policy.yaml")
+	must(t, os.WriteFile(file, fmt.Appendf(nil, "version: 1\nlisten: unix://%[1]s/s\nadmin: unix://%[1]s/a\nmetrics: none\n%[2]s", dir, policy), 0o600))
 	return file
 }
 

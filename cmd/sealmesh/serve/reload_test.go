@@ -120,8 +120,7 @@ routes: [{name: r, match: {path: /r}, request: {seal: {$.x: p, $.y: q}}}] # %s
 // A flush reaches the keys of a policy that only an exchange in flight still
 // uses.
 func TestFlushReachesReplacedKeys(t *testing.T) {
-	file := cmdtest.Requiring(t, "local:kek", "")
-	must(t, local.Create(filepath.Join(filepath.Dir(file), "kek")))
+	file := cmdtest.OneKey(t, "local:kek", "")
 	r := newReloader(t, file, slog.New(slog.DiscardHandler))
 	old, _, drop := r.hold() // an exchange in flight
 	defer drop()
@@ -184,8 +183,7 @@ func newReloader(t *testing.T, file string, log *slog.Logger) *reloader {
 func TestReloadTriesAgain(t *testing.T) {
 	k := cmdtest.NewKMS(t)
 	cmdtest.SetAWSEnv(t)
-	file := cmdtest.Requiring(t, "local:kek", "")
-	must(t, local.Create(filepath.Join(filepath.Dir(file), "kek")))
+	file := cmdtest.OneKey(t, "local:kek", "")
 	r := newReloader(t, file, slog.New(slog.DiscardHandler))
 	v := view{tried: r.inForce()}
 	looks := func(want ...time.Duration) {

@@ -23,7 +23,7 @@ func TestRequireLater(t *testing.T) {
 	defer k.Close()
 	cmdtest.SetAWSEnv(t)
 	arn := k.CreateKey(kmsfake.Key{})
-	file := cmdtest.Requiring(t, "awskms:///"+arn+"?endpoint="+url.QueryEscape(k.URL()), "rotation: disabled")
+	file := cmdtest.OneKey(t, "awskms:///"+arn+"?endpoint="+url.QueryEscape(k.URL()), ", require: {rotation: disabled}")
 	var logs bytes.Buffer
 	log := slog.New(slog.NewJSONHandler(&logs, nil))
 	r := newReloader(t, file, log)

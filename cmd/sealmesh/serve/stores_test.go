@@ -2,37 +2,24 @@ package serve
 
 import (
 	"bytes"
-	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
-	"github.com/sealmesh/sealmesh/hsm/local"
+	"github.com/sealmesh/sealmesh/cmd/sealmesh/cmdtest"
 )
 
 // A store that refuses from the start is used by nobody, and says so to
 // everybody: data keys go inline meanwhile, which is longer than the columns
 // may be.
 func TestStartWithAStoreThatRefuses(t *testing.T) {
-	dir := t.TempDir()
-	must(t, local.Create(filepath.Join(dir, "kek")))
 	// What a pooler answers that reaches no server, or takes no start-up
 	// parameter.
 	pooler := refusingPostgres(t, "08P01", "unsupported startup parameter")
-	config := filepath.Join(dir, "policy.yaml")
-	must(t, os.WriteFile(config, []byte(fmt.Sprintf(`version: 1
-listen: unix://%[1]s/s
-admin: unix://%[1]s/a
-metrics: none
-keys: {main: {kek: "local:kek", store: "postgres://sealmesh@%[2]s/keys?sslmode=disable"}}
-tags: {pii: {key: main}}
-routes: [{name: r, match: {path: /r}, request: {seal: {$.a: pii}}}]
-`, dir, pooler)), 0o600))
+	config := cmdtest.OneKey(t, "local:kek", `, store: "postgres://sealmesh@`+pooler+`/keys?sslmode=disable"`)
 	var logs bytes.Buffer
 	r := newReloader(t, config, slog.New(slog.NewJSONHandler(&logs, nil)))
 	for path, want := range map[string]string{
