@@ -13,9 +13,15 @@ import (
 // code is all Go code of a folder that is no test.
 func code(t *testing.T, folder string) string {
 	t.Helper()
+	return source(t, folder, func(name string) bool { return !strings.HasSuffix(name, "_test.go") })
+}
+
+// source is the Go files of a folder whose name is wanted.
+func source(t *testing.T, folder string, wanted func(name string) bool) string {
+	t.Helper()
 	var all strings.Builder
 	must(t, filepath.WalkDir(filepath.Join(root, folder), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+		if err == nil && strings.HasSuffix(path, ".go") && wanted(path) {
 			b, err := os.ReadFile(path)
 			must(t, err)
 			all.Write(b)
@@ -88,9 +94,10 @@ func TestAlertsExist(t *testing.T) {
 func TestRefusalsExist(t *testing.T) {
 	codes := found("`([a-z_]+)`", read(t, "docs/refusals.md"))
 	reasons := found(`"([a-z_]+)"`, code(t, "keycache")) // of errors in logs and spans
+	ofPolicies := keys(t)
 	mentioned(t, "`((?:body|value|envelope|path|route|key|audit|policy|mode|type|encoding|patch|partial|upgrade|trailers|caller|root|name|suite|protocol|too)_[a-z_]+)`",
 		func(p page, l line, name string) {
-			if !codes[name] && !reasons[name] && !keys(t)[name] {
+			if !codes[name] && !reasons[name] && !ofPolicies[name] {
 				t.Errorf("%s:%d: nothing is refused with %s", p.path, l.number, name)
 			}
 		})
@@ -152,15 +159,7 @@ func TestFlagsExist(t *testing.T) {
 
 // Every variable of sealmesh's own that a page names is read by something.
 func TestVariablesExist(t *testing.T) {
-	text := read(t, "Makefile") + read(t, "deploy/policy.yaml")
-	must(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && strings.HasSuffix(path, ".go") {
-			b, err := os.ReadFile(path)
-			must(t, err)
-			text += string(b)
-		}
-		return err
-	}))
+	text := read(t, "Makefile") + read(t, "deploy/policy.yaml") + source(t, "", func(string) bool { return true })
 	mentioned(t, `\b(SEALMESH_[A-Z_0-9]+)`, func(p page, l line, name string) {
 		if !strings.Contains(text, name) {
 			t.Errorf("%s:%d: nothing reads %s", p.path, l.number, name)
