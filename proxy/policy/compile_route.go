@@ -137,7 +137,7 @@ func (c *routeCompiler) bound(route *Route, d *directionConfig) {
 	if d == nil {
 		return
 	}
-	for _, e := range append(d.Seal[:len(d.Seal):len(d.Seal)], d.Open...) {
+	for _, e := range slices.Concat(d.Seal, d.Open) {
 		tag := c.conf.Tags.index(e.Value.Value)
 		if tag < 0 {
 			continue
