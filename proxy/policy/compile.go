@@ -17,9 +17,8 @@ import (
 // compiler.
 type compiler struct {
 	*report
-	conf    *config
-	limits  codec.Limits // of every body
-	tagUsed []bool       // by index in conf.Tags
+	conf   *config
+	limits codec.Limits // of every body
 }
 
 func (c *compiler) compile() *Policy {
@@ -27,7 +26,6 @@ func (c *compiler) compile() *Policy {
 	if conf.Version.present() && conf.Version.Value != 1 {
 		c.problem(conf.Version.place, "", `"version" must be 1, the only one that this sealmesh reads`)
 	}
-	c.tagUsed = make([]bool, len(conf.Tags))
 	p := &Policy{FIPS: c.fips(), Audit: c.audit(), TLS: c.tls(), Limits: c.processLimits()}
 	if conf.Unmatched.Value == "pass" {
 		p.Unmatched = PassUnmatched
@@ -141,8 +139,9 @@ func (c *compiler) context(t table[text]) map[string]string {
 
 // unused warns of tags and keys that nothing uses.
 func (c *compiler) unused() {
-	for i, t := range c.conf.Tags {
-		if !c.tagUsed[i] {
+	for _, t := range c.conf.Tags {
+		uses := func(r routeConfig) bool { _, ok := r.use(t.Name); return ok }
+		if !slices.ContainsFunc(c.conf.Routes, uses) {
 			c.warn(t.At, "", "tag %q is used by no route", t.Name)
 		}
 	}

@@ -106,7 +106,6 @@ func (c *planCompiler) nested() {
 func (c *planCompiler) rule(e named[text], open bool) Rule {
 	tag := c.conf.Tags.index(e.Value.Value)
 	if tag >= 0 {
-		c.tagUsed[tag] = true
 		c.mayUse(e, c.conf.Tags[tag].Value.Key, open)
 	} else if e.Value.present() {
 		c.problem(e.Value.place, didYouMean(e.Value.Value, c.conf.Tags.names()), "unknown tag %q", e.Value.Shown)
