@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/sealmesh/sealmesh/bench/load"
 	"github.com/sealmesh/sealmesh/bench/report"
@@ -32,12 +31,12 @@ func ablations(ctx context.Context, b *bench) error {
 	s := report.Section{Title: "Ablations", Text: "What the transport and the settings of the runtime are worth to sealmesh: 2 KiB, 5 fields, sealed and opened."}
 	for _, conns := range []int{1, 16} {
 		t := trial{id: fmt.Sprintf("ablations/c%d", conns), contestants: list, body: load.NewDocument(2*kib, 5),
-			conns: conns, turn: 400 * time.Millisecond, rounds: pick(b, 4, 9)}
+			conns: conns, turn: turnTime, rounds: pick(b, 4, 9)}
 		if err := b.run(ctx, t); err != nil {
 			return err
 		}
 		s.Tables = append(s.Tables, b.table(fmt.Sprintf("concurrency %d", conns), t.id, list))
 	}
-	b.sections = append(b.sections, s)
+	b.section(s)
 	return nil
 }
