@@ -21,15 +21,18 @@ import (
 
 // Uploads that stall, more than there is memory for, of many callers at once:
 // sealmesh stays within the memory of its container, and serves others
-// meanwhile.
+// meanwhile. The ten callers have shares of 9 per cent. With larger shares they
+// could use all the memory together, and would be refused only by chance before
+// others are.
 func TestStalledUploads(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "sealmesh") // without the race detector's own memory
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	policy := strings.Replace(testPolicy, "limits: {", "limits: {caller_share: 9, ", 1)
 	for _, c := range []struct{ container, uploads int }{{128, 2_000}, {256, 4_000}, {512, 10_000}} {
 		t.Run(fmt.Sprintf("%d uploads in %d MiB", c.uploads, c.container), func(t *testing.T) {
-			s := serveAlone(t, testPolicy, stackOptions{binary: binary, env: []string{fmt.Sprintf("GOMEMLIMIT=%dMiB", c.container*8/10)}})
+			s := serveAlone(t, policy, stackOptions{binary: binary, env: []string{fmt.Sprintf("GOMEMLIMIT=%dMiB", c.container*8/10)}})
 			up := &uploads{t: t, socket: filepath.Join(s.dir, "ext_proc.sock")}
 			up.start(c.uploads)
 			for range 20 {
