@@ -58,6 +58,7 @@ type Body struct {
 	Params    Params    // of the media type
 	Direction Direction // of the message that has the body
 	Method    string    // of the request, as :method has it
+	Path      string    // of the request, as :path has it
 }
 
 // A Direction says whether a message is a request or a response.

@@ -122,7 +122,7 @@ func (d *direction) open() error {
 	if err := d.checkFormat(); err != nil || d.state == passing {
 		return err
 	}
-	return d.body.read(d.media, codec.Direction(d.index()), d.x.request.head.method)
+	return d.body.read(d.media, codec.Direction(d.index()), &d.x.request.head)
 }
 
 // rewrite runs the body of j through the rules, into j.out. It records the key

@@ -40,9 +40,10 @@ func (w *rewriter) start(s *keycache.Session, p *plan, c *Counts) {
 
 // read makes the writer for the body that was detected. Where a null deletes,
 // it is not sealed by default.
-func (w *rewriter) read(found codec.Detected, direction codec.Direction, method string) error {
+func (w *rewriter) read(found codec.Detected, direction codec.Direction, request *message) error {
 	b := w.plan.Body(found.Format)
-	b.Transform, b.Params, b.Direction, b.Method = w.transform, found.Params, direction, method
+	b.Transform, b.Params, b.Direction = w.transform, found.Params, direction
+	b.Method, b.Path = request.method, request.path
 	writer, err := found.Format.New(b)
 	if err != nil {
 		return err

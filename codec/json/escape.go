@@ -2,52 +2,7 @@ package json
 
 import (
 	"encoding/binary"
-	"unicode/utf16"
-	"unicode/utf8"
 )
-
-// unescape appends to dst the text of s, the inside of a valid JSON string. It
-// fails on half a surrogate pair, which UTF-8 cannot encode. The text is never
-// longer than s.
-func unescape(dst, s []byte) ([]byte, bool) {
-	for i := 0; i < len(s); {
-		if s[i] != '\\' {
-			start := i
-			for i < len(s) && s[i] != '\\' {
-				i++
-			}
-			dst = append(dst, s[start:i]...)
-			continue
-		}
-		if s[i+1] != 'u' {
-			dst = append(dst, escapeMeaning[s[i+1]])
-			i += 2
-			continue
-		}
-		r := hex4(s[i+2:])
-		i += 6
-		if utf16.IsSurrogate(r) {
-			if len(s)-i < 6 || s[i] != '\\' || s[i+1] != 'u' {
-				return dst, false
-			}
-			r = utf16.DecodeRune(r, hex4(s[i+2:]))
-			i += 6
-			if r == utf8.RuneError {
-				return dst, false
-			}
-		}
-		dst = utf8.AppendRune(dst, r)
-	}
-	return dst, true
-}
-
-// hex4 reads four hex digits.
-func hex4(s []byte) (r rune) {
-	for _, c := range s[:4] {
-		r = r<<4 | hexDigit(c)
-	}
-	return r
-}
 
 // plainBlocks returns the length of the blocks of 32 bytes at the beginning of
 // text that are plain. In an envelope that is all but the last bytes.

@@ -148,7 +148,7 @@ func TestEnvelopesInRandomStrings(t *testing.T) {
 			b.WriteString(bits[r.IntN(len(bits))])
 		}
 		s := b.String()
-		plain, ok := unescape(nil, []byte(s))
+		plain, ok := codec.UnescapeJSON(nil, []byte(s))
 		if !ok {
 			t.Fatal(s)
 		}

@@ -122,7 +122,7 @@ func (s *scanner) matchName(name []byte, end int) bool {
 		return false
 	}
 	if s.escaped {
-		plain, ok := unescape(s.tags.Scratch.Tail(len(name)), name)
+		plain, ok := codec.UnescapeJSON(s.tags.Scratch.Tail(len(name)), name)
 		if !ok && s.live {
 			s.malformed(at, loneDetail)
 			return false
@@ -169,7 +169,7 @@ func (s *scanner) text(f *codec.Field) bool {
 		if !rule.Unescape && !(rule.Open && mayBeEnvelope(inside)) {
 			return true
 		}
-		plain, ok := unescape(s.tags.Scratch.Tail(len(inside)), inside)
+		plain, ok := codec.UnescapeJSON(s.tags.Scratch.Tail(len(inside)), inside)
 		if !ok {
 			return rule.Open // no envelope either
 		}

@@ -113,7 +113,7 @@ func (s *scanner) noteOperation(value []byte, end int) bool {
 	if len(value) > len(room) {
 		return true
 	}
-	plain, ok := unescape(room[:0], value)
+	plain, ok := codec.UnescapeJSON(room[:0], value)
 	for _, n := range operationNames {
 		if ok && strings.EqualFold(n, string(plain)) {
 			return s.sign(signOp, end)

@@ -83,7 +83,8 @@ var runeTails = [...]runeTail{
 	badByte:   {},
 }
 
-// escapeMeaning is the character of a two-character escape, or 0.
+// escapeMeaning is the character of a two-character escape, or 0: see
+// codec.UnescapeJSON.
 var escapeMeaning = [256]byte{
 	'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t',
 }
