@@ -1,5 +1,10 @@
 package codec
 
+import (
+	"fmt"
+	"slices"
+)
+
 // A Format is a way to write bodies. It is immutable once it is in a [Table].
 type Format struct {
 	// Name is stable: errors, metrics and spans carry it. Example: "json".
@@ -16,14 +21,13 @@ type Format struct {
 	NullDeletes []Pattern
 	// Check compiles what the format needs of a Selector and of a policy's
 	// options, once for each plan, when the policy is compiled. It fails with a
-	// [*PathError] for a rule that the format cannot decide, and for options that
-	// the format does not know. The result is given back in Body.Checked. It must
-	// be safe for concurrent use.
+	// [*PathError] for a rule that the format cannot decide, and with a
+	// [*SettingError] for options that the format does not take. The result is
+	// given back in Body.Checked. It must be safe for concurrent use.
 	//
 	// The bodies of a route may have any format, so every format checks every
-	// plan, and an error refuses the policy, whatever bodies the route has. A rule
-	// that finds nothing in the format is no error. Where only bodies of the
-	// format would be affected, let New refuse them.
+	// plan. An error refuses the bodies of the format, or the policy if it has
+	// options for the format. A rule that finds nothing in the format is no error.
 	Check func(sel *Selector, o Options) (checked any, err error)
 	// New makes the Writer of one body. It fails with an [*Error] if the format
 	// refuses the parameters of the media type.
@@ -40,8 +44,42 @@ type Options struct {
 	// Schema is the text of a schema, such as a protobuf descriptor set; nil for
 	// none.
 	Schema []byte
-	// Settings are the format's own, such as the delimiter of CSV.
+	// Settings are the format's own, such as the delimiter of CSV. See
+	// [Options.Only].
 	Settings map[string]string
+}
+
+// SchemaSetting is the setting that names the file of Options.Schema. It is not
+// in Options.Settings.
+const SchemaSetting = "schema"
+
+// A SettingError says which setting of [Options] a format does not take, and
+// why.
+type SettingError struct {
+	Setting string
+	Detail  string
+	Known   []string // the settings of the format, if Setting is none of them
+}
+
+// Error reads `setting "delimiter": must be one character`.
+func (e *SettingError) Error() string { return fmt.Sprintf("setting %q: %s", e.Setting, e.Detail) }
+
+// Only fails with a [*SettingError] if o has a setting that is not among names.
+// A format calls it at the start of its Check.
+func (o Options) Only(names ...string) error {
+	var unknown []string
+	if o.Schema != nil && !slices.Contains(names, SchemaSetting) {
+		unknown = append(unknown, SchemaSetting)
+	}
+	for name := range o.Settings {
+		if !slices.Contains(names, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	return &SettingError{Setting: slices.Min(unknown), Detail: "the format has no such setting", Known: names}
 }
 
 // A Body is everything that a Format needs to make a Writer for one body.

@@ -25,11 +25,7 @@
 // decoded.
 package json
 
-import (
-	"errors"
-
-	"github.com/sealmesh/sealmesh/codec"
-)
+import "github.com/sealmesh/sealmesh/codec"
 
 // name is the name of the format in errors.
 const name = "json"
@@ -60,8 +56,8 @@ var namedByData = [...]codec.Pattern{
 
 // check is Format.Check. It returns the tables of names that [scanner] uses.
 func check(sel *codec.Selector, o codec.Options) (any, error) {
-	if o.Schema != nil || len(o.Settings) > 0 {
-		return nil, errors.New("json takes no schema and no settings")
+	if err := o.Only(); err != nil {
+		return nil, err
 	}
 	return newNameTables(sel), nil
 }
