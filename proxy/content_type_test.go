@@ -1,12 +1,16 @@
 package proxy
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/formats"
 	"github.com/sealmesh/sealmesh/proxy/dataplane"
+	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
 // smuggled are content types that one server reads as UTF-8 and another does
@@ -112,5 +116,17 @@ func TestPassedTypeThatResemblesJSON(t *testing.T) {
 		if err != nil || status != http.StatusUnsupportedMediaType || !strings.Contains(got, codeType) {
 			t.Errorf("%s: %v, status %d: %s", sent, err, status, got)
 		}
+	}
+}
+
+// A format that cannot have the rules of a plan is refused, and others are not.
+func TestUnreadFormat(t *testing.T) {
+	d := &direction{head: message{contentType: jsonType, headers: true}, media: formats.Table().Detect(jsonType), plan: &plan{Plan: &policy.Plan{}}}
+	if err := d.checkFormat(); err != nil {
+		t.Errorf("a format that can have the rules: %v", err)
+	}
+	d.plan.Unread = map[*codec.Format]error{d.media.Format: errors.New("a rule that JSON cannot decide")}
+	if err := d.checkFormat(); err == nil || codeOf(err) != codeType {
+		t.Errorf("a format that cannot: %v", err)
 	}
 }

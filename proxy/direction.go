@@ -97,6 +97,8 @@ func (d *direction) checkFormat() error {
 	switch {
 	case f != nil && !d.head.headers && d.media.Canonical != d.head.contentType:
 		return refuse(codeType, errors.New("the content type is not in canonical form, and Envoy sends attributes in place of headers, which cannot be corrected"))
+	case f != nil && d.plan.Unread[f] != nil:
+		return refuse(codeType, d.plan.Unread[f])
 	case f != nil && d.head.identity():
 		return nil
 	case d.plan.passes(d.head.contentType):

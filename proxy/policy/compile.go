@@ -17,8 +17,10 @@ import (
 // compiler.
 type compiler struct {
 	*report
-	conf   *config
-	limits codec.Limits // of every body
+	conf     *config
+	formats  codec.Table
+	readFile func(string) ([]byte, error)
+	limits   codec.Limits // of every body
 }
 
 func (c *compiler) compile() *Policy {

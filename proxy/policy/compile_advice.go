@@ -23,9 +23,11 @@ func (c adviser) advise() {
 		if r.Response != nil && conf.Response != nil {
 			c.reach(r, conf.Response)
 			c.writers(r, conf)
+			c.unread(r.Response, conf.Response)
 		}
 		if r.Request != nil && conf.Request != nil {
 			c.surprises(r.Request, conf.Request)
+			c.unread(r.Request, conf.Request)
 		}
 	}
 }
@@ -154,6 +156,15 @@ func (c adviser) surprises(p *Plan, d *directionConfig) {
 			case codec.Prototype:
 				c.note(e.At, "seal that too, if the service merges objects", "path %q finds nothing in what a merge in JavaScript takes for the same: %s", e.Name, s.Place)
 			}
+		}
+	}
+}
+
+// unread notes the formats that cannot have the rules of d.
+func (c adviser) unread(p *Plan, d *directionConfig) {
+	for _, f := range c.formats {
+		if err := p.Unread[f]; err != nil {
+			c.note(d.At, "", "bodies of format %s are refused, since it cannot have these rules: %v", f.Name, err)
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
-	"github.com/sealmesh/sealmesh/codec/formats"
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
@@ -51,23 +50,10 @@ func (c *planCompiler) compile(reads bool) {
 	}
 	c.migration()
 	c.guards()
+	options := c.options()
 	if s := c.selector(); s != nil {
 		p.Selector = s.Guarded(p.guard())
-		c.check()
-	}
-}
-
-// check lets every format compile what it needs from the plan: the bodies of a
-// route may have any format.
-func (c *planCompiler) check() {
-	c.plan.Checked = make(map[*codec.Format]any)
-	for _, f := range formats.Table() {
-		checked, err := f.Check(c.plan.Selector, codec.Options{})
-		if err != nil {
-			c.problem(c.direction.At, "", "bodies of format %s cannot have these rules: %v", f.Name, err)
-			continue
-		}
-		c.plan.Checked[f] = checked
+		c.check(options)
 	}
 }
 

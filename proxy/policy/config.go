@@ -209,6 +209,11 @@ type directionConfig struct {
 	// include a type that a codec reads. A body of any other type without a codec
 	// is refused.
 	Pass texts `yaml:"pass"`
+	// What a format must know to read bodies, by name of the format: a mapping of
+	// its settings to text, such as `csv: {delimiter: ";"}`. Each format has its
+	// own settings. In all of them the setting schema is the path of a file,
+	// relative to the policy file.
+	Formats table[table[text]] `yaml:"formats" each:"format"`
 	// How long values that are not sealed yet are accepted on open.
 	Migration *migrationConfig `yaml:"migration"`
 }

@@ -15,15 +15,23 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/formats"
 )
 
 // Load parses and compiles src, a policy file. Its error is a [Problems] with
 // every problem of the file; a file longer than [MaxFileBytes] is a problem.
 // name is the file's name in messages. getenv resolves ${ENV}; its second
-// result reports whether the variable is set. readFile resolves ${file:path}:
-// it gets the path as the file spells it, and resolves a relative path from the
-// policy file's folder.
+// result reports whether the variable is set. readFile resolves ${file:path},
+// and reads the schemas of formats: it gets the path as the file spells it, and
+// resolves a relative path from the policy file's folder.
 func Load(name string, src []byte, getenv func(string) (string, bool), readFile func(string) ([]byte, error)) (*Policy, error) {
+	return loadWith(formats.Table(), name, src, getenv, readFile)
+}
+
+// loadWith is Load for bodies of the formats in table.
+func loadWith(table codec.Table, name string, src []byte, getenv func(string) (string, bool), readFile func(string) ([]byte, error)) (*Policy, error) {
 	r := newReport(name, string(src))
 	root := r.parse(string(src))
 	if root == nil {
@@ -31,7 +39,7 @@ func Load(name string, src []byte, getenv func(string) (string, bool), readFile 
 	}
 	var conf config
 	(&decoder{report: r, getenv: getenv, readFile: readFile}).into(root, &conf, spot{})
-	p := (&compiler{report: r, conf: &conf}).compile()
+	p := (&compiler{report: r, conf: &conf, formats: table, readFile: readFile}).compile()
 	if err := r.result(); err != nil {
 		return nil, err
 	}

@@ -153,9 +153,11 @@ type Plan struct {
 	Selector *codec.Selector
 	// Checked is what each format compiled from Selector; see [Plan.Body].
 	Checked map[*codec.Format]any
-	Rules   []Rule   // by Field.Rule; none if bodies are only scanned for envelopes
-	Mode    BodyMode // Envoy's body mode
-	Limits  codec.Limits
+	// Unread says why the bodies of a format cannot be read under these rules.
+	Unread map[*codec.Format]error
+	Rules  []Rule   // by Field.Rule; none if bodies are only scanned for envelopes
+	Mode   BodyMode // Envoy's body mode
+	Limits codec.Limits
 	// OpenedBytes limits a body with values to open, in bytes after opening, and
 	// replaces Limits.BodyBytes; 0 for no limit.
 	OpenedBytes int64

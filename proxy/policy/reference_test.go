@@ -142,6 +142,8 @@ func typeName(t reflect.Type, words []string) string {
 	}
 	below, suffix := mappingOf(t)
 	switch {
+	case t == reflect.TypeFor[table[table[text]]]():
+		return "mapping by name"
 	case below == nil:
 		return "mapping of text"
 	case suffix == "[]":

@@ -1,11 +1,12 @@
 package policy
 
 import (
+	"errors"
+	"slices"
 	"strings"
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
-	"github.com/sealmesh/sealmesh/codec/formats"
 	"github.com/sealmesh/sealmesh/hsm"
 )
 
@@ -104,7 +105,7 @@ func (c *planCompiler) passTypes(ts texts) []string {
 	for _, t := range ts {
 		media := strings.ToLower(t.Value)
 		major, minor, _ := strings.Cut(media, "/")
-		switch format := readFormat(media); {
+		switch format := readFormat(c.formats, media); {
 		case !isMediaToken(major) || minor != "*" && !isMediaToken(minor):
 			c.problem(t.place, "write type/subtype or type/*", "not a media type without parameters")
 		case format != "":
@@ -119,12 +120,12 @@ func (c *planCompiler) passTypes(ts texts) []string {
 // readFormat returns a media type that a codec reads and that media, a type or
 // type/*, covers; "" for none. Such a type must not pass: a body with a charset
 // that the codec does not know would get around the rules.
-func readFormat(media string) string {
-	if formats.Table().Detect(media).Format != nil {
+func readFormat(table codec.Table, media string) string {
+	if table.Detect(media).Format != nil {
 		return media
 	}
 	major, all := strings.CutSuffix(media, "*")
-	for _, f := range formats.Table() {
+	for _, f := range table {
 		for _, m := range f.MediaTypes {
 			if all && strings.HasPrefix(m, major) {
 				return m
@@ -139,4 +140,79 @@ func isMediaToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("!#$&-^_.+", r)
 	})
+}
+
+// check lets every format compile what it needs from the plan: the bodies of a
+// route may have any format. If a format cannot have the rules, its bodies are
+// refused. That is a problem only if the policy says that there are such
+// bodies, by settings for them.
+func (c *planCompiler) check(options map[string]codec.Options) {
+	p := c.plan
+	p.Checked, p.Unread = make(map[*codec.Format]any), make(map[*codec.Format]error)
+	for _, f := range c.formats {
+		o, said := options[f.Name]
+		checked, err := f.Check(p.Selector, o)
+		switch {
+		case err == nil:
+			p.Checked[f] = checked
+		case said:
+			c.wrongOptions(f.Name, err)
+		default:
+			p.Unread[f] = err
+		}
+	}
+}
+
+// options returns what the direction says about formats, by name. It leaves out
+// what it reports.
+func (c *planCompiler) options() map[string]codec.Options {
+	var known []string
+	for _, f := range c.formats {
+		known = append(known, f.Name)
+	}
+	all := make(map[string]codec.Options)
+	for _, e := range c.direction.Formats {
+		if !slices.Contains(known, e.Name) {
+			c.problem(e.At, didYouMean(e.Name, known), "unknown format %q", e.Name)
+		} else if o, ok := c.optionsOf(e.Value); ok {
+			all[e.Name] = o
+		}
+	}
+	return all
+}
+
+// optionsOf returns the settings of one format. ok is false if one of them was
+// reported.
+func (c *planCompiler) optionsOf(settings table[text]) (o codec.Options, ok bool) {
+	o.Settings, ok = make(map[string]string), true
+	for _, s := range settings {
+		switch {
+		case !s.Value.present():
+			ok = false
+		case s.Name == codec.SchemaSetting:
+			b, err := c.readFile(s.Value.Value)
+			if err != nil {
+				c.problem(s.Value.place, "", "cannot read the schema %q: %v", s.Value.Shown, err)
+				ok = false
+			}
+			o.Schema = append([]byte{}, b...) // not nil, even if the file is empty
+		default:
+			o.Settings[s.Name] = s.Value.Value
+		}
+	}
+	return o, ok
+}
+
+// wrongOptions reports that a format cannot have the rules, given the settings
+// that the policy has for it.
+func (c *planCompiler) wrongOptions(format string, err error) {
+	settings := c.direction.Formats[c.direction.Formats.index(format)]
+	at, hint := settings.At, ""
+	if bad, ok := errors.AsType[*codec.SettingError](err); ok {
+		hint = didYouMean(bad.Setting, bad.Known)
+		if i := settings.Value.index(bad.Setting); i >= 0 {
+			at = settings.Value[i].At
+		}
+	}
+	c.problem(at, hint, "format %s: %v", format, err)
 }
