@@ -16,6 +16,9 @@
 //   - A [Format] is a way to write bodies, such as JSON. Each has a folder of
 //     its own below this one. A [Table] lists formats and finds one by content
 //     type.
+//   - A [Scanner] reads one document, which is a body or is inside one, and
+//     marks its tagged values in the [Splicer] of the body. An [Encoder] writes
+//     a replacement.
 //   - A [Writer] rewrites one body. An [Output] collects what leaves.
 //   - A [Guard] gives reasons to refuse a well-formed body.
 //
@@ -48,25 +51,39 @@
 // codec/formats. Policy, proxy and commands find the format there. The folder
 // has:
 //
-//   - A [Format] with name, media types, Check, New and HoldsEnvelope.
-//   - A scanner that accepts exactly the grammar of the format. It walks with a
-//     [Cursor], and documents what members and elements are.
-//   - A [Writer] around a [Splicer], which holds incomplete values, calls the
-//     Transform and writes the output. The format gives it an [Encoder].
+//   - A [Format] with name, media types, Check, Scan and HoldsEnvelope.
+//   - A [Scanner] that accepts exactly the grammar of the format. It walks with
+//     a [Cursor], and documents what members and elements are. Where a tagged
+//     value begins and ends it calls the [Splicer], which holds incomplete
+//     values, calls the Transform and writes the output.
+//   - An [Encoder] for each kind of place that a value can be in.
 //   - A test that runs the conformance suite of package codec/codectest.
 //
-// What the functions do, as in codec/json/writer.go:
+// The Writer is the same for every format: Format.New puts it around the
+// Scanner. It limits the body, calls the Splicer for each chunk, and returns
+// the first error again. What the functions do, as in codec/json/document.go:
 //
-//   - Format.New takes a Writer from a pool. It applies Limits.WithDefaults,
-//     calls Splicer.Reset, and sets its Cursor to Body.At if that has a
-//     Selector.
-//   - Writer.Write returns an earlier error again. Otherwise it scans p, up to
-//     Limits.BodyBytes, and calls Splicer.Splice, which also writes out a chunk
-//     without tagged values.
-//   - Writer.Close ends a value that only the end of the body ends. It fails
-//     with [Truncated] if the body is incomplete.
-//   - Writer.Free clears the Writer, keeps its memory and returns it to the
+//   - Format.Scan takes a Scanner from a pool, and sets its Cursor to Body.At if
+//     that has a Selector.
+//   - Scanner.Scan reads a piece to its end. A byte order mark is part of the
+//     document: the format says what it does with one.
+//   - Scanner.End ends a value that only the end of the document ends. It fails
+//     with [Truncated] if the document is incomplete.
+//   - Scanner.Free clears the Scanner, keeps its memory and returns it to the
 //     pool.
+//
+// A format whose replacements change bytes before them, such as the lengths of
+// protobuf, has a Writer of its own, in Format.Writer. It keeps the promises of
+// [Writer].
+//
+// A format that contains others is a function of theirs. It gives their
+// Scanners its own Splicer, so that all documents of a body share one order and
+// the limit of fields: Format.Scan(Body with the place of the document) when a
+// document begins, Scan for each piece of it, End at its end, and Free, or Scan
+// again if the next document has the same place. Its Check calls theirs, and
+// its HoldsEnvelope asks the format that a field's kind and [Position] belong
+// to. Where it cannot tell yet whether bytes belong to the document, such as a
+// line end before a possible delimiter, it calls Splicer.Hold.
 //
 // A format refuses:
 //
@@ -81,9 +98,9 @@
 //     a limit, such as the names that it has seen.
 //
 // The error of a body does not depend on how the body was cut. So check limits
-// at each byte or token, and not at the end of a chunk. Errors are of type
-// [*Error] and carry the name of the format: proxy reports every other error as
-// a defect of sealmesh.
+// at each byte or token, and not at the end of a chunk; make errors by
+// Splicer.Refuse, which sees to a value that is too long by then. Errors are of
+// type [*Error]: proxy reports every other error as a defect of sealmesh.
 package codec
 
 // A Kind says what the bytes of a value are. Its number is part of every
@@ -148,8 +165,7 @@ type Writer interface {
 	//
 	// Write reads all of p before it calls the first Transform of a value that
 	// ends in p. So if p is the whole body, it is known to be well-formed by then,
-	// though it may be truncated. A Writer that contains another Writer keeps this
-	// promise for the inner body too.
+	// though it may be truncated. That is also true of documents inside the body.
 	//
 	// After an error, Write and Close return the same error again, and the caller
 	// must not send what out still has.

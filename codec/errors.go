@@ -34,7 +34,7 @@ const (
 // An Error says why a body was refused and where. It never holds bytes of the
 // body.
 type Error struct {
-	Format string // name of the Format
+	Format string // name of the body's Format; the Writer fills it in
 	Code   Code
 	Offset int64  // byte offset in the body
 	Detail string // what was expected, in fixed words

@@ -29,9 +29,14 @@ type Format struct {
 	// plan. An error refuses the bodies of the format, or the policy if it has
 	// options for the format. A rule that finds nothing in the format is no error.
 	Check func(sel *Selector, o Options) (checked any, err error)
-	// New makes the Writer of one body. It fails with an [*Error] if the format
-	// refuses the parameters of the media type.
-	New func(b Body) (Writer, error)
+	// Scan makes the Scanner of one document, which marks its tagged values in s.
+	// b.Limits has its defaults filled in. Scan fails with an [*Error] if the
+	// format refuses the parameters of the media type. It is nil for a format with
+	// a Writer of its own, whose documents cannot be inside another.
+	Scan func(b Body, s *Splicer) (Scanner, error)
+	// Writer makes the Writer of one body, for a format without Scan: one whose
+	// replacements change bytes before them, such as a length.
+	Writer func(b Body) (Writer, error)
 	// HoldsEnvelope reports whether a field holds an envelope that somebody could
 	// cut out and open elsewhere. It looks through the escapes of the format.
 	// isHead is as in [Guard].
@@ -88,6 +93,9 @@ type Body struct {
 	// a deeper place for a document inside another, such as a part of a form. With
 	// the zero Cursor there are no rules, and the Writer only validates.
 	At Cursor
+	// Inner says that the document is a value of the body and not its root, such as
+	// a part of a form: Guard.Root is not about it.
+	Inner bool
 	// Checked is what Format.Check returned for the Selector of At.
 	Checked any
 	// Transform replaces tagged values. It may be nil if no rule can match.

@@ -127,3 +127,33 @@ func (o *Output) Commit(b []byte) {
 
 // adopt makes b's memory belong to o: Reset clears it.
 func (o *Output) adopt(b []byte) { o.adopted = append(o.adopted, b) }
+
+// An Encoder writes replacements as the format of a value needs them, in one
+// kind of place.
+type Encoder interface {
+	// Encode writes a replacement to out: got, which a Transform returned together
+	// with kind. room is memory from out.Tail that already holds the lead byte of
+	// Splicer.Put, if there is one. got lies directly after it if
+	// [InPlace](room, got): then Encode can extend room over got and commit it
+	// without a copy. Encode returns "" or, in fixed words, why this format cannot
+	// write got: then the body is refused with [WrongKind].
+	Encode(out *Output, room, got []byte, kind Kind) (fault string)
+}
+
+// InPlace reports whether got lies directly after room in memory: it does
+// unless a Transform needed more than the spare capacity of room.
+func InPlace(room, got []byte) bool {
+	n := len(room)
+	return len(got) == 0 || n+len(got) <= cap(room) && &room[:n+1][n] == &got[0]
+}
+
+// roomFor is how much of the owned block a Transform is offered for a value of
+// n bytes: an envelope is 4/3 of it and a few hundred bytes, and longer with a
+// record in it, as earlier ones have shown. For a long value, which is often
+// kept, the Transform takes what it needs.
+func roomFor(n, more int) int {
+	if n > maxBlock {
+		n = 0
+	}
+	return 2*n + 1024 + more
+}

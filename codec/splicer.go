@@ -8,28 +8,32 @@ import (
 // keptFields is the number of fields that a recycled Splicer keeps room for.
 const keptFields = 4096
 
-// A Splicer is the half of a Writer that formats share. It holds a tagged value
-// that is incomplete at the end of a chunk, collects the tagged values of a
-// chunk, calls the [Transform] for each, and writes the chunk with the
-// replacements.
+// A Splicer is what turns the tagged values that scanners find in a body into
+// the output of its Writer. It holds a tagged value that is incomplete at the
+// end of a chunk, collects the tagged values of a chunk, calls the [Transform]
+// for each, and writes the chunk with the replacements.
 //
-// A Writer scans one chunk. It calls Begin where a tagged value begins, and
-// Take and Put where the value ends. After the chunk it calls Splice. Offsets
-// are in bytes from the start of the body. Not safe for concurrent use.
+// A Writer gives it each chunk by Chunk. The scanners of the body and of
+// documents in it then call Begin where a tagged value begins, and Take and Put
+// where the value ends. After the chunk the Writer calls Splice. Offsets are in
+// bytes from the start of the body. Not safe for concurrent use.
 type Splicer struct {
 	rule  int   // that owns the tagged value being read, or -1
 	start int64 // offset of that value
+	hold  int64 // offset from which on Hold keeps bytes, or -1
 	count int   // tagged values so far
 
 	sel       *Selector
 	limits    Limits
 	transform Transform
-	encoder   Encoder
-	lead      byte
 
-	carry  Held // what earlier chunks have of that value
+	chunk []byte // being read
+	base  int64  // offset of its first byte
+	carry Held   // what earlier chunks have that has not left, and more: see bytes
+	held  int    // how many bytes before base those are
+
 	fields []Field
-	spans  []span // where in the chunk the values of fields are
+	spans  []span // what Splice needs to know of the fields
 	taken  span   // of the value that Take has returned last
 	more   int    // room that replacements have needed beyond the usual
 
@@ -37,30 +41,22 @@ type Splicer struct {
 	Scratch Output
 }
 
-// A span is where in the chunk being read a tagged value is.
+// A span is where in the body a tagged value is, and how its replacement is
+// written.
 type span struct {
-	start, end int // start is negative where an earlier chunk has the beginning
+	start, end int64
+	encoder    Encoder
+	lead       byte
 }
 
-// An Encoder writes replacements as a format needs them. A Writer implements
-// it.
-type Encoder interface {
-	// Encode writes a replacement to out: got, which a Transform returned together
-	// with kind. room is memory from out.Tail that already holds the lead byte of
-	// Splicer.Reset, if there is one. got lies directly after it if
-	// [InPlace](room, got): then Encode can extend room over got and commit it
-	// without a copy. Encode returns "" or, in fixed words, why this format cannot
-	// write got: then the body is refused with [WrongKind].
-	Encode(out *Output, room, got []byte, kind Kind) (fault string)
+// Reset readies s for a body. l has its defaults filled in.
+func (s *Splicer) Reset(sel *Selector, t Transform, l Limits) {
+	s.sel, s.transform, s.limits = sel, t, l
+	s.rule, s.hold, s.count, s.base = -1, -1, 0, 0
 }
 
-// Reset readies s for a body. l has its defaults filled in. lead is the byte
-// that nearly every replacement begins with, such as a quote, or 0 for none.
-// Splice puts lead in front of the memory that the Transform appends to.
-func (s *Splicer) Reset(sel *Selector, t Transform, l Limits, e Encoder, lead byte) {
-	s.sel, s.transform, s.limits, s.encoder, s.lead = sel, t, l, e, lead
-	s.rule, s.count = -1, 0
-}
+// Chunk notes that p is the next chunk of the body.
+func (s *Splicer) Chunk(p []byte) { s.chunk = p }
 
 // Begin notes that a tagged value begins at offset at, and that rule owns it.
 // It returns false if the body has more tagged values than Limits.Fields; the
@@ -89,78 +85,141 @@ func (s *Splicer) longest(rule int) int {
 	return cmp.Or(s.sel.given[rule].Longest, s.limits.ValueBytes)
 }
 
-// Take ends the tagged value being read, which ends before chunk[end]. chunk
-// begins at offset base. Take returns the value as a Literal field with the
-// bytes of the body. The caller changes Kind, Null and Value as its format
-// needs, and calls Put before the next Begin. Take returns false if the value
-// is longer than its limit; the caller then refuses the body with [ValueLimit].
-func (s *Splicer) Take(chunk []byte, base int64, end int) (f Field, ok bool) {
-	start := int(s.start - base)
+// Refuse returns the error of a body that is refused at offset at. Where a
+// tagged value is longer than its limit by then, that is the error: in smaller
+// chunks the body would have failed there.
+func (s *Splicer) Refuse(code Code, at int64, detail string) *Error {
+	if start, over := s.Outgrown(at); over {
+		code, at, detail = ValueLimit, start, "a tagged value is longer than the limit"
+	}
+	return &Error{Code: code, Offset: at, Detail: detail}
+}
+
+// Take ends the tagged value being read, which ends before offset end. Take
+// returns the value as a Literal field with the bytes of the body. The caller
+// changes Kind, Null and Value as its format needs, and calls Put before the
+// next Begin. Take returns false if the value is longer than its limit; the
+// caller then refuses the body with [ValueLimit].
+func (s *Splicer) Take(end int64) (f Field, ok bool) {
 	f = Field{Rule: s.rule, Kind: Literal}
-	if end-start > s.longest(f.Rule) {
+	if end-s.start > int64(s.longest(f.Rule)) {
 		return f, false
 	}
 	s.rule = -1
-	if start < 0 {
-		s.carry.Add(chunk[:end])
-		f.Value = s.carry.Bytes()
+	s.taken = span{start: s.start, end: end}
+	if s.start >= s.base {
+		f.Value = s.chunk[s.start-s.base : end-s.base]
 	} else {
-		f.Value = chunk[start:end]
+		f.Value = s.heldValue(s.start, end)
 	}
-	s.taken = span{start, end}
 	return f, true
 }
 
-// Put adds f, which Take returned, to the fields of the chunk.
-func (s *Splicer) Put(f Field) {
+// heldValue returns a value that begins in what is held.
+func (s *Splicer) heldValue(start, end int64) []byte {
+	from := int(start - s.base + int64(s.held))
+	if end <= s.base {
+		return s.carry.Bytes()[from : from+int(end-start)]
+	}
+	rest := s.chunk[:end-s.base]
+	if from == 0 {
+		s.carry.Add(rest)
+		return s.carry.Bytes()
+	}
+	// The carry may not move: values before this one are in it.
+	whole := append(s.Scratch.Tail(int(end-start)), s.carry.Bytes()[from:]...)
+	whole = append(whole, rest...)
+	s.Scratch.Commit(whole)
+	return whole
+}
+
+// Put adds f, which Take returned, to the fields of the chunk. e writes the
+// replacement. lead is the byte that nearly every such replacement begins with,
+// such as a quote, or 0 for none: it is put in front of the memory that the
+// Transform appends to.
+func (s *Splicer) Put(f Field, e Encoder, lead byte) {
+	s.taken.encoder, s.taken.lead = e, lead
 	s.fields = append(s.fields, f)
 	s.spans = append(s.spans, s.taken)
 }
 
-// Splice writes the chunk p with its replacements to out, and holds the part of
-// p that belongs to an incomplete tagged value. p begins at offset base. format
-// is the Format's name in errors.
-func (s *Splicer) Splice(out *Output, p []byte, base int64, format string) error {
-	out.expect(len(p), len(s.spans))
-	from := 0
-	for k, at := range s.spans {
-		start := max(at.start, 0)
-		out.Pass(p[from:start])
-		from = start
+// Hold keeps the bytes from offset at on from leaving with this chunk: a tagged
+// value may turn out to begin among them, once more of the body tells what they
+// are. A Scanner calls it in Scan, for few bytes, such as a line end that may
+// belong to a delimiter. The caller has a copy of what it needs of them.
+func (s *Splicer) Hold(at int64) { s.hold = at }
+
+// Splice writes the chunk with its replacements to out, and keeps the part of
+// it that cannot leave yet. It fails if the tagged value being read is longer
+// than its limit already.
+func (s *Splicer) Splice(out *Output) error {
+	end := s.base + int64(len(s.chunk))
+	if _, over := s.Outgrown(end); over {
+		return s.Refuse(ValueLimit, end, "")
+	}
+	out.expect(len(s.chunk), len(s.spans))
+	from := s.base - int64(s.held)
+	for k := range s.spans {
+		at := &s.spans[k]
+		s.pass(out, from, at.start)
+		from = at.start
 		kept, fault, err := s.replace(out, k)
 		switch {
 		case err != nil:
 			return err
 		case fault != "":
-			return &Error{Format: format, Code: WrongKind, Offset: base + int64(at.start), Detail: fault}
+			return &Error{Code: WrongKind, Offset: at.start, Detail: fault}
 		case !kept:
 			from = at.end
-		case at.start < 0:
-			out.Put(s.carry.Bytes())
-			from = at.end
-		}
-		if at.start < 0 {
-			s.carry.Drop()
 		}
 	}
-	s.forget()
-	hold := len(p)
+	keep := end
 	if s.rule >= 0 {
-		hold = max(int(s.start-base), 0)
+		keep = s.start
 	}
-	out.Pass(p[from:hold])
-	s.carry.Add(p[hold:])
+	if s.hold >= 0 {
+		keep = min(keep, s.hold)
+	}
+	s.pass(out, from, keep)
+	s.keep(keep)
+	s.forget()
+	s.chunk, s.base, s.hold = nil, end, -1
 	return nil
+}
+
+// pass writes the bytes of the body from one offset to another as they are.
+func (s *Splicer) pass(out *Output, from, to int64) {
+	if from < s.base && from < to {
+		first := s.base - int64(s.held)
+		out.Put(s.carry.Bytes()[from-first : min(to, s.base)-first])
+		from = s.base
+	}
+	if from < to {
+		out.Pass(s.chunk[from-s.base : to-s.base])
+	}
+}
+
+// keep holds the bytes from an offset to the end of the chunk, and drops what
+// was held before that offset.
+func (s *Splicer) keep(from int64) {
+	if from >= s.base {
+		s.carry.Drop()
+		s.carry.Add(s.chunk[from-s.base:])
+	} else {
+		s.carry.Cut(int(from-s.base) + s.held)
+		s.carry.Add(s.chunk)
+	}
+	s.held = s.carry.Len()
 }
 
 // replace asks the Transform for the replacement of field k, and writes it out,
 // unless the value is kept.
 func (s *Splicer) replace(out *Output, k int) (kept bool, fault string, err error) {
-	batch := s.fields[k:]
+	batch, to := s.fields[k:], &s.spans[k]
 	n := len(batch[0].Value)
 	room := out.Tail(roomFor(n, s.more))
-	if s.lead != 0 {
-		room = append(room, s.lead)
+	if to.lead != 0 {
+		room = append(room, to.lead)
 	}
 	got, kind, err := s.transform(room[len(room):], batch)
 	if !InPlace(room, got) {
@@ -175,25 +234,7 @@ func (s *Splicer) replace(out *Output, k int) (kept bool, fault string, err erro
 		}
 		return false, "", err
 	}
-	return false, s.encoder.Encode(out, room, got, kind), nil
-}
-
-// roomFor is how much of the owned block a Transform is offered for a value of
-// n bytes: an envelope is 4/3 of it and a few hundred bytes, and longer with a
-// record in it, as earlier ones have shown. For a long value, which is often
-// kept, the Transform takes what it needs.
-func roomFor(n, more int) int {
-	if n > maxBlock {
-		n = 0
-	}
-	return 2*n + 1024 + more
-}
-
-// InPlace reports whether got lies directly after room in memory: it does
-// unless a Transform needed more than the spare capacity of room.
-func InPlace(room, got []byte) bool {
-	n := len(room)
-	return len(got) == 0 || n+len(got) <= cap(room) && &room[:n+1][n] == &got[0]
+	return false, to.encoder.Encode(out, room, got, kind), nil
 }
 
 // Free clears the bytes of the body that s holds, and keeps the memory for the
@@ -204,13 +245,14 @@ func (s *Splicer) Free() {
 	if cap(s.fields) > keptFields {
 		s.fields, s.spans = nil, nil
 	}
-	s.sel, s.transform, s.encoder = nil, nil, nil
+	s.sel, s.transform, s.chunk, s.held = nil, nil, nil, 0
 	s.rule = -1
 }
 
 // forget drops the fields of a chunk that was written out.
 func (s *Splicer) forget() {
 	clear(s.fields)
+	clear(s.spans)
 	s.fields, s.spans = s.fields[:0], s.spans[:0]
 	s.Scratch.Reset()
 }

@@ -20,22 +20,24 @@ func mustSelect(t testing.TB, rules []Rule) *Selector {
 func splicing(t *testing.T) *Splicer {
 	t.Helper()
 	s := new(Splicer)
-	s.Reset(mustSelect(t, []Rule{{Path: "$.a"}}), keep, Limits{Fields: 1 << 30}.WithDefaults(), nil, '"')
+	s.Reset(mustSelect(t, []Rule{{Path: "$.a"}}), keep, Limits{Fields: 1 << 30}.WithDefaults())
 	return s
 }
 
-// splice runs one chunk through s, which is all of a value from start to end.
-func splice(t *testing.T, s *Splicer, out *Output, chunk []byte, base int64, start, end int) {
+// splice runs one chunk through s, which has a value from start to end.
+func splice(t *testing.T, s *Splicer, out *Output, chunk []byte, start, end int) {
 	t.Helper()
+	s.Chunk(chunk)
+	base := s.base
 	if !s.Begin(0, base+int64(start)) {
 		t.Fatal("no more fields")
 	}
-	f, ok := s.Take(chunk, base, end)
+	f, ok := s.Take(base + int64(end))
 	if !ok {
 		t.Fatal("too long")
 	}
-	s.Put(f)
-	if err := s.Splice(out, chunk, base, "test"); err != nil {
+	s.Put(f, nil, '"')
+	if err := s.Splice(out); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -47,7 +49,7 @@ func TestKeptValueTakesNoRoom(t *testing.T) {
 	s := splicing(t)
 	defer s.Free()
 	chunk := bytes.Repeat([]byte("s"), 1<<20)
-	splice(t, s, &out, chunk, 0, 0, len(chunk))
+	splice(t, s, &out, chunk, 0, len(chunk))
 	total := 0
 	for _, b := range out.owned {
 		total += cap(*b)
@@ -63,8 +65,8 @@ func TestSplicerStaysBounded(t *testing.T) {
 	s := splicing(t)
 	defer s.Free()
 	chunk := []byte(`{"a":"x"}`)
-	for i := range 100_000 {
-		splice(t, s, &out, chunk, int64(i*len(chunk)), 5, 8)
+	for range 100_000 {
+		splice(t, s, &out, chunk, 5, 8)
 		out.Reset()
 	}
 	if n := cap(s.fields) + cap(s.spans); n > 100 || s.count != 100_000 || s.carry.Len() != 0 {
@@ -79,7 +81,8 @@ func TestHeldIsCleared(t *testing.T) {
 	var memory [][]byte
 	s.Begin(0, 0)
 	for i := range int64(4) {
-		if err := s.Splice(&out, bytes.Repeat([]byte("SECRET "), 100<<i), 0, "test"); err != nil {
+		s.Chunk(bytes.Repeat([]byte("SECRET "), 100<<i))
+		if err := s.Splice(&out); err != nil {
 			t.Fatal(err)
 		}
 		held := s.carry.Bytes()

@@ -37,15 +37,15 @@ func TestNoAllocations(t *testing.T) {
 		chunk int
 		tr    codec.Transform
 	}{
-		{"whole", document(2<<10, 5), 1 << 20, seal},
-		{"whole, large", document(220<<10, 50), 1 << 20, seal},
-		{"kept", document(2<<10, 5), 1 << 20, keep},
-		{"chunks", document(20<<10, 50), 999, seal},
-		{"single bytes", document(2<<10, 5), 1, seal},
-		{"ignoring case", document(2<<10, 5), 1 << 20, seal},
+		{"whole", users(2<<10, 5), 1 << 20, seal},
+		{"whole, large", users(220<<10, 50), 1 << 20, seal},
+		{"kept", users(2<<10, 5), 1 << 20, keep},
+		{"chunks", users(20<<10, 50), 999, seal},
+		{"single bytes", users(2<<10, 5), 1, seal},
+		{"ignoring case", users(2<<10, 5), 1 << 20, seal},
 		{"ignoring case, long names", []byte(`{"Users":{"` + strings.Repeat("x", 90) + `":{"` + strings.Repeat("y", 70) + `":1}}}`), 1 << 20, keep},
-		{"escapes that outgrow the room", document(2<<10, 5), 1 << 20, controls},
-		{"long replacements", document(2<<10, 5), 1 << 20, long},
+		{"escapes that outgrow the room", users(2<<10, 5), 1 << 20, controls},
+		{"long replacements", users(2<<10, 5), 1 << 20, long},
 	} {
 		sel := sel
 		if strings.HasPrefix(tc.name, "ignoring case") {

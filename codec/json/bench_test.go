@@ -12,10 +12,10 @@ import (
 	"github.com/sealmesh/sealmesh/codec"
 )
 
-// document makes a body of about n bytes: users with orders, dense in short
+// users makes a body of about n bytes: users with orders, dense in short
 // strings, with escapes, UTF-8, numbers and decoys, and tagged fields in the
 // first few.
-func document(n, tagged int) []byte {
+func users(n, tagged int) []byte {
 	var b strings.Builder
 	b.WriteString(`{"users":[`)
 	for i := 0; b.Len() < n; i++ {
@@ -109,7 +109,7 @@ func seal(dst []byte, _ []codec.Field) ([]byte, codec.Kind, error) {
 
 func BenchmarkScan(b *testing.B) {
 	for _, size := range []int{2 << 10, 100 << 10, 10 << 20} {
-		body := document(size, 0)
+		body := users(size, 0)
 		for _, path := range []string{"$.nothing", "$.users[*].pii.ssn", "$..secret"} {
 			b.Run(fmt.Sprintf("%dKiB/%s", size>>10, path), func(b *testing.B) {
 				benchmarkJSON(b, path, body)
@@ -139,7 +139,7 @@ func BenchmarkSplice(b *testing.B) {
 		size, fields int
 	}{{2 << 10, 5}, {220 << 10, 50}} {
 		b.Run(fmt.Sprintf("%dKiB/%dfields", c.size>>10, c.fields), func(b *testing.B) {
-			benchmarkJSON(b, "$.users[*].pii.ssn", document(c.size, c.fields))
+			benchmarkJSON(b, "$.users[*].pii.ssn", users(c.size, c.fields))
 		})
 	}
 }

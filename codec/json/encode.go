@@ -1,15 +1,22 @@
 package json
 
-import "github.com/sealmesh/sealmesh/codec"
+import (
+	"sync"
+
+	"github.com/sealmesh/sealmesh/codec"
+)
+
+// An encoder is the [codec.Encoder] of values.
+type encoder struct{ depth int } // Limits.Depth
 
 // Encode implements [codec.Encoder]: text goes between quotes, a literal stays
 // as it is.
-func (w *writer) Encode(out *codec.Output, room, got []byte, kind codec.Kind) (fault string) {
+func (e *encoder) Encode(out *codec.Output, room, got []byte, kind codec.Kind) (fault string) {
 	switch kind {
 	case codec.Text:
 		return putText(out, room, got)
 	case codec.Literal:
-		if !w.oneValue(got) {
+		if !oneValue(got, e.depth) {
 			return "the literal is not one JSON value"
 		}
 		if codec.InPlace(room, got) {
@@ -50,15 +57,26 @@ func putText(out *codec.Output, room, text []byte) (fault string) {
 
 var quote = []byte{'"'}
 
-// oneValue reports whether b is one JSON value and nothing else. It keeps a
-// literal from ending its value early and adding members of its own.
-func (w *writer) oneValue(b []byte) bool {
+// A checker reads documents without rules.
+type checker struct {
+	document
+	none codec.Splicer
+}
+
+var checkers = sync.Pool{New: func() any { return new(checker) }}
+
+// oneValue reports whether b is one JSON value and nothing else, no deeper than
+// depth. It keeps a literal from ending its value early and adding members of
+// its own.
+func oneValue(b []byte, depth int) bool {
 	if len(b) == 0 || isSpace[b[0]] || isSpace[b[len(b)-1]] {
 		return false
 	}
-	check := writers.Get().(*writer)
-	check.begin(codec.Cursor{}, nil, codec.Limits{Depth: w.limits.Depth}.WithDefaults())
-	check.splicer.Reset(nil, nil, check.limits, check, 0)
-	defer check.Free()
+	check := checkers.Get().(*checker)
+	limits := codec.Limits{Depth: depth}.WithDefaults()
+	check.none.Reset(nil, nil, limits)
+	check.begin(codec.Body{Limits: limits}, nil, &check.none)
+	defer checkers.Put(check)
+	defer check.free()
 	return check.scan(b) == nil && check.complete() == nil
 }

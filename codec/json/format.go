@@ -37,7 +37,7 @@ var Format = codec.Format{
 	Except:        namedByData[:],
 	NullDeletes:   []codec.Pattern{"*merge-patch+json"},
 	Check:         check,
-	New:           newWriter,
+	Scan:          scan,
 	HoldsEnvelope: holdsEnvelope,
 }
 

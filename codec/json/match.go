@@ -18,27 +18,6 @@ const (
 // here is the step to the root, where the cursor is from the beginning.
 const here codec.Step = -1
 
-// nothing and noNames are what a scan without rules takes its guard and its
-// names from.
-var (
-	nothing codec.Guard
-	noNames nameTables
-)
-
-// begin readies the scanner for a body whose root is at a place of a document.
-func (w *writer) begin(at codec.Cursor, tables *nameTables, limits codec.Limits) {
-	s := &w.scanner
-	s.tags = &w.splicer
-	s.sel, s.limits, s.tables, s.guard = at.Selector(), limits, tables, &nothing
-	s.step, s.nameStart = here, -1
-	if s.live = s.sel != nil; !s.live {
-		s.tables = &noNames
-		return
-	}
-	s.cursor.Set(at)
-	s.guard, s.indexed = s.sel.Guard(), s.sel.HasIndexes()
-}
-
 // beginValue is called where a value begins that a rule may own.
 func (s *scanner) beginValue(i int, kind class) bool {
 	if n := len(s.frames); n > 0 && s.frames[n-1]&objectFrame == 0 {
@@ -72,7 +51,9 @@ func (s *scanner) enter(kind class) bool {
 		s.cursor.Descend(s.step)
 	}
 	if !s.cursor.Live() {
-		s.cursor.Up()
+		if s.step != here {
+			s.cursor.Up()
+		}
 		return false
 	}
 	if kind == arrayValue && s.indexed {
@@ -99,11 +80,13 @@ func (s *scanner) leave(f frame) {
 	if f&sameFrame != 0 {
 		return
 	}
-	s.cursor.Up()
+	top := len(s.outer) - 1
+	if top > 0 { // below the root
+		s.cursor.Up()
+	}
 	if f&objectFrame == 0 && s.indexed {
 		s.index = s.index[:len(s.index)-1]
 	}
-	top := len(s.outer) - 1
 	s.below, s.outer = s.outer[top], s.outer[:top]
 }
 
@@ -146,7 +129,7 @@ func (s *scanner) found(end int) bool {
 		return true
 	}
 	at, _ := s.tags.Outgrown(0)
-	f, ok := s.tags.Take(s.chunk, s.base, end)
+	f, ok := s.tags.Take(s.base + int64(end))
 	if !ok {
 		s.fail(codec.ValueLimit, int(at-s.base), valueDetail)
 		return false
@@ -156,7 +139,7 @@ func (s *scanner) found(end int) bool {
 		return false
 	}
 	f.Null = f.Kind == codec.Literal && f.Value[0] == 'n'
-	s.tags.Put(f)
+	s.tags.Put(f, &s.encoder, '"')
 	return true
 }
 

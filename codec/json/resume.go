@@ -73,7 +73,7 @@ func (s *scanner) cutString(p []byte, start, cut int, t token) int {
 	return len(p)
 }
 
-// complete ends the body.
+// complete ends the document.
 func (s *scanner) complete() error {
 	if s.token == numberToken && s.number.complete() {
 		s.token = noToken
@@ -106,7 +106,7 @@ func (s *scanner) fail(code codec.Code, i int, detail string) int {
 		code, at, detail = codec.NameLimit, s.nameStart, nameDetail
 	}
 	if s.err == nil {
-		s.err = &codec.Error{Format: name, Code: code, Offset: at, Detail: detail}
+		s.err = &codec.Error{Code: code, Offset: at, Detail: detail}
 	}
 	return -1
 }

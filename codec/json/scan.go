@@ -2,9 +2,8 @@ package json
 
 import "github.com/sealmesh/sealmesh/codec"
 
-// scan reads one chunk, after which err says whether the body is still good.
+// scan reads one piece, after which err says whether the body is still good.
 func (s *scanner) scan(p []byte) error {
-	s.chunk = p
 	i := 0
 	if s.token != noToken {
 		i = s.resume(p)
@@ -37,12 +36,8 @@ func (s *scanner) scan(p []byte) error {
 			i = s.scanValue(p, i)
 		}
 	}
-	s.chunk = nil
 	if s.err == nil {
 		s.base += int64(len(p))
-		if start, over := s.tags.Outgrown(s.base); over {
-			s.fail(codec.ValueLimit, int(start-s.base), valueDetail)
-		}
 	}
 	return s.err
 }
@@ -88,7 +83,7 @@ func (s *scanner) scanValue(p []byte, i int) int {
 	if kind == noValue {
 		return s.malformed(i, "expected a value")
 	}
-	if len(s.frames) == 0 && !takes(s.guard.Root, kind) {
+	if len(s.frames) == 0 && !takes(s.root, kind) {
 		return s.fail(codec.WrongRoot, i, rootDetail)
 	}
 	if s.live && !s.beginValue(i, kind) {

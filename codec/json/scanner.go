@@ -49,8 +49,7 @@ const (
 // The scanner has more methods than other types of this project. It is one
 // state machine: its loops share the state below, and are read together.
 type scanner struct {
-	chunk  []byte       // being read
-	base   int64        // offset in the body of its first byte
+	base   int64        // offset in the body of the piece being read
 	frames []frame      // open containers
 	state  grammarState // between tokens
 	live   bool         // a rule may own the next value of the innermost container
@@ -64,6 +63,7 @@ type scanner struct {
 	escaped bool // the last string has escapes
 
 	guard  *codec.Guard // never nil
+	root   codec.Root   // what the value must be
 	tables *nameTables  // of names that skipMembers stops at; never nil
 	in     frame        // where skipMembers reads
 	depth  int          // and how deep
@@ -82,7 +82,8 @@ type scanner struct {
 	step    codec.Step      // to the next value; here at the root
 	below   codec.Preview   // of values that no rule names, in the innermost live container
 	outer   []codec.Preview // of the containers around it
-	tags    *codec.Splicer  // of the writer
+	tags    *codec.Splicer  // of the body
+	encoder encoder
 
 	nameStart int64      // offset of the member name being read, or -1
 	name      codec.Held // what earlier chunks have of the name
