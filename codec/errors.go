@@ -22,10 +22,17 @@ const (
 	NameLimit  Code = "name_too_long"   // Limits.NameBytes
 	Truncated  Code = "body_truncated"  // the body ended in the middle
 
+	// Unsupported: the body, or a part of it, has a format that sealmesh knows and
+	// does not read.
+	Unsupported Code = "format_unsupported"
+	// BadParams: the format cannot honour the parameters of the media type.
+	BadParams Code = "parameter_unsupported"
+
 	// What a Guard refuses.
 	EnvelopeFound Code = "envelope_unexpected" // a string holds an envelope, and no rule takes it there
 	PatchFound    Code = "patch_unsupported"   // the body is a patch by its shape
 	WrongRoot     Code = "root_unexpected"     // Guard.Root
+	MethodFound   Code = "method_unexpected"   // Guard.Method
 
 	// WrongKind: an opened value cannot be written in this format.
 	WrongKind Code = "value_not_representable"

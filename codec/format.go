@@ -30,9 +30,10 @@ type Format struct {
 	// options for the format. A rule that finds nothing in the format is no error.
 	Check func(sel *Selector, o Options) (checked any, err error)
 	// Scan makes the Scanner of one document, which marks its tagged values in s.
-	// b.Limits has its defaults filled in. Scan fails with an [*Error] if the
-	// format refuses the parameters of the media type. It is nil for a format with
-	// a Writer of its own, whose documents cannot be inside another.
+	// b.Limits has its defaults filled in. Scan fails with an [*Error] at offset 0
+	// if the format refuses the parameters of the media type ([BadParams]), or
+	// lacks what it needs to read a body ([Unsupported]). It is nil for a format
+	// with a Writer of its own, whose documents cannot be inside another.
 	Scan func(b Body, s *Splicer) (Scanner, error)
 	// Writer makes the Writer of one body, for a format without Scan: one whose
 	// replacements change bytes before them, such as a length.

@@ -12,6 +12,10 @@ type Guard struct {
 	// targets of its values, so that no path finds them. Formats that know no
 	// patches ignore it.
 	Patch bool
+	// Method refuses a body with a root member that servers take for the method of
+	// the request: _method, in any spelling. Formats whose bodies no server reads
+	// so ignore it.
+	Method bool
 	// Envelope reports whether text, which has HeadLen bytes and begins with
 	// "sm1.", begins an envelope. A body is refused if a string or a name in it
 	// holds an envelope, unless a rule with Open or Envelopes takes the string. If

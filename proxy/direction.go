@@ -101,15 +101,20 @@ func (d *direction) checkFormat() error {
 		return refuse(codeType, d.plan.Unread[f])
 	case f != nil && d.head.identity():
 		return nil
-	case d.plan.passes(d.head.contentType):
-	case d.response && !d.plan.seals && f == nil && (d.head.status >= 400 || foreign(d.head.contentType)):
+	}
+	media, isForeign := foreign(d.head.contentType)
+	switch {
+	case isForeign && d.plan.passes(media, d.head.contentType):
+	case d.response && !d.plan.seals && f == nil && (d.head.status >= 400 || isForeign):
 		// The plan only opens, and no codec can have sealed a value in this
 		// body: a page, a file, an error of the upstream or of Envoy. The
 		// service has acted, and the client sees only what the service sent.
-	case f == nil:
-		return refuse(codeType, nil)
-	default:
+	case f != nil:
 		return refuse(codeEncoding, nil)
+	case isForeign && formats.Unread(media) != "":
+		return refuseFormat(formats.Unread(media))
+	default:
+		return refuse(codeType, nil)
 	}
 	d.state = passing
 	d.x.counts.Passed[d.index()].Add(1)

@@ -15,9 +15,10 @@ import (
 // Codes of refusals. Codecs add their own (codec.Code). Codes are stable, and
 // say nothing that helps an attacker.
 const (
-	codePath       = "path_ambiguous"       // two servers could read the path or the host differently
-	codeUnmatched  = "route_unmatched"      // no route of the policy, and unmatched is refuse
-	codeType       = "type_unsupported"     // no codec for the content type
+	codePath       = "path_ambiguous"   // two servers could read the path or the host differently
+	codeUnmatched  = "route_unmatched"  // no route of the policy, and unmatched is refuse
+	codeType       = "type_unsupported" // no codec for the content type
+	codeFormat     = string(codec.Unsupported)
 	codeEncoding   = "encoding_unsupported" // content-encoding: the body cannot be read
 	codeUpgrade    = "upgrade_unsupported"  // an upgraded connection cannot be protected
 	codePartial    = "partial_unsupported"  // 206, or Content-Range on a request: a part of a body cannot be read
@@ -42,8 +43,9 @@ const (
 
 // A refusal is an error that ends an exchange without forwarding.
 type refusal struct {
-	code  string
-	cause error // for the log and the spans only
+	code   string
+	cause  error  // for the log and the spans only
+	detail string // for the client, in fixed words; usually ""
 }
 
 func (r *refusal) Error() string {
@@ -56,6 +58,21 @@ func (r *refusal) Error() string {
 func (r *refusal) Unwrap() error { return r.cause }
 
 func refuse(code string, cause error) error { return &refusal{code: code, cause: cause} }
+
+// refuseFormat refuses a body of a format that sealmesh knows by name and does
+// not read.
+func refuseFormat(name string) error {
+	detail := "sealmesh does not read " + name
+	return &refusal{codeFormat, errors.New(detail), detail}
+}
+
+// detailOf returns what a client may know of err beside its code.
+func detailOf(err error) string {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return r.detail
+	}
+	return ""
+}
 
 // codeOf returns the code of any error that ends an exchange. No other function
 // turns errors into codes.
@@ -103,43 +120,46 @@ type codeReply struct {
 // codeReplies has the reply for each code. A refused response is always a 502,
 // or a 503 if a retry may help: the client did nothing wrong.
 var codeReplies = map[string]codeReply{
-	codePath:                 {400, 3, "The path or the host is ambiguous."},
-	codeUnmatched:            {403, 7, "No route of the policy covers this request."},
-	codeType:                 {415, 3, "The content type cannot be read on this route."},
-	codeEncoding:             {415, 3, "The content encoding cannot be read on this route."},
-	codeUpgrade:              {400, 3, "A connection cannot be upgraded on this route."},
-	codePartial:              {416, 11, "A part of a body cannot be read on this route."},
-	codeMode:                 {500, 13, "The proxy is not configured safely for this route."},
-	codeBehind:               {503, 14, "The proxy is configured for another policy."},
-	codeTrailers:             {400, 3, "Trailers cannot follow this body."},
-	codeProtocol:             {500, 13, "The proxy violated the protocol."},
-	codeLarge:                {413, 8, "The body is too large."},
-	codeKey:                  {503, 14, "A key is unavailable."},
-	codePlain:                {422, 3, "A value is not sealed."},
-	codeOpenFailed:           {422, 3, "A value cannot be opened."},
-	codeUnknown:              {429, 8, "Too many values cannot be opened."},
-	codeSuite:                {422, 3, "A value is sealed by a suite that is not approved."},
-	codeEnvelope:             {422, 3, "A value contains an envelope already."},
-	codeMissing:              {422, 3, "The body has none of the required values."},
-	codeAudit:                {503, 14, "The use of a key cannot be recorded."},
-	codeIdle:                 {408, 4, "The body did not arrive in time."},
-	codeBusy:                 {503, 14, "Too many concurrent exchanges."},
-	codeShare:                {429, 8, "The caller has too many concurrent exchanges."},
-	codeInternal:             {500, 13, "The exchange failed."},
-	string(codec.Malformed):  {400, 3, "The body is malformed."},
-	string(codec.Truncated):  {400, 3, "The body is incomplete."},
-	string(codec.TooDeep):    {400, 3, "The body is nested too deeply."},
-	string(codec.ValueLimit): {413, 8, "A value is too large."},
-	string(codec.FieldLimit): {413, 8, "The body has too many protected values."},
-	string(codec.NameLimit):  {413, 8, "A name is too long."},
-	string(codec.PatchFound): {415, 3, "A patch cannot be read on this route."},
-	string(codec.WrongRoot):  {422, 3, "The body's value has the wrong kind."},
-	string(codec.WrongKind):  {422, 3, "A value does not fit this format."},
+	codePath:                  {400, 3, "The path or the host is ambiguous."},
+	codeUnmatched:             {403, 7, "No route of the policy covers this request."},
+	codeType:                  {415, 3, "The content type cannot be read on this route."},
+	codeEncoding:              {415, 3, "The content encoding cannot be read on this route."},
+	codeUpgrade:               {400, 3, "A connection cannot be upgraded on this route."},
+	codePartial:               {416, 11, "A part of a body cannot be read on this route."},
+	codeMode:                  {500, 13, "The proxy is not configured safely for this route."},
+	codeBehind:                {503, 14, "The proxy is configured for another policy."},
+	codeTrailers:              {400, 3, "Trailers cannot follow this body."},
+	codeProtocol:              {500, 13, "The proxy violated the protocol."},
+	codeLarge:                 {413, 8, "The body is too large."},
+	codeKey:                   {503, 14, "A key is unavailable."},
+	codePlain:                 {422, 3, "A value is not sealed."},
+	codeOpenFailed:            {422, 3, "A value cannot be opened."},
+	codeUnknown:               {429, 8, "Too many values cannot be opened."},
+	codeSuite:                 {422, 3, "A value is sealed by a suite that is not approved."},
+	codeEnvelope:              {422, 3, "A value contains an envelope already."},
+	codeMissing:               {422, 3, "The body has none of the required values."},
+	codeAudit:                 {503, 14, "The use of a key cannot be recorded."},
+	codeIdle:                  {408, 4, "The body did not arrive in time."},
+	codeBusy:                  {503, 14, "Too many concurrent exchanges."},
+	codeShare:                 {429, 8, "The caller has too many concurrent exchanges."},
+	codeInternal:              {500, 13, "The exchange failed."},
+	codeFormat:                {415, 3, "The format cannot be read on this route."},
+	string(codec.BadParams):   {415, 3, "The parameters of the content type cannot be read."},
+	string(codec.MethodFound): {422, 3, "The body names a method."},
+	string(codec.Malformed):   {400, 3, "The body is malformed."},
+	string(codec.Truncated):   {400, 3, "The body is incomplete."},
+	string(codec.TooDeep):     {400, 3, "The body is nested too deeply."},
+	string(codec.ValueLimit):  {413, 8, "A value is too large."},
+	string(codec.FieldLimit):  {413, 8, "The body has too many protected values."},
+	string(codec.NameLimit):   {413, 8, "A name is too long."},
+	string(codec.PatchFound):  {415, 3, "A patch cannot be read on this route."},
+	string(codec.WrongRoot):   {422, 3, "The body's value has the wrong kind."},
+	string(codec.WrongKind):   {422, 3, "A value does not fit this format."},
 }
 
 // immediate returns the reply that refuses with code, as problem details (RFC
-// 9457).
-func immediate(code string, response, grpcClient bool) *wire.Immediate {
+// 9457). detail may be "".
+func immediate(code, detail string, response, grpcClient bool) *wire.Immediate {
 	a, ok := codeReplies[code]
 	if !ok {
 		a, code = codeReplies[codeInternal], codeInternal
@@ -166,7 +186,8 @@ func immediate(code string, response, grpcClient bool) *wire.Immediate {
 		Title  string `json:"title"`
 		Status int    `json:"status"`
 		Code   string `json:"code"`
-	}{"urn:sealmesh:refusal:" + strings.ReplaceAll(code, "_", "-"), a.title, status, code})
+		Detail string `json:"detail,omitempty"`
+	}{"urn:sealmesh:refusal:" + strings.ReplaceAll(code, "_", "-"), a.title, status, code, detail})
 	return im
 }
 

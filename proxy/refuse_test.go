@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/proxy/policy"
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
@@ -19,7 +21,7 @@ import (
 func TestAnswers(t *testing.T) {
 	for code := range codeReplies {
 		for _, response := range []bool{false, true} {
-			im := immediate(code, response, false)
+			im := immediate(code, "", response, false)
 			if response && im.Status != 502 && im.Status != 503 {
 				t.Errorf("%s: a refused response is %d", code, im.Status)
 			}
@@ -29,10 +31,35 @@ func TestAnswers(t *testing.T) {
 			if !slices.ContainsFunc(im.Headers, func(h wire.Header) bool { return h.Name == "content-type" && h.Value == "application/problem+json" }) {
 				t.Errorf("%s: %v", code, im.Headers)
 			}
-			if im := immediate(code, response, true); im.GRPCStatus <= 0 || string(im.Body) != code {
+			if im := immediate(code, "", response, true); im.GRPCStatus <= 0 || string(im.Body) != code {
 				t.Errorf("%s: gRPC status %d, message %q", code, im.GRPCStatus, im.Body)
 			}
 		}
+	}
+}
+
+// A client is told which format is not read, and nothing else of a cause.
+func TestDetail(t *testing.T) {
+	err := refuseFormat("CBOR")
+	if im := immediate(codeOf(err), detailOf(err), false, false); im.Status != 415 || !strings.Contains(string(im.Body), `"detail":"sealmesh does not read CBOR"`) {
+		t.Errorf("%d %s", im.Status, im.Body)
+	}
+	if d := detailOf(refuse(codePath, errors.New("secret"))); d != "" {
+		t.Errorf("detail %q", d)
+	}
+}
+
+// What a format says of a media type before it has seen a body is no fault of
+// the body.
+func TestParametersThatAFormatRefuses(t *testing.T) {
+	f := &codec.Format{Name: "odd", Writer: func(codec.Body) (codec.Writer, error) {
+		return nil, &codec.Error{Format: "odd", Code: codec.Malformed, Detail: "no boundary"}
+	}}
+	sel, err := codec.NewSelector(nil)
+	must(t, err)
+	w := rewriter{plan: &plan{Plan: &policy.Plan{Selector: sel}}}
+	if err := w.read(codec.Detected{Format: f}, codec.Request, new(message)); codeOf(err) != string(codec.BadParams) {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -45,6 +45,9 @@ func (w *rewriter) read(found codec.Detected, direction codec.Direction, request
 	b.Transform, b.Params, b.Direction = w.transform, found.Params, direction
 	b.Method, b.Path = request.method, request.path
 	writer, err := found.Format.New(b)
+	if e, ok := errors.AsType[*codec.Error](err); ok && e.Code == codec.Malformed {
+		return &codec.Error{Format: e.Format, Code: codec.BadParams, Detail: e.Detail} // New sees parameters, and no body
+	}
 	if err != nil {
 		return err
 	}

@@ -176,6 +176,8 @@ func TestRefusedSequences(t *testing.T) {
 		{"response body without headers", []*msg{first(reqHead("/open/x", true), buffered, buffered), respBody(secretBody, true)}, n(1, 1), codeProtocol},
 		{"part of a request", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType, "content-range", "bytes 0-9/90"), buffered, none)}, n(1), codePartial},
 		{"a patch by its type", []*msg{first(reqHead("/seal/x", false, "content-type", "application/scim+json"), buffered, none)}, n(1), codeType},
+		{"a format that is known and not read", []*msg{first(reqHead("/seal/x", false, "content-type", "application/cbor; x=1"), buffered, none)}, n(1), codeFormat},
+		{"GraphQL", []*msg{first(reqHead("/seal/x", false, "content-type", "application/graphql+json"), buffered, none)}, n(1), codeFormat},
 		{"plaintext", []*msg{first(reqHead("/open/x", true), buffered, buffered), respHead("200", false, "content-type", jsonType), respBody(secretBody, true)}, n(1, 1, 1), codePlain},
 		{"body after headers that ended", []*msg{first(reqHead("/seal/x", true, "content-type", jsonType), buffered, none), reqBody(secretBody, true)}, n(1, 1), codeProtocol},
 		{"body twice", []*msg{first(reqHead("/seal/x", false, "content-type", jsonType), buffered, none), reqBody(secretBody, true), reqBody(secretBody, true)}, n(1, 1, 1), codeProtocol},

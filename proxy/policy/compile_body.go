@@ -47,6 +47,7 @@ func (c *planCompiler) guards() {
 		c.problem(d.Patch.place, "", "patch concerns requests")
 	}
 	p.Patches = c.request && !p.Reads() && d.Patch.Value != "data"
+	p.Methods = c.request && c.byMethod()
 	switch d.Root.Value {
 	case "object":
 		p.Root = codec.ObjectRoot
@@ -71,6 +72,11 @@ func (c *planCompiler) guards() {
 	}
 }
 
+// byMethod reports whether some route takes only some methods.
+func (c *compiler) byMethod() bool {
+	return slices.ContainsFunc(c.conf.Routes, func(r routeConfig) bool { return r.Match != nil && len(r.Match.Methods) > 0 })
+}
+
 // keep checks that this process may open an envelope before it keeps it.
 func (c *planCompiler) keep() {
 	for _, e := range c.direction.Seal {
@@ -92,7 +98,7 @@ func (c *planCompiler) keep() {
 
 // guard returns what the codec refuses.
 func (p *Plan) guard() codec.Guard {
-	g := codec.Guard{Root: p.Root, Patch: p.Patches}
+	g := codec.Guard{Root: p.Root, Patch: p.Patches, Method: p.Methods}
 	if p.Envelopes != EnvelopesAreData {
 		g.Envelope = envelope.IsHead
 	}

@@ -27,6 +27,9 @@ routes: [{name: a, match: {path: /a}, request: {seal: {$.a: t}}}]
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !byMethod.Routes[0].Request.Selector.Guard().Method || byPath.Routes[0].Request.Selector.Guard().Method {
+		t.Error("bodies that name a method are refused where methods decide, and only there")
+	}
 	for query, refused := range map[string]bool{
 		"_method=PUT": true, "a=1&_method=PUT": true, "a=1;_method=PUT": true, "_method": true, "_Method=put": true, "_METHOD=": true,
 		"%5Fmethod=PUT": true, "%5f%6d%65%74%68%6f%64=PUT": true, "%255Fmethod=PUT": true, "%u005Fmethod=PUT": true, "%5Fm%65thod%5B%5D=PUT": true,

@@ -167,6 +167,7 @@ type Plan struct {
 	// RequireMatch: a body in which no rule finds a value is refused.
 	RequireMatch bool
 	Patches      bool // a body that is a patch by its shape is refused
+	Methods      bool // a body that names a method is refused: see ErrMethodInQuery
 	// PassTypes are media types that may pass unread, in lower case: "image/png"
 	// or "image/*". None covers a media type that a codec reads.
 	PassTypes []string
