@@ -20,6 +20,7 @@ func (c adviser) advise() {
 	c.boundElsewhere()
 	for i, r := range c.routes {
 		conf := &c.conf.Routes[i]
+		c.lookups(conf)
 		if r.Response != nil && conf.Response != nil {
 			c.reach(r, conf.Response)
 			c.writers(r, conf)
@@ -97,7 +98,7 @@ func hostsMeet(a, b string) bool {
 // writers notes requests that may store an envelope that r opens, because
 // sealmesh does not read them or does not look for envelopes.
 func (c adviser) writers(r *Route, conf *routeConfig) {
-	if len(conf.Response.Open) == 0 {
+	if !slices.ContainsFunc(conf.Response.rules(), func(e rule) bool { return e.open }) {
 		return
 	}
 	for i, other := range c.routes {
@@ -197,7 +198,7 @@ func (r *routeConfig) use(tag string) (place, bool) {
 		if d == nil {
 			continue
 		}
-		for _, e := range slices.Concat(d.Seal, d.Open) {
+		for _, e := range d.rules() {
 			if e.Value.Value == tag {
 				return e.Value.place, true
 			}

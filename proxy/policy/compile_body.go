@@ -20,7 +20,7 @@ func (r *routeConfig) reads() bool {
 // unread reports whether d has no rules and sets envelopes: data, so that its
 // requests are not read.
 func (d *directionConfig) unread(r *routeConfig) bool {
-	return r.Response != nil && d.Envelopes.Value == "data" && len(d.Seal)+len(d.Open) == 0
+	return r.Response != nil && d.Envelopes.Value == "data" && len(d.rules()) == 0
 }
 
 // envelopesOf returns what d says about envelopes, or else what its route says.
@@ -64,7 +64,7 @@ func (c *planCompiler) guards() {
 	if d.RequireMatch.Value && p.Reads() {
 		c.problem(d.RequireMatch.place, "", "require_match without rules")
 	}
-	if d.Null.present() && len(d.Seal) == 0 {
+	if d.Null.present() && !slices.ContainsFunc(p.Rules, func(r Rule) bool { return !r.Open }) {
 		c.problem(d.Null.place, "", "null concerns values to seal, and there are none")
 	}
 	if p.Envelopes == KeepEnvelopes {
@@ -79,7 +79,10 @@ func (c *compiler) byMethod() bool {
 
 // keep checks that this process may open an envelope before it keeps it.
 func (c *planCompiler) keep() {
-	for _, e := range c.direction.Seal {
+	for _, e := range c.direction.rules() {
+		if e.open {
+			continue
+		}
 		tag := c.conf.Tags.index(e.Value.Value)
 		if tag < 0 {
 			continue
@@ -92,7 +95,7 @@ func (c *planCompiler) keep() {
 			continue // it opens in its own record only
 		}
 		c.warn(e.At, "bind the tag to its record by context_from, or write envelopes: refuse, unless clients send back what they were sent sealed",
-			"path %q keeps an envelope of tag %q from whatever record it was stolen", e.Name, e.Value.Value)
+			"%s keeps an envelope of tag %q from whatever record it was stolen", e, e.Value.Value)
 	}
 }
 

@@ -42,12 +42,14 @@ func (c *planCompiler) compile(reads bool) {
 		p.Mode = Streamed
 	}
 	c.rules()
-	if len(c.at) == 0 && !reads {
-		c.problem(d.At, "", "no values to seal or open")
-	}
 	if slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Open }) {
 		p.OpenedBytes, p.Limits.BodyBytes = p.Limits.BodyBytes, 0
 	}
+	c.places()
+	if len(p.Rules) == 0 && !reads {
+		c.problem(d.At, "", "no values to seal or open")
+	}
+	p.PlacesOnly = p.Reads() && p.HasPlaces() && (!c.request || p.Envelopes == EnvelopesAreData)
 	c.migration()
 	c.guards()
 	options := c.options()
@@ -61,7 +63,7 @@ func (c *planCompiler) compile(reads bool) {
 func (c *planCompiler) rules() {
 	d, p := c.direction, c.plan
 	for _, e := range d.Seal {
-		p.Rules = append(p.Rules, c.rule(e, false))
+		p.Rules = append(p.Rules, c.rule(rule{named: e}))
 		c.at = append(c.at, e)
 	}
 	for _, e := range d.Open {
@@ -69,7 +71,7 @@ func (c *planCompiler) rules() {
 			c.problem(e.At, "a value is sealed or opened, not both", "path %q is in seal, line %d, and in open", e.Name, d.Seal[i].At.line)
 			continue
 		}
-		p.Rules = append(p.Rules, c.rule(e, true))
+		p.Rules = append(p.Rules, c.rule(rule{named: e, open: true}))
 		c.at = append(c.at, e)
 	}
 	c.nested()
@@ -89,27 +91,27 @@ func (c *planCompiler) nested() {
 	}
 }
 
-func (c *planCompiler) rule(e named[text], open bool) Rule {
+func (c *planCompiler) rule(e rule) Rule {
 	tag := c.conf.Tags.index(e.Value.Value)
 	if tag >= 0 {
-		c.mayUse(e, c.conf.Tags[tag].Value.Key, open)
+		c.mayUse(e, c.conf.Tags[tag].Value.Key)
 	} else if e.Value.present() {
 		c.problem(e.Value.place, didYouMean(e.Value.Value, c.conf.Tags.names()), "unknown tag %q", e.Value.Shown)
 	}
-	return Rule{Path: e.Name, Tag: tag, Open: open}
+	return Rule{In: e.in, Path: e.Name, Tag: tag, Open: e.open}
 }
 
 // mayUse checks that key may be used for what the rule e does.
-func (c *planCompiler) mayUse(e named[text], key text, open bool) {
+func (c *planCompiler) mayUse(e rule, key text) {
 	i := c.conf.Keys.index(key.Value)
 	if i < 0 {
 		return
 	}
 	switch use := useOf(c.conf.Keys[i].Value.Use); {
-	case open && use == hsm.SealOnly:
-		c.problem(e.At, "", "path %q is to be opened, but the use of key %q is seal", e.Name, key.Shown)
-	case !open && use == hsm.OpenOnly:
-		c.problem(e.At, "", "path %q is to be sealed, but the use of key %q is open", e.Name, key.Shown)
+	case e.open && use == hsm.SealOnly:
+		c.problem(e.At, "", "%s is to be opened, but the use of key %q is seal", e, key.Shown)
+	case !e.open && use == hsm.OpenOnly:
+		c.problem(e.At, "", "%s is to be sealed, but the use of key %q is open", e, key.Shown)
 	}
 }
 
@@ -119,7 +121,7 @@ func (c *planCompiler) migration() {
 		return
 	}
 	until := d.Migration.AcceptPlaintextUntil
-	if len(d.Open) == 0 {
+	if !slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Open }) {
 		c.problem(d.Migration.At, "", "migration concerns values to open, and there are none")
 		return
 	}
@@ -148,8 +150,8 @@ func (c *planCompiler) checkDates(d date) {
 // selector compiles the paths, and reports every path that does not compile.
 func (c *planCompiler) selector() *codec.Selector {
 	p, at := c.plan, c.at
-	in := make([]codec.Rule, len(p.Rules))
-	for i, r := range p.Rules {
+	in := make([]codec.Rule, len(at))
+	for i, r := range p.Rules[:len(at)] {
 		in[i] = codec.Rule{Path: r.Path, Unescape: !r.Open && c.deterministic(r.Tag), Open: r.Open, Envelopes: p.Envelopes == KeepEnvelopes}
 		if r.Open {
 			in[i].Longest = longestSealed(c.limits.ValueBytes)

@@ -69,6 +69,7 @@ func (c *routeCompiler) route(r routeConfig) *Route {
 	}
 	route.Request = c.plan(r.Request, &r, true)
 	route.Response = c.plan(r.Response, &r, false)
+	c.paths(route, &r)
 	c.bound(route, r.Request)
 	c.bound(route, r.Response)
 	return route
@@ -137,7 +138,7 @@ func (c *routeCompiler) bound(route *Route, d *directionConfig) {
 	if d == nil {
 		return
 	}
-	for _, e := range slices.Concat(d.Seal, d.Open) {
+	for _, e := range d.rules() {
 		tag := c.conf.Tags.index(e.Value.Value)
 		if tag < 0 {
 			continue

@@ -172,7 +172,8 @@ type matchConfig struct {
 	IgnoreCase toggle `yaml:"ignore_case"`
 }
 
-// directionConfig is the rules for the bodies of one direction.
+// directionConfig is the rules for one direction. Those that name no place
+// concern the body.
 type directionConfig struct {
 	At place
 	// Values to seal: path to tag. Paths are RFC 9535 JSONPath without filters and
@@ -182,6 +183,17 @@ type directionConfig struct {
 	// Values to open: path to tag. A value that is no envelope of that tag is
 	// refused.
 	Open table[text] `yaml:"open"`
+	// Values in the query: name of a parameter to tag. Requests only.
+	Query *placeConfig `yaml:"query"`
+	// Values in the path: NAME of {NAME} in the path of the route to tag. Requests
+	// only.
+	Path *placeConfig `yaml:"path"`
+	// Values of headers: name to tag. Case does not count, and an underscore is a
+	// hyphen. Each line of a header is one value.
+	Headers *placeConfig `yaml:"headers"`
+	// Values of cookies: name to tag. They are in Cookie of a request, and in
+	// Set-Cookie of a response.
+	Cookies *placeConfig `yaml:"cookies"`
 	// What happens to envelopes in this direction: refuse, keep or data. Default
 	// as for the route.
 	Envelopes text `yaml:"envelopes" oneof:"refuse|keep|data"`
@@ -216,6 +228,16 @@ type directionConfig struct {
 	Formats table[table[text]] `yaml:"formats" each:"format"`
 	// How long values that are not sealed yet are accepted on open.
 	Migration *migrationConfig `yaml:"migration"`
+}
+
+// placeConfig is the rules for values in one place beside the body.
+type placeConfig struct {
+	At place
+	// Values to seal: name to tag.
+	Seal table[text] `yaml:"seal"`
+	// Values to open: name to tag. A value that is no envelope of that tag is
+	// refused.
+	Open table[text] `yaml:"open"`
 }
 
 // migrationConfig accepts plaintext for a limited time. Each such value is

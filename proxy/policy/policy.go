@@ -35,6 +35,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/hsm"
+	"github.com/sealmesh/sealmesh/proxy/places"
 )
 
 // A Policy is a compiled policy file. Immutable, safe for concurrent use.
@@ -155,7 +156,7 @@ type Plan struct {
 	Checked map[*codec.Format]any
 	// Unread says why the bodies of a format cannot be read under these rules.
 	Unread map[*codec.Format]error
-	Rules  []Rule   // by Field.Rule; none if bodies are only scanned for envelopes
+	Rules  []Rule   // by Field.Rule: those of the body, then those of other places
 	Mode   BodyMode // Envoy's body mode
 	Limits codec.Limits
 	// OpenedBytes limits a body with values to open, in bytes after opening, and
@@ -168,19 +169,34 @@ type Plan struct {
 	RequireMatch bool
 	Patches      bool // a body that is a patch by its shape is refused
 	Methods      bool // a body that names a method is refused: see ErrMethodInQuery
+	// PlacesOnly: bodies pass unread, since only places beside them have rules.
+	PlacesOnly bool
 	// PassTypes are media types that may pass unread, in lower case: "image/png"
 	// or "image/*". None covers a media type that a codec reads.
 	PassTypes []string
 }
 
-// A Rule says what happens to the values of one path.
+// A Rule says what happens to the values of one path, or of one name in a place
+// beside the body.
 type Rule struct {
-	Path string
-	Tag  int  // index into Policy.Tags
-	Open bool // false: seal
+	In   places.Kind
+	Path string // beside the body, the name: of a header as places.Plain has it
+	Tag  int    // index into Policy.Tags
+	Open bool   // false: seal
+	// Lookup: beside the body, the suite is deterministic. The text alone is
+	// sealed, so that equal values are equal in every spelling.
+	Lookup bool
 	// PlaintextUntil: until then a value to open that is no envelope passes
 	// (migration); zero for never.
 	PlaintextUntil time.Time
+}
+
+// String names what r concerns: "$.ssn", or "headers x-ssn".
+func (r Rule) String() string {
+	if r.In == places.Body {
+		return r.Path
+	}
+	return r.In.String() + " " + r.Path
 }
 
 // Body returns what a Writer of format f needs to know about every body of p.
@@ -189,9 +205,12 @@ func (p *Plan) Body(f *codec.Format) codec.Body {
 	return codec.Body{At: p.Selector.Root(), Checked: p.Checked[f], Limits: p.Limits}
 }
 
-// Reads reports whether the plan only scans bodies for envelopes and changes
-// none.
-func (p *Plan) Reads() bool { return len(p.Rules) == 0 }
+// Reads reports whether the plan changes no body: it scans them for envelopes,
+// or leaves them unread.
+func (p *Plan) Reads() bool { return len(p.Rules) == 0 || p.Rules[0].In != places.Body }
+
+// HasPlaces reports whether p has rules for places beside the body.
+func (p *Plan) HasPlaces() bool { return len(p.Rules) > 0 && p.Rules[len(p.Rules)-1].In != places.Body }
 
 // Envelopes says what happens to an envelope that no rule opens.
 type Envelopes uint8

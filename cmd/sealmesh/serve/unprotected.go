@@ -91,9 +91,9 @@ func operations(p *policy.Plan) map[string]bool {
 	}
 	for _, r := range p.Rules {
 		if r.Open {
-			all["open "+r.Path] = true
+			all["open "+r.String()] = true
 		} else {
-			all["seal "+r.Path] = true
+			all["seal "+r.String()] = true
 		}
 	}
 	return all

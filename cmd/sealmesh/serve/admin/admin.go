@@ -151,7 +151,8 @@ func (a *Admin) config(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, out)
 }
 
-// rulesOf returns the rules of a plan as "path": "seal tag" or "open tag".
+// rulesOf returns the rules of a plan as "path": "seal tag" or "open tag". A
+// path beside the body begins with the place: "headers x-ssn".
 func rulesOf(p *policy.Policy, plan *policy.Plan) map[string]string {
 	if plan == nil {
 		return nil
@@ -162,7 +163,7 @@ func rulesOf(p *policy.Policy, plan *policy.Plan) map[string]string {
 		if r.Open {
 			op = "open "
 		}
-		out[r.Path] = op + p.Tags[r.Tag].Name
+		out[r.String()] = op + p.Tags[r.Tag].Name
 	}
 	return out
 }
