@@ -73,9 +73,9 @@ type reference struct {
 
 // section adds the table of one mapping, which at is the path of, and those below it.
 func (p *reference) section(t reflect.Type, at string) {
-	if i, ok := p.sections[t]; ok { // request and response
+	if i, ok := p.sections[t]; ok { // request and response, or the places of both
 		title, rest, _ := strings.Cut(p.text[i], "`\n")
-		p.text[i] = title + "`, `" + at + "`\n" + rest
+		p.text[i] = title + "`, `" + at[strings.LastIndexByte(at, '.')+1:] + "`\n" + rest
 		return
 	}
 	p.sections[t] = len(p.text)
