@@ -99,7 +99,7 @@ func (r *runner) rewriteWith(sel *codec.Selector, tr codec.Transform, l codec.Li
 	if err != nil {
 		return "", err
 	}
-	return rewrite(r.format, b, body, cuts)
+	return RewriteBody(r.format, b, body, cuts)
 }
 
 func (r *runner) body(sel *codec.Selector, tr codec.Transform, l codec.Limits) (codec.Body, error) {

@@ -20,7 +20,7 @@ func (r *runner) validates(t *testing.T) {
 	b := codec.Body{Params: r.Params, Method: "POST"}
 	for _, body := range r.Bodies {
 		for _, cuts := range Cuttings(len(body)) {
-			if got, err := rewrite(r.format, b, body, cuts); err != nil || got != body {
+			if got, err := RewriteBody(r.format, b, body, cuts); err != nil || got != body {
 				t.Fatalf("%.200q cut at %v: %.200q, %v", body, cuts, got, err)
 			}
 		}

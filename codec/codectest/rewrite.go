@@ -60,10 +60,11 @@ func Rewrite(f *codec.Format, sel *codec.Selector, tr codec.Transform, l codec.L
 	if err != nil {
 		return "", err
 	}
-	return rewrite(f, b, body, cuts)
+	return RewriteBody(f, b, body, cuts)
 }
 
-func rewrite(f *codec.Format, b codec.Body, body string, cuts []int) (string, error) {
+// RewriteBody runs body through a Writer of f that is made of b.
+func RewriteBody(f *codec.Format, b codec.Body, body string, cuts []int) (string, error) {
 	var out codec.Output
 	defer out.Reset()
 	w, err := f.New(b)
@@ -127,10 +128,11 @@ func Seal(dst []byte, batch []codec.Field) ([]byte, codec.Kind, error) {
 	return hex.AppendEncode(dst, batch[0].Value), codec.Text, nil
 }
 
-// Open is a Transform that undoes [Seal].
+// Open is a Transform that undoes [Seal]. Where no rule opens, a binary value
+// is Bytes, whatever text it has.
 func Open(dst []byte, batch []codec.Field) ([]byte, codec.Kind, error) {
 	v := batch[0].Value
-	if batch[0].Kind != codec.Text || len(v) == 0 {
+	if k := batch[0].Kind; k != codec.Text && k != codec.Bytes || len(v) == 0 {
 		return nil, 0, errors.New("not sealed")
 	}
 	dst, err := hex.AppendDecode(dst, v[1:])
