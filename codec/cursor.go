@@ -1,6 +1,10 @@
 package codec
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+)
 
 // A Cursor is a place in a document, as its [Selector] sees it. The scanner of
 // any format descends with Member and Element and returns with Up; each descent
@@ -38,6 +42,9 @@ func (s *Selector) Named(name []byte) Step { return Step(s.names.find(name)) }
 
 // Indexed returns the step to the element at index, counted from zero.
 func (s *Selector) Indexed(index int) Step { return Step(s.indexRow(index)) }
+
+// Steps returns the number of steps that s distinguishes: each is less.
+func (s *Selector) Steps() int { return len(s.masks) / s.words }
 
 // HasIndexes reports whether some rule names an element by its index. Where
 // none does, a scanner need not count elements.
@@ -86,6 +93,17 @@ func (c *Cursor) Descend(to Step) {
 	}
 }
 
+// DescendEither goes down to a value that has two names: rules for either name
+// hold. The steps may be the same.
+func (c *Cursor) DescendEither(a, b Step) {
+	one, other := c.sel.masks[int(a)*c.sel.words:], c.sel.masks[int(b)*c.sel.words:]
+	base := len(c.states) - c.sel.words
+	for i, loop := range c.sel.loop {
+		from := c.states[base+i]
+		c.states = append(c.states, (from&(one[i]|other[i]))<<1|from&loop)
+	}
+}
+
 // Up undoes one descent.
 func (c *Cursor) Up() { c.states = c.states[:len(c.states)-c.sel.words] }
 
@@ -131,6 +149,20 @@ func (c *Cursor) Peek(to Step) Preview {
 		v.Unchanged = v.Unchanged && next == from
 	}
 	return v
+}
+
+// Equal reports whether rules match at and below the place of c exactly as at
+// and below the place of other, a Cursor of the same Selector.
+func (c *Cursor) Equal(other Cursor) bool { return slices.Equal(c.top(), other.top()) }
+
+// AppendState appends to dst bytes that are the same for two places of one
+// Selector if and only if the places are Equal. A format that knows its
+// documents before it reads one compiles a table for each state.
+func (c *Cursor) AppendState(dst []byte) []byte {
+	for _, state := range c.top() {
+		dst = binary.LittleEndian.AppendUint64(dst, state)
+	}
+	return dst
 }
 
 func (c *Cursor) top() []uint64 { return c.states[len(c.states)-c.sel.words:] }

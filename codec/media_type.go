@@ -36,6 +36,21 @@ func (p Params) Get(name string) (value string, ok bool) {
 	return "", false
 }
 
+// Only reports whether p has no parameters but those called names, in any case.
+func (p Params) Only(names ...string) bool {
+	for rest := string(p); rest != ""; {
+		var n string
+		var ok bool
+		if n, _, rest, ok = cutParam(rest); !ok {
+			return false
+		}
+		if n != "" && !slices.ContainsFunc(names, func(s string) bool { return strings.EqualFold(s, n) }) {
+			return false
+		}
+	}
+	return true
+}
+
 // parseMediaType reads a media type and its parameters (RFC 9110 §8.3.1). It
 // refuses what parsers are known to read differently: a parameter twice,
 // parameters of RFC 2231 (charset*=utf-7, charset*0=utf-7), and quotes around a

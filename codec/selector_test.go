@@ -245,3 +245,30 @@ func FuzzSelector(f *testing.F) {
 		}
 	})
 }
+
+// A place with two names has the rules of both.
+func TestDescendEither(t *testing.T) {
+	s, err := codec.NewSelector([]codec.Rule{{Path: "$.a.x"}, {Path: "$.b.y"}, {Path: "$.*.z"}, {Path: "$.c[3]"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var both, a, other codec.Cursor
+	for _, c := range []*codec.Cursor{&both, &a, &other} {
+		c.Start(s)
+	}
+	both.DescendEither(s.Named([]byte("a")), s.Named([]byte("b")))
+	a.DescendEither(s.Named([]byte("a")), s.Named([]byte("a")))
+	other.Descend(s.Named([]byte("a")))
+	if both.Equal(a) || !a.Equal(other) || string(a.AppendState(nil)) != string(other.AppendState(nil)) || string(a.AppendState(nil)) == string(both.AppendState(nil)) {
+		t.Error("places are not compared by their rules")
+	}
+	for name, want := range map[string]int{"x": 0, "y": 1, "z": 2, "w": -1} {
+		if got := both.Member([]byte(name)); got != want {
+			t.Errorf("%s: rule %d, want %d", name, got, want)
+		}
+		both.Up()
+	}
+	if s.Steps() != 1+len(s.Names())+1 || int(s.Indexed(3)) != s.Steps()-1 {
+		t.Errorf("%d steps", s.Steps())
+	}
+}
