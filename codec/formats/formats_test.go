@@ -163,6 +163,25 @@ func TestParams(t *testing.T) {
 	}
 }
 
+// A format that knows a few parameters sees that there is another.
+func TestParamsOnly(t *testing.T) {
+	p := Table().Detect(`application/json; ; Charset=UTF-8;v="1"`).Params
+	for _, tc := range []struct {
+		names []string
+		want  bool
+	}{
+		{[]string{"charset", "V"}, true}, {[]string{"x", "v", "charset"}, true},
+		{[]string{"charset"}, false}, {[]string{"v"}, false}, {nil, false},
+	} {
+		if p.Only(tc.names...) != tc.want {
+			t.Errorf("%q: %t", tc.names, !tc.want)
+		}
+	}
+	if !Table().Detect("application/json").Params.Only() {
+		t.Error("a type without parameters has one")
+	}
+}
+
 // Null deletes in a merge patch, and nowhere else.
 func TestNullDeletes(t *testing.T) {
 	for contentType, want := range map[string]bool{
