@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -89,5 +90,61 @@ func TestHold(t *testing.T) {
 				out.Reset()
 			}
 		}
+	}
+}
+
+// What Hold keeps back does not count as part of a tagged value, since it may
+// not be.
+func TestHoldIsNoLength(t *testing.T) {
+	format := Format{Name: "late", Scan: func(_ Body, s *Splicer) (Scanner, error) { return &lateScanner{tags: s}, nil }}
+	sel := mustSelect(t, []Rule{{Path: "$"}})
+	for body, ok := range map[string]bool{"a123bcd": true, "a1234cd": false} {
+		for cut := range len(body) {
+			var out Output
+			w, err := format.New(Body{At: sel.Root(), Transform: keep, Limits: Limits{ValueBytes: 3}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = w.Write(&out, []byte(body[:cut]))
+			if err == nil {
+				err = w.Write(&out, []byte(body[cut:]))
+			}
+			if (err == nil) != ok {
+				t.Errorf("%s cut at %d: %v", body, cut, err)
+			}
+			w.Free()
+			out.Reset()
+		}
+	}
+}
+
+// A replacement that has what ends its document is refused, also where escapes
+// of a literal mean it.
+func TestForbid(t *testing.T) {
+	for _, tc := range []struct {
+		kind   Kind
+		got    string
+		refuse bool
+	}{
+		{Text, "a--end", true}, {Text, "--end", true}, {Text, "a--en", false}, {Text, "", false}, {Bytes, "\xff--end", true},
+		{Literal, `"a--end"`, true}, {Literal, `"a-\u002dend"`, true}, {Literal, `"a\n-end"`, false}, {Literal, `12`, false},
+	} {
+		format := Format{Name: "late", Scan: func(_ Body, s *Splicer) (Scanner, error) {
+			s.Forbid([]byte("--end"))
+			return &lateScanner{tags: s}, nil
+		}}
+		w, err := format.New(Body{At: mustSelect(t, []Rule{{Path: "$"}}).Root(), Transform: func(dst []byte, _ []Field) ([]byte, Kind, error) {
+			return append(dst, tc.got...), tc.kind, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out Output
+		err = w.Write(&out, []byte("a1bcd"))
+		if e, ok := errors.AsType[*Error](err); ok != tc.refuse || ok && e.Code != WrongKind {
+			t.Errorf("%d %q: %v", tc.kind, tc.got, err)
+		}
+		w.Free()
+		out.Reset()
 	}
 }

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 )
@@ -26,6 +27,7 @@ type Splicer struct {
 	sel       *Selector
 	limits    Limits
 	transform Transform
+	forbidden []byte // see Forbid
 
 	chunk []byte // being read
 	base  int64  // offset of its first byte
@@ -144,9 +146,10 @@ func (s *Splicer) Put(f Field, e Encoder, lead byte) {
 }
 
 // Hold keeps the bytes from offset at on from leaving with this chunk: a tagged
-// value may turn out to begin among them, once more of the body tells what they
-// are. A Scanner calls it in Scan, for few bytes, such as a line end that may
-// belong to a delimiter. The caller has a copy of what it needs of them.
+// value may turn out to begin among them, or to end before them, once more of
+// the body tells what they are. A Scanner calls it in Scan, for few bytes, such
+// as a line end that may belong to a delimiter. The caller has a copy of what
+// it needs of them.
 func (s *Splicer) Hold(at int64) { s.hold = at }
 
 // Splice writes the chunk with its replacements to out, and keeps the part of
@@ -154,8 +157,12 @@ func (s *Splicer) Hold(at int64) { s.hold = at }
 // than its limit already.
 func (s *Splicer) Splice(out *Output) error {
 	end := s.base + int64(len(s.chunk))
-	if _, over := s.Outgrown(end); over {
-		return s.Refuse(ValueLimit, end, "")
+	known := end
+	if s.hold >= 0 {
+		known = min(known, s.hold)
+	}
+	if _, over := s.Outgrown(known); over {
+		return s.Refuse(ValueLimit, known, "")
 	}
 	out.expect(len(s.chunk), len(s.spans))
 	from := s.base - int64(s.held)
@@ -234,7 +241,30 @@ func (s *Splicer) replace(out *Output, k int) (kept bool, fault string, err erro
 		}
 		return false, "", err
 	}
+	if s.forbids(got, kind) {
+		return false, "the value has the text that ends its document", nil
+	}
 	return false, to.encoder.Encode(out, room, got, kind), nil
+}
+
+// Forbid refuses every replacement that has text in it, such as the boundary
+// that ends a part: an opened value could end the document it is in, and add
+// others. text is not copied. No escape of a format may have text in it.
+func (s *Splicer) Forbid(text []byte) { s.forbidden = text }
+
+// forbids reports whether a replacement has the forbidden text. A literal has
+// it also where its escapes mean it: most formats write what they mean.
+func (s *Splicer) forbids(got []byte, kind Kind) bool {
+	if len(s.forbidden) == 0 || bytes.Contains(got, s.forbidden) {
+		return len(s.forbidden) > 0
+	}
+	if kind != Literal || bytes.IndexByte(got, '\\') < 0 {
+		return false
+	}
+	plain := GetBuffer(len(got))
+	defer PutBuffer(plain)
+	text, ok := LiteralText(*plain, got)
+	return ok && bytes.Contains(text, s.forbidden)
 }
 
 // Free clears the bytes of the body that s holds, and keeps the memory for the
@@ -245,7 +275,7 @@ func (s *Splicer) Free() {
 	if cap(s.fields) > keptFields {
 		s.fields, s.spans = nil, nil
 	}
-	s.sel, s.transform, s.chunk, s.held = nil, nil, nil, 0
+	s.sel, s.transform, s.forbidden, s.chunk, s.held = nil, nil, nil, nil, 0
 	s.rule = -1
 }
 
