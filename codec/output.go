@@ -22,6 +22,7 @@ type Output struct {
 	owned   []*[]byte // every block, the one in use included
 	adopted [][]byte  // memory that a Transform had to move to
 	hint    int       // length of the first block
+	grown   int       // see Growth
 }
 
 // Segments returns the pieces in order. They are valid until Reset, and as long
@@ -30,6 +31,10 @@ func (o *Output) Segments() [][]byte { return o.segs }
 
 // Len returns the number of bytes in all segments.
 func (o *Output) Len() int { return o.n }
+
+// Growth returns by how many bytes the body has become longer where a rule
+// without Open replaced a value: by how much sealing makes it longer.
+func (o *Output) Growth() int { return o.grown }
 
 // Reset forgets the segments, clears the memory that o owns, and keeps it for
 // the next use.

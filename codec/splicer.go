@@ -170,6 +170,7 @@ func (s *Splicer) Splice(out *Output) error {
 		at := &s.spans[k]
 		s.pass(out, from, at.start)
 		from = at.start
+		before := out.Len()
 		kept, fault, err := s.replace(out, k)
 		switch {
 		case err != nil:
@@ -178,6 +179,9 @@ func (s *Splicer) Splice(out *Output) error {
 			return &Error{Code: WrongKind, Offset: at.start, Detail: fault}
 		case !kept:
 			from = at.end
+			if !s.sel.given[s.fields[k].Rule].Open {
+				out.grown += out.Len() - before - int(at.end-at.start)
+			}
 		}
 	}
 	keep := end

@@ -20,7 +20,7 @@ type direction struct {
 	media    codec.Detected // what head says of the body; zero without a plan
 	body     rewriter
 	held     heldBody
-	sent     int64 // bytes of the rewritten body that left, or are about to
+	opened   int64 // bytes of the rewritten body that left, or are about to, without the growth by sealing
 }
 
 func (d *direction) name() string {
@@ -162,8 +162,8 @@ func (d *direction) rewrite(j *job, end bool) error {
 // Growth by sealing does not count: what was sealed at the limit must open
 // again.
 func (d *direction) checkOpened(j *job) error {
-	d.sent += int64(j.out.Len())
-	if most := d.plan.OpenedBytes; most > 0 && d.sent-d.body.grown > most {
+	d.opened += int64(j.out.Len() - j.out.Growth())
+	if most := d.plan.OpenedBytes; most > 0 && d.opened > most {
 		return refuse(codeLarge, errors.New("the opened body is longer than limits.body_bytes"))
 	}
 	return nil

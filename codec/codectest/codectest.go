@@ -46,6 +46,7 @@ type Corpus struct {
 //   - identity: a Writer that keeps every value gives the body back.
 //   - round trip: what is sealed and opened again is the body.
 //   - chunks: output and fields do not depend on how the body was cut.
+//   - growth: Output.Growth is by how much sealing makes the body longer.
 //   - batches: a Transform is called for what it was shown before.
 //   - refusals: a malformed body gives one error, however it was cut.
 //   - limits: a body at a limit passes, and a body past it is refused.
@@ -68,6 +69,7 @@ func Run(t *testing.T, f *codec.Format, c Corpus) {
 		"round trip": r.roundTrip,
 		"chunks":     r.chunks,
 		"batches":    r.batches,
+		"growth":     r.growth,
 		"refusals":   r.refusals,
 		"limits":     r.limits,
 		"spent":      r.spent,

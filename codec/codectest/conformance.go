@@ -71,6 +71,31 @@ func (r *runner) chunks(t *testing.T) {
 	}
 }
 
+// growth: an Output knows by how much sealing made the body longer. A format
+// with a Writer of its own may say less.
+func (r *runner) growth(t *testing.T) {
+	sealing := slices.Clone(r.Rules)
+	for i := range sealing {
+		sealing[i].Open = false
+	}
+	sel := Select(t, sealing...)
+	for _, body := range r.Bodies {
+		for _, cuts := range [][]int{nil, Everywhere(len(body), 3)} {
+			b, err := r.body(sel, Seal, codec.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out codec.Output
+			sealed, err := rewriteInto(&out, r.format, b, body, cuts)
+			by := len(sealed) - len(body)
+			if err != nil || out.Growth() > by || r.format.Scan != nil && out.Growth() < by {
+				t.Errorf("%.200q cut at %v: grew by %d, and not by %d; %v", body, cuts, by, out.Growth(), err)
+			}
+			out.Reset()
+		}
+	}
+}
+
 // batches: a Transform is called for the fields that it was shown before.
 func (r *runner) batches(t *testing.T) {
 	longest := 0

@@ -67,6 +67,10 @@ func Rewrite(f *codec.Format, sel *codec.Selector, tr codec.Transform, l codec.L
 func RewriteBody(f *codec.Format, b codec.Body, body string, cuts []int) (string, error) {
 	var out codec.Output
 	defer out.Reset()
+	return rewriteInto(&out, f, b, body, cuts)
+}
+
+func rewriteInto(out *codec.Output, f *codec.Format, b codec.Body, body string, cuts []int) (string, error) {
 	w, err := f.New(b)
 	if err != nil {
 		return "", err
@@ -74,12 +78,12 @@ func RewriteBody(f *codec.Format, b codec.Body, body string, cuts []int) (string
 	defer w.Free()
 	at := 0
 	for _, end := range append(cuts, len(body)) {
-		if err := w.Write(&out, []byte(body[at:end])); err != nil {
+		if err := w.Write(out, []byte(body[at:end])); err != nil {
 			return "", err
 		}
 		at = end
 	}
-	if err := w.Close(&out); err != nil {
+	if err := w.Close(out); err != nil {
 		return "", err
 	}
 	got := string(bytes.Join(out.Segments(), nil))

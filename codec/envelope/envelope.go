@@ -112,9 +112,12 @@ func EncodedLen(record, payload int) int {
 	return len(Prefix) + encoding.EncodedLen(binaryLen(record, payload))
 }
 
-// LongestText returns the length of the longest text form of a value of n
-// bytes, under any suite.
-func LongestText(n int) int { return EncodedLen(MaxInline, n+suite.MaxOverhead) }
+// LongestText returns the length of the longest text form of a value that takes
+// n bytes in a body, of any kind and under any suite.
+func LongestText(n int) int {
+	const position = 1 // before the bytes of a raw value
+	return EncodedLen(MaxInline, n+position+suite.MaxOverhead)
+}
 
 // Parse decodes text into buf, which grows as needed, and returns the parts.
 // The parts alias out, which the caller passes as buf to the next call. A text

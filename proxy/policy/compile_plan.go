@@ -193,7 +193,7 @@ func selectorOf(rules []codec.Rule, fold bool, dropped func(i int, bad *codec.Pa
 // longestSealed returns the length in bytes that a value of n bytes may have
 // once it is sealed and in quotes: a value that may be sealed must open again.
 func longestSealed(n int) int {
-	const quotes = 2 // of a JSON string
+	const quotes = 2 // of JSON, CSV and XML attributes
 	return envelope.LongestText(cmp.Or(n, codec.DefaultValueBytes)) + quotes
 }
 
