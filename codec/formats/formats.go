@@ -14,6 +14,8 @@ import (
 // table is not changed once the program runs.
 var table = codec.Table{
 	&json.Format,
+	&json.Lines,
+	&json.Sequence,
 }
 
 // Table returns all formats. The caller must not change the result.

@@ -32,20 +32,23 @@ func long(dst []byte, _ []codec.Field) ([]byte, codec.Kind, error) {
 func TestNoAllocations(t *testing.T) {
 	sel := mustSelect(t, []codec.Rule{{Path: "$.users[*].pii.ssn"}, {Path: "$..note", Unescape: true}})
 	for _, tc := range []struct {
-		name  string
-		body  []byte
-		chunk int
-		tr    codec.Transform
+		name   string
+		body   []byte
+		chunk  int
+		tr     codec.Transform
+		format *codec.Format
 	}{
-		{"whole", users(2<<10, 5), 1 << 20, seal},
-		{"whole, large", users(220<<10, 50), 1 << 20, seal},
-		{"kept", users(2<<10, 5), 1 << 20, keep},
-		{"chunks", users(20<<10, 50), 999, seal},
-		{"single bytes", users(2<<10, 5), 1, seal},
-		{"ignoring case", users(2<<10, 5), 1 << 20, seal},
-		{"ignoring case, long names", []byte(`{"Users":{"` + strings.Repeat("x", 90) + `":{"` + strings.Repeat("y", 70) + `":1}}}`), 1 << 20, keep},
-		{"escapes that outgrow the room", users(2<<10, 5), 1 << 20, controls},
-		{"long replacements", users(2<<10, 5), 1 << 20, long},
+		{"whole", users(2<<10, 5), 1 << 20, seal, &Format},
+		{"whole, large", users(220<<10, 50), 1 << 20, seal, &Format},
+		{"kept", users(2<<10, 5), 1 << 20, keep, &Format},
+		{"chunks", users(20<<10, 50), 999, seal, &Format},
+		{"single bytes", users(2<<10, 5), 1, seal, &Format},
+		{"ignoring case", users(2<<10, 5), 1 << 20, seal, &Format},
+		{"ignoring case, long names", []byte(`{"Users":{"` + strings.Repeat("x", 90) + `":{"` + strings.Repeat("y", 70) + `":1}}}`), 1 << 20, keep, &Format},
+		{"lines", bytes.Repeat(append(users(500, 2), '\n'), 9), 999, seal, &Lines},
+		{"texts", bytes.Repeat(append(append([]byte{recordSeparator}, users(500, 2)...), '\n'), 9), 999, seal, &Sequence},
+		{"escapes that outgrow the room", users(2<<10, 5), 1 << 20, controls, &Format},
+		{"long replacements", users(2<<10, 5), 1 << 20, long, &Format},
 	} {
 		sel := sel
 		if strings.HasPrefix(tc.name, "ignoring case") {
@@ -54,7 +57,7 @@ func TestNoAllocations(t *testing.T) {
 		var out codec.Output
 		b := bodyOf(sel, tc.tr)
 		run := func() {
-			w, err := Format.New(b)
+			w, err := tc.format.New(b)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -77,7 +77,18 @@ func BenchmarkBody(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) { benchmarkJSON(b, c.path, c.body) })
 	}
-	body := records(100<<10, 0)
+	line := append(records(300, 0), '\n')
+	body := bytes.Repeat(line, 100<<10/len(line))
+	b.Run("100KiB/lines", func(b *testing.B) { benchmark(b, &Lines, "$.records[*].card", body) })
+	b.Run("100KiB/lines/json.Decoder", func(b *testing.B) {
+		b.SetBytes(int64(len(body)))
+		for b.Loop() {
+			d := json.NewDecoder(bytes.NewReader(body))
+			for v := (json.RawMessage)(nil); d.Decode(&v) == nil; {
+			}
+		}
+	})
+	body = records(100<<10, 0)
 	b.Run("100KiB/json.Valid", func(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 		for b.Loop() {
@@ -144,14 +155,16 @@ func BenchmarkSplice(b *testing.B) {
 	}
 }
 
-func benchmarkJSON(b *testing.B, path string, body []byte) {
+func benchmarkJSON(b *testing.B, path string, body []byte) { benchmark(b, &Format, path, body) }
+
+func benchmark(b *testing.B, f *codec.Format, path string, body []byte) {
 	sel := guarded(b, codec.Guard{Envelope: isHead, Patch: true}, codec.Rule{Path: path})
 	var out codec.Output
 	doc := bodyOf(sel, seal)
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		w, err := Format.New(doc)
+		w, err := f.New(doc)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -29,22 +29,23 @@ var errUnchecked = errors.New("json: Body.Checked is not what Check returned")
 
 // scan is Format.Scan.
 func scan(b codec.Body, tags *codec.Splicer) (codec.Scanner, error) {
-	tables, ok := b.Checked.(*nameTables)
-	if !ok && b.At.Selector() != nil {
-		return nil, errUnchecked
-	}
 	d := documents.Get().(*document)
-	d.begin(b, tables, tags)
+	if err := d.begin(b, tags); err != nil {
+		d.Free()
+		return nil, err
+	}
 	return d, nil
 }
 
 // begin readies d for documents at the place of b.
-func (d *document) begin(b codec.Body, tables *nameTables, tags *codec.Splicer) {
-	d.sel, d.limits, d.tables, d.guard, d.tags = b.At.Selector(), b.Limits, tables, &nothing, tags
+func (d *document) begin(b codec.Body, tags *codec.Splicer) error {
+	d.sel, d.limits, d.tables, d.guard, d.tags = b.At.Selector(), b.Limits, &noNames, &nothing, tags
 	d.nameStart, d.encoder.depth = -1, b.Limits.Depth
-	if d.sel == nil {
-		d.tables = &noNames
-	} else {
+	if d.sel != nil {
+		var ok bool
+		if d.tables, ok = b.Checked.(*nameTables); !ok {
+			return errUnchecked
+		}
 		d.cursor.Set(b.At)
 		d.guard, d.indexed = d.sel.Guard(), d.sel.HasIndexes()
 		if !b.Inner {
@@ -52,6 +53,7 @@ func (d *document) begin(b codec.Body, tables *nameTables, tags *codec.Splicer) 
 		}
 	}
 	d.restart()
+	return nil
 }
 
 // restart readies d for a document. The cursor is at its root.
@@ -106,6 +108,41 @@ func (d *document) End(at int64) error {
 	}
 	d.restart()
 	return nil
+}
+
+// complete fails if the document, which ends here, is not whole.
+func (d *document) complete() error {
+	switch d.ending() {
+	case emptyDocument:
+		d.malformed(0, "the body is empty")
+	case cutDocument:
+		d.fail(codec.Truncated, 0, "the body ends before its value does")
+	}
+	return d.err
+}
+
+// An ending is what a document is whose end was reached.
+type ending uint8
+
+const (
+	wholeDocument ending = iota
+	emptyDocument        // blanks at most
+	cutDocument          // the value has not ended
+)
+
+// ending ends a number that only the end of the document ends.
+func (d *document) ending() ending {
+	if d.token == numberToken && d.number.complete() {
+		d.token = noToken
+		d.endValue(0)
+	}
+	switch {
+	case d.state == atEnd:
+		return wholeDocument
+	case d.state == atValue && d.token == noToken && len(d.frames) == 0:
+		return emptyDocument
+	}
+	return cutDocument
 }
 
 // Free implements [codec.Scanner].

@@ -75,8 +75,7 @@ func oneValue(b []byte, depth int) bool {
 	check := checkers.Get().(*checker)
 	limits := codec.Limits{Depth: depth}.WithDefaults()
 	check.none.Reset(nil, nil, limits)
-	check.begin(codec.Body{Limits: limits}, nil, &check.none)
 	defer checkers.Put(check)
 	defer check.free()
-	return check.scan(b) == nil && check.complete() == nil
+	return check.begin(codec.Body{Limits: limits}, &check.none) == nil && check.scan(b) == nil && check.complete() == nil
 }

@@ -1,4 +1,6 @@
-// Package json is the body format JSON (RFC 8259, UTF-8): [Format].
+// Package json is the body format JSON (RFC 8259, UTF-8): [Format]. It also has
+// the formats of several JSON values in a row, each of which is the root of its
+// own: [Lines] and [Sequence].
 //
 // The root of a path, $, is the value of the body. A member of a path is a
 // member of an object; an element is an element of an array. Names are compared
@@ -43,12 +45,15 @@ var Format = codec.Format{
 
 // namedByData are types of JSON in which data says what a value is called, or
 // where it goes: no path of a rule finds the value. A patch names its target
-// (RFC 6902, SCIM's RFC 7644, JSON:API's atomic operations), a form or a
-// collection has the name beside the value, and JSON-LD renames members by
-// @context.
+// (RFC 6902, RFC 8072, SCIM's RFC 7644, JSON:API's atomic operations, the
+// overrides and localizations of JSCalendar and JSContact), a form or a
+// collection has the name beside the value, JsonML has the name of an element
+// as its first item, a client's query names the results of SPARQL, and JSON-LD
+// renames members by @context. JOSE has its payload in base64url.
 var namedByData = [...]codec.Pattern{
-	"*json-patch*", "*jsonpatch*", "application/scim+json", "application/vnd.api+json;ext",
-	"application/graphql+json",
+	"*json-patch*", "*jsonpatch*", "*yang-patch*", "application/scim+json", "application/vnd.api+json;ext",
+	"application/jscalendar+json", "application/jscontact+json",
+	"application/graphql+json", "*sparql-results*", "*jose+json*", "*jsonml*",
 	"*vnd.collection*", "*senml*", "*sensml*", "*uber+json", "application/vcard+json", "application/calendar+json",
 	"application/vnd.siren+json", "application/prs.hal-forms+json",
 	"application/ld+json", "*+ld+json", "application/activity+json", "application/td+json", "application/tm+json",

@@ -56,15 +56,19 @@ var corpus = codectest.Corpus{
 
 func TestConformance(t *testing.T) { codectest.Run(t, &Format, corpus) }
 
-// TestJSONCases reads the accepted and refused bodies of testdata/cases.txt.
-func TestJSONCases(t *testing.T) {
+// A bodyCase is one line of testdata/cases.txt.
+type bodyCase struct {
+	name, body string
+	accept     bool
+}
+
+func bodyCases(t *testing.T) (cases []bodyCase) {
+	t.Helper()
 	file, err := os.Open("testdata/cases.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	sel := mustSelect(t, []codec.Rule{{Path: "$.a"}})
-	n := 0
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		if strings.HasPrefix(lines.Text(), "#") {
 			continue
@@ -74,17 +78,23 @@ func TestJSONCases(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", col[0], err)
 		}
-		accept := strings.HasPrefix(col[0], "y_") || len(col) == 3 && col[2] == "accept"
-		for _, step := range []int{len(body) + 1, 1, 2, 3, 7} {
-			got, err := rewrite(sel, keep, codec.Limits{}, body, everywhere(len(body), step))
-			if (err == nil) != accept || accept && got != body {
-				t.Errorf("%s, by %d: %q, %v", col[0], step, got, err)
+		cases = append(cases, bodyCase{col[0], body, strings.HasPrefix(col[0], "y_") || len(col) == 3 && col[2] == "accept"})
+	}
+	if len(cases) < 250 {
+		t.Errorf("only %d cases", len(cases))
+	}
+	return cases
+}
+
+func TestJSONCases(t *testing.T) {
+	sel := mustSelect(t, []codec.Rule{{Path: "$.a"}})
+	for _, tc := range bodyCases(t) {
+		for _, step := range []int{len(tc.body) + 1, 1, 2, 3, 7} {
+			got, err := rewrite(sel, keep, codec.Limits{}, tc.body, everywhere(len(tc.body), step))
+			if (err == nil) != tc.accept || tc.accept && got != tc.body {
+				t.Errorf("%s, by %d: %q, %v", tc.name, step, got, err)
 			}
 		}
-		n++
-	}
-	if n < 250 {
-		t.Errorf("only %d cases", n)
 	}
 }
 
@@ -281,7 +291,10 @@ func TestJSONMemoryStaysBounded(t *testing.T) {
 	tags, w := new(codec.Splicer), new(document) // not a recycled one, which another test may have grown
 	limits := codec.Limits{Fields: 1 << 30}.WithDefaults()
 	tags.Reset(sel, count, limits)
-	w.begin(codec.Body{At: sel.Root(), Limits: limits}, tables.(*nameTables), tags)
+	err := w.begin(codec.Body{At: sel.Root(), Checked: tables, Limits: limits}, tags)
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer w.Free()
 	at := int64(0)
 	write := func(p []byte) error {

@@ -73,23 +73,6 @@ func (s *scanner) cutString(p []byte, start, cut int, t token) int {
 	return len(p)
 }
 
-// complete ends the document.
-func (s *scanner) complete() error {
-	if s.token == numberToken && s.number.complete() {
-		s.token = noToken
-		s.endValue(0)
-	}
-	switch {
-	case s.err != nil:
-	case s.state == atEnd:
-	case s.state == atValue && s.token == noToken && len(s.frames) == 0:
-		s.malformed(0, "the body is empty")
-	default:
-		s.fail(codec.Truncated, 0, "the body ends before its value does")
-	}
-	return s.err
-}
-
 // malformed records that byte i of the chunk cannot be where it is.
 func (s *scanner) malformed(i int, detail string) int { return s.fail(codec.Malformed, i, detail) }
 
