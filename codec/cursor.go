@@ -43,8 +43,13 @@ func (s *Selector) Named(name []byte) Step { return Step(s.names.find(name)) }
 // Indexed returns the step to the element at index, counted from zero.
 func (s *Selector) Indexed(index int) Step { return Step(s.indexRow(index)) }
 
-// Steps returns the number of steps that s distinguishes: each is less.
-func (s *Selector) Steps() int { return len(s.masks) / s.words }
+// Steps returns the number of steps that s distinguishes: each is less, except
+// SomeElement.
+func (s *Selector) Steps() int { return int(s.SomeElement()) }
+
+// SomeElement returns the step to an element whose index is not known: every
+// rule that names an element takes it, by index or by a decimal name.
+func (s *Selector) SomeElement() Step { return Step(1 + len(s.names.entries) + len(s.index)) }
 
 // HasIndexes reports whether some rule names an element by its index. Where
 // none does, a scanner need not count elements.
@@ -103,6 +108,34 @@ func (c *Cursor) DescendEither(a, b Step) {
 		c.states = append(c.states, (from&(one[i]|other[i]))<<1|from&loop)
 	}
 }
+
+// Advance goes down by all of the steps at once, for a name that applications
+// read in several ways: the value of a[0] in a form is an element to one and
+// the member "0" to another. A rule that owns the value at one of the places
+// owns it. Advance descends in place, so that c cannot go Up after it, and a
+// long name needs no more memory than a short one.
+func (c *Cursor) Advance(to ...Step) {
+	top := c.top()
+	for i, from := range top {
+		mask := uint64(0)
+		for _, step := range to {
+			mask |= c.sel.masks[int(step)*c.sel.words+i]
+		}
+		top[i] = (from&mask)<<1 | from&c.sel.loop[i]
+	}
+}
+
+// Join adds the places of other, which has the same Selector.
+func (c *Cursor) Join(other *Cursor) {
+	top := c.top()
+	for i, state := range other.top() {
+		top[i] |= state
+	}
+}
+
+// Clear removes all places: no rule owns a value there or below, until Join
+// adds places again.
+func (c *Cursor) Clear() { clear(c.top()) }
 
 // Up undoes one descent.
 func (c *Cursor) Up() { c.states = c.states[:len(c.states)-c.sel.words] }

@@ -56,7 +56,7 @@ type Selector struct {
 	rules  []int32   // by bit: the rule that the bit belongs to
 	names  nameTable // member name → row of masks
 	index  []int     // element indexes that rules name, sorted
-	masks  []uint64  // rows of words: row 0 for any step, then names, then indexes
+	masks  []uint64  // rows of words: row 0 for any step, then names, then indexes, then SomeElement
 	given  []Rule    // by rule
 	guard  Guard
 }

@@ -1,6 +1,9 @@
 package codec
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // build assigns bits to paths, which are sorted, the most specific first. So
 // the lowest bit of the rules that accept a value is that of the owner.
@@ -42,23 +45,30 @@ func (s *Selector) build(paths []compiledPath) {
 	s.fill(paths)
 }
 
-// fill writes the masks. Wildcards are in every row.
+// fill writes the masks. Wildcards are in every row. What can be an element is
+// in the last row too, that of [Selector.SomeElement].
 func (s *Selector) fill(paths []compiledPath) {
-	rows := 1 + len(s.names.entries) + len(s.index)
-	s.masks = make([]uint64, rows*s.words)
+	some := int(s.SomeElement())
+	s.masks = make([]uint64, (some+1)*s.words)
 	for _, p := range paths {
 		for i, seg := range p.segs {
 			at := p.bit + i
 			first, last := s.row(seg), s.row(seg)
 			if seg.any {
-				first, last = 0, rows-1
+				first, last = 0, some
 			}
 			for r := first; r <= last; r++ {
 				s.masks[r*s.words+at/64] |= 1 << (at % 64)
 			}
+			if !seg.named || isDecimal(seg.name) {
+				s.masks[some*s.words+at/64] |= 1 << (at % 64)
+			}
 		}
 	}
 }
+
+// isDecimal reports whether name is digits only, as the index of an element is.
+func isDecimal(name string) bool { return name != "" && strings.Trim(name, "0123456789") == "" }
 
 // row returns the row of masks for the step that seg names.
 func (s *Selector) row(seg segment) int {
