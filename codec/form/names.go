@@ -1,0 +1,207 @@
+package form
+
+import (
+	"bytes"
+
+	"github.com/sealmesh/sealmesh/codec"
+)
+
+// A Dialect is a way in which applications read the names of a form. The
+// numbers are bits, so that a value can be several dialects.
+type Dialect uint8
+
+// The dialects, by the names that the setting "names" gives them.
+const (
+	Literal  Dialect = 1 << iota // the name is one member
+	Brackets                     // user[ssn], list[], list[0] (qs, Rack)
+	PHP                          // brackets, and a dot, a blank or an unclosed bracket is an underscore
+	Dots                         // user.ssn, list[0].ssn (Spring, ASP.NET, qs with allowDots)
+	All      = Literal | Brackets | PHP | Dots
+)
+
+// dialects are the values of the setting "names".
+var dialects = map[string]Dialect{
+	"": All, "all": All, "literal": Literal, "brackets": Brackets, "php": PHP, "dots": Dots,
+}
+
+// Names finds the places that the name of a form's value stands for. A name
+// that occurs twice is an array in most applications, so a value is also an
+// element of its own place, whose index is not known. Not safe for concurrent
+// use; the zero value needs Reset.
+type Names struct {
+	dialect Dialect
+	at      codec.Cursor // the form
+	walk    codec.Cursor // the place that a dialect has come to
+	places  codec.Cursor // where all dialects have come to
+
+	// While a dialect reads a name: the name of a root member to look for, and
+	// whether it was read. In place of walk, if sought is not empty.
+	sought string
+	first  bool
+	met    bool
+}
+
+// Reset readies n for the names of a form at a place of a document.
+func (n *Names) Reset(at codec.Cursor, d Dialect) {
+	n.dialect = d
+	n.at.Set(at)
+	n.walk.Set(at)
+	n.places.Set(at)
+}
+
+// Free forgets the Selector, and keeps memory for the next Reset.
+func (n *Names) Free() {
+	n.at.Reset()
+	n.walk.Reset()
+	n.places.Reset()
+}
+
+// Find returns the rule that owns the value of name, decoded, or -1. Where the
+// dialects give several rules, the most specific owns the value.
+func (n *Names) Find(name []byte) (rule int) {
+	if rule = n.at.Owner(); rule >= 0 {
+		return rule
+	}
+	n.places.Clear()
+	n.read(n.dialect, name)
+	return n.places.Owner()
+}
+
+// Other returns the rule that owns the values of names that no rule has, or -1.
+// It is not asked of names that a dialect reads as more than one member.
+func (n *Names) Other() (rule int) {
+	if rule = n.at.Owner(); rule >= 0 {
+		return rule
+	}
+	n.places.Clear()
+	n.start()
+	n.walk.Advance(codec.AnyStep)
+	n.end()
+	return n.places.Owner()
+}
+
+// Places returns all places of the name that Find was last called for. The
+// Cursor is valid until the next call of Find.
+func (n *Names) Places() codec.Cursor { return n.places }
+
+// Root reports whether some dialect takes name, decoded, for the root member
+// called member, in any case, or for a value in it.
+func (n *Names) Root(name []byte, member string) bool {
+	n.sought, n.met = member, false
+	n.read(All, name)
+	n.sought = ""
+	return n.met
+}
+
+// read reads name by each of the dialects.
+func (n *Names) read(d Dialect, name []byte) {
+	if d&Literal != 0 || isPlain(name) {
+		n.start()
+		n.key(name)
+		n.end()
+		if isPlain(name) {
+			return
+		}
+	}
+	if d&Brackets != 0 {
+		n.readGroups(name, false)
+		n.readRuns(name)
+	}
+	if d&PHP != 0 {
+		n.readPHP(name)
+	}
+	if d&Dots != 0 {
+		n.readGroups(name, true)
+		n.readPath(name)
+	}
+}
+
+// isPlain reports whether name is one member in every dialect.
+func isPlain(name []byte) bool {
+	for _, c := range name {
+		if nameClass[c] == nameDialect {
+			return false
+		}
+	}
+	return true
+}
+
+// start begins to read a name by a dialect.
+func (n *Names) start() {
+	n.first = true
+	if n.sought == "" {
+		n.walk.Set(n.at)
+	}
+}
+
+// key goes down to a member, which is an element too if its name can be an
+// index. It returns false if a rule owns that place: what follows in the name
+// is inside the owned value.
+func (n *Names) key(name []byte) (more bool) {
+	if n.sought != "" {
+		n.met = n.met || n.first && bytes.EqualFold(name, []byte(n.sought))
+		n.first = false
+		return true
+	}
+	sel := n.walk.Selector()
+	step := sel.Named(name)
+	switch index, kind := indexOf(name); kind {
+	case indexKnown:
+		n.walk.Advance(step, sel.Indexed(index))
+	case indexUnknown:
+		n.walk.Advance(step, sel.SomeElement())
+	default:
+		n.walk.Advance(step)
+	}
+	return n.walk.Owner() < 0
+}
+
+// element goes down to an element whose index is not known.
+func (n *Names) element() (more bool) {
+	n.first = false
+	if n.sought == "" {
+		n.walk.Advance(n.walk.Selector().SomeElement())
+		return n.walk.Owner() < 0
+	}
+	return true
+}
+
+// end adds the place that a dialect has come to, and its elements.
+func (n *Names) end() {
+	if n.sought != "" {
+		return
+	}
+	n.places.Join(&n.walk)
+	if n.walk.Owner() < 0 {
+		n.element()
+		n.places.Join(&n.walk)
+	}
+}
+
+// An indexKind says whether the name of a member can be an index.
+type indexKind uint8
+
+const (
+	noIndex indexKind = iota
+	indexKnown
+	indexUnknown // nothing that every application reads as the same number
+)
+
+// indexOf reads name as an index. Java reads digits of any script, and a sign.
+func indexOf(name []byte) (index int, kind indexKind) {
+	decimal := len(name) > 0 && len(name) <= 9
+	for _, c := range name {
+		switch {
+		case c-'0' <= 9:
+			index = index*10 + int(c-'0')
+		case c|0x20 >= 'a' && c|0x20 <= 'z':
+			return 0, noIndex
+		default:
+			decimal = false
+		}
+	}
+	if decimal {
+		return index, indexKnown
+	}
+	return 0, indexUnknown
+}
