@@ -70,6 +70,9 @@ func keyUses(t *testing.T, spans []keyusetest.Span) (uses []string) {
 	fields, outcomes := map[string]int64{}, map[string]string{}
 	for _, s := range spans {
 		id := fmt.Sprint(s.Attrs["sealmesh.route"], " ", s.Attrs["sealmesh.direction"], " ", s.Attrs["sealmesh.key.name"], " ", s.Attrs["sealmesh.operation"])
+		if format := s.Attrs["sealmesh.format"]; format != "json" {
+			t.Errorf("%s of format %v", id, format)
+		}
 		if s.Attrs["sealmesh.partial"] != true {
 			order = append(order, id)
 		} else if _, ok := fields[id]; !ok {

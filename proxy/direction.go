@@ -149,7 +149,7 @@ func (d *direction) rewrite(j *job, end bool) error {
 		return err
 	}
 	if hadBody {
-		d.x.counts.Bodies[d.index()].Add(1)
+		d.x.counts.rewritten(d.index(), d.media.Format)
 	}
 	if d.body.fields > 0 && (d.head.signed || d.head.digest) {
 		d.x.counts.Signed[d.index()].Add(1)

@@ -3,10 +3,13 @@ package proxy
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/formats"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
@@ -32,6 +35,9 @@ func (m *Metrics) Route(name string) *Counts {
 	c := m.routes[name]
 	if c == nil {
 		c = new(Counts)
+		for i := range c.bodies {
+			c.bodies[i] = make([]atomic.Uint64, len(formats.Table()))
+		}
 		m.routes[name] = c
 	}
 	return c
@@ -50,14 +56,33 @@ func (m *Metrics) Each(f func(route string, c *Counts)) {
 // Counts are the counters of one route.
 type Counts struct {
 	Exchanges      atomic.Uint64
-	Bodies         [2]atomic.Uint64 // rewritten bodies, by direction: request, response
-	Sealed, Opened atomic.Uint64    // values
-	Plaintext      atomic.Uint64    // values left in clear on open, within a migration
-	Null           atomic.Uint64    // nulls left as they are
-	Passed         [2]atomic.Uint64 // bodies passed unread, by direction: pass types, responses without codec
-	Signed         [2]atomic.Uint64 // changed bodies that a header signs or hashes, by direction
-	Flowed         atomic.Uint64    // responses streamed because there was no room to hold them
-	refused        sync.Map         // refusedKey to *atomic.Uint64
+	Sealed, Opened atomic.Uint64      // values
+	Plaintext      atomic.Uint64      // values left in clear on open, within a migration
+	Null           atomic.Uint64      // nulls left as they are
+	Passed         [2]atomic.Uint64   // bodies passed unread, by direction: pass types, responses without codec
+	Signed         [2]atomic.Uint64   // changed bodies that a header signs or hashes, by direction
+	Flowed         atomic.Uint64      // responses streamed because there was no room to hold them
+	bodies         [2][]atomic.Uint64 // rewritten bodies, by direction, and by place in formats.Table
+	refused        sync.Map           // refusedKey to *atomic.Uint64
+}
+
+// rewritten counts a body of format f.
+func (c *Counts) rewritten(direction int, f *codec.Format) {
+	if i := slices.Index(formats.Table(), f); i >= 0 {
+		c.bodies[direction][i].Add(1)
+	}
+}
+
+// Bodies calls f with the number of rewritten bodies for each direction (0
+// request, 1 response) and format of which there were any.
+func (c *Counts) Bodies(f func(direction int, format string, n uint64)) {
+	for direction := range c.bodies {
+		for i := range c.bodies[direction] {
+			if n := c.bodies[direction][i].Load(); n > 0 {
+				f(direction, formats.Table()[i].Name, n)
+			}
+		}
+	}
 }
 
 type refusedKey struct{ direction, code string }

@@ -94,11 +94,15 @@ func (s *Server) startSpan(ctx context.Context, head *message) (_ context.Contex
 // keyUse returns what the record of key uses says of direction d.
 func keyUse(d *direction) keyuse.Exchange {
 	x := d.x
-	return keyuse.Exchange{
+	use := keyuse.Exchange{
 		TraceID:   x.parent.TraceID(),
 		ParentID:  x.parent.SpanID(),
 		Route:     x.route.name(),
 		Direction: d.name(),
 		Caller:    x.account.caller,
 	}
+	if d.media.Format != nil && !d.head.empty {
+		use.Format = d.media.Format.Name
+	}
+	return use
 }

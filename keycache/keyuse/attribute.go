@@ -37,6 +37,7 @@ func named(name string) *attribute {
 var (
 	routeAttr     = named("sealmesh.route")
 	directionAttr = named("sealmesh.direction")
+	formatAttr    = named("sealmesh.format")
 	callerAttr    = named("sealmesh.caller")
 	keyNameAttr   = named("sealmesh.key.name")
 	dataKeyAttr   = named("sealmesh.data_key.id")

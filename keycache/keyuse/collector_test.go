@@ -17,7 +17,7 @@ import (
 
 var exchange = keyuse.Exchange{
 	TraceID: [16]byte{1, 2, 3}, ParentID: [8]byte{4, 5},
-	Route: "customers", Direction: "request", Caller: "spiffe://mesh/ns/shop/sa/web",
+	Route: "customers", Direction: "request", Format: "json", Caller: "spiffe://mesh/ns/shop/sa/web",
 }
 
 func use(fields int) keyuse.Use {

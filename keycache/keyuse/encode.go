@@ -19,7 +19,7 @@ const (
 const (
 	maxName   = 128 // bytes of a configured name
 	maxCaller = 512
-	maxWord   = 48  // operation, suite, cache, direction, error type
+	maxWord   = 48  // operation, suite, cache, direction, format, error type
 	maxTags   = 512 // bytes of all tag names with their framing
 	// maxSpan is the largest encoded span; a test checks the worst case.
 	maxSpan = 2 << 10
@@ -100,6 +100,7 @@ func appendCommon(b []byte, x *Exchange) []byte {
 	b = binary.LittleEndian.AppendUint32(b, flags)
 	b = routeAttr.appendString(b, x.Route, maxName)
 	b = directionAttr.appendString(b, x.Direction, maxWord)
+	b = formatAttr.appendString(b, x.Format, maxWord)
 	return callerAttr.appendString(b, x.Caller, maxCaller)
 }
 

@@ -87,6 +87,7 @@ type Exchange struct {
 	Route     string   // configured name; at most 128 bytes are recorded
 	Direction string   // "request" or "response"
 	Caller    string   // authenticated by Envoy; at most 512 bytes are recorded
+	Format    string   // of the body, such as "json"; "" for no body
 }
 
 // A Use is one (exchange, direction, data key, operation) or, for a streamed

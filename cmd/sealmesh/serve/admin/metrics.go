@@ -45,7 +45,7 @@ func newCollector(a *Admin) *collector {
 	return &collector{
 		a:             a,
 		exchanges:     counter("exchanges_total", "HTTP exchanges that Envoy sent.", "route"),
-		bodies:        counter("bodies_total", "Bodies rewritten.", "route", "direction"),
+		bodies:        counter("bodies_total", "Bodies rewritten.", "route", "direction", "format"),
 		fields:        counter("fields_total", "Values sealed or opened.", "route", "operation"),
 		plaintext:     counter("plaintext_passed_total", "Values passed in clear instead of an envelope, allowed by migration.", "route"),
 		null:          counter("null_passed_total", "Null values passed where an envelope was expected.", "route"),
@@ -113,8 +113,11 @@ type putter func(m metric, v float64, labels ...string)
 
 func (c *collector) route(put putter, route string, n *proxy.Counts) {
 	put(c.exchanges, float64(n.Exchanges.Load()), route)
-	for i, direction := range []string{"request", "response"} {
-		put(c.bodies, float64(n.Bodies[i].Load()), route, direction)
+	directions := []string{"request", "response"}
+	n.Bodies(func(direction int, format string, bodies uint64) {
+		put(c.bodies, float64(bodies), route, directions[direction], format)
+	})
+	for i, direction := range directions {
 		put(c.passed, float64(n.Passed[i].Load()), route, direction)
 		put(c.signed, float64(n.Signed[i].Load()), route, direction)
 	}
