@@ -32,7 +32,8 @@ func (o *options) forCache() rewrap.Options {
 const help = `Read any text (NDJSON, CSV, JSON, an SQL dump) and give each envelope in it a
 wrapped-key record by the KEKs that its key names in the policy now. Values are not
 opened and ciphertext does not change. Each data key costs one call to its old KEK
-and one call to each KEK that wraps it.
+and one call to each KEK that wraps it. Do not give it a binary format such as
+protobuf: the lengths in front of changed envelopes would be wrong.
 
 Which records change:
 
