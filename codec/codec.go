@@ -63,8 +63,8 @@
 // Scanner. It limits the body, calls the Splicer for each chunk, and returns
 // the first error again. What the functions do, as in codec/json/document.go:
 //
-//   - Format.Scan takes a Scanner from a pool, and sets its Cursor to Body.At if
-//     that has a Selector.
+//   - Format.Scan takes a Scanner from a pool, and sets its Cursor to Body.At
+//     if that has a Selector.
 //   - Scanner.Scan reads a piece to its end. A byte order mark is part of the
 //     document: the format says what it does with one.
 //   - Scanner.End ends a value that only the end of the document ends. It fails

@@ -94,9 +94,12 @@ type Body struct {
 	// a deeper place for a document inside another, such as a part of a form. With
 	// the zero Cursor there are no rules, and the Writer only validates.
 	At Cursor
-	// Inner says that the document is a value of the body and not its root, such as
-	// a part of a form: Guard.Root is not about it.
+	// Inner says that the document is a value of the body and not its root, such
+	// as a part of a form: Guard.Root is not about it.
 	Inner bool
+	// OneLine says that a line end would end the document: no replacement with one
+	// is written.
+	OneLine bool
 	// Checked is what Format.Check returned for the Selector of At.
 	Checked any
 	// Transform replaces tagged values. It may be nil if no rule can match.

@@ -19,7 +19,7 @@ import (
 type Scanner interface {
 	// Scan reads p, the next piece of the document, which begins at offset base of
 	// the body. A piece is part of the chunk that the body's Writer reads, or of
-	// what [Splicer.Hold] kept, so that the Splicer has the bytes of tagged values.
+	// what [Splicer.Hold] kept: the Splicer must have the bytes of tagged values.
 	//
 	// The pieces of a tagged value and of a name lie side by side in the body: a
 	// piece begins where the last one ended. Elsewhere bytes of the outer format

@@ -25,9 +25,10 @@ const Canary = "CANARY"
 type Corpus struct {
 	Rules   []codec.Rule
 	Options codec.Options
-	Params  codec.Params // of the media type
-	Bodies  []string     // well-formed: with no, one and two tagged values
-	Refused []string     // not well-formed
+	Params  codec.Params    // of the media type
+	Sent    codec.Direction // of the messages that have the bodies
+	Bodies  []string        // well-formed: with no, one and two tagged values
+	Refused []string        // not well-formed
 	// Documents for the limits. A format without such a limit has
 	// no function for it; Value, Many and Pad it must have.
 	Value  func(n int) string // one tagged value that takes n bytes of the body
@@ -106,7 +107,7 @@ func (r *runner) rewriteWith(sel *codec.Selector, tr codec.Transform, l codec.Li
 
 func (r *runner) body(sel *codec.Selector, tr codec.Transform, l codec.Limits) (codec.Body, error) {
 	checked, err := r.format.Check(sel, r.Options)
-	return codec.Body{At: sel.Root(), Checked: checked, Transform: tr, Limits: l, Params: r.Params, Method: "POST"}, err
+	return codec.Body{At: sel.Root(), Checked: checked, Transform: tr, Limits: l, Params: r.Params, Direction: r.Sent, Method: "POST"}, err
 }
 
 // writer makes a Writer.

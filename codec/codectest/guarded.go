@@ -17,7 +17,7 @@ func isHead(text []byte) bool { return string(text) == head }
 // validates: a Writer without rules gives the body back. It gets the zero
 // Cursor, and no Transform.
 func (r *runner) validates(t *testing.T) {
-	b := codec.Body{Params: r.Params, Method: "POST"}
+	b := codec.Body{Params: r.Params, Direction: r.Sent, Method: "POST"}
 	for _, body := range r.Bodies {
 		for _, cuts := range Cuttings(len(body)) {
 			if got, err := RewriteBody(r.format, b, body, cuts); err != nil || got != body {

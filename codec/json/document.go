@@ -40,7 +40,7 @@ func scan(b codec.Body, tags *codec.Splicer) (codec.Scanner, error) {
 // begin readies d for documents at the place of b.
 func (d *document) begin(b codec.Body, tags *codec.Splicer) error {
 	d.sel, d.limits, d.tables, d.guard, d.tags = b.At.Selector(), b.Limits, &noNames, &nothing, tags
-	d.nameStart, d.encoder.depth = -1, b.Limits.Depth
+	d.nameStart, d.encoder = -1, encoder{b.Limits.Depth, b.OneLine}
 	if d.sel != nil {
 		var ok bool
 		if d.tables, ok = b.Checked.(*nameTables); !ok {

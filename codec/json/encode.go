@@ -1,13 +1,17 @@
 package json
 
 import (
+	"bytes"
 	"sync"
 
 	"github.com/sealmesh/sealmesh/codec"
 )
 
 // An encoder is the [codec.Encoder] of values.
-type encoder struct{ depth int } // Limits.Depth
+type encoder struct {
+	depth   int  // Limits.Depth
+	oneLine bool // a value must not take several lines
+}
 
 // Encode implements [codec.Encoder]: text goes between quotes, a literal stays
 // as it is.
@@ -18,6 +22,9 @@ func (e *encoder) Encode(out *codec.Output, room, got []byte, kind codec.Kind) (
 	case codec.Literal:
 		if !oneValue(got, e.depth) {
 			return "the literal is not one JSON value"
+		}
+		if e.oneLine && bytes.ContainsAny(got, "\r\n") {
+			return "the literal takes several lines"
 		}
 		if codec.InPlace(room, got) {
 			got = room[:copy(room[:len(got)], got)] // over the quote

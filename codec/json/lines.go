@@ -37,6 +37,7 @@ var linesPool = sync.Pool{New: func() any { return new(lines) }}
 // scanLines is Format.Scan.
 func scanLines(b codec.Body, tags *codec.Splicer) (codec.Scanner, error) {
 	l := linesPool.Get().(*lines)
+	b.OneLine = true
 	if err := l.begin(b, tags); err != nil {
 		l.Free()
 		return nil, err

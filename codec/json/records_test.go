@@ -190,3 +190,22 @@ func TestRecordGuard(t *testing.T) {
 		}
 	}
 }
+
+// TestRecordLiterals: a literal that takes several lines opens only where a
+// record may.
+func TestRecordLiterals(t *testing.T) {
+	for _, literal := range []string{"{\n\"ssn\":1}", "[1,\r2]", "[\r\n]"} {
+		open := func(dst []byte, _ []codec.Field) ([]byte, codec.Kind, error) {
+			return append(dst, literal...), codec.Literal, nil
+		}
+		sel := mustSelect(t, []codec.Rule{{Path: "$.a"}})
+		_, err := codectest.Rewrite(&Lines, sel, open, codec.Limits{}, "{\"a\":\"x\"}\n", nil)
+		if e, _ := errors.AsType[*codec.Error](err); e == nil || e.Code != codec.WrongKind {
+			t.Errorf("%q in a line: %v", literal, err)
+		}
+		got, err := codectest.Rewrite(&Sequence, sel, open, codec.Limits{}, "\x1e{\"a\":\"x\"}\n", nil)
+		if want := "\x1e{\"a\":" + literal + "}\n"; err != nil || got != want {
+			t.Errorf("%q in a text: %q, %v", literal, got, err)
+		}
+	}
+}
