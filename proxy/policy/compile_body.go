@@ -114,11 +114,13 @@ func (c *planCompiler) passTypes(ts texts) []string {
 	for _, t := range ts {
 		media := strings.ToLower(t.Value)
 		major, minor, _ := strings.Cut(media, "/")
-		switch format := readFormat(c.formats, media); {
+		switch read, format := readType(c.formats, media); {
 		case !isMediaToken(major) || minor != "*" && !isMediaToken(minor):
 			c.problem(t.place, "write type/subtype or type/*", "not a media type without parameters")
-		case format != "":
-			c.problem(t.place, "name the types that have none", "%s has a codec, so it is read, not passed", format)
+		case read == media:
+			c.problem(t.place, "delete it: the rules hold in it now, if an earlier version let it pass", "%s cannot pass: sealmesh reads it, as %s", read, format)
+		case read != "":
+			c.problem(t.place, "name the types that are to pass", "%s covers %s, which sealmesh reads, as %s", media, read, format)
 		default:
 			types = append(types, media)
 		}
@@ -126,22 +128,22 @@ func (c *planCompiler) passTypes(ts texts) []string {
 	return types
 }
 
-// readFormat returns a media type that a codec reads and that media, a type or
-// type/*, covers; "" for none. Such a type must not pass: a body with a charset
-// that the codec does not know would get around the rules.
-func readFormat(table codec.Table, media string) string {
-	if table.Detect(media).Format != nil {
-		return media
+// readType returns a media type that a codec reads and that media, a type or
+// type/*, covers, and its format; "" for none. Such a type must not pass: a
+// body with a charset that the codec does not know would get around the rules.
+func readType(table codec.Table, media string) (read, format string) {
+	if f := table.Detect(media).Format; f != nil {
+		return media, f.Name
 	}
 	major, all := strings.CutSuffix(media, "*")
 	for _, f := range table {
 		for _, m := range f.MediaTypes {
 			if all && strings.HasPrefix(m, major) {
-				return m
+				return m, f.Name
 			}
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // isMediaToken reports whether s is a restricted-name of RFC 6838 section 4.2.
