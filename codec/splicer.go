@@ -149,8 +149,13 @@ func (s *Splicer) Put(f Field, e Encoder, lead byte) {
 // value may turn out to begin among them, or to end before them, once more of
 // the body tells what they are. A Scanner calls it in Scan, for few bytes, such
 // as a line end that may belong to a delimiter. The caller has a copy of what
-// it needs of them.
-func (s *Splicer) Hold(at int64) { s.hold = at }
+// it needs of them. Of two calls for one chunk, by a scanner and by one inside
+// it, the earlier offset counts.
+func (s *Splicer) Hold(at int64) {
+	if s.hold < 0 || at < s.hold {
+		s.hold = at
+	}
+}
 
 // Splice writes the chunk with its replacements to out, and keeps the part of
 // it that cannot leave yet. It fails if the tagged value being read is longer
