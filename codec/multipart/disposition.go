@@ -1,0 +1,137 @@
+package multipart
+
+import (
+	"bytes"
+
+	"github.com/sealmesh/sealmesh/codec"
+)
+
+// disposition reads a Content-Disposition: form-data, a name, and perhaps a
+// filename behind it.
+func (s *scanner) disposition(value []byte, at int64) error {
+	if s.head.disposed {
+		return s.refuse(codec.Malformed, at, "a part has two Content-Dispositions")
+	}
+	s.head.disposed = true
+	d, fault := parseDisposition(value)
+	if fault != "" {
+		return s.refuse(codec.Malformed, at, fault)
+	}
+	s.head.file = d.file
+	return s.named(d.name, at)
+}
+
+// A disposition is what a Content-Disposition says.
+type disposition struct {
+	name []byte
+	file bool
+}
+
+// parseDisposition accepts what all readers take for the same name. The name
+// comes first: some readers look for name= and would find that of filename=.
+func parseDisposition(v []byte) (d disposition, fault string) {
+	rest, ok := bytes.CutPrefix(v, []byte("form-data"))
+	if !ok {
+		return d, "a Content-Disposition that is not form-data"
+	}
+	name, rest, fault := cutQuoted(rest, "name=")
+	if fault != "" {
+		return d, fault
+	}
+	if fault := nameFault(name); fault != "" {
+		return d, fault
+	}
+	d.name = name
+	if len(rest) == 0 {
+		return d, ""
+	}
+	_, rest, fault = cutQuoted(rest, "filename=")
+	if fault == "" && len(rest) > 0 {
+		fault = "a Content-Disposition with more than one name and one filename"
+	}
+	d.file = true
+	return d, fault
+}
+
+// cutQuoted reads a semicolon, the name of a parameter with its equals sign,
+// and its value.
+func cutQuoted(v []byte, param string) (value, rest []byte, fault string) {
+	v, ok := bytes.CutPrefix(v, []byte{';'})
+	if ok {
+		v, ok = bytes.CutPrefix(bytes.TrimPrefix(v, []byte{' '}), []byte(param))
+	}
+	if !ok {
+		return nil, nil, "expected a name, then nothing or a filename, in Content-Disposition"
+	}
+	if len(v) == 0 || v[0] != '"' {
+		n := 0
+		for n < len(v) && bareChar(v[n]) {
+			n++
+		}
+		if n == 0 || n < len(v) && v[n] != ';' {
+			return nil, nil, "a name or a filename without quotes has a character that needs them"
+		}
+		return v[:n], v[n:], ""
+	}
+	k := bytes.IndexByte(v[1:], '"')
+	if k < 0 {
+		return nil, nil, "a name or a filename has no second quote"
+	}
+	value, rest = v[1:1+k], v[2+k:]
+	return value, rest, quotedFault(value)
+}
+
+// bareChar reports whether c means itself without quotes to every reader. PHP
+// takes an apostrophe for a quote.
+func bareChar(c byte) bool {
+	return c-'0' <= 9 || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '-' || c == '_' || c == '.'
+}
+
+// quotedFault says what in a quoted value readers take differently: a backslash
+// is an escape or itself; %22 is a quote in browsers; a reader that cuts at
+// semicolons first, as Rack did, finds a name in a filename; and Apache Commons
+// decodes encoded words (RFC 2047).
+func quotedFault(value []byte) (fault string) {
+	switch {
+	case bytes.IndexByte(value, '\\') >= 0:
+		return "a name or a filename has a backslash"
+	case bytes.Contains(value, []byte("%22")):
+		return "a name or a filename has an encoded quote"
+	case bytes.IndexByte(value, ';') >= 0:
+		return "a name or a filename has a semicolon"
+	case bytes.Contains(value, []byte("=?")):
+		return "a name or a filename has an encoded word"
+	case holdsName(value):
+		return "a name or a filename has the text name="
+	}
+	return ""
+}
+
+// holdsName reports whether a reader that looks for name= finds it in value.
+func holdsName(value []byte) bool {
+	for {
+		k := bytes.IndexByte(value, '=')
+		if k < 0 {
+			return false
+		}
+		if k >= len("name") && is(value[k-len("name"):k], "name") {
+			return true
+		}
+		value = value[k+1:]
+	}
+}
+
+// nameFault says what in the name of a part readers take differently.
+func nameFault(name []byte) (fault string) {
+	if string(name) == "_charset_" {
+		return "a field that changes the charset"
+	}
+	for i, c := range name {
+		if c == '%' && len(name)-i > 2 && isHex(name[i+1]) && isHex(name[i+2]) {
+			return "a name has a percent encoding"
+		}
+	}
+	return ""
+}
+
+func isHex(c byte) bool { return c-'0' <= 9 || c|0x20 >= 'a' && c|0x20 <= 'f' }

@@ -1,0 +1,191 @@
+package multipart
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"github.com/sealmesh/sealmesh/codec"
+)
+
+// maxHead is the length of the headers of one part, in bytes.
+const maxHead = 16 << 10
+
+// maxMedia is the length of a media type without parameters, in bytes.
+const maxMedia = 127
+
+// A head is what the headers of a part say.
+type head struct {
+	start int64      // offset of the first line
+	line  codec.Held // what earlier pieces have of a line
+
+	disposed bool // there is a Content-Disposition
+	file     bool // with a filename
+	typed    bool // there is a Content-Type
+	plain    bool // it is text/plain
+	mediaBuf [maxMedia]byte
+	mediaLen int
+	length   int64
+	measured bool // there is a Content-Length
+}
+
+// beginHead is called where the headers of a part begin, at piece[i].
+func (s *scanner) beginHead(i int) error {
+	at := s.base + int64(i)
+	if s.parts == maxParts {
+		return s.refuse(codec.FieldLimit, at, "the body has more than 100000 parts")
+	}
+	s.parts++
+	s.head = head{start: at, line: s.head.line}
+	s.part = part{rule: -1}
+	s.state = atHead
+	return nil
+}
+
+// headLine reads a line of the headers, or the part of it that the piece has.
+func (s *scanner) headLine(i int) (int, error) {
+	line := s.piece[i:]
+	k := bytes.IndexByte(line, '\n')
+	if k >= 0 {
+		line = line[:k+1]
+	}
+	end := i + len(line)
+	if s.base+int64(end)-s.head.start > maxHead {
+		return 0, s.refuse(codec.NameLimit, s.head.start+maxHead, "the headers of a part are longer than 16 KiB")
+	}
+	if k < 0 {
+		s.head.line.Add(line)
+		return end, nil
+	}
+	at := s.base + int64(i-s.head.line.Len())
+	if s.head.line.Len() > 0 {
+		s.head.line.Add(line)
+		line = s.head.line.Bytes()
+	}
+	err := s.readLine(line, at)
+	s.head.line.Drop()
+	return end, err
+}
+
+// readLine reads a whole line of the headers, which begins at an offset.
+func (s *scanner) readLine(line []byte, at int64) error {
+	line, ok := bytes.CutSuffix(line, []byte("\r\n"))
+	if !ok {
+		return s.refuse(codec.Malformed, at, "a line of the headers ends without CR")
+	}
+	if len(line) == 0 {
+		return s.beginPart(at + int64(len("\r\n")))
+	}
+	if fault := s.lineFault(line); fault != "" {
+		return s.refuse(codec.Malformed, at, fault)
+	}
+	if s.guard.Envelope != nil && codec.HoldsEnvelope(line, s.guard.Envelope) {
+		return s.refuse(codec.EnvelopeFound, at, "the headers of a part hold an envelope")
+	}
+	name, value, _ := bytes.Cut(line, []byte{':'})
+	value = bytes.TrimPrefix(value, []byte{' '})
+	if len(value) == 0 || value[0] == ' ' || value[len(value)-1] == ' ' {
+		return s.refuse(codec.Malformed, at, "a header has no value, or blanks around it")
+	}
+	return s.header(name, value, at)
+}
+
+// lineFault says what is wrong with a line, whatever header it is.
+func (s *scanner) lineFault(line []byte) (fault string) {
+	switch {
+	case line[0] == ' ' || line[0] == '\t':
+		return "a header continues on a second line"
+	case bytes.IndexByte(line, ':') < 0:
+		return "a line of the headers has no colon"
+	case bytes.Contains(line, s.delimiter.dashed()):
+		return "the boundary in the headers of a part"
+	case !utf8.Valid(line):
+		return "the headers of a part are not UTF-8"
+	}
+	for _, c := range line {
+		if c < ' ' || c == 0x7f {
+			return "a control character in the headers of a part"
+		}
+	}
+	return ""
+}
+
+// header reads one header. Only those that form data has may be there: some
+// readers find a name in any line of the headers, and Content-Transfer-Encoding
+// is a second spelling of every value.
+func (s *scanner) header(name, value []byte, at int64) error {
+	fault := "a header that is not Content-Disposition, Content-Type or Content-Length"
+	switch {
+	case is(name, "content-disposition"):
+		return s.disposition(value, at)
+	case is(name, "content-type"):
+		fault = s.contentType(value)
+	case is(name, "content-length"):
+		fault = s.contentLength(value)
+	case is(name, "content-transfer-encoding"):
+		fault = "Content-Transfer-Encoding"
+	}
+	if fault != "" {
+		return s.refuse(codec.Malformed, at, fault)
+	}
+	return nil
+}
+
+func (s *scanner) contentType(value []byte) (fault string) {
+	h := &s.head
+	if h.typed {
+		return "a part has two types"
+	}
+	h.typed = true
+	media, fault := mediaType(value)
+	switch {
+	case fault != "":
+		return fault
+	case len(media) > maxMedia:
+		return "a type that is longer than 127 bytes"
+	case is(media[:min(len(media), len("multipart/"))], "multipart/"):
+		return "a part that has parts of its own"
+	case is(media, "application/x-www-form-urlencoded"):
+		return "a part that is a form of its own"
+	}
+	h.plain = is(media, "text/plain")
+	h.mediaLen = copy(h.mediaBuf[:], media)
+	s.part.resembles = s.plan.inner.reads(media) != nil
+	return ""
+}
+
+// media is the type of the part, without parameters.
+func (h *head) media() []byte { return h.mediaBuf[:h.mediaLen] }
+
+func (s *scanner) contentLength(value []byte) (fault string) {
+	h := &s.head
+	if h.measured {
+		return "a part has two lengths"
+	}
+	if len(value) > len("999999999999999999") {
+		return "a length that is not a number"
+	}
+	for _, c := range value {
+		if c < '0' || c > '9' {
+			return "a length that is not a number"
+		}
+		h.length = 10*h.length + int64(c-'0')
+	}
+	h.measured = true
+	return ""
+}
+
+// is reports whether name is want, which is in lower case, in any case.
+func is(name []byte, want string) bool {
+	if len(name) != len(want) {
+		return false
+	}
+	for i, c := range name {
+		if c-'A' < 26 {
+			c |= 0x20
+		}
+		if c != want[i] {
+			return false
+		}
+	}
+	return true
+}
