@@ -22,7 +22,7 @@
 // A reader that is lenient reads other names or other values. The format
 // accepts one spelling of everything:
 //
-//   - The media type has one boundary, of letters, digits and -_.=+/, and no
+//   - The media type has one boundary, of letters, digits and -_., and no
 //     other parameter but charset.
 //   - The body begins with the boundary, and ends with the last boundary, which
 //     a line end may follow. Lines end with CRLF. The boundary is nowhere else,
