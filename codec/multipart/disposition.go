@@ -1,24 +1,16 @@
 package multipart
 
-import (
-	"bytes"
-
-	"github.com/sealmesh/sealmesh/codec"
-)
+import "bytes"
 
 // disposition reads a Content-Disposition: form-data, a name, and perhaps a
 // filename behind it.
-func (s *scanner) disposition(value []byte, at int64) error {
-	if s.head.disposed {
-		return s.refuse(codec.Malformed, at, "a part has two Content-Dispositions")
+func (h *head) disposition(value []byte) (name []byte, fault string) {
+	if h.disposed {
+		return nil, "a part has two Content-Dispositions"
 	}
-	s.head.disposed = true
 	d, fault := parseDisposition(value)
-	if fault != "" {
-		return s.refuse(codec.Malformed, at, fault)
-	}
-	s.head.file = d.file
-	return s.named(d.name, at)
+	h.disposed, h.file = true, d.file
+	return d.name, fault
 }
 
 // A disposition is what a Content-Disposition says.

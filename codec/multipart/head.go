@@ -22,21 +22,23 @@ type head struct {
 	file     bool // with a filename
 	typed    bool // there is a Content-Type
 	plain    bool // it is text/plain
-	mediaBuf [maxMedia]byte
-	mediaLen int
 	length   int64
 	measured bool // there is a Content-Length
+
+	resembles bool // the type is that of a document
+	mediaBuf  [maxMedia]byte
+	mediaLen  int
 }
 
 // beginHead is called where the headers of a part begin, at piece[i].
 func (s *scanner) beginHead(i int) error {
 	at := s.base + int64(i)
 	if s.parts == maxParts {
-		return s.refuse(codec.FieldLimit, at, "the body has more than 100000 parts")
+		return s.reader.refuse(codec.FieldLimit, at, "the body has more than 100000 parts")
 	}
 	s.parts++
 	s.head = head{start: at, line: s.head.line}
-	s.part = part{rule: -1}
+	s.reader.part = part{rule: -1}
 	s.state = atHead
 	return nil
 }
@@ -50,7 +52,7 @@ func (s *scanner) headLine(i int) (int, error) {
 	}
 	end := i + len(line)
 	if s.base+int64(end)-s.head.start > maxHead {
-		return 0, s.refuse(codec.NameLimit, s.head.start+maxHead, "the headers of a part are longer than 16 KiB")
+		return 0, s.reader.refuse(codec.NameLimit, s.head.start+maxHead, "the headers of a part are longer than 16 KiB")
 	}
 	if k < 0 {
 		s.head.line.Add(line)
@@ -70,33 +72,34 @@ func (s *scanner) headLine(i int) (int, error) {
 func (s *scanner) readLine(line []byte, at int64) error {
 	line, ok := bytes.CutSuffix(line, []byte("\r\n"))
 	if !ok {
-		return s.refuse(codec.Malformed, at, "a line of the headers ends without CR")
+		return s.reader.refuse(codec.Malformed, at, "a line of the headers ends without CR")
 	}
 	if len(line) == 0 {
-		return s.beginPart(at + int64(len("\r\n")))
+		s.state = inPart
+		return s.reader.beginPart(&s.head, at+int64(len("\r\n")))
 	}
-	if fault := s.lineFault(line); fault != "" {
-		return s.refuse(codec.Malformed, at, fault)
+	if fault := lineFault(line, s.search.delimiter.dashed()); fault != "" {
+		return s.reader.refuse(codec.Malformed, at, fault)
 	}
-	if s.guard.Envelope != nil && codec.HoldsEnvelope(line, s.guard.Envelope) {
-		return s.refuse(codec.EnvelopeFound, at, "the headers of a part hold an envelope")
+	if isHead := s.reader.guard.Envelope; isHead != nil && codec.HoldsEnvelope(line, isHead) {
+		return s.reader.refuse(codec.EnvelopeFound, at, "the headers of a part hold an envelope")
 	}
 	name, value, _ := bytes.Cut(line, []byte{':'})
 	value = bytes.TrimPrefix(value, []byte{' '})
 	if len(value) == 0 || value[0] == ' ' || value[len(value)-1] == ' ' {
-		return s.refuse(codec.Malformed, at, "a header has no value, or blanks around it")
+		return s.reader.refuse(codec.Malformed, at, "a header has no value, or blanks around it")
 	}
 	return s.header(name, value, at)
 }
 
 // lineFault says what is wrong with a line, whatever header it is.
-func (s *scanner) lineFault(line []byte) (fault string) {
+func lineFault(line, dashed []byte) (fault string) {
 	switch {
 	case line[0] == ' ' || line[0] == '\t':
 		return "a header continues on a second line"
 	case bytes.IndexByte(line, ':') < 0:
 		return "a line of the headers has no colon"
-	case bytes.Contains(line, s.delimiter.dashed()):
+	case bytes.Contains(line, dashed):
 		return "the boundary in the headers of a part"
 	case !utf8.Valid(line):
 		return "the headers of a part are not UTF-8"
@@ -116,22 +119,24 @@ func (s *scanner) header(name, value []byte, at int64) error {
 	fault := "a header that is not Content-Disposition, Content-Type or Content-Length"
 	switch {
 	case is(name, "content-disposition"):
-		return s.disposition(value, at)
+		var of []byte
+		if of, fault = s.head.disposition(value); fault == "" {
+			return s.reader.named(of, at)
+		}
 	case is(name, "content-type"):
-		fault = s.contentType(value)
+		fault = s.head.contentType(value, s.reader.plan.inner)
 	case is(name, "content-length"):
-		fault = s.contentLength(value)
+		fault = s.head.contentLength(value)
 	case is(name, "content-transfer-encoding"):
 		fault = "Content-Transfer-Encoding"
 	}
 	if fault != "" {
-		return s.refuse(codec.Malformed, at, fault)
+		return s.reader.refuse(codec.Malformed, at, fault)
 	}
 	return nil
 }
 
-func (s *scanner) contentType(value []byte) (fault string) {
-	h := &s.head
+func (h *head) contentType(value []byte, inner table) (fault string) {
 	if h.typed {
 		return "a part has two types"
 	}
@@ -149,15 +154,14 @@ func (s *scanner) contentType(value []byte) (fault string) {
 	}
 	h.plain = is(media, "text/plain")
 	h.mediaLen = copy(h.mediaBuf[:], media)
-	s.part.resembles = s.plan.inner.reads(media) != nil
+	h.resembles = inner.reads(media) != nil
 	return ""
 }
 
 // media is the type of the part, without parameters.
 func (h *head) media() []byte { return h.mediaBuf[:h.mediaLen] }
 
-func (s *scanner) contentLength(value []byte) (fault string) {
-	h := &s.head
+func (h *head) contentLength(value []byte) (fault string) {
 	if h.measured {
 		return "a part has two lengths"
 	}

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/form"
 )
 
 // A kind says what the content of a part is.
@@ -23,38 +24,54 @@ type part struct {
 	document *document     // that the settings know by the name of the part
 	inner    codec.Scanner // of the document
 
-	resembles bool  // its type is that of a document
-	start     int64 // offset of the content
-	fed       int64 // how far the content was read
-	text      text
+	start int64 // offset of the content
+	fed   int64 // how far the content was read
+	text  text
+}
+
+// A reader reads the names and the content of parts, and marks tagged values.
+type reader struct {
+	body   codec.Body // that it is made for
+	tags   *codec.Splicer
+	sel    *codec.Selector // nil: there are no rules
+	guard  *codec.Guard    // never nil
+	plan   *plan           // never nil
+	names  form.Names
+	part   part
+	fields encoder
+	files  encoder
 }
 
 // watched reports whether a tagged value may be in the content.
 func (p *part) watched() bool { return p.rule >= 0 || p.kind == documentPart }
 
+func (r *reader) refuse(code codec.Code, at int64, detail string) error {
+	return r.tags.Refuse(code, at, detail)
+}
+
 // named is called with the name of the part whose headers are being read. at is
 // the offset of its line.
-func (s *scanner) named(name []byte, at int64) error {
-	if len(name) > s.body.Limits.NameBytes {
-		return s.refuse(codec.NameLimit, at, "a name is longer than the limit")
+func (r *reader) named(name []byte, at int64) error {
+	if len(name) > r.body.Limits.NameBytes {
+		return r.refuse(codec.NameLimit, at, "a name is longer than the limit")
 	}
-	if s.sel == nil {
+	if r.sel == nil {
 		return nil
 	}
-	if s.guard.Method && s.names.Root(name, methodName) {
-		return s.refuse(codec.MethodFound, at, "_method, which some servers take for the method")
+	if r.guard.Method && r.names.Root(name, methodName) {
+		return r.refuse(codec.MethodFound, at, "_method, which some servers take for the method")
 	}
-	s.part.rule = s.names.Find(name)
-	for i := range s.plan.documents {
-		d := &s.plan.documents[i]
-		if string(name) == d.name || s.sel.Folds() && bytes.EqualFold(name, []byte(d.name)) {
-			s.part.document = d
+	r.part.rule = r.names.Find(name)
+	for i := range r.plan.documents {
+		d := &r.plan.documents[i]
+		if string(name) == d.name || r.sel.Folds() && bytes.EqualFold(name, []byte(d.name)) {
+			r.part.document = d
 			return nil
 		}
 	}
-	for i := range s.plan.documents {
-		if s.names.Root(name, s.plan.documents[i].name) {
-			return s.refuse(codec.Malformed, at, "a name that some readers take for that of a document")
+	for i := range r.plan.documents {
+		if r.names.Root(name, r.plan.documents[i].name) {
+			return r.refuse(codec.Malformed, at, "a name that some readers take for that of a document")
 		}
 	}
 	return nil
@@ -63,41 +80,40 @@ func (s *scanner) named(name []byte, at int64) error {
 const methodName = "_method"
 
 // beginPart is called where the content of a part begins.
-func (s *scanner) beginPart(at int64) error {
-	h, p := &s.head, &s.part
-	if fault := s.partFault(); fault != "" {
-		return s.refuse(codec.Malformed, at, fault)
+func (r *reader) beginPart(h *head, at int64) error {
+	p := &r.part
+	if fault := r.partFault(h); fault != "" {
+		return r.refuse(codec.Malformed, at, fault)
 	}
-	s.state = inPart
 	p.start, p.fed = at, at
 	d := p.document
 	if d != nil && d.format != nil {
-		return s.beginDocument(at)
+		return r.beginDocument(at)
 	}
 	if h.file || h.typed && !h.plain || d != nil {
 		p.kind = filePart
 	}
-	if p.rule >= 0 && !s.tags.Begin(p.rule, at) {
-		return s.refuse(codec.FieldLimit, at, "more tagged values than the limit")
+	if p.rule >= 0 && !r.tags.Begin(p.rule, at) {
+		return r.refuse(codec.FieldLimit, at, "more tagged values than the limit")
 	}
 	return nil
 }
 
 // partFault says what is wrong with the headers of a part as a whole.
-func (s *scanner) partFault() string {
-	h, p := &s.head, &s.part
+func (r *reader) partFault(h *head) string {
+	p := &r.part
 	switch {
 	case !h.disposed:
 		return "a part has no Content-Disposition"
-	case s.sel == nil:
+	case r.sel == nil:
 		return ""
-	case p.document != nil && h.typed && !p.document.is(h.media(), s.plan.inner):
+	case p.document != nil && h.typed && !p.document.is(h.media(), r.plan.inner):
 		return "a part has another type than its document"
 	}
-	places := s.names.Places()
+	places := r.names.Places()
 	below := p.rule < 0 && places.Live()
 	switch {
-	case p.document == nil && p.resembles && below:
+	case p.document == nil && h.resembles && below:
 		return "a part has the type of a document, and the policy does not know it"
 	case h.measured && (p.rule >= 0 || below && p.document != nil):
 		return "a part with a tagged value has a Content-Length"
@@ -105,20 +121,20 @@ func (s *scanner) partFault() string {
 	return ""
 }
 
-func (s *scanner) beginDocument(at int64) (err error) {
-	b, p := s.body, &s.part
-	b.At, b.Inner, b.Checked, b.Params = s.names.Places(), true, p.document.checked, ""
+func (r *reader) beginDocument(at int64) (err error) {
+	b, p := r.body, &r.part
+	b.At, b.Inner, b.Checked, b.Params = r.names.Places(), true, p.document.checked, ""
 	p.kind = documentPart
-	if p.inner, err = p.document.format.Scan(b, s.tags); err != nil {
-		return s.refuse(codec.Malformed, at, "a part that its format cannot read")
+	if p.inner, err = p.document.format.Scan(b, r.tags); err != nil {
+		return r.refuse(codec.Malformed, at, "a part that its format cannot read")
 	}
 	return nil
 }
 
 // consume reads a piece of the content, which follows what was read of it.
 // whole says that it is all of the content.
-func (s *scanner) consume(piece []byte, whole bool) error {
-	p := &s.part
+func (r *reader) consume(piece []byte, whole bool) error {
+	p := &r.part
 	at := p.fed
 	p.fed += int64(len(piece))
 	switch p.kind {
@@ -126,20 +142,20 @@ func (s *scanner) consume(piece []byte, whole bool) error {
 		return p.inner.Scan(piece, at)
 	case fieldPart:
 		if bad, ok := p.text.characters(piece); !ok {
-			return s.refuse(codec.Malformed, at+int64(bad), "a field is not UTF-8")
+			return r.refuse(codec.Malformed, at+int64(bad), "a field is not UTF-8")
 		}
 	}
-	if s.guard.Envelope != nil {
-		p.text.look(piece, whole, s.guard.Envelope)
+	if r.guard.Envelope != nil {
+		p.text.look(piece, whole, r.guard.Envelope)
 	}
 	return nil
 }
 
 // endPart is called where the content of a part ends.
-func (s *scanner) endPart(end int64) error {
-	h, p := &s.head, &s.part
+func (r *reader) endPart(h *head, end int64) error {
+	p := &r.part
 	if h.measured && end-p.start != h.length {
-		return s.refuse(codec.Malformed, end, "a part is not as long as its Content-Length")
+		return r.refuse(codec.Malformed, end, "a part is not as long as its Content-Length")
 	}
 	if p.kind == documentPart {
 		err := p.inner.End(end)
@@ -148,13 +164,13 @@ func (s *scanner) endPart(end int64) error {
 		return err
 	}
 	if p.kind == fieldPart && p.text.cut > 0 {
-		return s.refuse(codec.Malformed, end, "a field is not UTF-8")
+		return r.refuse(codec.Malformed, end, "a field is not UTF-8")
 	}
 	if p.rule >= 0 {
-		return s.endValue(end)
+		return r.endValue(end)
 	}
 	if p.text.found() {
-		return s.refuse(codec.EnvelopeFound, end, envelopeDetail)
+		return r.refuse(codec.EnvelopeFound, end, envelopeDetail)
 	}
 	return nil
 }
@@ -162,25 +178,25 @@ func (s *scanner) endPart(end int64) error {
 const envelopeDetail = "a part holds an envelope where none may be"
 
 // endValue is called where a tagged value ends.
-func (s *scanner) endValue(end int64) error {
-	p := &s.part
-	f, ok := s.tags.Take(end)
+func (r *reader) endValue(end int64) error {
+	p := &r.part
+	f, ok := r.tags.Take(end)
 	if !ok {
-		return s.refuse(codec.ValueLimit, end, "a tagged value is longer than the limit")
+		return r.refuse(codec.ValueLimit, end, "a tagged value is longer than the limit")
 	}
-	r := s.sel.Rule(f.Rule)
-	e := &s.fields
+	rule := r.sel.Rule(f.Rule)
+	e := &r.fields
 	f.Kind = codec.Text
 	if p.kind == filePart {
-		e = &s.files
-		if !p.isText(r, f.Value) {
+		e = &r.files
+		if !p.isText(rule, f.Value) {
 			f.Kind = codec.Bytes
 		}
 	}
-	if p.text.found() && !r.Open && !(r.Envelopes && f.Kind == codec.Text) {
-		return s.refuse(codec.EnvelopeFound, end, envelopeDetail)
+	if p.text.found() && !rule.Open && !(rule.Envelopes && f.Kind == codec.Text) {
+		return r.refuse(codec.EnvelopeFound, end, envelopeDetail)
 	}
-	s.tags.Put(f, e, 0)
+	r.tags.Put(f, e, 0)
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/sealmesh/sealmesh/codec"
-	"github.com/sealmesh/sealmesh/codec/form"
 )
 
 // A state is what the framing allows next.
@@ -34,19 +33,9 @@ type scanner struct {
 	mark    byte // the first byte after a boundary
 	parts   int  // so far
 
-	delimiter delimiter
-	head      head
-	part      part
-	tail      tail
-
-	body  codec.Body // what it was made of
-	tags  *codec.Splicer
-	sel   *codec.Selector // nil: there are no rules
-	guard *codec.Guard    // never nil
-	plan  *plan           // never nil
-	names form.Names
-
-	fields, files encoder
+	search search
+	head   head
+	reader reader
 }
 
 var scanners = sync.Pool{New: func() any { return new(scanner) }}
@@ -74,17 +63,18 @@ func scan(b codec.Body, tags *codec.Splicer) (codec.Scanner, error) {
 		return nil, &codec.Error{Code: codec.WrongRoot, Detail: "form data is an object"}
 	}
 	s := scanners.Get().(*scanner)
-	if fault := s.delimiter.set(b.Params); fault != "" {
+	if fault := s.search.delimiter.set(b.Params); fault != "" {
 		scanners.Put(s)
 		return nil, &codec.Error{Code: codec.BadParams, Detail: fault}
 	}
-	s.body, s.tags, s.sel, s.plan, s.guard = b, tags, sel, p, &nothing
-	s.fields, s.files = encoder{}, encoder{file: true}
+	r := &s.reader
+	r.body, r.tags, r.sel, r.plan, r.guard = b, tags, sel, p, &nothing
+	r.fields, r.files = encoder{}, encoder{file: true}
 	if sel != nil {
-		s.guard = sel.Guard()
-		s.names.Reset(b.At, p.dialect)
+		r.guard = sel.Guard()
+		r.names.Reset(b.At, p.dialect)
 	}
-	tags.Forbid(s.delimiter.dashed())
+	tags.Forbid(s.search.delimiter.dashed())
 	return s, nil
 }
 
@@ -98,8 +88,8 @@ func (s *scanner) Scan(p []byte, base int64) error {
 		}
 		i = n
 	}
-	if s.state == inPart && s.part.watched() && s.part.fed < base+int64(len(p)) {
-		s.tags.Hold(s.part.fed)
+	if part := &s.reader.part; s.state == inPart && part.watched() && part.fed < base+int64(len(p)) {
+		s.reader.tags.Hold(part.fed)
 	}
 	s.piece = nil
 	return nil
@@ -123,7 +113,7 @@ func (s *scanner) next(i int) (int, error) {
 // End implements [codec.Scanner].
 func (s *scanner) End(at int64) error {
 	if s.state != atEpilogue || s.matched == 1 {
-		return s.tags.Refuse(codec.Truncated, at, "the body ends before its last boundary")
+		return s.reader.refuse(codec.Truncated, at, "the body ends before its last boundary")
 	}
 	s.state, s.matched, s.parts = atOpening, 0, 0
 	return nil
@@ -131,19 +121,16 @@ func (s *scanner) End(at int64) error {
 
 // Free implements [codec.Scanner].
 func (s *scanner) Free() {
-	s.part.free()
+	s.reader.part.free()
 	s.head.line.Drop()
-	s.names.Free()
-	names := s.names
-	*s = scanner{names: names}
+	s.reader.names.Free()
+	names := s.reader.names
+	*s = scanner{}
+	s.reader.names = names
 	scanners.Put(s)
 }
 
 // malformed refuses the body at piece[i].
 func (s *scanner) malformed(i int, detail string) error {
-	return s.refuse(codec.Malformed, s.base+int64(i), detail)
-}
-
-func (s *scanner) refuse(code codec.Code, at int64, detail string) error {
-	return s.tags.Refuse(code, at, detail)
+	return s.reader.refuse(codec.Malformed, s.base+int64(i), detail)
 }
