@@ -98,17 +98,6 @@ func (c *Cursor) Descend(to Step) {
 	}
 }
 
-// DescendEither goes down to a value that has two names: rules for either name
-// hold. The steps may be the same.
-func (c *Cursor) DescendEither(a, b Step) {
-	one, other := c.sel.masks[int(a)*c.sel.words:], c.sel.masks[int(b)*c.sel.words:]
-	base := len(c.states) - c.sel.words
-	for i, loop := range c.sel.loop {
-		from := c.states[base+i]
-		c.states = append(c.states, (from&(one[i]|other[i]))<<1|from&loop)
-	}
-}
-
 // Advance goes down by all of the steps at once, for a name that applications
 // read in several ways: the value of a[0] in a form is an element to one and
 // the member "0" to another. A rule that owns the value at one of the places

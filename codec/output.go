@@ -36,6 +36,9 @@ func (o *Output) Len() int { return o.n }
 // without Open replaced a value: by how much sealing makes it longer.
 func (o *Output) Growth() int { return o.grown }
 
+// Grew adds to Growth, for a Writer that writes replacements itself.
+func (o *Output) Grew(by int) { o.grown += by }
+
 // Reset forgets the segments, clears the memory that o owns, and keeps it for
 // the next use.
 func (o *Output) Reset() {
