@@ -64,7 +64,7 @@ type Corpus struct {
 // its grammar, by a second parser where there is one; that names which hold
 // envelopes are refused; and that neither a body nor a field allocates.
 func Run(t *testing.T, f *codec.Format, c Corpus) {
-	r := runner{f, c, Select(t, c.Rules...)}
+	r := runner{f, c, Select(t, c.Rules...), make(map[*codec.Selector]any)}
 	for name, check := range map[string]func(*testing.T){
 		"identity":   r.identity,
 		"round trip": r.roundTrip,
@@ -89,7 +89,8 @@ func Run(t *testing.T, f *codec.Format, c Corpus) {
 type runner struct {
 	format *codec.Format
 	Corpus
-	sel *codec.Selector
+	sel     *codec.Selector
+	checked map[*codec.Selector]any // what Check has returned
 }
 
 // rewrite runs body through a Writer of the runner's format, cut as cuts say.
@@ -106,7 +107,12 @@ func (r *runner) rewriteWith(sel *codec.Selector, tr codec.Transform, l codec.Li
 }
 
 func (r *runner) body(sel *codec.Selector, tr codec.Transform, l codec.Limits) (codec.Body, error) {
-	checked, err := r.format.Check(sel, r.Options)
+	checked, ok := r.checked[sel]
+	var err error
+	if !ok {
+		checked, err = r.format.Check(sel, r.Options)
+		r.checked[sel] = checked
+	}
 	return codec.Body{At: sel.Root(), Checked: checked, Transform: tr, Limits: l, Params: r.Params, Direction: r.Sent, Method: "POST"}, err
 }
 
