@@ -26,6 +26,7 @@ var importRules = []struct {
 }{
 	{"codec", anyOf(std, ours("codec"))}, // formats import codec; Go itself refuses the reverse
 	{"codec/envelope", anyOf(std, ours("codec", "codec/suite"))},
+	{"codec/protobuf", anyOf(std, ours("codec"), external("google.golang.org/protobuf/"))},
 	{"codec/suite", std},
 	{"hsm", std},
 	{"hsm/hsmtest", anyOf(std, ours("hsm"))},
