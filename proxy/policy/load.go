@@ -4,20 +4,15 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/formats"
+	"github.com/sealmesh/sealmesh/proxy/policy/safeyaml"
 )
 
 // Load parses and compiles src, a policy file. Its error is a [Problems] with
@@ -61,20 +56,15 @@ func Schema() []byte { return slices.Clone(schema) }
 // MaxFileBytes is the longest policy file that is read.
 const MaxFileBytes = 1 << 20
 
-// maxNesting is far above what a policy needs. The parser's time is quadratic
-// in the nesting, and its stack grows with it.
-const maxNesting = 64
-
 // parse returns the root of the only document in src, or nil after reporting
 // why there is none.
 func (r *report) parse(src string) ast.Node {
 	if !r.readable(src) {
 		return nil
 	}
-	file, err := parseYAML(strings.TrimPrefix(src, "\uFEFF"))
+	file, err := safeyaml.Parse(strings.TrimPrefix(src, "\uFEFF"))
 	if err != nil {
-		at, msg := syntaxError(err)
-		r.problem(at, "", "not YAML: %s", msg)
+		r.problem(place{err.Line, err.Column}, "", "not YAML: %s", err.Detail)
 		return nil
 	}
 	var roots []ast.Node
@@ -93,19 +83,6 @@ func (r *report) parse(src string) ast.Node {
 	return roots[0]
 }
 
-// syntaxError returns the place and the message of a parser's error. Its Error
-// method would print the file around the place, in time quadratic in the file.
-func syntaxError(err error) (place, string) {
-	e, ok := errors.AsType[yaml.Error](err)
-	if !ok {
-		return place{1, 1}, err.Error()
-	}
-	if t := e.GetToken(); t != nil {
-		return place{t.Position.Line, t.Position.Column}, e.GetMessage()
-	}
-	return place{1, 1}, e.GetMessage()
-}
-
 // readable refuses a file that the parser would change silently or be slow on.
 func (r *report) readable(src string) bool {
 	if len(src) > MaxFileBytes {
@@ -119,41 +96,4 @@ func (r *report) readable(src string) bool {
 		}
 	}
 	return true
-}
-
-// parseYAML turns a panic of the parser into an error: no file may crash the
-// process.
-func parseYAML(src string) (file *ast.File, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			file, err = nil, fmt.Errorf("the YAML parser gave up: %v", p)
-		}
-	}()
-	tokens := lexer.Tokenize(src)
-	if t := tooDeep(tokens); t != nil {
-		return nil, &yaml.SyntaxError{Message: fmt.Sprintf("nested deeper than %d", maxNesting), Token: t}
-	}
-	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
-}
-
-// tooDeep returns the token that nests too deep, in brackets or in a row of
-// indicators; nil for none.
-func tooDeep(tokens token.Tokens) *token.Token {
-	brackets, row := 0, 0
-	for _, t := range tokens {
-		row++
-		switch t.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			brackets++
-		case token.SequenceEndType, token.MappingEndType:
-			brackets--
-		case token.SequenceEntryType, token.MappingKeyType, token.AnchorType, token.TagType:
-		default:
-			row = 0
-		}
-		if brackets > maxNesting || row > maxNesting {
-			return t
-		}
-	}
-	return nil
 }
