@@ -17,6 +17,7 @@ import (
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/cli"
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/demo"
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/envoy"
+	"github.com/sealmesh/sealmesh/cmd/sealmesh/fromschema"
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/inspect"
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/keys"
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/rewrap"
@@ -60,7 +61,7 @@ refusing, 5 findings.`,
 	}
 	root.SetFlagErrorFunc(cli.UsageError)
 	addCommands(root, "Run:", serve.Command(), admin.Command(), demo.Command())
-	addCommands(root, "Policy:", check.Command(), apply.Command(), envoy.Command(), check.SchemaCommand())
+	addCommands(root, "Policy:", check.Command(), apply.Command(), envoy.Command(), fromschema.Command(), check.SchemaCommand())
 	addCommands(root, "Keys and envelopes:", keys.Command(), rewrap.Command(), inspect.Command())
 	root.AddCommand(newVersion())
 	return root

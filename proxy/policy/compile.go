@@ -39,6 +39,7 @@ func (c *compiler) compile() *Policy {
 	p.Routes = (&routeCompiler{compiler: c}).routes()
 	p.index, p.byMethod = newRouteIndex(p.Routes), p.ByMethod()
 	c.passesUnmatched(p)
+	c.writtenFrom()
 	c.unused()
 	adviser{c, p.Routes}.advise()
 	return p

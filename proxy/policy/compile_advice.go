@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -214,4 +216,26 @@ func (t *template) before(param string) string {
 		return ""
 	}
 	return t.steps[i-1].literal
+}
+
+// writtenFrom warns of schemas that are not what rules were written from.
+// Exchanges do not depend on them: the rules are in the policy.
+func (c *compiler) writtenFrom() {
+	for _, s := range c.conf.WrittenFrom {
+		if !s.Value.present() {
+			continue
+		}
+		if b, err := hex.DecodeString(s.Value.Value); err != nil || len(b) != sha256.Size {
+			c.problem(s.Value.place, "write the line that sealmesh policy from-schema has printed", "not a SHA-256 in hex")
+			continue
+		}
+		b, err := c.readFile(s.Name)
+		if err != nil {
+			c.warn(s.At, "delete the entry where the schema is not at hand", "cannot compare the schema %q: %v", s.Name, err)
+			continue
+		}
+		if sum := sha256.Sum256(b); !strings.EqualFold(hex.EncodeToString(sum[:]), s.Value.Value) {
+			c.warn(s.At, "compare the rules with: sealmesh policy from-schema "+s.Name, "the schema %q has changed since rules were written from it", s.Name)
+		}
+	}
 }

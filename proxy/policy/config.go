@@ -50,6 +50,10 @@ type config struct {
 	// Limits of one exchange and of the whole process. Past a limit the exchange
 	// is refused.
 	Limits limitsConfig `yaml:"limits"`
+	// Schemas that rules were written from by "sealmesh policy from-schema": file,
+	// relative to this one, to the SHA-256 of its bytes in hex. check warns of a
+	// schema that has changed since.
+	WrittenFrom table[text] `yaml:"written_from" each:"schema"`
 	// Keys by name. A key names the KEKs that wrap its data keys, and how long one
 	// data key is used.
 	Keys table[keyConfig] `yaml:"keys" each:"key"`
