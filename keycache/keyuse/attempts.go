@@ -18,7 +18,7 @@ const (
 
 // An attemptID identifies attempts that share a span.
 type attemptID struct {
-	caller, route, direction, key, tag, operation, errorType string
+	caller, route, direction, place, key, tag, operation, errorType string
 }
 
 // attempts are uses that failed before a key was known. Anybody can cause any
@@ -56,7 +56,7 @@ func newAttempts(r *Recorder) *attempts {
 func (r *Recorder) Attempt(x *Exchange, u *Use) { r.attempts.add(x, u) }
 
 func (a *attempts) add(x *Exchange, u *Use) {
-	id := attemptID{x.Caller, x.Route, x.Direction, u.Key, strings.Join(u.Tags, " "), u.Operation, u.ErrorType}
+	id := attemptID{x.Caller, x.Route, x.Direction, x.Place, u.Key, strings.Join(u.Tags, " "), u.Operation, u.ErrorType}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {

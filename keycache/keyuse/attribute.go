@@ -38,6 +38,7 @@ var (
 	routeAttr     = named("sealmesh.route")
 	directionAttr = named("sealmesh.direction")
 	formatAttr    = named("sealmesh.format")
+	placeAttr     = named("sealmesh.place")
 	callerAttr    = named("sealmesh.caller")
 	keyNameAttr   = named("sealmesh.key.name")
 	dataKeyAttr   = named("sealmesh.data_key.id")

@@ -155,6 +155,7 @@ func sdkAttributes(x *Exchange, u *Use) []otelattr.KeyValue {
 	text("sealmesh.route", x.Route)
 	text("sealmesh.direction", x.Direction)
 	text("sealmesh.format", x.Format)
+	text("sealmesh.place", x.Place)
 	text("sealmesh.caller", x.Caller)
 	text("sealmesh.key.name", u.Key)
 	if u.DataKey != ([16]byte{}) {

@@ -101,6 +101,7 @@ func appendCommon(b []byte, x *Exchange) []byte {
 	b = routeAttr.appendString(b, x.Route, maxName)
 	b = directionAttr.appendString(b, x.Direction, maxWord)
 	b = formatAttr.appendString(b, x.Format, maxWord)
+	b = placeAttr.appendString(b, x.Place, maxWord)
 	return callerAttr.appendString(b, x.Caller, maxCaller)
 }
 

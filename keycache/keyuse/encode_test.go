@@ -130,7 +130,7 @@ func TestHostileNames(t *testing.T) {
 	largest := 0
 	for range 2000 {
 		pick := func() string { return names[rand.IntN(len(names))] }
-		x := Exchange{ParentID: [8]byte{1}, Route: pick(), Direction: strings.Repeat("d", rand.IntN(60)), Format: strings.Repeat("f", 60), Caller: pick()}
+		x := Exchange{ParentID: [8]byte{1}, Route: pick(), Direction: strings.Repeat("d", rand.IntN(60)), Format: strings.Repeat("f", 60), Place: strings.Repeat("p", 60), Caller: pick()}
 		u := Use{
 			Start: -1, End: 1 << 62, Key: pick(), DataKey: [16]byte{1}, Operation: strings.Repeat("o", 60), Suite: strings.Repeat("s", 60),
 			Fields: -1, Bytes: -1, Cache: strings.Repeat("c", 60), ErrorType: strings.Repeat("e", 60), Partial: true, Aggregate: true,

@@ -86,6 +86,7 @@ type Exchange struct {
 	ParentID  [8]byte  // the caller's span, zero for none
 	Route     string   // configured name; at most 128 bytes are recorded
 	Direction string   // "request" or "response"
+	Place     string   // beside the body where the values were: "path", "headers"; "" for the body
 	Caller    string   // authenticated by Envoy; at most 512 bytes are recorded
 	Format    string   // of the body, such as "json"; "" for no body
 }

@@ -10,7 +10,7 @@ import "testing"
 func TestExchangeAllocations(t *testing.T) {
 	headers := frames(marshal(t, messages(t)["request headers"]))
 	body := frames(marshal(t, bodyRequest(64<<10)))
-	setLength := []Header{{"content-length", "65536"}}
+	setLength := []Header{{Name: "content-length", Value: "65536"}}
 	release := func() {}
 	reply := new(Reply)
 	exchange := func() {

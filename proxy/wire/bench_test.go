@@ -65,7 +65,7 @@ func BenchmarkEncode(b *testing.B) {
 		for _, pieces := range []int{1, 11} {
 			r := &Reply{
 				Phase: RequestBody, Body: BodyReplaced, Segments: segments(n, n/pieces+1),
-				Set: []Header{{"content-length", "2048"}}, Release: func() {},
+				Set: []Header{{Name: "content-length", Value: "2048"}}, Release: func() {},
 			}
 			b.Run(fmt.Sprintf("%dKiB/%d/wire", n>>10, pieces), func(b *testing.B) {
 				b.ReportAllocs()

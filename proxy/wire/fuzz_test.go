@@ -66,7 +66,7 @@ func replyFrom(phase, flags uint8, set, remove, body string, size int) *Reply {
 	}
 	names := strings.Split(set, "\n")
 	for i := 1; i < len(names); i += 2 {
-		r.Set = append(r.Set, Header{names[i-1], names[i]})
+		r.Set = append(r.Set, Header{names[i-1], names[i], len(names[i])%2 == 1})
 	}
 	if remove != "" {
 		r.Remove = strings.Split(remove, "\n")

@@ -11,8 +11,8 @@ import (
 // CONTINUE.
 type Reply struct {
 	Phase     Phase
-	Set       []Header // header_mutation.set_headers, overwriting
-	Remove    []string // header_mutation.remove_headers
+	Set       []Header // header_mutation.set_headers
+	Remove    []string // header_mutation.remove_headers; Envoy removes before it sets
 	Body      BodyReply
 	Segments  [][]byte   // the new body, or its next piece
 	End       bool       // BodyStreamed: end_of_stream
@@ -25,8 +25,12 @@ type Reply struct {
 	Release func()
 }
 
-// A Header is one header to set. It is sent as raw_value, with append false.
-type Header struct{ Name, Value string }
+// A Header is one header to set. It is sent as raw_value. Unless Append is set,
+// it replaces all headers of its name.
+type Header struct {
+	Name, Value string
+	Append      bool
+}
 
 // A BodyReply says what happens to a body.
 type BodyReply uint8
@@ -206,7 +210,10 @@ func encodeMutation(w *backward, n uint64, set []Header, remove []string) {
 	}
 	for i := len(set) - 1; i >= 0; i-- {
 		option := w.mark()
-		w.message(2, w.mark()) // append: a BoolValue with its default, false
+		if set[i].Append {
+			w.number(1, 1)
+		}
+		w.message(2, option) // append: a BoolValue
 		value := w.mark()
 		w.text(3, set[i].Value)
 		w.text(1, set[i].Name)

@@ -77,7 +77,7 @@ func generatedMutation(set []Header, remove []string) *extproc.HeaderMutation {
 	for _, h := range set {
 		m.SetHeaders = append(m.SetHeaders, &corev3.HeaderValueOption{
 			Header: &corev3.HeaderValue{Key: h.Name, RawValue: []byte(h.Value)},
-			Append: wrapperspb.Bool(false),
+			Append: wrapperspb.Bool(h.Append),
 		})
 	}
 	return m
@@ -134,7 +134,7 @@ func segments(n int, sizes ...int) (list [][]byte) {
 }
 
 func replies() map[string]*Reply {
-	set := []Header{{"content-length", "17"}, {"x-empty", ""}, {"x-bytes", "\xff\x00"}}
+	set := []Header{{Name: "content-length", Value: "17"}, {Name: "x-empty"}, {Name: "x-bytes", Value: "\xff\x00"}, {Name: "x-empty", Value: "2", Append: true}}
 	all := map[string]*Reply{
 		"headers set":         {Phase: RequestHeaders, Set: set, Remove: []string{"etag", ""}},
 		"headers mode":        {Phase: ResponseHeaders, Mode: &Protocol{ModeNone, ModeFullDuplex}},
