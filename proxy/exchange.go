@@ -33,8 +33,10 @@ type exchange struct {
 	request      direction
 	response     direction
 
+	beside *[2]headEdits // by direction; nil without rules for places beside the body
+
 	reply wire.Reply // reused for all messages: see newReply
-	set   [5]wire.Header
+	set   [4]wire.Header
 	names [12]string
 }
 
@@ -159,6 +161,8 @@ func (x *exchange) matchAttributes(p wire.Phase) error {
 		return err
 	}
 	switch {
+	case x.request.plan != nil && x.request.plan.beside != nil:
+		return refuse(codeMode, errors.New("the route has values in the path, the query, headers or cookies, and Envoy does not send request headers"))
 	case x.request.plan == nil:
 		x.request.state = passing
 	case p < wire.ResponseHeaders:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/formats"
+	"github.com/sealmesh/sealmesh/proxy/places"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
@@ -56,14 +57,15 @@ func (m *Metrics) Each(f func(route string, c *Counts)) {
 // Counts are the counters of one route.
 type Counts struct {
 	Exchanges      atomic.Uint64
-	Sealed, Opened atomic.Uint64      // values
-	Plaintext      atomic.Uint64      // values left in clear on open, within a migration
-	Null           atomic.Uint64      // nulls left as they are
-	Passed         [2]atomic.Uint64   // bodies passed unread, by direction: pass types, responses without codec
-	Signed         [2]atomic.Uint64   // changed bodies that a header signs or hashes, by direction
-	Flowed         atomic.Uint64      // responses streamed because there was no room to hold them
-	bodies         [2][]atomic.Uint64 // rewritten bodies, by direction, and by place in formats.Table
-	refused        sync.Map           // refusedKey to *atomic.Uint64
+	Sealed, Opened atomic.Uint64               // values
+	Places         [places.Kinds]atomic.Uint64 // those of them beside bodies, by place
+	Plaintext      atomic.Uint64               // values left in clear on open, within a migration
+	Null           atomic.Uint64               // nulls left as they are
+	Passed         [2]atomic.Uint64            // bodies passed unread, by direction: pass types, responses without codec
+	Signed         [2]atomic.Uint64            // changed bodies that a header signs or hashes, by direction
+	Flowed         atomic.Uint64               // responses streamed because there was no room to hold them
+	bodies         [2][]atomic.Uint64          // rewritten bodies, by direction, and by place in formats.Table
+	refused        sync.Map                    // refusedKey to *atomic.Uint64
 }
 
 // rewritten counts a body of format f.

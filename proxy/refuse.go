@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/proxy/places"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
@@ -16,6 +17,7 @@ import (
 // say nothing that helps an attacker.
 const (
 	codePath       = "path_ambiguous"   // two servers could read the path or the host differently
+	codePlace      = string(places.Ambiguous)
 	codeUnmatched  = "route_unmatched"  // no route of the policy, and unmatched is refuse
 	codeType       = "type_unsupported" // no codec for the content type
 	codeFormat     = string(codec.Unsupported)
@@ -68,6 +70,9 @@ func refuseFormat(name string) error {
 
 // detailOf returns what a client may know of err beside its code.
 func detailOf(err error) string {
+	if e, ok := errors.AsType[*placeError](err); ok {
+		return "in " + e.in.String()
+	}
 	if r, ok := errors.AsType[*refusal](err); ok {
 		return r.detail
 	}
@@ -99,6 +104,9 @@ func codeOf(err error) string {
 	if e, ok := errors.AsType[*codec.Error](err); ok {
 		return string(e.Code)
 	}
+	if e, ok := errors.AsType[*places.Error](err); ok {
+		return string(e.Code)
+	}
 	switch {
 	case errors.Is(err, policy.ErrAmbiguousPath), errors.Is(err, policy.ErrAmbiguousHost), errors.Is(err, policy.ErrMethodInQuery):
 		return codePath
@@ -121,6 +129,7 @@ type codeReply struct {
 // or a 503 if a retry may help: the client did nothing wrong.
 var codeReplies = map[string]codeReply{
 	codePath:                  {400, 3, "The path or the host is ambiguous."},
+	codePlace:                 {400, 3, "A value beside the body is ambiguous."},
 	codeUnmatched:             {403, 7, "No route of the policy covers this request."},
 	codeType:                  {415, 3, "The content type cannot be read on this route."},
 	codeEncoding:              {415, 3, "The content encoding cannot be read on this route."},

@@ -37,6 +37,9 @@ func (d *direction) onHeaders(req *wire.Request) error {
 	default:
 		return violation()
 	}
+	if err := d.rewritePlaces(req); err != nil {
+		return err
+	}
 	if d.state == holding {
 		return nil // release sends them
 	}
@@ -59,7 +62,7 @@ func (d *direction) headReply(bare bool) *wire.Reply {
 		return reply
 	}
 	if !d.response {
-		if x.response.plan != nil && d.head.partial {
+		if x.response.plan != nil && !x.response.plan.PlacesOnly && d.head.partial {
 			reply.Remove = append(reply.Remove, fromUpstream...)
 		}
 		if m := restore(d.head.ifMatch); m != d.head.ifMatch {
@@ -72,6 +75,10 @@ func (d *direction) headReply(bare bool) *wire.Reply {
 	if d.plan != nil {
 		d.declare(reply)
 		d.edit(bare, reply)
+	}
+	if x.beside != nil {
+		e := &x.beside[d.index()]
+		reply.Set, reply.Remove = append(reply.Set, e.set...), append(reply.Remove, e.remove...)
 	}
 	return reply
 }
@@ -132,7 +139,8 @@ func bodyEdits(m *message, r *wire.Reply) {
 // trailerReply returns the reply to the trailers of d. Some servers merge
 // trailers into the headers (httpd before 2.4.12, CVE-2013-5704). The reply
 // therefore removes trailers that say how a body is read or which request this
-// is (RFC 9110 section 6.5.1), and digests of a body with rules.
+// is (RFC 9110 section 6.5.1), digests of a body with rules, and headers that
+// have a rule.
 func trailerReply(d *direction, req *wire.Request) *wire.Reply {
 	reply := d.x.newReply(req.Phase)
 	m := readHeaders(req)
@@ -142,6 +150,7 @@ func trailerReply(d *direction, req *wire.Request) *wire.Reply {
 	if d.plan == nil {
 		return reply
 	}
+	reply.Remove = d.plan.beside.appendTrailers(reply.Remove, req)
 	if m.digest && !d.plan.Reads() {
 		reply.Remove = append(reply.Remove, bodyDigests...)
 	}

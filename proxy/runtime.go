@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sealmesh/sealmesh/keycache"
+	"github.com/sealmesh/sealmesh/proxy/places"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
@@ -44,9 +45,11 @@ func (r *route) name() string {
 type plan struct {
 	*policy.Plan
 	tags  []*keycache.Tag // by Field.Rule
-	warm  []*keycache.Tag // the distinct tags that seal
-	seals bool
-	opens bool
+	warm  []*keycache.Tag // the distinct tags that seal in bodies
+	seals bool            // in bodies
+	opens bool            // in bodies
+
+	beside *beside // nil without rules for places beside the body
 }
 
 // NewRuntime resolves every tag of p in c, and counts in m. If retired is not
@@ -68,7 +71,7 @@ func NewRuntime(p *policy.Policy, c *keycache.Cache, m *Metrics, retired func())
 		ready := &route{Route: r, request: newPlan(r.Request, tags), response: newPlan(r.Response, tags),
 			bindings: bindings(p, r, tags), counts: m.Route(r.Name)}
 		rt.routes[r] = ready
-		rt.sealsResponse = rt.sealsResponse || ready.response != nil && ready.response.seals
+		rt.sealsResponse = rt.sealsResponse || ready.response != nil && ready.response.sealsAny()
 	}
 	return rt, nil
 }
@@ -81,6 +84,9 @@ func newPlan(p *policy.Plan, tags []*keycache.Tag) *plan {
 	seen := make(map[int]bool)
 	for i, r := range p.Rules {
 		out.tags[i] = tags[r.Tag]
+		if r.In != places.Body {
+			continue
+		}
 		if r.Open {
 			out.opens = true
 			continue
@@ -91,7 +97,13 @@ func newPlan(p *policy.Plan, tags []*keycache.Tag) *plan {
 			out.warm = append(out.warm, tags[r.Tag])
 		}
 	}
+	out.beside = besideOf(p)
 	return out
+}
+
+// sealsAny reports whether p seals a value in any place.
+func (p *plan) sealsAny() bool {
+	return slices.ContainsFunc(p.Rules, func(r policy.Rule) bool { return !r.Open })
 }
 
 // Policy returns the policy that the runtime was made from.

@@ -7,19 +7,47 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/proxy/places"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
 var errTargetEnvelope = errors.New("the path or the query holds an envelope, and no rule opens it there")
 
-// checkTarget refuses a request target that holds an envelope, on routes whose
-// request bodies may hold none. A service that stores a part of the target
+// checkTarget refuses a request target that holds an envelope which no rule
+// takes, on routes whose request bodies may hold none. A service that stores a part of the target
 // would send the envelope back in a response, which opens it.
 func (r *route) checkTarget(target string) error {
 	if r.request == nil || r.request.Envelopes == policy.EnvelopesAreData || !holdsEnvelope(target) {
 		return nil
 	}
-	return refuse(codeEnvelope, errTargetEnvelope)
+	rest, err := r.untaken(target)
+	if err == nil && holdsEnvelope(rest) {
+		err = refuse(codeEnvelope, errTargetEnvelope)
+	}
+	return err
+}
+
+// untaken returns target without the values whose envelopes a rule takes.
+func (r *route) untaken(target string) (string, error) {
+	if r.request.beside == nil {
+		return target, nil
+	}
+	spans, err := r.segments(target, r.request.beside[places.Path])
+	var rest strings.Builder
+	done := 0
+	for _, s := range spans {
+		if r.request.takes(s.Rule) {
+			rest.WriteString(target[done:s.Begin])
+			done = s.End
+		}
+	}
+	rest.WriteString(target[done:])
+	return rest.String(), err
+}
+
+// takes reports whether a rule takes envelopes.
+func (p *plan) takes(rule int) bool {
+	return p.Rules[rule].Open || p.Envelopes == policy.KeepEnvelopes
 }
 
 // decodings is how many times a target may be decoded: by a proxy, by the

@@ -41,7 +41,10 @@ var reserved = []struct{ names, why string }{
 	{"etag if-match if-none-match", "sealmesh corrects it where bodies change"},
 	{"cookie cookie2 set-cookie set-cookie2", "write cookies for what it holds"},
 	{"authorization proxy-authorization www-authenticate proxy-authenticate authentication-info", "servers read it before the application does"},
-	{"forwarded x-forwarded-proto x-forwarded-host x-original-url x-rewrite-url x-http-method-override", "it may choose the route, or Envoy sets it"},
+	{"x-original-url x-rewrite-url x-original-uri x-forwarded-uri x-forwarded-path x-matched-path x-invoke-path x-script-name x-waws-unencoded-url x-override-url x-http-path-override " +
+		"x-http-method-override x-http-method x-method-override x-original-method x-forwarded-method " +
+		"x-forwarded-host forwarded x-forwarded-server x-original-host x-host x-http-host-override", "some servers route by it, so that it is removed"},
+	{"x-forwarded-proto", "Envoy sets it"},
 	{"traceparent tracestate", "it names the trace of the exchange"},
 }
 

@@ -55,7 +55,7 @@ type Error struct {
 	Detail string // in fixed words
 }
 
-// Error reads "cookies: place_ambiguous in ssn: the value is in quotes".
+// Error reads "place_ambiguous: ssn in cookies: a quote".
 func (e *Error) Error() string {
-	return fmt.Sprintf("%s: %s in %s: %s", e.In, e.Code, e.Name, e.Detail)
+	return fmt.Sprintf("%s: %s in %s: %s", e.Code, e.Name, e.In, e.Detail)
 }

@@ -89,7 +89,7 @@ func (c *planCompiler) places() {
 }
 
 // supported are the places in which the proxy protects values.
-var supported = [places.Kinds]bool{}
+var supported = [places.Kinds]bool{places.Path: true, places.Header: true, places.Cookie: true}
 
 // nameable reports a name that no value in the place of r can have. name is
 // that of r as the plan has it.
