@@ -16,7 +16,7 @@ import (
 // Codes of refusals. Codecs add their own (codec.Code). Codes are stable, and
 // say nothing that helps an attacker.
 const (
-	codePath       = "path_ambiguous"   // two servers could read the path or the host differently
+	codePath       = "path_ambiguous" // two servers could read the path or the host differently
 	codePlace      = string(places.Ambiguous)
 	codeUnmatched  = "route_unmatched"  // no route of the policy, and unmatched is refuse
 	codeType       = "type_unsupported" // no codec for the content type

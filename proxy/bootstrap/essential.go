@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"slices"
 
+	"github.com/sealmesh/sealmesh/proxy/places"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
@@ -46,7 +47,7 @@ func factsOf(p *policy.Policy, opt Options) Facts {
 	for _, r := range p.Routes {
 		for _, plan := range []*policy.Plan{r.Request, r.Response} {
 			switch {
-			case plan == nil:
+			case plan == nil || plan == r.Request && plan.PlacesOnly:
 			case plan.Mode == policy.Buffered && opt.Buffered:
 				f.Buffered = true
 			default:
@@ -71,6 +72,19 @@ func hides(p *policy.Policy) bool {
 
 // Off reports whether no rule can apply on r, so that the filter is off there.
 func Off(r *policy.Route) bool { return r.Skip || r.Request == nil && r.Response == nil }
+
+// hasPlaces reports whether some direction of p has rules of one of these kinds of
+// places.
+func hasPlaces(p *policy.Policy, kinds ...places.Kind) bool {
+	return slices.ContainsFunc(p.Routes, func(r *policy.Route) bool {
+		for _, plan := range []*policy.Plan{r.Request, r.Response} {
+			if plan != nil && slices.ContainsFunc(plan.Rules, func(rule policy.Rule) bool { return slices.Contains(kinds, rule.In) }) {
+				return true
+			}
+		}
+		return false
+	})
+}
 
 // unless returns "" if ok, else what.
 func unless(ok bool, what string) string {

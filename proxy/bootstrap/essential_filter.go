@@ -10,6 +10,7 @@ import (
 	procv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 
 	"github.com/sealmesh/sealmesh/proxy"
+	"github.com/sealmesh/sealmesh/proxy/places"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
@@ -127,6 +128,26 @@ var FilterSettings = []Setting[*procv3.ExternalProcessor]{
 		Field: "forward_rules",
 		wrong: func(m *procv3.ExternalProcessor, _ Facts) string {
 			return unless(m.GetForwardRules() == nil, "forward_rules may hide headers that sealmesh needs; leave them out")
+		},
+	},
+	{
+		// Envoy lets the processor change :path and most headers by default, and
+		// counts what it ignores, without a word to the processor.
+		Field: "mutation_rules", Clear: true,
+		wrong: func(m *procv3.ExternalProcessor, f Facts) string {
+			r := m.GetMutationRules()
+			path := hasPlaces(f.Policy, places.Path, places.Query) && r.GetDisallowSystem().GetValue()
+			ignores := path || r.GetDisallowAll().GetValue() || r.GetDisallowExpression() != nil
+			return unless(!ignores || !hasPlaces(f.Policy, places.Path, places.Query, places.Header, places.Cookie),
+				"mutation_rules keep sealmesh from changing the path or headers, and Envoy forwards their values as they came; leave them out")
+		},
+	},
+	{
+		Field: "route_cache_action", Clear: true,
+		wrong: func(m *procv3.ExternalProcessor, f Facts) string {
+			again := m.GetRouteCacheAction() == procv3.ExternalProcessor_CLEAR
+			return unless(!again || !hasPlaces(f.Policy, places.Path, places.Query),
+				"with route_cache_action CLEAR a request gets another route by the path that sealmesh has sealed; leave it out")
 		},
 	},
 	{

@@ -54,6 +54,11 @@ func (d Direction) trailers() bool {
 	return d.Mode.GetRequestTrailerMode() == procv3.ProcessingMode_SEND
 }
 
+// unread reports whether only the headers of a request have rules. Bodies of
+// responses are sent even then: the body mode is all that Envoy announces, so
+// that sealmesh can tell by it that Envoy took another route.
+func (d Direction) unread() bool { return d.Plan.PlacesOnly && !d.Response }
+
 // unasked reports whether sealmesh gets no message before the direction passes.
 func (d Direction) unasked() bool {
 	return d.body() == procv3.ProcessingMode_NONE && d.headers() == procv3.ProcessingMode_SKIP &&
@@ -79,7 +84,10 @@ var ModeSettings = []Setting[Direction]{
 		Field: "body_mode",
 		set: func(d Direction, f Facts) {
 			m := procv3.ProcessingMode_FULL_DUPLEX_STREAMED
-			if d.Plan.Mode == policy.Buffered && f.old {
+			switch {
+			case d.unread():
+				m = procv3.ProcessingMode_NONE
+			case d.Plan.Mode == policy.Buffered && f.old:
 				m = procv3.ProcessingMode_BUFFERED
 			}
 			if d.Response {
@@ -94,7 +102,7 @@ var ModeSettings = []Setting[Direction]{
 		Field: "trailer_mode",
 		set: func(d Direction, _ Facts) {
 			m := procv3.ProcessingMode_SKIP
-			if d.body() == procv3.ProcessingMode_FULL_DUPLEX_STREAMED {
+			if d.body() == procv3.ProcessingMode_FULL_DUPLEX_STREAMED || d.Plan.HasPlaces() {
 				m = procv3.ProcessingMode_SEND
 			}
 			if d.Response {
@@ -116,7 +124,15 @@ var ModeSettings = []Setting[Direction]{
 	{
 		Field: "response_header_mode",
 		wrong: func(d Direction, _ Facts) string {
-			return unless(!d.Response || d.headers() != procv3.ProcessingMode_SKIP, "response_header_mode is SKIP: sealmesh needs the content type, and refuses the body; make it SEND")
+			return unless(!d.Response || d.Plan.HasPlaces() || d.headers() != procv3.ProcessingMode_SKIP, "response_header_mode is SKIP: sealmesh needs the content type, and refuses the body; make it SEND")
+		},
+	},
+	{
+		// A response without a body would pass unnoticed.
+		Field: "header_mode of places", Clear: true,
+		wrong: func(d Direction, _ Facts) string {
+			return unless(!d.Plan.HasPlaces() || d.headers() != procv3.ProcessingMode_SKIP,
+				fmt.Sprintf("%[1]s_header_mode is SKIP, and the policy has rules for the %[1]s's headers, cookies or path: make it SEND", d.name()))
 		},
 	},
 	{
@@ -140,6 +156,9 @@ var ModeSettings = []Setting[Direction]{
 }
 
 func (d Direction) wrongBody() string {
+	if d.unread() {
+		return ""
+	}
 	switch m := d.body(); m {
 	case procv3.ProcessingMode_STREAMED, procv3.ProcessingMode_FULL_DUPLEX_STREAMED:
 		return ""

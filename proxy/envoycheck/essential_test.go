@@ -74,11 +74,25 @@ func repack(a *anypb.Any, m proto.Message, edit func()) {
 	}
 }
 
+// testPlaces has values beside the body.
+const testPlaces = `version: 1
+keys:
+  k: {kek: "local:kek.key"}
+tags:
+  pii: {key: k}
+routes:
+  - name: path
+    match: {path: "/path/{id}"}
+    envelopes: data
+    request:  {path: {seal: {id: pii}}}
+    response: {headers: {seal: {x-ssn: pii}}}
+`
+
 // cases are policies and options that between them need every setting: bodies
 // in both modes, rules and skips, methods, responses that are sealed.
 func cases(t *testing.T) (all []*bootstrapv3.Bootstrap, check []func(*bootstrapv3.Bootstrap) string) {
 	for _, src := range []string{testPolicy, strings.Replace(testPolicy, "{open: {$.a: pii}}", "{seal: {$.a: pii}}", 1),
-		strings.Replace(testPolicy, "version: 1\n", "version: 1\nlimits: {buffered_bytes: 2MiB}\n", 1)} {
+		strings.Replace(testPolicy, "version: 1\n", "version: 1\nlimits: {buffered_bytes: 2MiB}\n", 1), testPlaces} {
 		for _, buffered := range []bool{false, true} {
 			p := load(t, src)
 			b, err := bootstrap.New(p, bootstrap.Options{Listen: "127.0.0.1:1", Upstream: "127.0.0.1:2", Buffered: buffered})
@@ -144,6 +158,8 @@ func undo(t *testing.T, m proto.Message, name string) {
 		m.(*procv3.ExternalProcessor).ProcessingMode.RequestHeaderMode = procv3.ProcessingMode_SKIP
 	case name == "internal_address_config":
 		m.(*hcmv3.HttpConnectionManager).InternalAddressConfig.UnixSockets = true
+	case name == "route_cache_action":
+		m.(*procv3.ExternalProcessor).RouteCacheAction = procv3.ExternalProcessor_CLEAR
 	case r.Has(f):
 		r.Clear(f)
 	case f.Kind() == protoreflect.BoolKind:
@@ -152,5 +168,26 @@ func undo(t *testing.T, m proto.Message, name string) {
 		m.(*procv3.ExternalProcessor).MutationRules = &mutationv3.HeaderMutationRules{DisallowAll: wrapperspb.Bool(true)}
 	case f.Message() != nil && !f.IsList():
 		r.Mutable(f)
+	}
+}
+
+// What keeps sealmesh from changing headers lets their values pass in clear.
+func TestPlacesNeedHeaders(t *testing.T) {
+	p := load(t, testPlaces)
+	config := generated(t, p, bootstrap.Options{})
+	if got := findings(t, p, config); got != "" {
+		t.Errorf("the generated configuration: %s", got)
+	}
+	for _, c := range []struct{ old, new, want string }{
+		{"message_timeout: 10s", "message_timeout: 10s\n              mutation_rules: {disallow_system: true}", "IN CLEAR: envoy.filters.http.ext_proc: mutation_rules"},
+		{"message_timeout: 10s", "message_timeout: 10s\n              mutation_rules: {disallow_all: true}", "IN CLEAR: envoy.filters.http.ext_proc: mutation_rules"},
+		{"message_timeout: 10s", "message_timeout: 10s\n              mutation_rules: {disallow_expression: {regex: x-ssn}}", "IN CLEAR: envoy.filters.http.ext_proc: mutation_rules"},
+		{"message_timeout: 10s", "message_timeout: 10s\n              route_cache_action: CLEAR", "IN CLEAR: envoy.filters.http.ext_proc: with route_cache_action CLEAR"},
+		{"    response_header_mode: SEND", "    response_header_mode: SKIP", "response_header_mode is SKIP"},
+	} {
+		changed := strings.ReplaceAll(config, c.old, c.new)
+		if got := findings(t, p, changed); changed == config || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s", c.new, got)
+		}
 	}
 }

@@ -11,9 +11,10 @@ import (
 const stampPrefix = "sealmesh-stamp-1-"
 
 // Stamp returns a hash of what Envoy must know of p: which requests each route
-// takes and in which order, which routes are skipped, and how bodies travel.
-// Policies with the same stamp may differ in rules, tags, keys and limits.
-// `sealmesh envoy` writes the stamp into Envoy's configuration.
+// takes and in which order, which routes are skipped, how bodies travel, and
+// where headers have rules. Policies with the same stamp may differ in rules,
+// tags, keys and limits. `sealmesh envoy` writes the stamp into Envoy's
+// configuration.
 func (p *Policy) Stamp() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "unmatched %d\n", p.Unmatched)
@@ -27,13 +28,20 @@ func (p *Policy) Stamp() string {
 func IsStamp(s string) bool { return strings.HasPrefix(s, stampPrefix) }
 
 func (p *Plan) travels() string {
-	switch {
-	case p == nil:
+	if p == nil {
 		return "no"
-	case p.Mode == Streamed:
-		return "streamed"
 	}
-	return "buffered"
+	how := "buffered"
+	if p.Mode == Streamed {
+		how = "streamed"
+	}
+	switch {
+	case p.PlacesOnly:
+		how += ", unread"
+	case p.HasPlaces():
+		how += ", headers too"
+	}
+	return how
 }
 
 // off reports whether Envoy need not send the requests of r to sealmesh.

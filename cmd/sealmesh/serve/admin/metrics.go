@@ -8,6 +8,7 @@ import (
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/cli"
 	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/proxy"
+	"github.com/sealmesh/sealmesh/proxy/places"
 )
 
 // A metric describes one metric family.
@@ -29,16 +30,16 @@ func gauge(name, help string, labels ...string) metric {
 type collector struct {
 	a *Admin
 
-	exchanges, bodies, fields, plaintext, null, passed, refused metric
-	active, held, flowed, signed                                metric
-	kmsRequests, kmsSeconds                                     metric
-	hits, stale, misses, evictions, rotations, degraded         metric
-	entries, doubted                                            metric
-	storeRequests, storeInlined, storeDown                      metric
-	audited, auditLost, auditBytes, auditDown                   metric
-	spoolDown, damaged                                          metric
-	reloadOK, reloadTime, build, violations, unavailable        metric
-	unverified                                                  metric
+	exchanges, bodies, fields, places, plaintext, null, passed, refused metric
+	active, held, flowed, signed                                        metric
+	kmsRequests, kmsSeconds                                             metric
+	hits, stale, misses, evictions, rotations, degraded                 metric
+	entries, doubted                                                    metric
+	storeRequests, storeInlined, storeDown                              metric
+	audited, auditLost, auditBytes, auditDown                           metric
+	spoolDown, damaged                                                  metric
+	reloadOK, reloadTime, build, violations, unavailable                metric
+	unverified                                                          metric
 }
 
 func newCollector(a *Admin) *collector {
@@ -47,6 +48,7 @@ func newCollector(a *Admin) *collector {
 		exchanges:     counter("exchanges_total", "HTTP exchanges that Envoy sent.", "route"),
 		bodies:        counter("bodies_total", "Bodies rewritten.", "route", "direction", "format"),
 		fields:        counter("fields_total", "Values sealed or opened.", "route", "operation"),
+		places:        counter("place_fields_total", "Those of fields_total that were beside bodies, by place.", "route", "place"),
 		plaintext:     counter("plaintext_passed_total", "Values passed in clear instead of an envelope, allowed by migration.", "route"),
 		null:          counter("null_passed_total", "Null values passed where an envelope was expected.", "route"),
 		passed:        counter("bodies_passed_total", "Bodies passed without reading them: of a pass type, or responses with only open rules and a type without codec.", "route", "direction"),
@@ -123,6 +125,11 @@ func (c *collector) route(put putter, route string, n *proxy.Counts) {
 	}
 	put(c.fields, float64(n.Sealed.Load()), route, "seal")
 	put(c.fields, float64(n.Opened.Load()), route, "open")
+	for k := places.Body + 1; k < places.Kinds; k++ {
+		if values := n.Places[k].Load(); values > 0 {
+			put(c.places, float64(values), route, k.String())
+		}
+	}
 	put(c.plaintext, float64(n.Plaintext.Load()), route)
 	put(c.null, float64(n.Null.Load()), route)
 	put(c.flowed, float64(n.Flowed.Load()), route)
