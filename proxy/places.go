@@ -40,10 +40,18 @@ type line struct {
 	changed bool
 }
 
+// A placeRewriter rewrites the values of one direction in one kind of place. It
+// has a session of its own, so that key uses name the place.
+type placeRewriter struct {
+	rewriter
+	d  *direction
+	in places.Kind
+}
+
 // rewritePlaces seals and opens the values of d beside the body, in the headers
 // req, and keeps the edits for the reply. Its key uses are recorded then.
 // Routing has been decided by the path as it came.
-func (d *direction) rewritePlaces(req *wire.Request) error {
+func rewritePlaces(d *direction, req *wire.Request) error {
 	if d.plan == nil || d.plan.beside == nil {
 		return nil
 	}
@@ -55,9 +63,11 @@ func (d *direction) rewritePlaces(req *wire.Request) error {
 		if len(names) == 0 {
 			continue
 		}
-		lines, err := d.find(k, names, req)
+		// An empty value deletes a cookie, and says of others that there is none.
+		w := &placeRewriter{rewriter{plan: d.plan, counts: d.x.counts, format: textFormat, keepNull: d.plan.Null != policy.SealNull}, d, k}
+		lines, err := w.find(names, req)
 		if err == nil {
-			err = d.rewriteLines(k, lines)
+			err = w.rewrite(lines)
 		}
 		if err != nil {
 			return &placeError{k, err}
@@ -76,16 +86,17 @@ type placeError struct {
 func (e *placeError) Error() string { return "in " + e.in.String() + ": " + e.err.Error() }
 func (e *placeError) Unwrap() error { return e.err }
 
-// find returns the lines of req that may hold values in a place of kind k.
-func (d *direction) find(k places.Kind, names []places.Name, req *wire.Request) (lines []line, err error) {
-	if k == places.Path {
+// find returns the lines of req that may hold values with these names.
+func (w *placeRewriter) find(names []places.Name, req *wire.Request) (lines []line, err error) {
+	d := w.d
+	if w.in == places.Path {
 		spans, err := d.x.route.segments(d.head.path, names)
 		return []line{{name: ":path", text: []byte(d.head.path), spans: spans}}, err
 	}
 	req.Headers(func(name, value []byte) bool {
 		l := line{name: string(name), text: value}
 		switch {
-		case k == places.Header:
+		case w.in == places.Header:
 			for _, n := range names {
 				if places.IsHeader(name, n.Text) {
 					l.spans = []places.Span{{Rule: n.Rule, End: len(value)}}
@@ -95,7 +106,7 @@ func (d *direction) find(k places.Kind, names []places.Name, req *wire.Request) 
 		case !d.response && places.IsHeader(name, "cookie"):
 			l.spans, err = places.Cookies(value, names)
 			if err == nil && len(lines) > 0 {
-				err = &places.Error{Code: places.Ambiguous, In: k, Name: names[0].Text, Detail: "several Cookie headers"}
+				err = &places.Error{Code: places.Ambiguous, In: w.in, Name: names[0].Text, Detail: "several Cookie headers"}
 			}
 			lines = append(lines, l)
 		case d.response && places.IsHeader(name, "set-cookie"):
@@ -125,43 +136,41 @@ var textFormat = &codec.Format{HoldsEnvelope: func(f *codec.Field, isHead func([
 	return codec.HoldsEnvelope(f.Value, isHead)
 }}
 
-// rewriteLines seals and opens the values in lines, in a session of their own.
-func (d *direction) rewriteLines(k places.Kind, lines []line) error {
-	batch, err := d.fields(k, lines)
+// rewrite seals and opens the values in lines.
+func (w *placeRewriter) rewrite(lines []line) error {
+	batch, err := w.values(lines)
 	if err != nil || len(batch) == 0 {
 		return err
 	}
-	use := keyUse(d)
-	use.Place = k.String()
-	// An empty value deletes a cookie, and says of others that there is none.
-	w := &rewriter{plan: d.plan, counts: d.x.counts, format: textFormat, keepNull: d.plan.Null != policy.SealNull}
-	w.session = d.x.rt.cache.Session(d.x.ctx, use)
+	use := keyUse(w.d)
+	use.Place = w.in.String()
+	w.session = w.d.x.rt.cache.Session(w.d.x.ctx, use)
 	w.session.OnMiss(w.prefetch)
 	for i := range lines {
-		if batch, err = w.rewriteLine(k, &lines[i], batch); err != nil {
+		if batch, err = w.replace(&lines[i], batch); err != nil {
 			return errors.Join(err, w.close(err))
 		}
 	}
-	d.x.counts.Places[k].Add(uint64(w.fields))
+	w.counts.Places[w.in].Add(uint64(w.fields))
 	return w.close(nil)
 }
 
-// fields returns the values in lines, decoded, after checking them.
-func (d *direction) fields(k places.Kind, lines []line) (batch []codec.Field, err error) {
-	most := d.plan.Limits.WithDefaults().ValueBytes
+// values returns the values in lines, decoded, after checking them.
+func (w *placeRewriter) values(lines []line) (batch []codec.Field, err error) {
+	most := w.plan.Limits.WithDefaults().ValueBytes
 	for _, l := range lines {
 		for _, s := range l.spans {
-			rule, value, limit := d.plan.Rules[s.Rule], l.text[s.Begin:s.End], most
+			rule, value, limit := w.plan.Rules[s.Rule], l.text[s.Begin:s.End], most
 			if rule.Open {
 				limit = envelope.LongestText(most)
-			} else if value, err = k.Decode(rule.Path, value, !rule.Lookup); err != nil {
+			} else if value, err = w.in.Decode(rule.Path, value, !rule.Lookup); err != nil {
 				return nil, err
 			}
 			if len(value) > limit {
-				return nil, &places.Error{Code: codec.ValueLimit, In: k, Name: rule.Path, Detail: "longer than limits.value_bytes"}
+				return nil, &places.Error{Code: codec.ValueLimit, In: w.in, Name: rule.Path, Detail: "longer than limits.value_bytes"}
 			}
-			if !rule.Open && d.plan.Envelopes == policy.RefuseEnvelopes && codec.HoldsEnvelope(value, envelope.IsHead) {
-				return nil, &places.Error{Code: codec.EnvelopeFound, In: k, Name: rule.Path, Detail: "no rule opens it there"}
+			if !rule.Open && w.plan.Envelopes == policy.RefuseEnvelopes && codec.HoldsEnvelope(value, envelope.IsHead) {
+				return nil, &places.Error{Code: codec.EnvelopeFound, In: w.in, Name: rule.Path, Detail: "no rule opens it there"}
 			}
 			batch = append(batch, codec.Field{Rule: s.Rule, Kind: codec.Text, Null: len(value) == 0, Value: value})
 		}
@@ -169,9 +178,9 @@ func (d *direction) fields(k places.Kind, lines []line) (batch []codec.Field, er
 	return batch, nil
 }
 
-// rewriteLine replaces the values in l, which are the first of batch, and
-// returns the rest of batch.
-func (w *rewriter) rewriteLine(k places.Kind, l *line, batch []codec.Field) ([]codec.Field, error) {
+// replace replaces the values in l, which are the first of batch, and returns
+// the rest of batch.
+func (w *placeRewriter) replace(l *line, batch []codec.Field) ([]codec.Field, error) {
 	var out []byte
 	done := 0
 	for _, s := range l.spans {
@@ -188,7 +197,7 @@ func (w *rewriter) rewriteLine(k places.Kind, l *line, batch []codec.Field) ([]c
 		done = s.End
 		if rule := w.plan.Rules[s.Rule]; !rule.Open {
 			out = append(out, value...)
-		} else if out, err = appendOpened(out, k, rule.Path, kind, value); err != nil {
+		} else if out, err = appendOpened(out, w.in, rule.Path, kind, value); err != nil {
 			return nil, err
 		}
 	}

@@ -37,7 +37,7 @@ func (d *direction) onHeaders(req *wire.Request) error {
 	default:
 		return violation()
 	}
-	if err := d.rewritePlaces(req); err != nil {
+	if err := rewritePlaces(d, req); err != nil {
 		return err
 	}
 	if d.state == holding {

@@ -14,8 +14,9 @@ import (
 var errTargetEnvelope = errors.New("the path or the query holds an envelope, and no rule opens it there")
 
 // checkTarget refuses a request target that holds an envelope which no rule
-// takes, on routes whose request bodies may hold none. A service that stores a part of the target
-// would send the envelope back in a response, which opens it.
+// takes, on routes whose request bodies may hold none. A service that stores a
+// part of the target would send the envelope back in a response, which opens
+// it.
 func (r *route) checkTarget(target string) error {
 	if r.request == nil || r.request.Envelopes == policy.EnvelopesAreData || !holdsEnvelope(target) {
 		return nil

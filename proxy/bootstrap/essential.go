@@ -73,8 +73,8 @@ func hides(p *policy.Policy) bool {
 // Off reports whether no rule can apply on r, so that the filter is off there.
 func Off(r *policy.Route) bool { return r.Skip || r.Request == nil && r.Response == nil }
 
-// hasPlaces reports whether some direction of p has rules of one of these kinds of
-// places.
+// hasPlaces reports whether some direction of p has rules for one of these
+// kinds of places.
 func hasPlaces(p *policy.Policy, kinds ...places.Kind) bool {
 	return slices.ContainsFunc(p.Routes, func(r *policy.Route) bool {
 		for _, plan := range []*policy.Plan{r.Request, r.Response} {

@@ -162,8 +162,8 @@ func (r *Route) Param(target, name string) (string, error) {
 	return "", ErrAmbiguousPath
 }
 
-// Segment returns where in target the segment is that {name} in the route's path
-// stands for, as it was sent. The rest is as for Param.
+// Segment returns where in target the segment is that {name} in the route's
+// path stands for, as it was sent. The rest is as for Param.
 func (r *Route) Segment(target, name string) (begin, end int, err error) {
 	at := slices.IndexFunc(r.template.steps, func(s step) bool { return s.name == name })
 	if _, err := r.Param(target, name); err != nil && !errors.Is(err, ErrLongParam) || at < 0 {
