@@ -13,6 +13,7 @@ const maxIndex = 1<<53 - 1
 type segment struct {
 	descendant bool   // .. rather than one level
 	any        bool   // *
+	listed     bool   // * in brackets
 	named      bool   // name rather than index
 	name       string // unescaped
 	index      int
@@ -156,7 +157,7 @@ func (p *pathParser) selector() (segment, error) {
 		return segment{named: true, name: name}, err
 	case c == '*':
 		p.pos++
-		return segment{any: true}, nil
+		return segment{any: true, listed: true}, nil
 	case c >= '0' && c <= '9':
 		return p.index()
 	case c == '?':

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -25,10 +26,14 @@ func FuzzPath(f *testing.F) {
 		}
 		plain := "$"
 		for _, s := range segs {
+			dots := "."
 			if s.descendant {
-				plain += ".."
+				dots = ".."
+				plain += dots
 			}
 			switch {
+			case s.any && !s.listed:
+				plain = strings.TrimSuffix(plain, "..") + dots + "*"
 			case s.any:
 				plain += "[*]"
 			case s.named:

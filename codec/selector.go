@@ -37,7 +37,8 @@ const maxSegments = 63
 //
 // Where several rules match one value, the most specific rule owns it: the rule
 // with fewer descendant segments, then fewer wildcards, then more segments,
-// then the rule that sorts first. A value inside an owned value is part of the
+// then more names in a namespace ({uri}name, see package codec/xml), then the
+// rule that sorts first. A value inside an owned value is part of the
 // owned value: the outermost wins.
 //
 // The rules are one nondeterministic automaton that runs bit-parallel. A rule
@@ -57,6 +58,8 @@ type Selector struct {
 	names  nameTable // member name → row of masks
 	index  []int     // element indexes that rules name, sorted
 	masks  []uint64  // rows of words: row 0 for any step, then names, then indexes, then SomeElement
+	listed []uint64  // states whose next segment is [*]
+	nth    []uint64  // states whose next segment is an index
 	given  []Rule    // by rule
 	guard  Guard
 }
@@ -113,6 +116,7 @@ type compiledPath struct {
 	rule                   int
 	segs                   []segment
 	descendants, wildcards int
+	spaced                 int    // names in a namespace
 	key                    string // equal for equal paths
 	bit                    int    // of its first state, counted over all words
 }
@@ -130,6 +134,9 @@ func newCompiledPath(rule int, segs []segment) compiledPath {
 			p.wildcards++
 			key.WriteString("[*]")
 		case s.named:
+			if strings.HasPrefix(strings.TrimPrefix(s.name, "@"), "{") {
+				p.spaced++
+			}
 			fmt.Fprintf(&key, "[%q]", s.name)
 		default:
 			fmt.Fprintf(&key, "[%d]", s.index)
@@ -145,6 +152,7 @@ func (p compiledPath) compare(q compiledPath) int {
 		cmp.Compare(p.descendants, q.descendants),
 		cmp.Compare(p.wildcards, q.wildcards),
 		cmp.Compare(len(q.segs), len(p.segs)),
+		cmp.Compare(q.spaced, p.spaced),
 		cmp.Compare(p.key, q.key),
 	)
 }

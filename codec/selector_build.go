@@ -21,6 +21,8 @@ func (s *Selector) build(paths []compiledPath) {
 	s.start = make([]uint64, s.words)
 	s.loop = make([]uint64, s.words)
 	s.accept = make([]uint64, s.words)
+	s.listed = make([]uint64, s.words)
+	s.nth = make([]uint64, s.words)
 	s.rules = make([]int32, s.words*64)
 	var names []string
 	for _, p := range paths {
@@ -29,13 +31,18 @@ func (s *Selector) build(paths []compiledPath) {
 		s.accept[last/64] |= 1 << (last % 64)
 		s.rules[last] = int32(p.rule)
 		for i, seg := range p.segs {
-			if at := p.bit + i; seg.descendant {
+			at := p.bit + i
+			if seg.descendant {
 				s.loop[at/64] |= 1 << (at % 64)
 			}
-			if seg.named {
+			switch {
+			case seg.named:
 				names = append(names, seg.name)
-			} else if !seg.any {
+			case seg.listed:
+				s.listed[at/64] |= 1 << (at % 64)
+			case !seg.any:
 				s.index = append(s.index, seg.index)
+				s.nth[at/64] |= 1 << (at % 64)
 			}
 		}
 	}

@@ -47,7 +47,7 @@ func matches(segs []Segment, at []Step) bool {
 }
 
 func moreSpecific(a, b []Segment) bool {
-	count := func(segs []Segment) (descendants, wildcards int) {
+	count := func(segs []Segment) (descendants, wildcards, spaced int) {
 		for _, s := range segs {
 			if s.Descendant {
 				descendants++
@@ -55,11 +55,14 @@ func moreSpecific(a, b []Segment) bool {
 			if s.Any {
 				wildcards++
 			}
+			if strings.HasPrefix(s.Name, "{") || strings.HasPrefix(s.Name, "@{") {
+				spaced++
+			}
 		}
 		return
 	}
-	ad, aw := count(a)
-	bd, bw := count(b)
+	ad, aw, as := count(a)
+	bd, bw, bs := count(b)
 	switch {
 	case ad != bd:
 		return ad < bd
@@ -67,6 +70,8 @@ func moreSpecific(a, b []Segment) bool {
 		return aw < bw
 	case len(a) != len(b):
 		return len(a) > len(b)
+	case as != bs:
+		return as > bs
 	}
 	return spell(a) < spell(b)
 }
