@@ -1,0 +1,160 @@
+package xml
+
+import (
+	"bytes"
+
+	"github.com/sealmesh/sealmesh/codec"
+)
+
+// declaration is the binding of attributes that declare a namespace.
+const isDeclaration = -4
+
+// resolve declares the namespaces of the start tag that begins at p[i], and
+// finds those of its names. It returns the binding of the element.
+func (s *scanner) resolve(p []byte, i int) (space int, ok bool) {
+	t := &s.tag
+	t.null = false
+	if s.holdsName(p, i, t.name, t.nameEnd) {
+		return 0, false
+	}
+	for k := range t.attributes {
+		a := &t.attributes[k]
+		if a.nameEnd-a.name > s.limits.NameBytes {
+			s.refuse(codec.NameLimit, a.name, i, nameDetail)
+			return 0, false
+		}
+		if s.holdsName(p, i, a.name, a.nameEnd) {
+			return 0, false
+		}
+		if prefix, ok := a.declares(p); ok {
+			a.space = isDeclaration
+			if fault := s.spaces.declare(prefix, p[a.value:a.end], s.rules.tables); fault != "" {
+				s.malformed(a.name, i, fault)
+				return 0, false
+			}
+		}
+	}
+	for k := range t.attributes {
+		a := &t.attributes[k]
+		if a.space == noSpace && a.colon >= 0 {
+			if a.space, ok = s.spaces.resolve(p[a.name:a.colon]); !ok {
+				s.malformed(a.name, i, prefixDetail)
+				return 0, false
+			}
+		}
+		for _, b := range t.attributes[:k] {
+			if s.spaces.twice(p, a, &b) {
+				s.malformed(a.name, i, "an element has an attribute twice, or would have elsewhere")
+				return 0, false
+			}
+		}
+	}
+	space, ok = s.spaces.resolve(p[t.name:max(t.name, t.colon)])
+	if !ok {
+		s.malformed(t.name, i, prefixDetail)
+	}
+	return space, ok
+}
+
+const prefixDetail = "a prefix is not declared"
+
+// holdsName reports whether a name in the tag that begins at p[i] holds an
+// envelope, and refuses the body then.
+func (s *scanner) holdsName(p []byte, i, name, end int) bool {
+	if end-name < codec.HeadLen || !refusesValue(s.guard, p[name:end], false) {
+		return false
+	}
+	s.refuse(codec.EnvelopeFound, name, i, envelopeDetail)
+	return true
+}
+
+// declares returns the prefix that a declares, empty for the default namespace.
+func (a *attribute) declares(p []byte) (prefix []byte, ok bool) {
+	const xmlns = "xmlns"
+	if a.colon < 0 {
+		return nil, string(p[a.name:a.nameEnd]) == xmlns
+	}
+	return p[a.colon+1 : a.nameEnd], string(p[a.name:a.colon]) == xmlns
+}
+
+// twice reports whether two attributes of an element have the same name, or may
+// have.
+func (n *namespaces) twice(p []byte, a, b *attribute) bool {
+	if (a.colon < 0) != (b.colon < 0) || a.nameEnd-a.local() != b.nameEnd-b.local() || p[a.nameEnd-1] != p[b.nameEnd-1] {
+		return false
+	}
+	return bytes.Equal(p[a.local():a.nameEnd], p[b.local():b.nameEnd]) && (a.colon < 0 || n.same(a.space, b.space))
+}
+
+// ruled reports whether rules name the namespace of a binding.
+func (s *scanner) ruled(space int) bool {
+	switch space {
+	case noSpace:
+		return s.rules.tables.names(nil)
+	case xmlPrefix:
+		return s.rules.tables.names(xmlURI)
+	case unknown:
+		return false
+	}
+	return s.spaces.bindings[space].ruled
+}
+
+// attributes finds the tagged values among the attributes of the tag that
+// begins at p[i], if rules may own one.
+func (s *scanner) attributes(p []byte, i int, live bool) bool {
+	for k := range s.tag.attributes {
+		a := &s.tag.attributes[k]
+		rule := -1
+		if s.instance(p, a) {
+			s.tag.null = s.tag.null || s.isNull(p, a)
+		} else if live && a.space != isDeclaration {
+			rule = s.rules.attribute(p[a.local():a.nameEnd], s.spaces.uri(a.space), s.ruled(a.space))
+		}
+		if refusesValue(s.guard, p[a.value:a.end], a.odd) && (rule < 0 || !takes(s.rules.sel.Rule(rule), a.odd)) {
+			s.refuse(codec.EnvelopeFound, a.value, i, envelopeDetail)
+			return false
+		}
+		if rule < 0 {
+			continue
+		}
+		if !s.beginContent(rule, a.value, i, false) {
+			return false
+		}
+		f, ok := s.take(a.end)
+		if !ok {
+			return false
+		}
+		at, encoder := codec.XMLDoubleAttribute, &s.value.encoders.double
+		if a.quote == '\'' {
+			at, encoder = codec.XMLSingleAttribute, &s.value.encoders.single
+		}
+		s.textOrRaw(&f, at, a.odd)
+		s.tags.Put(f, encoder, 0)
+	}
+	return true
+}
+
+// instance reports whether a is one of the four attributes that XML Schema
+// defines for every document. They say what an element is, and no rule tags
+// them.
+func (s *scanner) instance(p []byte, a *attribute) bool {
+	if a.space < 0 || !s.spaces.bindings[a.space].instance {
+		return false
+	}
+	switch string(p[a.local():a.nameEnd]) {
+	case "nil", "type", "schemaLocation", "noNamespaceSchemaLocation":
+		return true
+	}
+	return false
+}
+
+// isNull reports whether a, which instance has recognised, says that an element
+// is null.
+func (s *scanner) isNull(p []byte, a *attribute) bool {
+	if string(p[a.local():a.nameEnd]) != "nil" {
+		return false
+	}
+	v := appendValue(s.tags.Scratch.Tail(a.end-a.value), p[a.value:a.end])
+	v = bytes.Trim(v, " \t\r\n")
+	return string(v) == "true" || string(v) == "1"
+}

@@ -1,0 +1,116 @@
+package xml
+
+import (
+	"bytes"
+
+	"github.com/sealmesh/sealmesh/codec"
+)
+
+// startTag reads the start tag that begins at p[i].
+func (s *scanner) startTag(p []byte, i int) int {
+	if s.mode == inEpilog {
+		return s.malformed(i, i, "expected nothing after the root element")
+	}
+	t := &s.tag
+	end, why := t.read(p, i)
+	if why != stopEnd {
+		return s.broken(p, i, end, t.fault)
+	}
+	name := p[t.name:t.nameEnd]
+	switch {
+	case end-i > maxTagBytes:
+		return s.longTag(i)
+	case len(name) > s.limits.NameBytes:
+		return s.refuse(codec.NameLimit, t.name, i, nameDetail)
+	case len(s.open) >= s.limits.Depth:
+		return s.refuse(codec.TooDeep, i, i, "elements are nested deeper than the limit")
+	case len(s.names)+len(name) > maxOpenNames:
+		return s.malformed(i, i, "the names of open elements are longer than the limit")
+	case s.value.envelope && s.tags.Rule() >= 0:
+		return s.refuse(codec.EnvelopeFound, i, i, envelopeDetail)
+	}
+	declared := len(s.spaces.bindings)
+	space, ok := s.resolve(p, i)
+	if !ok {
+		return -1
+	}
+	s.open = append(s.open, element{len(s.names), declared, place{}})
+	e := &s.open[len(s.open)-1]
+	s.names = append(s.names, name...)
+	if s.mode, s.value.mixed = inContent, true; space >= 0 && s.security == 0 && s.spaces.bindings[space].security {
+		s.security = len(s.open)
+	}
+	owner, below := -1, false
+	if e.place.live = s.rules.live; e.place.live {
+		local := p[max(t.name, t.colon+1):t.nameEnd]
+		e.place, owner, below = s.rules.enter(local, s.spaces.uri(space), s.ruled(space))
+	}
+	if len(t.attributes) > 0 && !s.attributes(p, i, below) {
+		return -1
+	}
+	if owner >= 0 {
+		s.rules.leave(e.place)
+		e.place.descended = false
+		s.rules.live = false
+		if !s.beginContent(owner, end, i, t.null) {
+			return -1
+		}
+		s.spaces.inner = len(s.spaces.bindings)
+	}
+	if t.empty {
+		return s.endElement(end, end, true)
+	}
+	return end
+}
+
+const nameDetail = "a name is longer than the limit"
+
+// endTag reads the end tag that begins at p[i].
+func (s *scanner) endTag(p []byte, i int) int {
+	if len(s.open) == 0 {
+		return s.malformed(i, i, "the end of an element that was not begun")
+	}
+	name := s.names[s.open[len(s.open)-1].name:]
+	end := i + len("</") + len(name)
+	if end < len(p) && p[end] == '>' && bytes.Equal(p[i+len("</"):end], name) {
+		return s.endElement(i, end+1, false)
+	}
+	end, why := readEnd(p, i, name)
+	switch {
+	case why != stopEnd:
+		return s.broken(p, i, end, "expected the end of the innermost element")
+	case end-i > maxTagBytes:
+		return s.longTag(i)
+	}
+	return s.endElement(i, end, false)
+}
+
+// endElement ends the innermost element, whose content ends before p[i] and
+// whose end tag ends before p[end].
+func (s *scanner) endElement(i, end int, empty bool) int {
+	top := len(s.open) - 1
+	e := s.open[top]
+	if s.tags.Rule() >= 0 && s.value.depth == top+1 {
+		encoder := &s.value.encoders.none
+		if !empty {
+			encoder = s.value.encoders.content(s.scope())
+		}
+		if !s.endContent(i, encoder) {
+			return -1
+		}
+		s.spaces.inner = 0
+	}
+	s.names, s.open = s.names[:e.name], s.open[:top]
+	s.spaces.undo(e.spaces)
+	if e.place.descended {
+		s.rules.leave(e.place)
+	}
+	s.rules.live = e.place.live
+	if s.security > top {
+		s.security = 0
+	}
+	if top == 0 && !s.inner {
+		s.mode = inEpilog
+	}
+	return end
+}
