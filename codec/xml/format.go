@@ -17,9 +17,9 @@
 // such as $.list.*[1], matches all of them.
 //
 // A rule for an element owns its content, and not its attributes. Content
-// without elements is a field of kind Text if Canonical XML would write the text
-// as it is, and Raw otherwise ([codec.XMLContent]). Content with elements is
-// Raw. An attribute value is Text or Raw in the same way. There are two
+// without elements is a field of kind Text if Canonical XML would write its
+// text like that, and Raw otherwise ([codec.XMLContent]). Content with elements
+// is Raw. An attribute value is Text or Raw in the same way. There are two
 // exceptions: a rule with Unescape or Open is given all that has no elements as
 // Text, with references resolved, CDATA as its text, and line ends as line
 // feeds.
@@ -60,9 +60,9 @@ var Format = codec.Format{
 }
 
 // except are types of XML in which no path finds a value, since data says what
-// a value is called or where it is: patches, RDF, SPARQL, SenML, property lists,
-// XOP. Pages, drawings and programs have a DOCTYPE by nature, or values of no
-// kind.
+// a value is called or where it is: patches, RDF, SPARQL, SenML, property
+// lists, XOP. Pages, drawings and programs have a DOCTYPE by nature, or values
+// of no kind.
 var except = [...]codec.Pattern{
 	"*patch*", "*xcap-diff*",
 	"application/rdf+xml", "application/sparql-results+xml", "*senml*", "*sensml*", "*plist*",
