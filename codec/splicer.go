@@ -194,7 +194,7 @@ func (s *Splicer) Splice(out *Output) error {
 		keep = s.start
 	}
 	if s.hold >= 0 {
-		keep = min(keep, s.hold)
+		keep = max(min(keep, s.hold), from) // a value among what was held may have ended
 	}
 	s.pass(out, from, keep)
 	s.keep(keep)

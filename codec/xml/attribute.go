@@ -11,25 +11,25 @@ const isDeclaration = -4
 
 // resolve declares the namespaces of the start tag that begins at p[i], and
 // finds those of its names. It returns the binding of the element.
-func (s *scanner) resolve(p []byte, i int) (space int, ok bool) {
-	t := &s.tag
+func (m *marker) resolve(p []byte, i int) (space int, ok bool) {
+	t := &m.tag
 	t.null = false
-	if s.holdsName(p, i, t.name, t.nameEnd) {
+	if m.holdsName(p, i, t.name, t.nameEnd) {
 		return 0, false
 	}
 	for k := range t.attributes {
 		a := &t.attributes[k]
-		if a.nameEnd-a.name > s.limits.NameBytes {
-			s.refuse(codec.NameLimit, a.name, i, nameDetail)
+		if a.nameEnd-a.name > m.limits.NameBytes {
+			m.refuse(codec.NameLimit, a.name, i, nameDetail)
 			return 0, false
 		}
-		if s.holdsName(p, i, a.name, a.nameEnd) {
+		if m.holdsName(p, i, a.name, a.nameEnd) {
 			return 0, false
 		}
 		if prefix, ok := a.declares(p); ok {
 			a.space = isDeclaration
-			if fault := s.spaces.declare(prefix, p[a.value:a.end], s.rules.tables); fault != "" {
-				s.malformed(a.name, i, fault)
+			if fault := m.spaces.declare(prefix, p[a.value:a.end], m.rules.tables); fault != "" {
+				m.malformed(a.name, i, fault)
 				return 0, false
 			}
 		}
@@ -37,21 +37,21 @@ func (s *scanner) resolve(p []byte, i int) (space int, ok bool) {
 	for k := range t.attributes {
 		a := &t.attributes[k]
 		if a.space == noSpace && a.colon >= 0 {
-			if a.space, ok = s.spaces.resolve(p[a.name:a.colon]); !ok {
-				s.malformed(a.name, i, prefixDetail)
+			if a.space, ok = m.spaces.resolve(p[a.name:a.colon]); !ok {
+				m.malformed(a.name, i, prefixDetail)
 				return 0, false
 			}
 		}
 		for _, b := range t.attributes[:k] {
-			if s.spaces.twice(p, a, &b) {
-				s.malformed(a.name, i, "an element has an attribute twice, or would have elsewhere")
+			if m.spaces.twice(p, a, &b) {
+				m.malformed(a.name, i, "an element has an attribute twice, or would have elsewhere")
 				return 0, false
 			}
 		}
 	}
-	space, ok = s.spaces.resolve(p[t.name:max(t.name, t.colon)])
+	space, ok = m.spaces.resolve(p[t.name:max(t.name, t.colon)])
 	if !ok {
-		s.malformed(t.name, i, prefixDetail)
+		m.malformed(t.name, i, prefixDetail)
 	}
 	return space, ok
 }
@@ -60,11 +60,11 @@ const prefixDetail = "a prefix is not declared"
 
 // holdsName reports whether a name in the tag that begins at p[i] holds an
 // envelope, and refuses the body then.
-func (s *scanner) holdsName(p []byte, i, name, end int) bool {
-	if end-name < codec.HeadLen || !refusesValue(s.guard, p[name:end], false) {
+func (m *marker) holdsName(p []byte, i, name, end int) bool {
+	if end-name < codec.HeadLen || !refusesValue(m.guard, p[name:end], false) {
 		return false
 	}
-	s.refuse(codec.EnvelopeFound, name, i, envelopeDetail)
+	m.refuse(codec.EnvelopeFound, name, i, envelopeDetail)
 	return true
 }
 
@@ -87,49 +87,49 @@ func (n *namespaces) twice(p []byte, a, b *attribute) bool {
 }
 
 // ruled reports whether rules name the namespace of a binding.
-func (s *scanner) ruled(space int) bool {
+func (m *marker) ruled(space int) bool {
 	switch space {
 	case noSpace:
-		return s.rules.tables.names(nil)
+		return m.rules.tables.names(nil)
 	case xmlPrefix:
-		return s.rules.tables.names(xmlURI)
+		return m.rules.tables.names(xmlURI)
 	case unknown:
 		return false
 	}
-	return s.spaces.bindings[space].ruled
+	return m.spaces.bindings[space].ruled
 }
 
 // attributes finds the tagged values among the attributes of the tag that
 // begins at p[i], if rules may own one.
-func (s *scanner) attributes(p []byte, i int, live bool) bool {
-	for k := range s.tag.attributes {
-		a := &s.tag.attributes[k]
+func (m *marker) attributes(p []byte, i int, live bool) bool {
+	for k := range m.tag.attributes {
+		a := &m.tag.attributes[k]
 		rule := -1
-		if s.instance(p, a) {
-			s.tag.null = s.tag.null || s.isNull(p, a)
+		if m.instance(p, a) {
+			m.tag.null = m.tag.null || m.isNull(p, a)
 		} else if live && a.space != isDeclaration {
-			rule = s.rules.attribute(p[a.local():a.nameEnd], s.spaces.uri(a.space), s.ruled(a.space))
+			rule = m.rules.attribute(p[a.local():a.nameEnd], m.spaces.uri(a.space), m.ruled(a.space))
 		}
-		if refusesValue(s.guard, p[a.value:a.end], a.odd) && (rule < 0 || !takes(s.rules.sel.Rule(rule), a.odd)) {
-			s.refuse(codec.EnvelopeFound, a.value, i, envelopeDetail)
+		if refusesValue(m.guard, p[a.value:a.end], a.odd) && (rule < 0 || !takes(m.rules.sel.Rule(rule), a.odd)) {
+			m.refuse(codec.EnvelopeFound, a.value, i, envelopeDetail)
 			return false
 		}
 		if rule < 0 {
 			continue
 		}
-		if !s.beginContent(rule, a.value, i, false) {
+		if !m.beginContent(rule, a.value, i, false) {
 			return false
 		}
-		f, ok := s.take(a.end)
+		f, ok := m.take(a.end)
 		if !ok {
 			return false
 		}
-		at, encoder := codec.XMLDoubleAttribute, &s.value.encoders.double
+		at, encoder := codec.XMLDoubleAttribute, &m.value.encoders.double
 		if a.quote == '\'' {
-			at, encoder = codec.XMLSingleAttribute, &s.value.encoders.single
+			at, encoder = codec.XMLSingleAttribute, &m.value.encoders.single
 		}
-		s.textOrRaw(&f, at, a.odd)
-		s.tags.Put(f, encoder, 0)
+		m.textOrRaw(&f, at, a.odd)
+		m.tags.Put(f, encoder, 0)
 	}
 	return true
 }
@@ -137,8 +137,8 @@ func (s *scanner) attributes(p []byte, i int, live bool) bool {
 // instance reports whether a is one of the four attributes that XML Schema
 // defines for every document. They say what an element is, and no rule tags
 // them.
-func (s *scanner) instance(p []byte, a *attribute) bool {
-	if a.space < 0 || !s.spaces.bindings[a.space].instance {
+func (m *marker) instance(p []byte, a *attribute) bool {
+	if a.space < 0 || !m.spaces.bindings[a.space].instance {
 		return false
 	}
 	switch string(p[a.local():a.nameEnd]) {
@@ -150,11 +150,11 @@ func (s *scanner) instance(p []byte, a *attribute) bool {
 
 // isNull reports whether a, which instance has recognised, says that an element
 // is null.
-func (s *scanner) isNull(p []byte, a *attribute) bool {
+func (m *marker) isNull(p []byte, a *attribute) bool {
 	if string(p[a.local():a.nameEnd]) != "nil" {
 		return false
 	}
-	v := appendValue(s.tags.Scratch.Tail(a.end-a.value), p[a.value:a.end])
+	v := appendValue(m.tags.Scratch.Tail(a.end-a.value), p[a.value:a.end])
 	v = bytes.Trim(v, " \t\r\n")
 	return string(v) == "true" || string(v) == "1"
 }

@@ -73,7 +73,7 @@ func (m *matcher) restart() {
 	m.counts, m.outer, m.first = m.counts[:0], m.outer[:0], 0
 	if m.live = m.sel != nil; m.live {
 		m.cursor.Set(m.root)
-		m.live, m.below = m.cursor.Live(), m.cursor.PeekAs(unnamed)
+		m.live, m.below = m.cursor.Live(), unnamed.Peek(&m.cursor)
 	}
 }
 
@@ -107,7 +107,7 @@ func (m *matcher) enter(local, space []byte, named bool) (at place, owner int, b
 	m.outer = append(m.outer, m.below)
 	m.first = len(m.counts)
 	if m.live = m.cursor.Live(); m.live {
-		m.below = m.cursor.PeekAs(unnamed)
+		m.below = unnamed.Peek(&m.cursor)
 	}
 	return at, m.cursor.Owner(), m.live
 }
@@ -147,7 +147,13 @@ func (m *matcher) attribute(local, space []byte, named bool) (owner int) {
 	if named {
 		spaced = m.sel.Named(m.qualified("@{", space, "}", local))
 	}
-	return m.cursor.PeekAs(codec.Alias{Name: name, Index: codec.NoIndex}, codec.Alias{Name: spaced, Index: codec.NoIndex}).Rule
+	if name == codec.AnyStep && spaced == codec.AnyStep {
+		return m.cursor.Peek(codec.AnyStep).Rule
+	}
+	m.cursor.DescendEither(name, spaced)
+	owner = m.cursor.Owner()
+	m.cursor.Up()
+	return owner
 }
 
 // qualified returns a name as rules have it. It is valid until the next call.

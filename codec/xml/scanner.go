@@ -35,8 +35,11 @@ type element struct {
 //
 // Methods that read take the index of the next byte and return the index after
 // what they read, or -1 when err is set.
+//
+// The scanner has more methods than other types of this project. It is one
+// state machine, and its methods are read together.
 type scanner struct {
-	base   int64 // offset in the body of the piece being read
+	marker
 	mode   mode
 	around mode // of a comment, an instruction or CDATA
 	inner  bool // the document is content of an element
@@ -45,20 +48,6 @@ type scanner struct {
 	run   run
 	ended int     // bytes of the end of a comment, an instruction or CDATA that have come
 	aside spotter // of a comment or an instruction
-
-	tag      tag
-	open     []element
-	names    []byte // of the open elements
-	spaces   namespaces
-	security int // open elements around and with the outermost signed or encrypted one, 0 for none
-
-	guard  *codec.Guard // never nil
-	limits codec.Limits
-	rules  matcher
-	value  value
-	tags   *codec.Splicer // of the body
-
-	err error
 }
 
 // nothing and noTables are what a scan without rules takes its guard and its
@@ -152,22 +141,4 @@ func (s *scanner) complete() error {
 		s.malformed(0, 0, "the body has no element")
 	}
 	return s.err
-}
-
-// malformed records that byte i of the piece cannot be where it is. The token
-// that it is part of begins at index from.
-func (s *scanner) malformed(i, from int, detail string) int {
-	return s.refuse(codec.Malformed, i, from, detail)
-}
-
-// refuse records the error of the body: byte i of the piece, in a token that
-// begins at index from.
-func (s *scanner) refuse(code codec.Code, i, from int, detail string) int {
-	known := s.base + int64(from)
-	e := s.tags.Refuse(code, known, detail)
-	if _, over := s.tags.Outgrown(known); !over {
-		e.Offset = s.base + int64(i)
-	}
-	s.err = e
-	return -1
 }

@@ -48,51 +48,51 @@ func (e *encoders) content(s scope) *encoder {
 }
 
 // scope returns the scope of content at this place.
-func (s *scanner) scope() scope {
-	return scope{spaces: &s.spaces, bound: s.spaces.bound, depth: s.limits.Depth}
+func (m *marker) scope() scope {
+	return scope{spaces: &m.spaces, bound: m.spaces.bound, depth: m.limits.Depth}
 }
 
 // beginContent begins content that rule owns, at p[i].
-func (s *scanner) beginContent(rule, i, from int, null bool) bool {
-	if s.security > 0 {
-		s.malformed(from, from, "a tagged value is in a signed or encrypted element")
+func (m *marker) beginContent(rule, i, from int, null bool) bool {
+	if m.security > 0 {
+		m.malformed(from, from, "a tagged value is in a signed or encrypted element")
 		return false
 	}
-	if !s.tags.Begin(rule, s.base+int64(i)) {
-		s.refuse(codec.FieldLimit, i, from, "more tagged values than the limit")
+	if !m.tags.Begin(rule, m.base+int64(i)) {
+		m.refuse(codec.FieldLimit, i, from, "more tagged values than the limit")
 		return false
 	}
-	s.value.begin(len(s.open), null)
+	m.value.begin(len(m.open), null)
 	return true
 }
 
 // endContent ends the tagged content, before p[i].
-func (s *scanner) endContent(i int, encoder *encoder) bool {
-	f, ok := s.take(i)
+func (m *marker) endContent(i int, encoder *encoder) bool {
+	f, ok := m.take(i)
 	if !ok {
 		return false
 	}
-	v := &s.value
+	v := &m.value
 	switch {
 	case len(f.Value) == 0 && (v.null || encoder.at == 0):
 		f.Kind, f.Null = codec.Text, true
 		encoder = &v.encoders.none
 	case v.mixed:
-		s.raw(&f, codec.XMLContent)
+		m.raw(&f, codec.XMLContent)
 	default:
-		s.textOrRaw(&f, codec.XMLContent, v.odd)
+		m.textOrRaw(&f, codec.XMLContent, v.odd)
 	}
-	s.tags.Put(f, encoder, 0)
+	m.tags.Put(f, encoder, 0)
 	return true
 }
 
 // take ends the tagged value, before p[i].
-func (s *scanner) take(i int) (codec.Field, bool) {
-	at, _ := s.tags.Outgrown(0)
-	f, ok := s.tags.Take(s.base + int64(i))
+func (m *marker) take(i int) (codec.Field, bool) {
+	at, _ := m.tags.Outgrown(0)
+	f, ok := m.tags.Take(m.base + int64(i))
 	if !ok {
-		start := int(at - s.base)
-		s.refuse(codec.ValueLimit, start, start, "a tagged value is longer than the limit")
+		start := int(at - m.base)
+		m.refuse(codec.ValueLimit, start, start, "a tagged value is longer than the limit")
 	}
 	return f, ok
 }
@@ -100,30 +100,30 @@ func (s *scanner) take(i int) (codec.Field, bool) {
 // textOrRaw makes f a Text, or a Raw value where the text would not give the
 // same bytes again and its rule does not ask for text. odd is false if the text
 // is the value.
-func (s *scanner) textOrRaw(f *codec.Field, at codec.Position, odd bool) {
+func (m *marker) textOrRaw(f *codec.Field, at codec.Position, odd bool) {
 	if !odd {
 		f.Kind = codec.Text
 		return
 	}
-	rule := s.rules.sel.Rule(f.Rule)
+	rule := m.rules.sel.Rule(f.Rule)
 	if !rule.Unescape && !rule.Open && !canonical(f.Value, at) {
-		s.raw(f, at)
+		m.raw(f, at)
 		return
 	}
-	text := s.tags.Scratch.Tail(len(f.Value))
+	text := m.tags.Scratch.Tail(len(f.Value))
 	if at == codec.XMLContent {
 		text = appendText(text, f.Value)
 	} else {
 		text = appendValue(text, f.Value)
 	}
-	s.tags.Scratch.Commit(text)
+	m.tags.Scratch.Commit(text)
 	f.Kind, f.Value = codec.Text, text
 }
 
 // raw makes f a Raw value.
-func (s *scanner) raw(f *codec.Field, at codec.Position) {
-	v := append(s.tags.Scratch.Tail(1+len(f.Value)), byte(at))
+func (m *marker) raw(f *codec.Field, at codec.Position) {
+	v := append(m.tags.Scratch.Tail(1+len(f.Value)), byte(at))
 	v = append(v, f.Value...)
-	s.tags.Scratch.Commit(v)
+	m.tags.Scratch.Commit(v)
 	f.Kind, f.Value = codec.Raw, v
 }
