@@ -150,7 +150,7 @@ func (m *matcher) attribute(local, space []byte, named bool) (owner int) {
 	if name == codec.AnyStep && spaced == codec.AnyStep {
 		return m.cursor.Peek(codec.AnyStep).Rule
 	}
-	m.cursor.DescendEither(name, spaced)
+	m.cursor.DescendAs(codec.Alias{Name: name, Index: codec.NoIndex}, codec.Alias{Name: spaced, Index: codec.NoIndex})
 	owner = m.cursor.Owner()
 	m.cursor.Up()
 	return owner
