@@ -32,6 +32,8 @@
 //     Content-Length are the only other headers.
 //   - The length must be true, and a part with a tagged value has none.
 //   - There are no parts in parts, no transfer encodings and no _charset_.
+//   - A form with the parts operations and map is a request of GraphQL. It has
+//     its values in operations, and is refused unless that is a document.
 //
 // Envelopes are looked for in headers, fields and files as they are. An
 // envelope inside a compressed or encoded file is not seen.

@@ -40,6 +40,28 @@ type reader struct {
 	part   part
 	fields encoder
 	files  encoder
+	graph  graphQL
+}
+
+// A graphQL is a set of the parts that make a form a request of GraphQL: the
+// client names the variables inside one of them, so that no path finds a value.
+type graphQL uint8
+
+const (
+	operationsPart graphQL = 1 << iota
+	mapPart
+	wholeRequest = operationsPart | mapPart
+)
+
+// add adds the part called name, and reports whether all are there.
+func (g *graphQL) add(name []byte) bool {
+	switch string(name) {
+	case "operations":
+		*g |= operationsPart
+	case "map":
+		*g |= mapPart
+	}
+	return *g == wholeRequest
 }
 
 // watched reports whether a tagged value may be in the content.
@@ -73,6 +95,9 @@ func (r *reader) named(name []byte, at int64) error {
 		if r.names.Root(name, r.plan.documents[i].name) {
 			return r.refuse(codec.Malformed, at, "a name that some readers take for that of a document")
 		}
+	}
+	if r.graph.add(name) {
+		return r.refuse(codec.Unsupported, at, "the form is a request of GraphQL")
 	}
 	return nil
 }

@@ -115,7 +115,7 @@ func (s *scanner) End(at int64) error {
 	if s.state != atEpilogue || s.matched == 1 {
 		return s.reader.refuse(codec.Truncated, at, "the body ends before its last boundary")
 	}
-	s.state, s.matched, s.parts = atOpening, 0, 0
+	s.state, s.matched, s.parts, s.reader.graph = atOpening, 0, 0, 0
 	return nil
 }
 
