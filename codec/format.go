@@ -100,7 +100,8 @@ type Body struct {
 	// OneLine says that a line end would end the document: no replacement with one
 	// is written.
 	OneLine bool
-	// Checked is what Format.Check returned for the Selector of At.
+	// Checked is what Format.Check returned for the Selector of At. Without a
+	// Selector it may be nil, or says what the settings are.
 	Checked any
 	// Transform replaces tagged values. It may be nil if no rule can match.
 	Transform Transform

@@ -14,10 +14,13 @@ const head = "sm1.AQGJxeVr9DANSoVUOVvS8SoA"
 
 func isHead(text []byte) bool { return string(text) == head }
 
-// validates: a Writer without rules gives the body back. It gets the zero
-// Cursor, and no Transform.
+// validates: a Writer without rules gives the body back.
 func (r *runner) validates(t *testing.T) {
-	b := codec.Body{Params: r.Params, Direction: r.Sent, Method: "POST"}
+	b, err := r.body(r.sel, nil, codec.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.At = codec.Cursor{} // and no Transform, but settings
 	for _, body := range r.Bodies {
 		for _, cuts := range Cuttings(len(body)) {
 			if got, err := RewriteBody(r.format, b, body, cuts); err != nil || got != body {
