@@ -31,6 +31,7 @@ var crossings = map[string]crossing{
 	"json":     {jsonType, `{"secret": `, `, "a": 1}`, jsonText, "json", `{"b": [1]}`},
 	"ndjson":   {"application/x-ndjson", "{\"a\": 1}\n{\"secret\": ", "}\n", jsonText, "json", `[1, null]`},
 	"json-seq": {"application/json-seq", "\x1e{\"secret\": ", "}\n", jsonText, "json", `null`},
+	"sse":      {"text/event-stream", "id: 1\ndata: {\"secret\": ", "}\n\n", jsonText, "json", `{"b": [1]}`},
 	"form":     {"application/x-www-form-urlencoded", "a=1&secret=", "&b=2", url.QueryEscape, "form", "%61%62"},
 	"csv":      {"text/csv", "secret,b\n", ",1\n", csvText, "csv", ""},
 	"tsv":      {"text/tab-separated-values", "secret\tb\n", "\t1\n", tsvText, "csv", ""},
@@ -109,6 +110,9 @@ func TestValuesCrossFormats(t *testing.T) {
 		from, ok := crossings[a.Name]
 		if !ok {
 			t.Fatalf("no crossing for format %s", a.Name)
+		}
+		if a.Name == "sse" {
+			continue // requests have no events
 		}
 		for _, b := range formats.Table() {
 			to := crossings[b.Name]

@@ -9,13 +9,17 @@ package formats
 import (
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/json"
+	"github.com/sealmesh/sealmesh/codec/sse"
 )
+
+var events = sse.Format(&json.Format)
 
 // table is not changed once the program runs.
 var table = codec.Table{
 	&json.Format,
 	&json.Lines,
 	&json.Sequence,
+	&events,
 }
 
 // Table returns all formats. The caller must not change the result.
