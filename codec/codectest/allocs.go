@@ -13,7 +13,7 @@ import (
 //	//go:build !race
 func Allocs(t *testing.T, f *codec.Format, c Corpus) {
 	t.Helper()
-	r := runner{f, c, Select(t, c.Rules...)}
+	r := newRunner(t, f, c)
 	b, err := r.body(r.sel, Seal, codec.Limits{})
 	if err != nil {
 		t.Fatal(err)

@@ -64,7 +64,7 @@ type Corpus struct {
 // its grammar, by a second parser where there is one; that names which hold
 // envelopes are refused; and that neither a body nor a field allocates.
 func Run(t *testing.T, f *codec.Format, c Corpus) {
-	r := runner{f, c, Select(t, c.Rules...), make(map[*codec.Selector]any)}
+	r := newRunner(t, f, c)
 	for name, check := range map[string]func(*testing.T){
 		"identity":   r.identity,
 		"round trip": r.roundTrip,
@@ -91,6 +91,10 @@ type runner struct {
 	Corpus
 	sel     *codec.Selector
 	checked map[*codec.Selector]any // what Check has returned
+}
+
+func newRunner(t *testing.T, f *codec.Format, c Corpus) *runner {
+	return &runner{f, c, Select(t, c.Rules...), make(map[*codec.Selector]any)}
 }
 
 // rewrite runs body through a Writer of the runner's format, cut as cuts say.
