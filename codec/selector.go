@@ -103,10 +103,17 @@ func newSelector(rules []Rule, fold bool) (*Selector, error) {
 // it.
 func (s *Selector) Rule(i int) *Rule { return &s.given[i] }
 
+// Len returns the number of rules.
+func (s *Selector) Len() int { return len(s.given) }
+
 // Names returns the member names that rules use, each once, in no order. If
 // [Selector.Folds], the names are folded. The caller must not change the
 // result.
 func (s *Selector) Names() []string { return s.names.entries }
+
+// Indexes returns the indexes that rules name elements by, each once, in order.
+// The caller must not change the result.
+func (s *Selector) Indexes() []int { return s.index }
 
 // Folds reports whether names are compared without regard to case.
 func (s *Selector) Folds() bool { return s.names.fold }
