@@ -1,0 +1,133 @@
+package csv
+
+import "github.com/sealmesh/sealmesh/codec"
+
+// maxColumns is the number of fields that a row may have.
+const maxColumns = 16_384
+
+// A state is what the grammar allows next.
+type state uint8
+
+const (
+	atLine     state = iota // a line, or the end of the body
+	atField                 // a field, empty or not
+	inPlain                 // the rest of a field without quotes
+	inQuoted                // the rest of a field in quotes
+	afterQuote              // a second quote, or the end of the field
+	afterCR                 // LF
+)
+
+// A scanner validates rows and finds tagged values.
+//
+// It reads each byte by the fastest of three loops that can: skipFields, for
+// fields of usual rows that no rule owns; plainEnd and quoteEnd, for a field of
+// any kind; and tail.step, byte by byte, for a character that a chunk cut.
+// Methods that read take the index of the next byte and return the index after
+// what they read, or -1 when err is set.
+type scanner struct {
+	d     *dialect
+	chunk []byte // being read
+	base  int64  // offset in the body of its first byte
+	state state
+	tail  tail // of the character that the last chunk cut
+	slash bool // the last chunk ends with a backslash
+	sep   int  // characters of sep= that the body begins with, or -1
+
+	// The line.
+	first bool // it is the first of the body
+	blank bool // the last line is empty
+	usual bool // the table of columns has the rules of its fields
+	row   int  // its index, without the line of names
+	count int  // fields of each row; 0 in the first line
+	at    int  // the field
+	next  int  // the next column of columns.owned to come
+
+	// The field.
+	start   int64 // its offset
+	quoted  bool
+	doubled bool // it has a quote inside
+	named   bool // it is the name of a column
+	foreign bool // it has the delimiter of another dialect, outside quotes
+	long    int  // length of the shortest field that can hold an envelope that the guard refuses
+	cut     bool // it came in pieces
+	spot    codec.Spotter
+	name    codec.Held // what earlier chunks have of a name
+
+	columns columns
+	guard   *codec.Guard // never nil
+	limits  codec.Limits
+	tags    *codec.Splicer // of the writer
+	forms   []form         // of the tagged values of the chunk
+
+	err error
+}
+
+// nothing is the guard of a scan without rules.
+var nothing codec.Guard
+
+// never is longer than any field.
+const never = int(^uint(0) >> 1)
+
+// begin readies the scanner for a body whose root is at a place of a document.
+func (s *scanner) begin(at codec.Cursor, d *dialect, limits codec.Limits) {
+	s.d, s.limits, s.guard, s.long = d, limits, &nothing, never
+	s.first = true
+	s.columns.begin(at)
+	if sel := at.Selector(); sel != nil {
+		s.guard = sel.Guard()
+	}
+	if s.guard.Envelope != nil {
+		s.long = codec.HeadLen
+	}
+}
+
+// scan reads one chunk, after which err says whether the body is still good.
+func (s *scanner) scan(p []byte) error {
+	s.chunk = p
+	i := s.scanSep(p)
+	for i >= 0 && i < len(p) {
+		switch s.state {
+		case atLine:
+			i = s.beginLine(p, i)
+		case atField:
+			i = s.beginField(p, i)
+		case inPlain:
+			i = s.scanPlain(p, i)
+		case inQuoted:
+			i = s.scanQuoted(p, i)
+		case afterQuote:
+			i = s.endQuoted(p, i)
+		case afterCR:
+			i = s.endLine(p, i)
+		}
+	}
+	s.chunk = nil
+	if s.err == nil && len(p) > 0 {
+		s.slash = p[len(p)-1] == '\\'
+		s.keep(p)
+		s.base += int64(len(p))
+		if start, over := s.tags.Outgrown(s.base); over {
+			s.fail(codec.ValueLimit, int(start-s.base), valueDetail)
+		}
+	}
+	return s.err
+}
+
+// scanSep refuses a body that begins with sep=, by which Excel takes another
+// delimiter.
+func (s *scanner) scanSep(p []byte) int {
+	const sep = "sep="
+	for i, c := range p {
+		switch {
+		case s.sep < 0:
+			return 0
+		case c|0x20 == sep[s.sep]:
+			if s.sep++; s.sep == len(sep) {
+				return s.malformed(i, "the first line is sep=")
+			}
+		case c != '"' || s.base > 0 || i > 0:
+			s.sep = -1
+		}
+	}
+	return 0
+}
