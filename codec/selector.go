@@ -111,10 +111,6 @@ func (s *Selector) Len() int { return len(s.given) }
 // result.
 func (s *Selector) Names() []string { return s.names.entries }
 
-// Indexes returns the indexes that rules name elements by, each once, in order.
-// The caller must not change the result.
-func (s *Selector) Indexes() []int { return s.index }
-
 // Folds reports whether names are compared without regard to case.
 func (s *Selector) Folds() bool { return s.names.fold }
 

@@ -22,7 +22,7 @@ var corpus = codectest.Corpus{
 		"x,email\n" + strings.Repeat("some plain text here,v\n", 40),
 		"x,y,ssn\n\"" + strings.Repeat("long, ", 300) + "\"," + strings.Repeat("é漢😀", 100) + "," + strings.Repeat(canary, 100) + "\n",
 		"ssn,t\n\t,a\tb\n\"a\tb\",=1+1\n 'q' ,-2\n",
-		"email;x,b\n1,2\n", "x\ty,ssn\n\"\u2028\u0085\",3\n\u2027\u202a\u0084,\u0486\n",
+		"mail;x,b\n1,2\n", "x\ty,ssn\n\"\u2028\u0085\",3\n\u2027\u202a\u0084,\u0486\n",
 		",,\n,,\n,ssn,\n,,", "a\\b,ssn\n\\x,\\y\n\"\\a\",b\\c\n",
 	},
 	Refused: []string{
@@ -52,10 +52,10 @@ func TestConformanceWithoutNames(t *testing.T) {
 	c.Options.Settings = map[string]string{"header": "absent", "delimiter": ";", "bom": "allow", "backslash": "data"}
 	c.Bodies = []string{
 		"", "a", "a\n", "a;b", "a;\"b;c\"\r\n1;2\r\n\"x\";y\r\nd;e", "\ufeffa;b\n", "\ufeff\"a\";b;c\n1;2;3\n4;5;6\n7;8;9\n", "a\\;\\\n\"\\\";\"\"\"\\\"\n", "\xef\xbb\xbe;b\n", "a,b;c\n",
-		"ssn,email\n", "a\nb\nc,d\ne\n", ";\n;\n;\n;",
+		"a\nb\nc,d\ne\n", ";\n;\n;\n;",
 	}
 	c.Refused = []string{
-		"sep=,\nCANARY", "\ufeffsep=;\nCANARY;", "\xef\xbb", "\xef", "\xef\xbbx", "a;b\nCANARY", "a;b\nCANARY;1;2\n", "a;\"CANARY\"x\n", "a;\x00CANARY", "\ufeff\ufeffCANARY\rx", "\ufeff\n\nCANARY",
+		"ssn,email\nCANARY,\n", "sep=,\nCANARY", "\ufeffsep=;\nCANARY;", "\xef\xbb", "\xef", "\xef\xbbx", "a;b\nCANARY", "a;b\nCANARY;1;2\n", "a;\"CANARY\"x\n", "a;\x00CANARY", "\ufeff\ufeffCANARY\rx", "\ufeff\n\nCANARY",
 	}
 	c.Value = func(n int) string { return "x;" + strings.Repeat("v", n) + "\n" }
 	c.Named = nil

@@ -36,6 +36,14 @@ type dialect struct {
 	others string     // the usual delimiters that are not this one's
 }
 
+// names returns what the parameter header of a media type must say.
+func (d *dialect) names() string {
+	if d.header {
+		return "present"
+	}
+	return "absent"
+}
+
 const ones, highs = 0x0101010101010101, 0x8080808080808080
 
 // newDialect returns a dialect with the defaults.

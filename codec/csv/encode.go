@@ -8,13 +8,36 @@ import (
 	"github.com/sealmesh/sealmesh/codec"
 )
 
+// Forms of a field. They are added.
+const (
+	inQuotes  = 1 << iota // in quotes
+	alone                 // the only field of its row
+	firstHere             // the first of the document
+	forms
+)
+
+// An encoder is the [codec.Encoder] of fields of one form.
+type encoder struct {
+	*dialect
+	form int
+}
+
+// encoders has an encoder for each form.
+type encoders [forms]encoder
+
+// use readies e for a dialect.
+func (e *encoders) use(d *dialect) {
+	for form := range e {
+		e[form] = encoder{d, form}
+	}
+}
+
 // Encode implements [codec.Encoder]: a text is written in the quotes of the
 // field that it replaces, and gets quotes if it needs them.
-func (w *writer) Encode(out *codec.Output, room, got []byte, kind codec.Kind) (fault string) {
-	f := w.forms[w.turn-1]
+func (e *encoder) Encode(out *codec.Output, room, got []byte, kind codec.Kind) (fault string) {
 	switch kind {
 	case codec.Text:
-		return w.put(out, room, got, f)
+		return e.put(out, room, got, e.form&inQuotes != 0)
 	case codec.Literal:
 		b := codec.GetBuffer(len(got))
 		defer codec.PutBuffer(b)
@@ -22,77 +45,76 @@ func (w *writer) Encode(out *codec.Output, room, got []byte, kind codec.Kind) (f
 		if !ok {
 			return "the value has no text"
 		}
-		return w.put(out, nil, text, f)
+		return e.put(out, nil, text, e.form&inQuotes != 0)
 	case codec.Raw:
-		return w.putRaw(out, got, f)
+		return e.putRaw(out, got)
 	}
 	return "a field has no binary values"
 }
 
 // putRaw writes a raw value, which must be exactly one field.
-func (w *writer) putRaw(out *codec.Output, raw []byte, f form) (fault string) {
+func (e *encoder) putRaw(out *codec.Output, raw []byte) (fault string) {
 	if len(raw) == 0 || codec.Position(raw[0]) != codec.CSVField {
 		return "the value is raw, of another format"
 	}
 	raw = raw[1:]
 	if len(raw) == 0 || raw[0] != '"' {
-		if traits, _ := w.d.inspect(raw); traits != 0 {
+		if traits, _ := e.inspect(raw); traits != 0 {
 			return rawDetail
 		}
-		return w.put(out, nil, raw, f)
+		return e.put(out, nil, raw, e.form&inQuotes != 0)
 	}
 	if len(raw) < 2 || raw[len(raw)-1] != '"' {
 		return rawDetail
 	}
 	b := codec.GetBuffer(len(raw))
 	defer codec.PutBuffer(b)
-	*b = appendSingle(*b, raw[1:len(raw)-1])
-	if len(*b)+2+bytes.Count(*b, quote) != len(raw) {
-		return rawDetail
+	for rest := raw[1 : len(raw)-1]; ; {
+		k := bytes.IndexByte(rest, '"')
+		if k < 0 {
+			*b = append(*b, rest...)
+			return e.put(out, nil, *b, true)
+		}
+		if k+1 == len(rest) || rest[k+1] != '"' {
+			return rawDetail
+		}
+		*b, rest = append(*b, rest[:k+1]...), rest[k+2:]
 	}
-	return w.put(out, nil, *b, f|inQuotes)
 }
 
 const rawDetail = "the raw value is not one field"
 
-var quote = []byte{'"'}
-
-// put writes text. It follows room if [codec.InPlace].
-func (w *writer) put(out *codec.Output, room, text []byte, f form) (fault string) {
-	traits, quotes := w.d.inspect(text)
-	quoted := f&inQuotes != 0 || traits&needsQuotes != 0 || len(text) == 0 && f&alone != 0
+// put writes text, in quotes if quoted says so. The text follows room, which
+// has the quote already, unless it outgrew the room or room is nil.
+func (e *encoder) put(out *codec.Output, room, text []byte, quoted bool) (fault string) {
+	traits, quotes := e.inspect(text)
+	quoted = quoted || traits&needsQuotes != 0 || len(text) == 0 && e.form&alone != 0
 	switch {
 	case traits&notText != 0:
 		return "the text has control characters, or is not UTF-8"
-	case quoted && !w.d.quotes:
+	case quoted && !e.quotes:
 		return "the text has a TAB, a line end or a quote, or is empty and alone in its row"
-	case !w.d.backslash && (traits&slashQuote != 0 || traits&slashEnd != 0):
+	case !e.backslash && traits&(slashQuote|slashEnd) != 0:
 		return slashDetail
-	case f&firstHere != 0 && opensBody(text):
+	case e.form&firstHere != 0 && opensBody(text):
 		return "the body would begin with sep= or a byte order mark"
-	case quoted:
-		putQuoted(out, room, text, quotes)
-	case codec.InPlace(room, text) && room != nil:
+	case !quoted && len(room) == 0 && room != nil:
 		out.Commit(text)
-	default:
+	case !quoted:
 		out.Put(text)
+	case quotes == 0 && len(room) == 1 && codec.InPlace(room, text):
+		out.Commit(append(room[:1+len(text)], '"'))
+	default:
+		putQuoted(out, text, quotes)
 	}
 	return ""
 }
 
-// putQuoted writes text in quotes. It has that many quotes itself.
-func putQuoted(out *codec.Output, room, text []byte, quotes int) {
-	n := len(text) + quotes + len(`""`)
-	if room != nil && quotes == 0 && codec.InPlace(room, text) && cap(room) >= n {
-		b := room[:n]
-		copy(b[1:], text)
-		b[0], b[n-1] = '"', '"'
-		out.Commit(b)
-		return
-	}
-	moved := codec.GetBuffer(len(text))
+// putQuoted writes a copy of text in quotes. It has that many quotes itself.
+func putQuoted(out *codec.Output, text []byte, quotes int) {
+	moved := codec.GetBuffer(len(text)) // text may be where Tail is
 	*moved = append(*moved, text...)
-	b := append(out.Tail(n), '"')
+	b := append(out.Tail(len(text)+quotes+len(`""`)), '"')
 	for rest := *moved; ; {
 		k := bytes.IndexByte(rest, '"')
 		if k < 0 {

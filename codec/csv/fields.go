@@ -5,7 +5,6 @@ import "github.com/sealmesh/sealmesh/codec"
 // Fixed words of errors that several places give.
 const (
 	raggedDetail   = "rows have different numbers of fields"
-	valueDetail    = "a tagged value is longer than the limit"
 	nameDetail     = "the name of a column is longer than the limit"
 	fieldDetail    = "more tagged values than the limit"
 	slashDetail    = "a backslash before a quote, a delimiter or a line end"
@@ -63,25 +62,23 @@ func (s *scanner) endName(piece []byte, end int) bool {
 
 // found ends a tagged value.
 func (s *scanner) found(end int, last bool) bool {
-	at, _ := s.tags.Outgrown(0)
-	f, ok := s.tags.Take(s.chunk, s.base, end)
+	f, ok := s.tags.Take(s.base + int64(end))
 	if !ok {
-		s.fail(codec.ValueLimit, int(at-s.base), valueDetail)
+		s.fail(codec.ValueLimit, end, "")
 		return false
 	}
-	var w form
+	form, lead := 0, byte(0)
 	if s.quoted {
-		w |= inQuotes
+		form, lead = inQuotes, '"'
 	}
 	if last && s.at == 0 {
-		w |= alone
+		form |= alone
 	}
-	if s.start == 0 {
-		w |= firstHere
+	if s.start == s.begun {
+		form |= firstHere
 	}
 	f.Kind, f.Value = codec.Text, s.decode(f.Value)
-	s.tags.Put(f)
-	s.forms = append(s.forms, w)
+	s.tags.Put(f, &s.encoders[form], lead)
 	return true
 }
 
@@ -205,19 +202,16 @@ func (s *scanner) lastField() {
 // malformed records that byte i of the chunk cannot be where it is.
 func (s *scanner) malformed(i int, detail string) int { return s.fail(codec.Malformed, i, detail) }
 
-// fail records the first error. Where a field is longer than its limit already,
-// that is the error: in smaller chunks the body would have failed there.
+// fail records the first error. Where the name of a column is longer than the
+// limit already, that is the error: in smaller chunks the body would have
+// failed there.
 func (s *scanner) fail(code codec.Code, i int, detail string) int {
 	at := s.base + int64(i)
-	start, over := s.tags.Outgrown(at)
-	switch {
-	case over:
-		code, at, detail = codec.ValueLimit, start, valueDetail
-	case s.named && at-s.start > int64(s.limits.NameBytes):
+	if s.named && at-s.start > int64(s.limits.NameBytes) {
 		code, at, detail = codec.NameLimit, s.start, nameDetail
 	}
 	if s.err == nil {
-		s.err = &codec.Error{Format: s.d.name, Code: code, Offset: at, Detail: detail}
+		s.err = s.tags.Refuse(code, at, detail)
 	}
 	return -1
 }

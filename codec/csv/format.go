@@ -52,7 +52,7 @@ var Format = codec.Format{
 	Name:          "csv",
 	MediaTypes:    []string{"text/csv", "application/csv"},
 	Check:         checkCSV,
-	New:           newCSV,
+	Scan:          scanCSV,
 	HoldsEnvelope: holdsEnvelope,
 }
 
@@ -61,7 +61,7 @@ var TSV = codec.Format{
 	Name:          "tsv",
 	MediaTypes:    []string{"text/tab-separated-values"},
 	Check:         checkTSV,
-	New:           newTSV,
+	Scan:          scanTSV,
 	HoldsEnvelope: holdsEnvelope,
 }
 

@@ -119,6 +119,9 @@ func (s *scanner) readRune(p []byte, i int) int {
 // runeLen returns the length of the character that p begins with, or 0 where
 // the character is incomplete or may not be there.
 func runeLen(p []byte, quoted bool) int {
+	if c := p[0]; c > 0xC2 && c < 0xE0 && len(p) > 1 && p[1]&0xC0 == 0x80 {
+		return 2
+	}
 	r, n := utf8.DecodeRune(p)
 	if r == utf8.RuneError && n < 3 || !quoted && isLineEnd(r) {
 		return 0

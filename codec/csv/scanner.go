@@ -29,9 +29,10 @@ type scanner struct {
 	chunk []byte // being read
 	base  int64  // offset in the body of its first byte
 	state state
-	tail  tail // of the character that the last chunk cut
-	slash bool // the last chunk ends with a backslash
-	sep   int  // characters of sep= that the body begins with, or -1
+	tail  tail  // of the character that the last chunk cut
+	begun int64 // offset of the document, without a byte order mark
+	slash bool  // the last chunk ends with a backslash
+	sep   int   // characters of sep= that the body begins with, or -1
 
 	// The line.
 	first bool // it is the first of the body
@@ -56,8 +57,8 @@ type scanner struct {
 	columns columns
 	guard   *codec.Guard // never nil
 	limits  codec.Limits
-	tags    *codec.Splicer // of the writer
-	forms   []form         // of the tagged values of the chunk
+	tags    *codec.Splicer // of the body
+	encoders
 
 	err error
 }
@@ -68,20 +69,7 @@ var nothing codec.Guard
 // never is longer than any field.
 const never = int(^uint(0) >> 1)
 
-// begin readies the scanner for a body whose root is at a place of a document.
-func (s *scanner) begin(at codec.Cursor, d *dialect, limits codec.Limits) {
-	s.d, s.limits, s.guard, s.long = d, limits, &nothing, never
-	s.first = true
-	s.columns.begin(at)
-	if sel := at.Selector(); sel != nil {
-		s.guard = sel.Guard()
-	}
-	if s.guard.Envelope != nil {
-		s.long = codec.HeadLen
-	}
-}
-
-// scan reads one chunk, after which err says whether the body is still good.
+// scan reads one piece, after which err says whether the body is still good.
 func (s *scanner) scan(p []byte) error {
 	s.chunk = p
 	i := s.scanSep(p)
@@ -106,9 +94,6 @@ func (s *scanner) scan(p []byte) error {
 		s.slash = p[len(p)-1] == '\\'
 		s.keep(p)
 		s.base += int64(len(p))
-		if start, over := s.tags.Outgrown(s.base); over {
-			s.fail(codec.ValueLimit, int(start-s.base), valueDetail)
-		}
 	}
 	return s.err
 }
@@ -125,7 +110,7 @@ func (s *scanner) scanSep(p []byte) int {
 			if s.sep++; s.sep == len(sep) {
 				return s.malformed(i, "the first line is sep=")
 			}
-		case c != '"' || s.base > 0 || i > 0:
+		case c != '"' || s.base+int64(i) > s.begun:
 			s.sep = -1
 		}
 	}

@@ -1,8 +1,6 @@
 package csv
 
 import (
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/sealmesh/sealmesh/codec"
@@ -15,10 +13,10 @@ type checked struct {
 	rows, fields []codec.Step
 }
 
-// The dialects of bodies that are only validated.
+// plainCSV and plainTSV are for bodies that Check was not asked about.
 var (
-	plainCSV = newDialect("csv", ',', true)
-	plainTSV = newDialect("tsv", '\t', false)
+	plainCSV = &checked{dialect: newDialect("csv", ',', true)}
+	plainTSV = &checked{dialect: newDialect("tsv", '\t', false)}
 )
 
 func checkCSV(sel *codec.Selector, o codec.Options) (any, error) {
@@ -31,22 +29,24 @@ func checkTSV(sel *codec.Selector, o codec.Options) (any, error) {
 
 // check is Format.Check. d has the defaults.
 func check(sel *codec.Selector, o codec.Options, d *dialect) (any, error) {
-	if o.Schema != nil {
-		return nil, fmt.Errorf("%s takes no schema", d.name)
+	settings := []string{"backslash", "bom", "delimiter", "header"}
+	if !d.quotes {
+		settings = []string{"backslash", "bom", "header"}
 	}
-	for key, value := range o.Settings {
+	if err := o.Only(settings...); err != nil {
+		return nil, err
+	}
+	for name, value := range o.Settings {
 		var err error
-		switch {
-		case key == "delimiter" && d.quotes:
+		switch name {
+		case "delimiter":
 			err = d.setDelimiter(value)
-		case key == "header":
-			d.header, err = oneOf(key, value, "present", "absent")
-		case key == "bom":
-			d.mark, err = oneOf(key, value, "allow", "refuse")
-		case key == "backslash":
-			d.backslash, err = oneOf(key, value, "data", "refuse")
-		default:
-			err = fmt.Errorf("%s has no setting %q", d.name, key)
+		case "header":
+			d.header, err = oneOf(name, value, "present", "absent")
+		case "bom":
+			d.mark, err = oneOf(name, value, "allow", "refuse")
+		case "backslash":
+			d.backslash, err = oneOf(name, value, "data", "refuse")
 		}
 		if err != nil {
 			return nil, err
@@ -56,9 +56,9 @@ func check(sel *codec.Selector, o codec.Options, d *dialect) (any, error) {
 	return &checked{d, seals(sel), rows, fields}, nil
 }
 
-func oneOf(key, value, yes, no string) (bool, error) {
+func oneOf(setting, value, yes, no string) (bool, error) {
 	if value != yes && value != no {
-		return false, fmt.Errorf("%s is %q, and can be %s or %s", key, value, yes, no)
+		return false, &codec.SettingError{Setting: setting, Detail: "must be " + yes + " or " + no}
 	}
 	return value == yes, nil
 }
@@ -69,7 +69,7 @@ const delimiters = usual + ":!#$%&*/?@^~"
 
 func (d *dialect) setDelimiter(value string) error {
 	if len(value) != 1 || !strings.Contains(delimiters, value) {
-		return errors.New("delimiter must be one character: TAB or one of " + strings.ReplaceAll(delimiters, "\t", ""))
+		return &codec.SettingError{Setting: "delimiter", Detail: "must be TAB or one of " + strings.ReplaceAll(delimiters, "\t", "")}
 	}
 	d.delimit(value[0])
 	return nil
@@ -88,13 +88,15 @@ func seals(sel *codec.Selector) bool {
 // stepsOf returns the steps that rules of sel can take to a row, and to a
 // field.
 func stepsOf(sel *codec.Selector) (rows, fields []codec.Step) {
-	rows = []codec.Step{codec.AnyStep}
-	for _, index := range sel.Indexes() {
-		rows = append(rows, sel.Indexed(index))
-	}
-	fields = rows[:len(rows):len(rows)]
+	named := make([]bool, sel.Steps())
 	for _, n := range sel.Names() {
-		fields = append(fields, sel.Named([]byte(n)))
+		named[sel.Named([]byte(n))] = true
+	}
+	for step := range named {
+		fields = append(fields, codec.Step(step))
+		if !named[step] {
+			rows = append(rows, codec.Step(step))
+		}
 	}
 	return rows, fields
 }

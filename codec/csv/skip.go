@@ -54,10 +54,18 @@ words:
 				i = k + n
 				continue words
 			case quoteByte:
+				end := 0
 				if k == start {
+					end = quotedEnd(d, p, k)
+				}
+				if end == 0 && k == start {
 					return s.leaveSkip(at, start, k, atField)
 				}
-				fallthrough
+				if end == 0 {
+					return s.leaveSkip(at, start, k, inPlain)
+				}
+				i = end
+				continue words
 			default:
 				return s.leaveSkip(at, start, k, inPlain)
 			}
@@ -71,6 +79,41 @@ words:
 		return s.leaveSkip(at, start, i, atField)
 	}
 	return s.leaveSkip(at, start, i, atLine)
+}
+
+// quotedEnd returns the index of what ends the field in quotes that begins at
+// p[i], or 0 where the chunk cuts the field, or it needs the full scanner.
+func quotedEnd(d *dialect, p []byte, i int) int {
+	begin := i
+	for i++; i <= len(p)-8; {
+		hit := special(p[i:], '"'*ones)
+		if hit == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(hit) / 8
+		n := 1
+		switch d.quoted[p[i]] {
+		case quoteByte:
+			if p[i-1] == '\\' && i > begin+1 && !d.backslash || i+1 == len(p) {
+				return 0
+			}
+			if n = 2; p[i+1] != '"' {
+				if c := d.plain[p[i+1]]; c == delimiterByte || c == lfByte || c == crByte {
+					return i + 1
+				}
+				return 0
+			}
+		case runeByte:
+			if n = runeLen(p[i:], true); n == 0 {
+				return 0
+			}
+		case badByte:
+			return 0
+		}
+		i += n
+	}
+	return 0
 }
 
 // suspect reports whether the field p[start:end], which is not empty, needs a

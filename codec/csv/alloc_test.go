@@ -1,0 +1,65 @@
+//go:build !race
+
+package csv
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/codectest"
+)
+
+// TestNoAllocations: in steady state neither a body nor a field allocates. The
+// race detector makes sync.Pool drop at random, so these run without it.
+func TestNoAllocations(t *testing.T) {
+	needsQuotes := bytes.Repeat([]byte("a,\""), 300)
+	escaping := func(dst []byte, _ []codec.Field) ([]byte, codec.Kind, error) {
+		return append(dst, needsQuotes...), codec.Text, nil
+	}
+	for _, tc := range []struct {
+		name  string
+		body  []byte
+		chunk int
+		tr    codec.Transform
+		path  string
+	}{
+		{"whole", table(2 << 10), 1 << 20, seal, "$[*].ssn"},
+		{"whole, large", table(220 << 10), 1 << 20, seal, "$[*].ssn"},
+		{"kept", table(2 << 10), 1 << 20, codectest.Keep, "$[*].ssn"},
+		{"every field", table(2 << 10), 1 << 20, seal, "$[*]"},
+		{"by index", table(2 << 10), 1 << 20, seal, "$[3][2]"},
+		{"chunks", table(20 << 10), 999, seal, "$[*].note"},
+		{"single bytes", table(2 << 10), 1, seal, "$[*].note"},
+		{"texts that need quotes", table(2 << 10), 1 << 20, escaping, "$[*].ssn"},
+	} {
+		sel := codectest.Select(t, codec.Rule{Path: tc.path}).Guarded(codec.Guard{Envelope: isHead})
+		b, err := codectest.NewBody(&Format, sel, tc.tr, codec.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out codec.Output
+		run := func() {
+			w, err := Format.New(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for p := tc.body; len(p) > 0; {
+				n := min(tc.chunk, len(p))
+				if err := w.Write(&out, p[:n]); err != nil {
+					t.Fatal(err)
+				}
+				p = p[n:]
+			}
+			if err := w.Close(&out); err != nil {
+				t.Fatal(err)
+			}
+			w.Free()
+			out.Reset()
+		}
+		run()
+		if n := testing.AllocsPerRun(50, run); n != 0 {
+			t.Errorf("%s: %v allocations", tc.name, n)
+		}
+	}
+}
