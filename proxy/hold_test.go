@@ -176,7 +176,7 @@ func TestWholeOfManyChunks(t *testing.T) {
 func TestPageWhereRulesOpen(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	for _, code := range []string{"200", "201", "302", "404"} {
-		got, err := r.play(t, []*msg{first(reqHead("/open/x", true), duplex, duplex), respHead(code, false, "content-type", "text/csv", "etag", `"1"`), respBody("a,b", true)}, n(1, 1, 1), true)
+		got, err := r.play(t, []*msg{first(reqHead("/open/x", true), duplex, duplex), respHead(code, false, "content-type", "text/plain", "etag", `"1"`), respBody("a,b", true)}, n(1, 1, 1), true)
 		if err != io.EOF || describe(got[1]) != "headers" || describe(got[2]) != "body a,b." {
 			t.Errorf("%s: %v, %v", code, got, err)
 		}

@@ -21,6 +21,8 @@ type columns struct {
 	steps   []codec.Step    // to the columns by their names
 	used    []bool          // by step to a name: a column has the name
 	owned   []column        // of usual rows
+	usual   bool            // the row is
+	next    int             // the index in owned of the next column to come
 }
 
 // begin readies c for a body whose root is at a place of a document.
@@ -72,15 +74,50 @@ func (c *columns) name(name []byte) (used, ok bool) {
 	return true, ok
 }
 
-// enter goes to the row at index, and reports whether it is usual.
-func (c *columns) enter(index int) (usual bool) {
+// enter goes to the row at index. first says that the number of columns is not
+// known yet.
+func (c *columns) enter(index int, first bool) {
+	c.next, c.usual = 0, !first
 	if !c.indexed {
-		return true
+		return
 	}
 	step := c.sel.Indexed(index)
 	c.cursor.Up()
 	c.cursor.Descend(step)
-	return step == codec.AnyStep
+	c.usual = c.usual && step == codec.AnyStep
+}
+
+// stop returns the next column of a usual row that a rule owns, or count.
+func (c *columns) stop(count int) int {
+	if c.next < len(c.owned) {
+		return c.owned[c.next].at
+	}
+	return count
+}
+
+// take returns the rule that owns the field at, which begins, or -1. names says
+// that the line has names.
+func (c *columns) take(at int, names bool) int {
+	switch {
+	case names:
+		return -1
+	case !c.usual:
+		return c.rule(at)
+	case c.stop(-1) == at:
+		c.next++
+		return c.owned[c.next-1].rule
+	}
+	return -1
+}
+
+// takes reports whether the rule that owns a field, which may be -1, takes an
+// envelope in it.
+func (c *columns) takes(rule int) bool {
+	if rule < 0 {
+		return false
+	}
+	r := c.sel.Rule(rule)
+	return r.Open || r.Envelopes
 }
 
 // rule returns the rule that owns the field of a column in this row, or -1.

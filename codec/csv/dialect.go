@@ -44,6 +44,23 @@ func (d *dialect) names() string {
 	return "absent"
 }
 
+// escapes reports whether the byte before p[i] is a backslash that a reader may
+// take for an escape. slash says that an earlier piece ends with one.
+func (d *dialect) escapes(p []byte, i int, slash bool) bool {
+	if i > 0 {
+		slash = p[i-1] == '\\'
+	}
+	return slash && !d.backslash
+}
+
+// fault says why c, of class badByte, may not be in a field.
+func (d *dialect) fault(c byte) string {
+	if c == '"' {
+		return "a quote, which readers of TSV take differently"
+	}
+	return "a control character"
+}
+
 const ones, highs = 0x0101010101010101, 0x8080808080808080
 
 // newDialect returns a dialect with the defaults.

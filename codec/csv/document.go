@@ -15,6 +15,7 @@ type document struct {
 	scanner
 	at     codec.Cursor // the place of the root
 	marked int          // bytes of a byte order mark at the beginning, or -1
+	sep    int          // characters of sep= that the document begins with, or -1
 }
 
 var documents = sync.Pool{New: func() any { return new(document) }}
@@ -42,13 +43,10 @@ func newDocument(b codec.Body, tags *codec.Splicer, plain *checked) (codec.Scann
 		documents.Put(doc)
 		return nil, err
 	}
-	doc.tags, doc.limits, doc.guard, doc.long = tags, b.Limits, &nothing, never
+	doc.tags, doc.limits = tags, b.Limits
 	if sel != nil {
 		doc.at.Set(b.At)
-		doc.guard = sel.Guard()
-	}
-	if doc.guard.Envelope != nil {
-		doc.long = codec.HeadLen
+		doc.watch.isHead = sel.Guard().Envelope
 	}
 	doc.d = c.dialect
 	doc.use(c.dialect)
@@ -94,6 +92,7 @@ func (d *document) Scan(p []byte, base int64) error {
 	if d.marked >= 0 {
 		p = d.pastMark(p)
 	}
+	d.pastSep(p)
 	if d.err != nil {
 		return d.err
 	}
@@ -120,6 +119,24 @@ func (d *document) pastMark(p []byte) []byte {
 		d.tags.Hold(d.begun)
 	}
 	return p
+}
+
+// pastSep refuses a document that begins with sep=, by which Excel takes
+// another delimiter.
+func (d *document) pastSep(p []byte) {
+	const sep = "sep="
+	for i, c := range p {
+		switch {
+		case d.sep < 0 || d.err != nil:
+			return
+		case c|0x20 == sep[d.sep]:
+			if d.sep++; d.sep == len(sep) {
+				d.malformed(i, "the first line is sep=")
+			}
+		case c != '"' || d.base+int64(i) > d.begun:
+			d.sep = -1
+		}
+	}
 }
 
 // unmark reads what began like a byte order mark and is none.

@@ -1,6 +1,10 @@
 package csv
 
-import "github.com/sealmesh/sealmesh/codec"
+import (
+	"bytes"
+
+	"github.com/sealmesh/sealmesh/codec"
+)
 
 // Fixed words of errors that several places give.
 const (
@@ -11,30 +15,16 @@ const (
 	envelopeDetail = "a field holds an envelope where none may be"
 )
 
-// escapes reports whether the byte before p[i] is a backslash that a reader may
-// take for an escape.
-func (s *scanner) escapes(p []byte, i int) bool {
-	if s.d.backslash {
-		return false
-	}
-	if i == 0 {
-		return s.slash
-	}
-	return p[i-1] == '\\'
-}
-
 // endField ends the field before chunk[end]. last says that it is the last of
 // its row.
 func (s *scanner) endField(end int, last bool) bool {
 	from := max(int(s.start-s.base), 0)
 	piece := s.chunk[from:end]
-	if s.spotted(piece) && !s.takesEnvelope() {
+	if s.watch.end(piece) && !s.columns.takes(s.tags.Rule()) {
 		s.fail(codec.EnvelopeFound, end, envelopeDetail)
 		return false
 	}
-	if s.first && !s.quoted && s.at == 0 {
-		s.watchDialect(piece)
-	}
+	s.foreign = s.foreign || s.first && !s.quoted && s.at == 0 && bytes.ContainsAny(piece, usual)
 	switch {
 	case s.named:
 		return s.endName(piece, end)
@@ -57,7 +47,18 @@ func (s *scanner) endName(piece []byte, end int) bool {
 	}
 	name := s.decode(piece)
 	s.named = false
-	return s.takeName(name, end)
+	others := s.d.others
+	if s.quoted {
+		others = ""
+	}
+	used, ok := s.columns.name(name)
+	switch {
+	case !ok:
+		s.malformed(end, "two columns have one name that a rule uses")
+	case !used && s.columns.hides(name, others):
+		s.malformed(end, "blanks, quotes or a delimiter keep a column from having a name that a rule uses")
+	}
+	return s.err == nil
 }
 
 // found ends a tagged value.
@@ -96,27 +97,14 @@ func (s *scanner) decode(field []byte) []byte {
 	return text
 }
 
-// watchDialect notes whether the first field of the body has the delimiter of
-// another dialect.
-func (s *scanner) watchDialect(piece []byte) {
-	for _, c := range piece {
-		switch c {
-		case ',', ';', '|', '\t':
-			s.foreign = true
-		}
-	}
-}
-
 // keep keeps what will be needed of the field that the chunk p cuts.
 func (s *scanner) keep(p []byte) {
 	if s.state < inPlain || s.state > afterQuote {
 		return
 	}
 	piece := p[max(int(s.start-s.base), 0):]
-	s.spotPiece(piece)
-	if s.first && !s.quoted && s.at == 0 {
-		s.watchDialect(piece)
-	}
+	s.watch.piece(piece)
+	s.foreign = s.foreign || s.first && !s.quoted && s.at == 0 && bytes.ContainsAny(piece, usual)
 	if !s.named {
 		return
 	}
@@ -126,77 +114,25 @@ func (s *scanner) keep(p []byte) {
 	}
 }
 
-// spotPiece reads a piece of a field that comes in pieces. It searches the
-// middle of a long piece fast.
-func (s *scanner) spotPiece(piece []byte) {
-	if s.guard.Envelope == nil {
-		return
-	}
-	s.cut = true
-	if n := len(piece); n > 4*codec.HeadLen {
-		s.spotEach(piece[:codec.HeadLen])
-		s.spot.Skip(codec.HoldsEnvelope(piece, s.guard.Envelope))
-		piece = piece[n-codec.HeadLen:]
-	}
-	s.spotEach(piece)
-}
-
-func (s *scanner) spotEach(piece []byte) {
-	for _, c := range piece {
-		s.spot.Char(c, s.guard.Envelope)
-	}
-}
-
-// spotted reports whether the field that ends with piece holds an envelope that
-// the guard knows.
-func (s *scanner) spotted(piece []byte) bool {
-	if !s.cut {
-		return len(piece) >= s.long && codec.HoldsEnvelope(piece, s.guard.Envelope)
-	}
-	s.spotPiece(piece)
-	found := s.spot.Found()
-	s.spot, s.cut = codec.Spotter{}, false
-	return found
-}
-
-// takesEnvelope reports whether a rule takes the field that was just read, even
-// if it holds an envelope.
-func (s *scanner) takesEnvelope() bool {
-	rule := s.tags.Rule()
-	if rule < 0 {
-		return false
-	}
-	r := s.columns.sel.Rule(rule)
-	return r.Open || r.Envelopes
-}
-
-// complete ends the body.
+// complete ends the document, and its last field if no line end does.
 func (s *scanner) complete() error {
-	switch s.state {
-	case atLine:
-	case afterCR:
-		s.fail(codec.Truncated, 0, "the body ends behind a CR")
-	case inQuoted:
-		s.fail(codec.Truncated, 0, "the body ends in quotes")
-	default:
-		s.lastField()
-	}
-	return s.err
-}
-
-// lastField ends the last field of a body without a last line end.
-func (s *scanner) lastField() {
 	switch {
+	case s.state == atLine:
+	case s.state == afterCR:
+		s.fail(codec.Truncated, 0, "the body ends behind a CR")
+	case s.state == inQuoted:
+		s.fail(codec.Truncated, 0, "the body ends in quotes")
 	case s.tail != tail{}:
 		s.fail(codec.Truncated, 0, "the body ends in a character")
 	case !s.first && s.at != s.count-1:
 		s.fail(codec.Truncated, 0, raggedDetail)
 	case s.state == atField && s.beginField(nil, 0) < 0:
-	case s.state == inPlain && s.base > s.start && s.escapes(nil, 0):
+	case s.state == inPlain && s.base > s.start && s.d.escapes(nil, 0, s.slash):
 		s.fail(codec.Truncated, 0, slashDetail)
 	case s.endField(0, true):
 		s.endRow(0)
 	}
+	return s.err
 }
 
 // malformed records that byte i of the chunk cannot be where it is.

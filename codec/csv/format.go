@@ -24,8 +24,8 @@
 //   - bom: refuse (default) or allow a byte order mark. It is no part of the
 //     first field.
 //   - backslash: refuse (default) a backslash before a delimiter, a quote or a
-//     line end, where some readers take it for an escape; or data, for a service
-//     that does not.
+//     line end, where some readers take it for an escape; or data, for a
+//     service that does not.
 //
 // The format accepts CRLF and LF as line ends, a last line without one, and
 // empty lines at the end. It refuses what readers read differently:
@@ -33,11 +33,11 @@
 //   - Rows with different numbers of fields, and empty lines between rows.
 //   - A quote inside a field without quotes, text before or after quotes, and
 //     quotes in TSV.
-//   - A CR that no LF follows, control characters except TAB, and outside quotes
-//     also the line ends of Unicode. Bytes that are not UTF-8.
+//   - A CR that no LF follows, control characters except TAB, and outside
+//     quotes also the line ends of Unicode. Bytes that are not UTF-8.
 //   - A first line that begins with sep=.
-//   - Two columns with one name that a rule uses, and a name that blanks, quotes
-//     or another delimiter keep from being such a name.
+//   - Two columns with one name that a rule uses, and a name that only blanks,
+//     quotes or another delimiter keep from being such a name.
 //   - A body of one column that no rule owns, and that has another delimiter.
 //
 // Every field is a Text. The replacement is written in the same quotes, or

@@ -32,16 +32,13 @@ type scanner struct {
 	tail  tail  // of the character that the last chunk cut
 	begun int64 // offset of the document, without a byte order mark
 	slash bool  // the last chunk ends with a backslash
-	sep   int   // characters of sep= that the body begins with, or -1
 
 	// The line.
 	first bool // it is the first of the body
 	blank bool // the last line is empty
-	usual bool // the table of columns has the rules of its fields
 	row   int  // its index, without the line of names
 	count int  // fields of each row; 0 in the first line
 	at    int  // the field
-	next  int  // the next column of columns.owned to come
 
 	// The field.
 	start   int64 // its offset
@@ -49,13 +46,10 @@ type scanner struct {
 	doubled bool // it has a quote inside
 	named   bool // it is the name of a column
 	foreign bool // it has the delimiter of another dialect, outside quotes
-	long    int  // length of the shortest field that can hold an envelope that the guard refuses
-	cut     bool // it came in pieces
-	spot    codec.Spotter
+	watch   watch
 	name    codec.Held // what earlier chunks have of a name
 
 	columns columns
-	guard   *codec.Guard // never nil
 	limits  codec.Limits
 	tags    *codec.Splicer // of the body
 	encoders
@@ -63,16 +57,10 @@ type scanner struct {
 	err error
 }
 
-// nothing is the guard of a scan without rules.
-var nothing codec.Guard
-
-// never is longer than any field.
-const never = int(^uint(0) >> 1)
-
 // scan reads one piece, after which err says whether the body is still good.
 func (s *scanner) scan(p []byte) error {
 	s.chunk = p
-	i := s.scanSep(p)
+	i := 0
 	for i >= 0 && i < len(p) {
 		switch s.state {
 		case atLine:
@@ -86,7 +74,15 @@ func (s *scanner) scan(p []byte) error {
 		case afterQuote:
 			i = s.endQuoted(p, i)
 		case afterCR:
-			i = s.endLine(p, i)
+			switch {
+			case p[i] != '\n':
+				i = s.malformed(i, "a CR without an LF")
+			case s.blank:
+				s.state = atLine
+				i++
+			default:
+				i = s.endRow(i)
+			}
 		}
 	}
 	s.chunk = nil
@@ -96,23 +92,4 @@ func (s *scanner) scan(p []byte) error {
 		s.base += int64(len(p))
 	}
 	return s.err
-}
-
-// scanSep refuses a body that begins with sep=, by which Excel takes another
-// delimiter.
-func (s *scanner) scanSep(p []byte) int {
-	const sep = "sep="
-	for i, c := range p {
-		switch {
-		case s.sep < 0:
-			return 0
-		case c|0x20 == sep[s.sep]:
-			if s.sep++; s.sep == len(sep) {
-				return s.malformed(i, "the first line is sep=")
-			}
-		case c != '"' || s.base+int64(i) > s.begun:
-			s.sep = -1
-		}
-	}
-	return 0
 }

@@ -1,88 +1,102 @@
 package csv
 
-import (
-	"math/bits"
-
-	"github.com/sealmesh/sealmesh/codec"
-)
+import "math/bits"
 
 // skipFields reads fields of usual rows that no rule owns, from p[i] in a field
-// without quotes that began in this chunk. It stops, without consuming it, at
+// without quotes that began in this piece. It stops, without consuming it, at
 // the first byte that needs the full scanner. State is copied to locals so that
 // it stays in registers.
 func (s *scanner) skipFields(p []byte, i int) int {
-	d, stop, last := s.d, s.stop(), s.count-1
+	d, stop, last, indexed := s.d, s.columns.stop(s.count), s.count-1, s.columns.indexed
 	at, start := s.at, int(s.start-s.base)
 words:
 	for i <= len(p)-8 {
 		for hit := special(p[i:], d.stop); hit != 0; hit &= hit - 1 {
 			k := i + bits.TrailingZeros64(hit)/8
+			end := 0 // where reading goes on, or 0
 			switch d.plain[p[k]] {
 			case plainByte:
 				continue
 			case delimiterByte:
-				if at == last || k > start && s.suspect(p, start, k) {
-					return s.leaveSkip(at, start, k, inPlain)
+				if at == last || k > start && s.suspect(p[start:k]) {
+					break
 				}
 				if at, start = at+1, k+1; at == stop {
 					return s.leaveSkip(at, start, start, atField)
 				}
+				continue
 			case crByte, lfByte:
 				if at == 0 && k == start {
 					return s.leaveSkip(at, start, k, atLine)
 				}
-				end := k
-				if p[k] == '\r' {
-					end++
+				if at != last || indexed || k > start && s.suspect(p[start:k]) {
+					break
 				}
-				if at != last || s.columns.indexed || end == len(p) || p[end] != '\n' || k > start && s.suspect(p, start, k) {
-					return s.leaveSkip(at, start, k, inPlain)
-				}
-				at, start, s.next = 0, end+1, 0
-				if stop = s.stop(); stop == 0 {
-					return s.leaveSkip(at, start, start, atLine)
-				}
-				if end > k {
-					i = start
-					continue words
+				if end = newLine(p, k); end > 0 {
+					at, start, s.columns.next = 0, end, 0
+					if stop = s.columns.stop(s.count); stop == 0 {
+						return s.leaveSkip(at, start, start, atLine)
+					}
 				}
 			case runeByte:
-				n := runeLen(p[k:], false)
-				if n == 0 {
-					return s.leaveSkip(at, start, k, inPlain)
+				if n := runeLen(p[k:], false); n > 0 {
+					end = k + n
 				}
-				i = k + n
-				continue words
 			case quoteByte:
-				end := 0
 				if k == start {
-					end = quotedEnd(d, p, k)
+					if end = quotedEnd(d, p, k); end == 0 {
+						return s.leaveSkip(at, start, k, atField)
+					}
 				}
-				if end == 0 && k == start {
-					return s.leaveSkip(at, start, k, atField)
-				}
-				if end == 0 {
-					return s.leaveSkip(at, start, k, inPlain)
-				}
-				i = end
-				continue words
-			default:
+			}
+			if end == 0 {
 				return s.leaveSkip(at, start, k, inPlain)
 			}
+			i = end
+			continue words
 		}
 		i += 8
 	}
+	return s.leaveSkip(at, start, i, between(at, start, i))
+}
+
+// between returns the state at index i, in field at, which begins at index
+// start.
+func between(at, start, i int) state {
 	switch {
 	case start < i:
-		return s.leaveSkip(at, start, i, inPlain)
+		return inPlain
 	case at > 0:
-		return s.leaveSkip(at, start, i, atField)
+		return atField
 	}
-	return s.leaveSkip(at, start, i, atLine)
+	return atLine
+}
+
+// leaveSkip notes where skipFields stopped.
+func (s *scanner) leaveSkip(at, start, i int, next state) int {
+	s.at, s.start, s.state = at, s.base+int64(start), next
+	return i
+}
+
+// suspect reports whether a field, which is not empty, needs a closer look.
+func (s *scanner) suspect(field []byte) bool {
+	return field[len(field)-1] == '\\' && !s.d.backslash || s.watch.has(field)
+}
+
+// newLine returns the index after the line end that begins at p[i], or 0 where
+// the piece cuts the line end, or it is none.
+func newLine(p []byte, i int) int {
+	if p[i] == '\r' {
+		i++
+	}
+	if i == len(p) || p[i] != '\n' {
+		return 0
+	}
+	return i + 1
 }
 
 // quotedEnd returns the index of what ends the field in quotes that begins at
-// p[i], or 0 where the chunk cuts the field, or it needs the full scanner.
+// p[i], or 0 where the piece cuts the field, or it needs the full scanner.
 func quotedEnd(d *dialect, p []byte, i int) int {
 	begin := i
 	for i++; i <= len(p)-8; {
@@ -114,17 +128,4 @@ func quotedEnd(d *dialect, p []byte, i int) int {
 		i += n
 	}
 	return 0
-}
-
-// suspect reports whether the field p[start:end], which is not empty, needs a
-// closer look.
-func (s *scanner) suspect(p []byte, start, end int) bool {
-	return p[end-1] == '\\' && !s.d.backslash || end-start >= s.long && codec.HoldsEnvelope(p[start:end], s.guard.Envelope)
-}
-
-// leaveSkip notes where skipFields stopped: at index i of the chunk, in field
-// at, which begins at index start.
-func (s *scanner) leaveSkip(at, start, i int, next state) int {
-	s.at, s.start, s.state = at, s.base+int64(start), next
-	return i
 }

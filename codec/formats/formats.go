@@ -8,6 +8,7 @@ package formats
 
 import (
 	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/csv"
 	"github.com/sealmesh/sealmesh/codec/json"
 	"github.com/sealmesh/sealmesh/codec/sse"
 )
@@ -20,6 +21,8 @@ var table = codec.Table{
 	&json.Lines,
 	&json.Sequence,
 	&events,
+	&csv.Format,
+	&csv.TSV,
 }
 
 // Table returns all formats. The caller must not change the result.
