@@ -26,8 +26,10 @@ type Format struct {
 	// given back in Body.Checked. It must be safe for concurrent use.
 	//
 	// The bodies of a route may have any format, so every format checks every
-	// plan. An error refuses the bodies of the format, or the policy if it has
-	// options for the format. A rule that finds nothing in the format is no error.
+	// plan. An error refuses the policy if it has options for the format.
+	// Otherwise sealmesh does not read the format there, and refuses its bodies.
+	// So a format that cannot do without a setting fails if it lacks it. A rule
+	// that finds nothing in the format is no error.
 	Check func(sel *Selector, o Options) (checked any, err error)
 	// Scan makes the Scanner of one document, which marks its tagged values in s.
 	// b.Limits has its defaults filled in. Scan fails with an [*Error] at offset 0

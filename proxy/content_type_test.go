@@ -119,14 +119,24 @@ func TestPassedTypeThatResemblesJSON(t *testing.T) {
 	}
 }
 
-// A format that cannot have the rules of a plan is refused, and others are not.
+// A format that the policy does not say how to read is refused, unless bodies
+// of its type pass.
 func TestUnreadFormat(t *testing.T) {
 	d := &direction{head: message{contentType: jsonType, headers: true}, media: formats.Table().Detect(jsonType), plan: &plan{Plan: &policy.Plan{}}}
-	if err := d.checkFormat(); err != nil {
+	d.x = &exchange{counts: new(Counts)}
+	if err := d.checkFormat(); err != nil || d.state == passing {
 		t.Errorf("a format that can have the rules: %v", err)
 	}
 	d.plan.Unread = map[*codec.Format]error{d.media.Format: errors.New("a rule that JSON cannot decide")}
-	if err := d.checkFormat(); err == nil || codeOf(err) != codeType {
+	if err := d.checkFormat(); err == nil || codeOf(err) != codeFormat || detailOf(err) != "sealmesh does not read json on this route" {
 		t.Errorf("a format that cannot: %v", err)
+	}
+	d.response = true // without values to seal
+	if err := d.checkFormat(); err != nil || d.state != passing {
+		t.Errorf("a response in which nothing can be sealed: %v", err)
+	}
+	d.response, d.state, d.plan.PassTypes = false, expected, []string{jsonType}
+	if err := d.checkFormat(); err != nil || d.state != passing {
+		t.Errorf("a type that passes: %v", err)
 	}
 }

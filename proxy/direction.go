@@ -100,16 +100,17 @@ func (d *direction) begin() error {
 // encoding. It sets the state passing when the policy lets the body pass
 // unread.
 func (d *direction) checkFormat() error {
-	f := d.media.Format
+	f, unread := d.media.Format, d.plan.Unread[d.media.Format]
+	if unread != nil {
+		f = nil
+	}
 	switch {
 	case f != nil && !d.head.headers && d.media.Canonical != d.head.contentType:
 		return refuse(codeType, errors.New("the content type is not in canonical form, and Envoy sends attributes in place of headers, which cannot be corrected"))
-	case f != nil && d.plan.Unread[f] != nil:
-		return refuse(codeType, d.plan.Unread[f])
 	case f != nil && d.head.identity():
 		return nil
 	}
-	media, isForeign := foreign(d.head.contentType)
+	media, isForeign := d.plan.foreign(d.head.contentType)
 	switch {
 	case isForeign && d.plan.passes(media, d.head.contentType):
 	case d.response && !d.plan.seals && f == nil && (d.head.status >= 400 || isForeign):
@@ -118,8 +119,10 @@ func (d *direction) checkFormat() error {
 		// service has acted, and the client sees only what the service sent.
 	case f != nil:
 		return refuse(codeEncoding, nil)
+	case unread != nil:
+		return refuseFormat(d.media.Format.Name+" on this route", unread)
 	case isForeign && formats.Unread(media) != "":
-		return refuseFormat(formats.Unread(media))
+		return refuseFormat(formats.Unread(media), nil)
 	default:
 		return refuse(codeType, nil)
 	}

@@ -7,13 +7,14 @@ import (
 	"github.com/sealmesh/sealmesh/codec/formats"
 )
 
-// foreign returns the media type of a body that no codec reads, in lower case,
-// whatever its parameters are. ok is false if a codec reads it, and for a value
-// that is malformed or that joins two types, which two servers may read
-// differently.
-func foreign(contentType string) (media string, ok bool) {
+// foreign returns the media type of a body that no codec reads under p, in
+// lower case, whatever its parameters are. ok is false if a codec reads it, and
+// for a value that is malformed or that joins two types, which two servers may
+// read differently.
+func (p *plan) foreign(contentType string) (media string, ok bool) {
 	media, _, err := mime.ParseMediaType(contentType)
-	return media, err == nil && formats.Table().Detect(media).Format == nil
+	f := formats.Table().Detect(media).Format
+	return media, err == nil && (f == nil || p.Unread[f] != nil)
 }
 
 // passes reports whether the policy lets bodies of a foreign media type pass

@@ -62,10 +62,10 @@ func (r *refusal) Unwrap() error { return r.cause }
 func refuse(code string, cause error) error { return &refusal{code: code, cause: cause} }
 
 // refuseFormat refuses a body of a format that sealmesh knows by name and does
-// not read.
-func refuseFormat(name string) error {
+// not read. cause may be nil.
+func refuseFormat(name string, cause error) error {
 	detail := "sealmesh does not read " + name
-	return &refusal{codeFormat, errors.New(detail), detail}
+	return &refusal{codeFormat, errors.Join(errors.New(detail), cause), detail}
 }
 
 // detailOf returns what a client may know of err beside its code.

@@ -40,8 +40,8 @@ func TestAnswers(t *testing.T) {
 
 // A client is told which format is not read, and nothing else of a cause.
 func TestDetail(t *testing.T) {
-	err := refuseFormat("CBOR")
-	if im := immediate(codeOf(err), detailOf(err), false, false); im.Status != 415 || !strings.Contains(string(im.Body), `"detail":"sealmesh does not read CBOR"`) {
+	err := refuseFormat("CBOR", errors.New("secret"))
+	if im := immediate(codeOf(err), detailOf(err), false, false); im.Status != 415 || !strings.Contains(string(im.Body), `"detail":"sealmesh does not read CBOR"`) || strings.Contains(string(im.Body), "secret") {
 		t.Errorf("%d %s", im.Status, im.Body)
 	}
 	if d := detailOf(refuse(codePath, errors.New("secret"))); d != "" {

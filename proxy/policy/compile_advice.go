@@ -3,6 +3,7 @@ package policy
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strings"
 
@@ -163,10 +164,12 @@ func (c adviser) surprises(p *Plan, d *directionConfig) {
 	}
 }
 
-// unread notes the formats that cannot have the rules of d.
+// unread notes the formats that cannot have the rules of d. A format that only
+// lacks settings is none of them.
 func (c adviser) unread(p *Plan, d *directionConfig) {
 	for _, f := range c.formats {
-		if err := p.Unread[f]; err != nil {
+		err := p.Unread[f]
+		if _, settings := errors.AsType[*codec.SettingError](err); err != nil && !settings {
 			c.note(d.At, "", "bodies of format %s are refused, since it cannot have these rules: %v", f.Name, err)
 		}
 	}

@@ -114,7 +114,7 @@ func (c *planCompiler) passTypes(ts texts) []string {
 	for _, t := range ts {
 		media := strings.ToLower(t.Value)
 		major, minor, _ := strings.Cut(media, "/")
-		switch read, format := readType(c.formats, media); {
+		switch read, format := c.readType(media); {
 		case !isMediaToken(major) || minor != "*" && !isMediaToken(minor):
 			c.problem(t.place, "write type/subtype or type/*", "not a media type without parameters")
 		case read == media:
@@ -128,17 +128,18 @@ func (c *planCompiler) passTypes(ts texts) []string {
 	return types
 }
 
-// readType returns a media type that a codec reads and that media, a type or
-// type/*, covers, and its format; "" for none. Such a type must not pass: a
-// body with a charset that the codec does not know would get around the rules.
-func readType(table codec.Table, media string) (read, format string) {
-	if f := table.Detect(media).Format; f != nil {
+// readType returns a media type that a codec reads under the plan and that
+// media, a type or type/*, covers, and its format; "" for none. Such a type
+// must not pass: a body with a charset that the codec does not know would get
+// around the rules.
+func (c *planCompiler) readType(media string) (read, format string) {
+	if f := c.formats.Detect(media).Format; f != nil && c.plan.Unread[f] == nil {
 		return media, f.Name
 	}
 	major, all := strings.CutSuffix(media, "*")
-	for _, f := range table {
+	for _, f := range c.formats {
 		for _, m := range f.MediaTypes {
-			if all && strings.HasPrefix(m, major) {
+			if all && strings.HasPrefix(m, major) && c.plan.Unread[f] == nil {
 				return m, f.Name
 			}
 		}
@@ -155,8 +156,8 @@ func isMediaToken(s string) bool {
 
 // check lets every format compile what it needs from the plan: the bodies of a
 // route may have any format. If a format cannot have the rules, its bodies are
-// refused. That is a problem only if the policy says that there are such
-// bodies, by settings for them.
+// refused, unless their type passes. That is a problem only if the policy says
+// that there are such bodies, by settings for them.
 func (c *planCompiler) check(options map[string]codec.Options) {
 	p := c.plan
 	p.Checked, p.Unread = make(map[*codec.Format]any), make(map[*codec.Format]error)

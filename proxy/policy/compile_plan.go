@@ -37,7 +37,6 @@ func (c *compiler) plan(d *directionConfig, r *routeConfig, request bool) *Plan 
 
 func (c *planCompiler) compile(reads bool) {
 	d, p := c.direction, c.plan
-	p.PassTypes = c.passTypes(d.Pass)
 	if d.Body.Value == "streamed" {
 		p.Mode = Streamed
 	}
@@ -57,6 +56,7 @@ func (c *planCompiler) compile(reads bool) {
 		p.Selector = s.Guarded(p.guard())
 		c.check(options)
 	}
+	p.PassTypes = c.passTypes(d.Pass)
 }
 
 // rules adds the rules of both operations.

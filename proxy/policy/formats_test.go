@@ -90,6 +90,13 @@ func TestRulesThatAFormatCannotHave(t *testing.T) {
 	if len(p.Advice) == 0 || !strings.Contains(p.Advice[0].Message, "bodies of format orders are refused") {
 		t.Errorf("advice: %v", p.Advice)
 	}
+	p, err = loadOrders(with("$.orders", "      pass: [application/orders]"))
+	if err != nil || len(p.Routes[0].Request.PassTypes) != 1 {
+		t.Errorf("a format that is not read cannot pass: %v", err)
+	}
+	if _, err := loadOrders(with("$.a", "      pass: [application/orders]")); err == nil || !strings.Contains(err.Error(), "application/orders cannot pass") {
+		t.Errorf("a format that is read passes: %v", err)
+	}
 	if _, err := loadOrders(with("$.orders", "      formats: {orders: {}}")); err == nil || !strings.Contains(err.Error(), "orders are no member") {
 		t.Errorf("with settings: %v", err)
 	}

@@ -154,7 +154,8 @@ type Plan struct {
 	Selector *codec.Selector
 	// Checked is what each format compiled from Selector; see [Plan.Body].
 	Checked map[*codec.Format]any
-	// Unread says why the bodies of a format cannot be read under these rules.
+	// Unread says why a format is not read: it cannot have the rules, or lacks
+	// settings.
 	Unread map[*codec.Format]error
 	Rules  []Rule   // by Field.Rule: those of the body, then those of other places
 	Mode   BodyMode // Envoy's body mode
