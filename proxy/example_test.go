@@ -66,10 +66,9 @@ func Example() {
 	fmt.Println(out.String()[:26])
 
 	server.GracefulStop()
-	fmt.Println(<-served)
+	<-served
 	// Output:
 	// {"name":"Ann","ssn":"sm1.A
-	// <nil>
 }
 
 // openKeys opens the keys of p with a KEK in a file, which is for examples and
