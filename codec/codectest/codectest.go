@@ -26,6 +26,7 @@ type Corpus struct {
 	Rules   []codec.Rule
 	Options codec.Options
 	Params  codec.Params    // of the media type
+	Path    string          // of the request, if the format looks at it
 	Sent    codec.Direction // of the messages that have the bodies
 	Bodies  []string        // well-formed: with no, one and two tagged values
 	Refused []string        // not well-formed
@@ -117,7 +118,7 @@ func (r *runner) body(sel *codec.Selector, tr codec.Transform, l codec.Limits) (
 		checked, err = r.format.Check(sel, r.Options)
 		r.checked[sel] = checked
 	}
-	return codec.Body{At: sel.Root(), Checked: checked, Transform: tr, Limits: l, Params: r.Params, Direction: r.Sent, Method: "POST"}, err
+	return codec.Body{At: sel.Root(), Checked: checked, Transform: tr, Limits: l, Params: r.Params, Direction: r.Sent, Method: "POST", Path: r.Path}, err
 }
 
 // writer makes a Writer.
