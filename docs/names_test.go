@@ -139,7 +139,7 @@ func TestPolicyKeysExist(t *testing.T) {
 }
 
 // elsewhere are flags of other programs.
-var elsewhere = map[string]bool{"target": true, "concurrency": true, "use-dynamic-base-id": true, "profile": true, "version": true, "now": true}
+var elsewhere = map[string]bool{"target": true, "concurrency": true, "use-dynamic-base-id": true, "profile": true, "include": true, "version": true, "now": true}
 
 // Every flag that a page names is one of some command's.
 func TestFlagsExist(t *testing.T) {

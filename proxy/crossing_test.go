@@ -1,16 +1,20 @@
 package proxy
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/formats"
+	"github.com/sealmesh/sealmesh/codec/protobuf/protobuftest"
 	"github.com/sealmesh/sealmesh/proxy/dataplane"
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
@@ -36,6 +40,7 @@ var crossings = map[string]crossing{
 	"csv":      {"text/csv", "secret,b\n", ",1\n", csvText, "csv", ""},
 	"tsv":      {"text/tab-separated-values", "secret\tb\n", "\t1\n", tsvText, "csv", ""},
 	"xml":      {"application/xml", "<r><secret>", "</secret></r>", xmlText.Replace, "xml", "a<b/>"},
+	"protobuf": {"application/protobuf", "\x10\x01\x0a", "\x10\x02", protoText, "protobuf", ""},
 	"multipart": {"multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"secret\"\r\n\r\n", "\r\n--b--\r\n",
 		strings.Clone, "part", ""},
 }
@@ -56,6 +61,22 @@ func tsvText(s string) string {
 	return s
 }
 
+// protoText is a string with its length.
+func protoText(s string) string { return string(binary.AppendUvarint(nil, uint64(len(s)))) + s }
+
+// crossingPolicy is rigPolicy with the schema of formats that need one.
+func crossingPolicy(t *testing.T) string {
+	schema := filepath.Join(t.TempDir(), "doc.binpb")
+	must(t, os.WriteFile(schema, protobuftest.Set(t, `
+		message Doc {
+		  string secret = 1;
+		  int32 n = 2;
+		}
+	`), 0o600))
+	rules := regexp.MustCompile(`((?:seal|open): \{\$\.\.secret: pii\})`)
+	return rules.ReplaceAllString(rigPolicy, "$1, formats: {protobuf: {schema: '"+schema+"', message: test.Doc}}")
+}
+
 func jsonText(s string) string {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
@@ -72,7 +93,7 @@ var anyEnvelope = regexp.MustCompile(`sm1\.[A-Za-z0-9_-]+`)
 // What is sealed in one format opens in every other: text as text, the scalars
 // of JSON as their text, and what only one format can write nowhere else.
 func TestValuesCrossFormats(t *testing.T) {
-	r := newRig(t, rigOptions{})
+	r := newRig(t, rigOptions{policy: crossingPolicy(t)})
 	var sealed, answer string // by turns: no two requests are in flight
 	front := r.front(dataplane.Config{Mode: bothWays(wire.ModeFullDuplex)}, func(w http.ResponseWriter, req *http.Request) {
 		if req.Method == http.MethodPost {
@@ -122,8 +143,9 @@ func TestValuesCrossFormats(t *testing.T) {
 				}
 				open(t, to, seal(t, from, from.text("plain "+canary)), to.text("plain "+canary))
 				if from.values == "json" {
-					open(t, to, seal(t, from, `17`), `17`)
-					open(t, to, seal(t, from, `"\u0061"`), map[bool]string{true: `"\u0061"`, false: to.text("a")}[to.values == "json"])
+					for literal, text := range map[string]string{`17`: "17", `"\u0061"`: "a"} {
+						open(t, to, seal(t, from, literal), map[bool]string{true: literal, false: to.text(text)}[to.values == "json"])
+					}
 				}
 				switch {
 				case from.own == "":

@@ -10,6 +10,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/csv"
 	"github.com/sealmesh/sealmesh/codec/json"
+	"github.com/sealmesh/sealmesh/codec/protobuf"
 	"github.com/sealmesh/sealmesh/codec/sse"
 )
 
@@ -23,6 +24,7 @@ var table = codec.Table{
 	&events,
 	&csv.Format,
 	&csv.TSV,
+	&protobuf.Format,
 }
 
 // Table returns all formats. The caller must not change the result.

@@ -68,7 +68,7 @@ var Format = codec.Format{
 // Settings of the format.
 const (
 	messageSetting = "message"
-	unknownSetting = "unknown"
+	UnknownSetting = "unknown" // refuse or allow
 )
 
 // checked is what Check returns.
@@ -80,7 +80,7 @@ type checked struct {
 
 // check is Format.Check.
 func check(sel *codec.Selector, o codec.Options) (any, error) {
-	if err := o.Only(codec.SchemaSetting, messageSetting, unknownSetting); err != nil {
+	if err := o.Only(codec.SchemaSetting, messageSetting, UnknownSetting); err != nil {
 		return nil, err
 	}
 	unknown, err := Unknown(o)
@@ -104,11 +104,11 @@ func check(sel *codec.Selector, o codec.Options) (any, error) {
 
 // Unknown reads the setting unknown, and reports whether it is allow.
 func Unknown(o codec.Options) (allow bool, err error) {
-	switch v, ok := o.Settings[unknownSetting]; {
+	switch v, ok := o.Settings[UnknownSetting]; {
 	case v == "allow":
 		return true, nil
 	case ok && v != "refuse":
-		return false, &codec.SettingError{Setting: unknownSetting, Detail: "must be refuse or allow"}
+		return false, &codec.SettingError{Setting: UnknownSetting, Detail: "must be refuse or allow"}
 	}
 	return false, nil
 }

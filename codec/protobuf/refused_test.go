@@ -131,7 +131,7 @@ func TestCheck(t *testing.T) {
 		{"no schema", "$.ssn", codec.Options{}, `setting "message": must be the full name of the message that a body is`},
 		{"no message", "$.ssn", codec.Options{Schema: set(t)}, `setting "message": must be the full name of the message that a body is`},
 		{"message without schema", "$.ssn", codec.Options{Settings: map[string]string{"message": "a.B"}}, `setting "schema": must be the file of a FileDescriptorSet`},
-		{"schema of something else", "$.ssn", codec.Options{Schema: []byte("syntax"), Settings: map[string]string{"message": "a.B"}}, `setting "schema": is not a FileDescriptorSet: protoc --include_imports --descriptor_set_out makes one`},
+		{"schema of something else", "$.ssn", codec.Options{Schema: []byte("syntax"), Settings: map[string]string{"message": "a.B"}}, `setting "schema": is not a FileDescriptorSet: protoc --include_imports -o makes one`},
 		{"message that is not there", "$.ssn", options(t, "message", "test.None"), `setting "message": the schema has no such message`},
 		{"message that is an enum", "$.ssn", options(t, "message", "test.Color"), `setting "message": the schema has no such message`},
 		{"Any", "$.ssn", options(t, "message", "google.protobuf.Any"), `setting "message": must not be Any`},

@@ -136,6 +136,12 @@ func (r *Rewriter) Message(t *Table, p []byte, prefix, begin, end int) bool {
 	return r.enter(t, span{prefix, begin, end}, true) >= 0
 }
 
+// Text reads p, which is at an offset of what Scan was given, and is not a
+// message. It returns false if p holds an envelope: then the body is refused.
+func (r *Rewriter) Text(p []byte, at int) bool {
+	return !r.holds(p) || r.fail(codec.EnvelopeFound, at, envelopeDetail) >= 0
+}
+
 // Refuse refuses the body. at is an offset in what Scan was given.
 func (r *Rewriter) Refuse(code codec.Code, at int, detail string) { r.fail(code, at, detail) }
 

@@ -31,7 +31,7 @@ func parse(set []byte) (*schema, error) {
 	}
 	var files descriptorpb.FileDescriptorSet
 	if err := proto.Unmarshal(set, &files); err != nil || len(files.File) == 0 {
-		return nil, badSchema("is not a FileDescriptorSet: protoc --include_imports --descriptor_set_out makes one")
+		return nil, badSchema("is not a FileDescriptorSet: protoc --include_imports -o makes one")
 	}
 	registry, err := protodesc.NewFiles(&files)
 	if err != nil {

@@ -72,6 +72,9 @@ var noField = field{wire: noWire, slot: -1, to: target{rule: -1}}
 // opaque is the table of a message of which nothing is known.
 var opaque = &Table{}
 
+// Opaque is the table of a message of which nothing is known.
+func Opaque() *Table { return opaque }
+
 // field returns the field with number n.
 func (t *Table) field(n uint32) *field {
 	if n < uint32(len(t.dense)) {
