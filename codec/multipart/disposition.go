@@ -1,6 +1,9 @@
 package multipart
 
-import "bytes"
+import (
+	"bytes"
+	"unicode"
+)
 
 // disposition reads a Content-Disposition: form-data, a name, and perhaps a
 // filename behind it.
@@ -118,6 +121,9 @@ func nameFault(name []byte) (fault string) {
 	if string(name) == "_charset_" {
 		return "a field that changes the charset"
 	}
+	if len(bytes.TrimFunc(name, isBlank)) < len(name) {
+		return "a blank at an end of a name"
+	}
 	for i, c := range name {
 		if c == '%' && len(name)-i > 2 && isHex(name[i+1]) && isHex(name[i+2]) {
 			return "a name has a percent encoding"
@@ -125,5 +131,9 @@ func nameFault(name []byte) (fault string) {
 	}
 	return ""
 }
+
+// isBlank reports whether a reader takes r from the ends of a name: Django takes
+// blanks of any script, JavaScript also a byte order mark.
+func isBlank(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' }
 
 func isHex(c byte) bool { return c-'0' <= 9 || c|0x20 >= 'a' && c|0x20 <= 'f' }

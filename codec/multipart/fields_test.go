@@ -22,9 +22,9 @@ func TestFields(t *testing.T) {
 		want  []codectest.Seen
 	}{
 		{[]string{"$.ssn"}, formOf(field("ssn", "1"), field("ssm", "2"), field("ssn", "")), []codectest.Seen{{Kind: text, Value: "1"}, {Kind: text}}},
-		{[]string{"$.ssn"}, formOf(field("SSN", "1"), field("x.ssn", "2"), field("ssn ", "3")), nil},
+		{[]string{"$.ssn"}, formOf(field("SSN", "1"), field("x.ssn", "2"), field("ss n", "3")), nil},
 		{[]string{"$.user.ssn"}, formOf(field("user[ssn]", "1"), field("user.ssn", "2"), field("user", "3")), []codectest.Seen{{Kind: text, Value: "1"}, {Kind: text, Value: "2"}}},
-		{[]string{"$['user.ssn']", "$.s_n"}, formOf(field("user.ssn", "1"), field("s.n", "2"), field(" s n", "3")), []codectest.Seen{{Kind: text, Value: "1"}, {Rule: 1, Kind: text, Value: "2"}, {Rule: 1, Kind: text, Value: "3"}}},
+		{[]string{"$['user.ssn']", "$.s_n"}, formOf(field("user.ssn", "1"), field("s.n", "2"), field("s n", "3")), []codectest.Seen{{Kind: text, Value: "1"}, {Rule: 1, Kind: text, Value: "2"}, {Rule: 1, Kind: text, Value: "3"}}},
 		{[]string{"$.a[*]"}, formOf(field("a", "1"), field("a[]", "2"), field("a[3]", "3")), []codectest.Seen{{Kind: text, Value: "1"}, {Kind: text, Value: "2"}, {Kind: text, Value: "3"}}},
 		{[]string{"$..*"}, formOf(field("a", "\r\n"), file("b", "a/b", "\xff")), []codectest.Seen{{Kind: text, Value: "\r\n"}, {Kind: binary, Value: "\xff"}}},
 		{[]string{"$"}, formOf(field("a", "1"), typed("b", "text/csv", "2")), []codectest.Seen{{Kind: text, Value: "1"}, {Kind: binary, Value: "2"}}},
@@ -148,7 +148,7 @@ func TestDocuments(t *testing.T) {
 		{"$.ssn", file("order", "application/json-patch+json", "[]"), another},
 		{"$.ssn", file("order", "application/problem+json", "[]"), ""},
 		{"$.ssn", field("order[a]", ""), taken},
-		{"$.ssn", field(" order", "{}"), taken},
+		{"$.ssn", field("!order", "{}"), taken},
 		{"$.ssn", field("Order", "{}"), taken},
 		{"$.ssn", field("orders", "{}"), ""},
 		{"$.ssn", field("order", "{"), "the body ends in the middle"},

@@ -28,8 +28,9 @@
 //     a line end may follow. Lines end with CRLF. The boundary is nowhere else,
 //     not even inside a line.
 //   - Each part has one Content-Disposition: form-data, a name, and perhaps a
-//     filename behind it, without escapes of any kind. Content-Type and
-//     Content-Length are the only other headers.
+//     filename behind it, without escapes of any kind, and without blanks at the
+//     ends of the name. Content-Type and Content-Length are the only other
+//     headers.
 //   - The length must be true, and a part with a tagged value has none.
 //   - There are no parts in parts, no transfer encodings and no _charset_.
 //   - A form with the parts operations and map is a request of GraphQL. It has

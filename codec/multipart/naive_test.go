@@ -68,7 +68,7 @@ func readHead(head, value string) (p readPart, ok bool) {
 		}
 		if m := dispositions.FindStringSubmatch(line); m != nil && !named {
 			name, file := strings.Trim(m[1], `"`), strings.Trim(m[3], `"`)
-			if ambiguous.MatchString(name) || percents.MatchString(name) || name == "_charset_" || ambiguous.MatchString(file) {
+			if ambiguous.MatchString(name) || percents.MatchString(name) || name == "_charset_" || strings.Trim(strings.TrimSpace(name), "\ufeff") != name || ambiguous.MatchString(file) {
 				return p, false
 			}
 			named, p.Name, p.File = true, name, m[2] != ""
