@@ -36,8 +36,7 @@ func TestModSecurity(t *testing.T) {
 		p + "(normal)", p + "(final CRLF)", p + `(data contains "--")`,
 		p + `(boundary contains "boundary")`, p + `(boundary contains "bOuNdArY")`,
 		// The test suite lost what these two were about.
-		p + "(no final CRLF) - FIXME: test suit cannot work without the ending \\n",
-		p + "(boundary whitespace in C-T - after value) - apache removes the whitespace, not the case for us... TODO",
+		p + "(no final CRLF)", p + "(boundary whitespace in C-T - after value)",
 		// The media type is forwarded as it was read: in one spelling.
 		p + "(invalid C-T boundary parameter name - case)", p + "(quoted boundary - normal)",
 		p + "(C-T parm after boundary -- invalid but tolerated)",
@@ -76,7 +75,7 @@ func TestModSecurity(t *testing.T) {
 				_, err = read(t, d.Params, strings.Join(c.Request.Body, "\n")+"\n")
 				ok = err == nil
 			}
-			if ok != slices.Contains(accepted, c.Title) {
+			if ok != slices.ContainsFunc(accepted, func(title string) bool { return strings.HasPrefix(c.Title, title) }) {
 				t.Errorf("%s: %s: accepted %t, %v", filepath.Base(name), c.Title, ok, err)
 			}
 		}

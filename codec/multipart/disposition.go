@@ -132,8 +132,8 @@ func nameFault(name []byte) (fault string) {
 	return ""
 }
 
-// isBlank reports whether a reader takes r from the ends of a name: Django takes
-// blanks of any script, JavaScript also a byte order mark.
+// isBlank reports whether a reader takes r from the ends of a name: Django
+// takes blanks of any script, JavaScript also a byte order mark.
 func isBlank(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' }
 
 func isHex(c byte) bool { return c-'0' <= 9 || c|0x20 >= 'a' && c|0x20 <= 'f' }

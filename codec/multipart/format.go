@@ -8,8 +8,8 @@
 //   - A field has no filename, and no type or text/plain. Its content is Text,
 //     and must be UTF-8.
 //   - A file has a filename, or another type. Its content is Bytes, and Bytes
-//     open in a file only. Where an envelope is asked for and is there, a file is
-//     Text.
+//     open in a file only. Where an envelope is asked for and is there, a file
+//     is Text.
 //   - A document is a part that the settings give a format, such as JSON. Its
 //     content is a value of the format: a rule for $.order.ssn finds the member
 //     ssn of the document in the part order. Nothing that a client says makes a
@@ -28,9 +28,8 @@
 //     a line end may follow. Lines end with CRLF. The boundary is nowhere else,
 //     not even inside a line.
 //   - Each part has one Content-Disposition: form-data, a name, and perhaps a
-//     filename behind it, without escapes of any kind, and without blanks at the
-//     ends of the name. Content-Type and Content-Length are the only other
-//     headers.
+//     filename behind it, without escapes of any kind. The name has no blanks at
+//     its ends. Content-Type and Content-Length are the only other headers.
 //   - The length must be true, and a part with a tagged value has none.
 //   - There are no parts in parts, no transfer encodings and no _charset_.
 //   - A form with the parts operations and map is a request of GraphQL. It has
