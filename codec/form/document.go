@@ -14,9 +14,12 @@ type document struct {
 	limits  codec.Limits
 	guard   *codec.Guard    // never nil
 	sel     *codec.Selector // nil: there are no rules
+	named   *nameTable      // names that rules have; never nil
 	names   Names
 	other   int // the rule that owns the values of names that no rule has, or -1
 	encoder encoder
+
+	quickName int // length of the longest name that skipPairs takes, 0 for none
 
 	base    int64      // offset in the body of the piece being read
 	inValue bool       // after =
@@ -33,13 +36,17 @@ type document struct {
 
 var documents = sync.Pool{New: func() any { return new(document) }}
 
-var nothing codec.Guard
+// nothing and noNames are what a scan without rules has.
+var (
+	nothing codec.Guard
+	noNames nameTable
+)
 
 var errUnchecked = errors.New("form: Body.Checked is not what Check returned")
 
 // newDocument makes the Scanner of a document.
 func newDocument(b codec.Body, tags *codec.Splicer, query bool) (codec.Scanner, error) {
-	dialect, ok := b.Checked.(Dialect)
+	plan, ok := b.Checked.(*checked)
 	sel := b.At.Selector()
 	if !ok && sel != nil {
 		return nil, errUnchecked
@@ -51,15 +58,18 @@ func newDocument(b codec.Body, tags *codec.Splicer, query bool) (codec.Scanner, 
 		return nil, &codec.Error{Code: codec.Malformed, Detail: "a form has no parameter but charset"}
 	}
 	d := documents.Get().(*document)
-	d.tags, d.limits, d.sel, d.guard, d.other = tags, b.Limits, sel, &nothing, -1
+	d.tags, d.limits, d.sel, d.guard, d.named, d.other = tags, b.Limits, sel, &nothing, &noNames, -1
 	if query {
 		d.encoder.place = inQuery
 	}
 	d.char.place = inName | d.encoder.place
 	if sel != nil {
-		d.guard = sel.Guard()
-		d.names.Reset(b.At, dialect)
+		d.guard, d.named = sel.Guard(), &plan.named
+		d.names.Reset(b.At, plan.dialect)
 		d.other = d.names.Other()
+	}
+	if !query && d.other < 0 {
+		d.quickName = min(longestHint, d.limits.NameBytes)
 	}
 	return d, nil
 }
@@ -70,9 +80,12 @@ func (d *document) Scan(p []byte, base int64) error {
 	for i := 0; d.err == nil && i < len(p); {
 		if d.inValue {
 			i = d.scanValue(p, i)
-		} else {
-			i = d.scanName(p, i)
+			continue
 		}
+		if d.quickName > 0 && d.name.Len() == 0 {
+			i = d.skipPairs(p, i)
+		}
+		i = d.scanName(p, i)
 	}
 	return d.err
 }

@@ -154,12 +154,12 @@ func TestParams(t *testing.T) {
 // Settings and Check.
 func TestCheck(t *testing.T) {
 	sel := codectest.Select(t, rules("$.ssn")...)
-	for value, want := range map[string]Dialect{"all": All, "php": PHP, "dots": Dots, "brackets": Brackets, "literal": Literal} {
-		if got, err := Format.Check(sel, codec.Options{Settings: map[string]string{"names": value}}); err != nil || got != want {
+	for value, want := range map[string]Dialect{"": All, "all": All, "php": PHP, "dots": Dots, "brackets": Brackets, "literal": Literal} {
+		if got, err := Format.Check(sel, codec.Options{Settings: map[string]string{"names": value}}); err != nil || got.(*checked).dialect != want {
 			t.Errorf("%s: %v, %v", value, got, err)
 		}
 	}
-	if got, err := Format.Check(sel, codec.Options{}); err != nil || got != All {
+	if got, err := DialectOf(codec.Options{}); err != nil || got != All {
 		t.Errorf("without settings: %v, %v", got, err)
 	}
 	for _, o := range []codec.Options{{Schema: []byte{}}, {Settings: map[string]string{"delimiter": ";"}}, {Settings: map[string]string{"names": "rails"}}} {

@@ -22,19 +22,22 @@ var Query = codec.Format{
 	HoldsEnvelope: holdsEnvelope,
 }
 
-// namesSetting is the setting that says in which dialects names are read.
-const namesSetting = "names"
+// A checked is what the Scanners of a plan share.
+type checked struct {
+	dialect Dialect
+	named   nameTable
+}
 
-// check is Format.Check. It returns the dialects.
-func check(_ *codec.Selector, o codec.Options) (any, error) {
-	if err := o.Only(namesSetting); err != nil {
+// check is Format.Check.
+func check(sel *codec.Selector, o codec.Options) (any, error) {
+	if err := o.Only(NamesSetting); err != nil {
 		return nil, err
 	}
-	d, ok := dialects[o.Settings[namesSetting]]
-	if !ok {
-		return nil, &codec.SettingError{Setting: namesSetting, Detail: "not all, literal, brackets, php or dots"}
+	d, err := DialectOf(o)
+	if err != nil {
+		return nil, err
 	}
-	return d, nil
+	return &checked{d, newNameTable(sel)}, nil
 }
 
 func scanForm(b codec.Body, s *codec.Splicer) (codec.Scanner, error) { return newDocument(b, s, false) }

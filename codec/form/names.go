@@ -2,6 +2,7 @@ package form
 
 import (
 	"bytes"
+	"cmp"
 
 	"github.com/sealmesh/sealmesh/codec"
 )
@@ -19,9 +20,20 @@ const (
 	All      = Literal | Brackets | PHP | Dots
 )
 
-// dialects are the values of the setting "names".
+// NamesSetting is the setting that says in which dialects names are read.
+const NamesSetting = "names"
+
 var dialects = map[string]Dialect{
 	"": All, "all": All, "literal": Literal, "brackets": Brackets, "php": PHP, "dots": Dots,
+}
+
+// DialectOf returns the dialects that o says; All where it says nothing.
+func DialectOf(o codec.Options) (Dialect, error) {
+	d, ok := dialects[o.Settings[NamesSetting]]
+	if !ok {
+		return 0, &codec.SettingError{Setting: NamesSetting, Detail: "not all, literal, brackets, php or dots"}
+	}
+	return d, nil
 }
 
 // Names finds the places that the name of a form's value stands for. A name
@@ -41,9 +53,10 @@ type Names struct {
 	met    bool
 }
 
-// Reset readies n for the names of a form at a place of a document.
+// Reset readies n for the names of a form at a place of a document. No dialect
+// means All.
 func (n *Names) Reset(at codec.Cursor, d Dialect) {
-	n.dialect = d
+	n.dialect = cmp.Or(d, All)
 	n.at.Set(at)
 	n.walk.Set(at)
 	n.places.Set(at)

@@ -63,7 +63,7 @@ func (d *document) endName(name []byte, end int, hasValue bool) int {
 		defer d.name.Drop()
 	}
 	start, rule := end-len(name), d.other
-	if d.seen != 0 || len(name) == 0 || !isLetter(name[0]) || d.sel != nil && d.sel.Named(name) != codec.AnyStep {
+	if d.seen != 0 || len(name) > longestHint || len(name) == 0 || d.named[name[0]]>>len(name)&1 != 0 {
 		if len(name) == 0 && !hasValue {
 			return end + 1
 		}
@@ -116,5 +116,3 @@ func (d *document) look(name []byte, start int, hasValue bool) (rule int) {
 	}
 	return -1
 }
-
-func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }

@@ -10,9 +10,9 @@ import (
 // scanValue reads a value from p[i], and the & after it. It returns the index
 // of the next byte.
 func (d *document) scanValue(p []byte, i int) int {
-	start := i
+	start, between := i, d.char.between()
 	for {
-		if d.char.between() {
+		if between {
 			i = plainRun(p, i)
 		}
 		if i == len(p) {
@@ -21,27 +21,42 @@ func (d *document) scanValue(p []byte, i int) int {
 		}
 		b := p[i]
 		switch {
-		case b == '&' && !d.char.between():
+		case b == '&' && !between:
 			return d.refuse(codec.Malformed, i, escapeDetail)
 		case b == '&':
 			return d.endValue(p[start:i], i)
 		case b == '=' && d.last.add(p[start:i]).isBracket():
 			return d.refuse(codec.Malformed, i, "]= in a value, which some readers take for the end of the name")
-		case b == '%' && i+2 < len(p) && isPrintable(hexValue[p[i+1]], hexValue[p[i+2]]) && d.char.between():
-			i += 3
-			continue
+		case b == '%' && between:
+			if n := wholeEscape(p[i:]); n > 0 {
+				i += n
+				continue
+			}
 		}
 		if fault := d.char.step(b); fault != "" {
 			return d.refuse(codec.Malformed, i, fault)
 		}
 		i++
+		between = d.char.between()
 	}
 }
 
-// isPrintable reports whether the byte with these hex digits is a printable
-// character of ASCII.
-func isPrintable(high, low int8) bool {
-	return high >= 2 && high <= 7 && low >= 0 && !(high == 7 && low == 15)
+// wholeEscape returns the length of the escaped character that p begins with,
+// if it is printable ASCII or letters of two bytes; else 0: step decides.
+func wholeEscape(p []byte) int {
+	if len(p) < 6 {
+		return 0
+	}
+	switch high, low := hexValue[p[1]], hexValue[p[2]]; {
+	case low < 0:
+	case high >= 2 && high <= 6, high == 7 && low != 15:
+		return 3
+	case high == 13, high == 12 && low >= 2:
+		if next := hexValue[p[4]]; p[3] == '%' && next >= 8 && next <= 11 && hexValue[p[5]] >= 0 {
+			return 6
+		}
+	}
+	return 0
 }
 
 // special looks at eight bytes of a value at once. The lowest bit that is set

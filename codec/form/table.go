@@ -1,5 +1,7 @@
 package form
 
+import "github.com/sealmesh/sealmesh/codec"
+
 // A class is what a byte means in a name.
 type class uint8
 
@@ -29,6 +31,30 @@ func makeNameClass() (t [256]class) {
 	t['&'], t['='] = nameEnd, nameEnd
 	return t
 }
+
+// A nameTable says which plain names need more than a comparison with all: bit
+// n of the entry of a name's first byte is set if rules have such names of n
+// bytes. A set bit is only a hint.
+type nameTable [256]uint64
+
+// longestHint is the length of the longest name that a nameTable knows.
+const longestHint = 63
+
+func newNameTable(sel *codec.Selector) (t nameTable) {
+	for c := range t {
+		if sel.Folds() || !isLetter(byte(c)) { // digits may be an index, _ begins _method
+			t[c] = ^uint64(0)
+		}
+	}
+	for _, name := range sel.Names() {
+		if len(name) > 0 && len(name) <= longestHint {
+			t[name[0]] |= 1 << len(name)
+		}
+	}
+	return t
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 // A charClass is what a byte means in a value.
 type charClass uint8
