@@ -27,11 +27,9 @@ func (n *Names) readGroups(name []byte, dots bool) {
 			i = end
 			continue
 		}
-		if !found && i > 0 && !n.key(name[:i]) {
-			break
-		}
+		first := !found
 		found = true
-		if !n.group(group) {
+		if first && i > 0 && !n.key(name[:i]) || !n.group(group) {
 			break
 		}
 		i = end
@@ -54,6 +52,7 @@ func (n *Names) group(inside []byte) (more bool) {
 // brackets is a member, wherever the brackets are, and [] is an element.
 func (n *Names) readRuns(name []byte) {
 	n.start()
+	name = bytes.TrimLeft(name, "[]")
 	for len(name) > 0 {
 		end := bytes.IndexAny(name, "[]")
 		if end < 0 {

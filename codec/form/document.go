@@ -39,7 +39,7 @@ var documents = sync.Pool{New: func() any { return new(document) }}
 // nothing and noNames are what a scan without rules has.
 var (
 	nothing codec.Guard
-	noNames nameTable
+	noNames = newNameTable(nil)
 )
 
 var errUnchecked = errors.New("form: Body.Checked is not what Check returned")

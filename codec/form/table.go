@@ -42,9 +42,12 @@ const longestHint = 63
 
 func newNameTable(sel *codec.Selector) (t nameTable) {
 	for c := range t {
-		if sel.Folds() || !isLetter(byte(c)) { // digits may be an index, _ begins _method
+		if !isLetter(byte(c)) || sel != nil && sel.Folds() { // digits may be an index, _ begins _method
 			t[c] = ^uint64(0)
 		}
+	}
+	if sel == nil {
+		return t
 	}
 	for _, name := range sel.Names() {
 		if len(name) > 0 && len(name) <= longestHint {
