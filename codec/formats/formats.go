@@ -9,6 +9,7 @@ package formats
 import (
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/csv"
+	"github.com/sealmesh/sealmesh/codec/form"
 	"github.com/sealmesh/sealmesh/codec/json"
 	"github.com/sealmesh/sealmesh/codec/protobuf"
 	"github.com/sealmesh/sealmesh/codec/sse"
@@ -25,6 +26,7 @@ var table = codec.Table{
 	&csv.Format,
 	&csv.TSV,
 	&protobuf.Format,
+	&form.Format,
 }
 
 // Table returns all formats. The caller must not change the result.
