@@ -16,6 +16,8 @@ import (
 
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/cli"
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/cmdtest"
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/formats"
 	"github.com/sealmesh/sealmesh/hsm/local"
 	"github.com/sealmesh/sealmesh/keycache"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
@@ -53,6 +55,19 @@ func TestUnprotected(t *testing.T) {
 		if got := unprotected(load(was), load(strings.Replace(was, c.old, c.new, 1))); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// A format that is not read any more may pass.
+func TestUnprotectedFormat(t *testing.T) {
+	f := formats.Table()[0]
+	was := &policy.Plan{Checked: map[*codec.Format]any{f: nil}}
+	is := &policy.Plan{Unread: map[*codec.Format]error{f: io.EOF}}
+	if got := lostGuards("a request ", was, is); !slices.Equal(got, []string{"a request format " + f.Name}) {
+		t.Errorf("%q", got)
+	}
+	if got := lostGuards("a request ", is, is); got != nil {
+		t.Errorf("a format that was not read: %q", got)
 	}
 }
 

@@ -79,6 +79,11 @@ func lostGuards(where string, was, is *policy.Plan) (gone []string) {
 			gone = append(gone, where+what)
 		}
 	}
+	for f := range is.Unread { // it may pass now
+		if _, read := was.Checked[f]; read {
+			gone = append(gone, where+"format "+f.Name)
+		}
+	}
 	slices.Sort(gone)
 	return gone
 }
