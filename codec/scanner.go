@@ -95,6 +95,7 @@ func (w *scanWriter) Close(out *Output) error {
 	}
 	w.splicer.Chunk(nil)
 	err := w.scanner.End(w.splicer.base)
+	w.splicer.hold = -1 // a document inside the last one may have asked for it
 	if err == nil {
 		err = w.splicer.Splice(out)
 	}

@@ -36,6 +36,9 @@ type Corpus struct {
 	Nested func(n int) string // n levels deep
 	Many   func(n int) string // n tagged values
 	Named  func(n int) string // one name of n bytes that must be compared
+	// Called makes a document with a member of that name, which it encodes as the
+	// format does. It is nil for a format in which names are not the client's.
+	Called func(name string) string
 	// Pad makes a body of Many longer by n bytes, 0 or 1, and changes nothing but
 	// blanks. A format without blanks may make a value longer.
 	Pad func(body string, n int) string
@@ -59,28 +62,34 @@ type Corpus struct {
 //   - texts: any text is refused, or is one value when it is read again.
 //   - envelopes: a value that holds an envelope is refused, unless a rule takes
 //     the envelope.
+//   - names: a name that holds an envelope is refused.
+//   - inside: documents inside a body give what they give alone.
+//   - interleaved: Writers do not disturb each other.
 //   - validates: a Writer without rules gives the body back.
 //
 // The suite cannot prove all. A format's own tests show what it must refuse of
-// its grammar, by a second parser where there is one; that names which hold
-// envelopes are refused; and that neither a body nor a field allocates.
+// its grammar, by a second parser where there is one. [Allocs] shows that neither
+// a body nor a field allocates.
 func Run(t *testing.T, f *codec.Format, c Corpus) {
 	r := newRunner(t, f, c)
 	for name, check := range map[string]func(*testing.T){
-		"identity":   r.identity,
-		"round trip": r.roundTrip,
-		"chunks":     r.chunks,
-		"batches":    r.batches,
-		"growth":     r.growth,
-		"refusals":   r.refusals,
-		"limits":     r.limits,
-		"spent":      r.spent,
-		"free":       r.free,
-		"clears":     r.clears,
-		"raw":        r.raw,
-		"texts":      r.texts,
-		"envelopes":  r.envelopes,
-		"validates":  r.validates,
+		"identity":    r.identity,
+		"round trip":  r.roundTrip,
+		"chunks":      r.chunks,
+		"batches":     r.batches,
+		"growth":      r.growth,
+		"refusals":    r.refusals,
+		"limits":      r.limits,
+		"spent":       r.spent,
+		"free":        r.free,
+		"clears":      r.clears,
+		"raw":         r.raw,
+		"texts":       r.texts,
+		"inside":      r.inside,
+		"interleaved": r.interleaved,
+		"names":       r.names,
+		"envelopes":   r.envelopes,
+		"validates":   r.validates,
 	} {
 		t.Run(name, check)
 	}

@@ -74,6 +74,30 @@ func (r *runner) envelopes(t *testing.T) {
 	}
 }
 
+// names: a name that holds an envelope is refused, whatever rules there are.
+func (r *runner) names(t *testing.T) {
+	if r.Called == nil {
+		t.Skip("the corpus makes no names")
+	}
+	rules := append([]codec.Rule(nil), r.Rules...)
+	for i := range rules {
+		rules[i].Open = true
+	}
+	for _, sel := range []*codec.Selector{r.sel, Select(t), Select(t, rules...)} {
+		sel = sel.Guarded(codec.Guard{Envelope: isHead})
+		for name, refused := range map[string]bool{head: true, "x" + head: true, head + ".x": true, head[:len(head)-1] + "!": false, "x": false} {
+			body := r.Called(name)
+			for _, cuts := range Cuttings(len(body)) {
+				got, err := r.rewriteWith(sel, Keep, codec.Limits{}, body, cuts)
+				e, _ := errors.AsType[*codec.Error](err)
+				if refused && (e == nil || e.Code != codec.EnvelopeFound) || !refused && (err != nil || got != body) {
+					t.Fatalf("%.200q cut at %v: %.200q, %v", body, cuts, got, err)
+				}
+			}
+		}
+	}
+}
+
 // sees returns a Transform that keeps values, each of which must be a text that
 // holds an envelope.
 func (r *runner) sees(t *testing.T) codec.Transform {

@@ -50,8 +50,9 @@ var corpus = codectest.Corpus{
 	Many: func(n int) string {
 		return `{"a":[` + strings.TrimSuffix(strings.Repeat(`{"email":"x"},`, n), ",") + `]}`
 	},
-	Named: func(n int) string { return `{"` + strings.Repeat("n", n) + `":1}` },
-	Pad:   func(body string, n int) string { return body + strings.Repeat(" ", n) },
+	Named:  func(n int) string { return `{"` + strings.Repeat("n", n) + `":1}` },
+	Called: func(name string) string { return `{"a":[{"` + name + `":"1"}]}` },
+	Pad:    func(body string, n int) string { return body + strings.Repeat(" ", n) },
 }
 
 func TestConformance(t *testing.T) { codectest.Run(t, &Format, corpus) }

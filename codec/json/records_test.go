@@ -18,6 +18,7 @@ func recordCorpus(as func(string) string) codectest.Corpus {
 	c := corpus
 	one := func(f func(int) string) func(int) string { return func(n int) string { return as(f(n)) } }
 	c.Value, c.Nested, c.Named = one(corpus.Value), one(corpus.Nested), one(corpus.Named)
+	c.Called = func(name string) string { return as("{}") + as(corpus.Called(name)) }
 	c.Many = func(n int) string { return strings.Repeat(as(`{"email":"x"}`), n) }
 	c.Pad = func(body string, n int) string { return body[:len(body)-1] + strings.Repeat(" ", n) + "\n" }
 	c.Bodies, c.Refused = nil, nil

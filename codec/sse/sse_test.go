@@ -53,6 +53,7 @@ var corpus = codectest.Corpus{
 	Nested: func(n int) string { return event1(strings.Repeat(`{"a":`, n-1) + "[]" + strings.Repeat("}", n-1)) },
 	Many:   func(n int) string { return strings.Repeat("id: 1\n"+event1(`{"email":"x"}`), n) },
 	Named:  func(n int) string { return ":" + strings.Repeat("n", n-1) + "\n" },
+	Called: func(name string) string { return event1(`{"` + name + `":1}`) },
 	Pad:    func(body string, n int) string { return body + strings.Repeat("\n", n) },
 }
 
