@@ -68,8 +68,8 @@ type Corpus struct {
 //   - validates: a Writer without rules gives the body back.
 //
 // The suite cannot prove all. A format's own tests show what it must refuse of
-// its grammar, by a second parser where there is one. [Allocs] shows that neither
-// a body nor a field allocates.
+// its grammar, by a second parser where there is one. [Allocs] shows that
+// neither a body nor a field allocates.
 func Run(t *testing.T, f *codec.Format, c Corpus) {
 	r := newRunner(t, f, c)
 	for name, check := range map[string]func(*testing.T){

@@ -7,8 +7,9 @@
 // readers do. An event without a blank line after it is not dispatched by
 // readers; rules hold for it too.
 //
-// Events are sent in responses: a request of the type is refused. Lines end with
-// LF, CRLF or CR. A byte order mark may begin the body. The format refuses:
+// Events are sent in responses: a request of the type is refused. Lines end
+// with LF, CRLF or CR. A byte order mark may begin the body. The format
+// refuses:
 //
 //   - Data that is not one document, unless it is blank, or is a text that the
 //     setting plain lists, alone in its event, such as [DONE].
@@ -35,8 +36,8 @@ const (
 )
 
 // Format returns the format of events whose data has the format data. It has
-// the setting plain: texts, with blanks between them, that may be the data of an
-// event and are not of the format data.
+// the setting plain: texts, with blanks between them, that may be the data of
+// an event and are not of the format data.
 func Format(data *codec.Format) codec.Format {
 	return codec.Format{
 		Name:       "sse",
