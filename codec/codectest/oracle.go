@@ -29,7 +29,7 @@ type Step struct {
 func Owner(rules [][]Segment, at []Step) int {
 	best := -1
 	for i, segs := range rules {
-		if matches(segs, at) && (best < 0 || moreSpecific(segs, rules[best])) {
+		if matches(segs, at) && (best < 0 || MoreSpecific(segs, rules[best])) {
 			best = i
 		}
 	}
@@ -46,7 +46,8 @@ func matches(segs []Segment, at []Step) bool {
 	return selects && matches(segs[1:], at[1:]) || s.Descendant && matches(segs, at[1:])
 }
 
-func moreSpecific(a, b []Segment) bool {
+// MoreSpecific reports whether a value that both paths match belongs to a.
+func MoreSpecific(a, b []Segment) bool {
 	count := func(segs []Segment) (descendants, wildcards, spaced int) {
 		for _, s := range segs {
 			if s.Descendant {

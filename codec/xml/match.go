@@ -9,18 +9,47 @@ import (
 
 // Tables are what Check finds out about the names of rules.
 type tables struct {
-	spaces     []string // namespaces that rules name
-	attributes bool     // rules name attributes
-	indexed    bool     // rules name elements by index
-	fold       bool     // names have no case
+	spaces  []string // namespaces that rules name
+	indexed bool     // rules name elements by index
+	fold    bool     // names have no case
+
+	// Local names with a namespace, of elements and of attributes, and local names
+	// of attributes: the index is the first byte, and bit n is set if rules name
+	// one of n bytes. A set bit is only a hint.
+	spaced, spacedAttribute, attribute nameHints
+}
+
+type nameHints [256]uint64
+
+func (h *nameHints) add(local string, fold bool) {
+	if fold { // the first byte and the length may differ
+		for c := range h {
+			h[c] = ^uint64(0)
+		}
+	} else if local != "" {
+		h[local[0]] |= 1 << min(len(local), 63)
+	}
+}
+
+// may reports whether rules may name local.
+func (h *nameHints) may(local []byte) bool {
+	return len(local) > 0 && h[local[0]]>>min(len(local), 63)&1 != 0
 }
 
 func newTables(s *codec.Selector) *tables {
 	t := &tables{indexed: s.HasIndexes(), fold: s.Folds()}
 	for _, n := range s.Names() {
 		local, attribute := strings.CutPrefix(n, "@")
-		t.attributes = t.attributes || attribute
-		if space, _, ok := strings.Cut(strings.TrimPrefix(local, "{"), "}"); ok && strings.HasPrefix(local, "{") && !slices.Contains(t.spaces, space) {
+		space, name, ok := strings.Cut(strings.TrimPrefix(local, "{"), "}")
+		switch ok = ok && local[0] == '{'; {
+		case ok && attribute:
+			t.spacedAttribute.add(name, t.fold)
+		case ok:
+			t.spaced.add(name, t.fold)
+		case attribute:
+			t.attribute.add(local, t.fold)
+		}
+		if ok && !slices.Contains(t.spaces, space) {
 			t.spaces = append(t.spaces, space)
 		}
 	}
@@ -89,7 +118,7 @@ func (m *matcher) free() {
 func (m *matcher) enter(local, space []byte, named bool) (at place, owner int, below bool) {
 	at = place{live: m.live, first: m.first}
 	name, spaced := m.sel.Named(local), codec.AnyStep
-	if named {
+	if named && m.tables.spaced.may(local) {
 		spaced = m.sel.Named(m.qualified("{", space, "}", local))
 	}
 	if name == codec.AnyStep && spaced == codec.AnyStep {
@@ -140,11 +169,11 @@ func (m *matcher) alias(name codec.Step) codec.Alias {
 
 // attribute returns the rule that owns an attribute of the element, or -1.
 func (m *matcher) attribute(local, space []byte, named bool) (owner int) {
-	if !m.tables.attributes {
-		return m.cursor.Peek(codec.AnyStep).Rule
+	name, spaced := codec.AnyStep, codec.AnyStep
+	if m.tables.attribute.may(local) {
+		name = m.sel.Named(m.qualified("@", nil, "", local))
 	}
-	name, spaced := m.sel.Named(m.qualified("@", nil, "", local)), codec.AnyStep
-	if named {
+	if named && m.tables.spacedAttribute.may(local) {
 		spaced = m.sel.Named(m.qualified("@{", space, "}", local))
 	}
 	if name == codec.AnyStep && spaced == codec.AnyStep {

@@ -17,9 +17,16 @@ func (s *scanner) content(p []byte, i int) int {
 	for i >= 0 && i < len(p) && s.mode == inContent {
 		if p[i] != '<' {
 			i = s.text(p, i)
-		} else {
-			i = s.markup(p, i)
+			continue
 		}
+		s.run.brackets = 0
+		if !s.run.pieces {
+			if end := s.leaf(p, i); end > 0 {
+				i = end
+				continue
+			}
+		}
+		i = s.markup(p, i)
 	}
 	return i
 }
@@ -37,7 +44,6 @@ func (s *scanner) text(p []byte, i int) int {
 		n := 1
 		switch textClass[p[i]] {
 		case lessByte:
-			s.run.brackets = 0
 			switch {
 			case i+1 == len(p) || isAside(p[i+1]):
 				s.keepText(p[start:i])

@@ -19,7 +19,7 @@ type w3cTest struct {
 	body                                   string
 }
 
-func w3cTests(t *testing.T) (all []w3cTest) {
+func w3cTests(t testing.TB) (all []w3cTest) {
 	file, err := os.Open("testdata/w3c/tests.txt.gz")
 	if err != nil {
 		t.Fatal(err)

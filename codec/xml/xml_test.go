@@ -30,6 +30,7 @@ var corpus = codectest.Corpus{
 		`<r><s>decoy</s><ssn>a &amp; b &lt; c &gt; d&#xD;</ssn><ssn>a>b</ssn><ssn>&#65;</ssn><ssn>&quot;</ssn></r>`,
 		"<r><ssn>a\r\nb\rc</ssn><ssn><![CDATA[<x>&]]]></ssn><ssn>1<![CDATA[2]]>3</ssn></r>",
 		"<r><look>a\r\nb&#65;</look><look><![CDATA[<x>]]]]><![CDATA[>]]></look><look><x>&#65;</x></look></r>",
+		`<r>]]<a/>>]]<a>]]</a>>]<!-- -->]>]]<![CDATA[]]>><a>]]</a >></r>`, `<r><ssn>]]</ssn>]]&gt;]></r>`,
 		`<r id="plain"><ssn>1</ssn></r>`, `<r id='it&apos;s "q"'/>`, `<r id='&#65;'/>`, "<r id=\"a\tb\r\nc\"/>", "<r id='\"&#x9;&#xA;'/>",
 		`<r id=""/>`, `<r><p xmlns:a="urn:a" xmlns:b="urn:b" a:k="1" b:k="2" k="3"/></r>`,
 		`<r><email><a>deep</a> text <b x="1"/></email><c><email>e</email></c></r>`,
