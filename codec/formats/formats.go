@@ -13,6 +13,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/json"
 	"github.com/sealmesh/sealmesh/codec/protobuf"
 	"github.com/sealmesh/sealmesh/codec/sse"
+	"github.com/sealmesh/sealmesh/codec/xml"
 )
 
 var events = sse.Format(&json.Format)
@@ -27,6 +28,7 @@ var table = codec.Table{
 	&csv.TSV,
 	&protobuf.Format,
 	&form.Format,
+	&xml.Format,
 }
 
 // Table returns all formats. The caller must not change the result.

@@ -48,8 +48,8 @@ func (s *scanner) leaf(p []byte, i int) int {
 }
 
 // isNamed reports whether the full scanner must read an element, whose name is
-// p[first:end]: a rule may name it, or its name is malformed. colon is the index
-// of the colon in the name, or 0.
+// p[first:end]: a rule may name it, or its name is malformed. colon is the
+// index of the colon in the name, or 0.
 func (m *marker) isNamed(p []byte, first, colon, end int) bool {
 	space := m.spaces.plain
 	if colon > 0 {

@@ -80,12 +80,26 @@ func (s *scanner) markup(p []byte, i int) int {
 		return s.exclamation(p, i)
 	case p[i+1] == '?':
 		return s.instruction(p, i)
-	case s.run.pieces && !s.endRun(nil, false, i):
+	case !s.beginTag(p[i+1], i):
 		return -1
 	case p[i+1] == '/':
 		return s.endTag(p, i)
 	}
 	return s.startTag(p, i)
+}
+
+// beginTag is called where a tag begins at index i, whose second byte is next.
+func (s *scanner) beginTag(next byte, i int) bool {
+	switch {
+	case s.run.pieces && !s.endRun(nil, false, i):
+	case next == '/' && len(s.open) == 0:
+		s.malformed(i, i, "the end of an element that was not begun")
+	case next != '/' && s.mode == inEpilog:
+		s.malformed(i, i, "expected nothing after the root element")
+	default:
+		return true
+	}
+	return false
 }
 
 // exclamation reads the beginning of a comment or of CDATA.

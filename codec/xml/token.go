@@ -79,7 +79,7 @@ func (s *scanner) resumeTag(p []byte) int {
 	t := &s.token
 	if t.held.Len() == 1 {
 		t.end = tagEnd{}
-		if !s.endRun(nil, false, int(t.at-s.base)) {
+		if !s.beginTag(p[0], int(t.at-s.base)) {
 			return 0
 		}
 	}
