@@ -58,6 +58,7 @@ func rewritePlaces(d *direction, req *wire.Request) error {
 	if d.x.beside == nil {
 		d.x.beside = new([2]headEdits)
 	}
+	target := line{name: ":path", text: []byte(d.head.path)}
 	for k := places.Body + 1; k < places.Kinds; k++ {
 		names := d.plan.beside[k]
 		if len(names) == 0 {
@@ -65,16 +66,32 @@ func rewritePlaces(d *direction, req *wire.Request) error {
 		}
 		// An empty value deletes a cookie, and says of others that there is none.
 		w := &placeRewriter{rewriter{plan: d.plan, counts: d.x.counts, format: textFormat, keepNull: d.plan.Null != policy.SealNull}, d, k}
-		lines, err := w.find(names, req)
-		if err == nil {
-			err = w.rewrite(lines)
-		}
-		if err != nil {
+		if err := w.place(names, &target, req); err != nil {
 			return &placeError{k, err}
 		}
-		d.x.beside[d.index()].add(lines)
+		d.x.counts.Places[k].Add(uint64(w.fields))
 	}
+	d.x.beside[d.index()].add([]*line{&target})
 	return nil
+}
+
+// place rewrites the values with these names in target or in the headers req.
+func (w *placeRewriter) place(names []places.Name, target *line, req *wire.Request) (err error) {
+	switch w.in {
+	case places.Query:
+		return w.query(target)
+	case places.Path:
+		if target.spans, err = w.d.x.route.segments(w.d.head.path, names); err == nil {
+			err = w.rewrite([]*line{target})
+		}
+		return err
+	}
+	lines, err := w.find(names, req)
+	if err == nil {
+		err = w.rewrite(lines)
+	}
+	w.d.x.beside[w.d.index()].add(lines)
+	return err
 }
 
 // A placeError is a refusal because of a value in a place beside the body.
@@ -86,15 +103,11 @@ type placeError struct {
 func (e *placeError) Error() string { return "in " + e.in.String() + ": " + e.err.Error() }
 func (e *placeError) Unwrap() error { return e.err }
 
-// find returns the lines of req that may hold values with these names.
-func (w *placeRewriter) find(names []places.Name, req *wire.Request) (lines []line, err error) {
+// find returns the headers of req that may hold values with these names.
+func (w *placeRewriter) find(names []places.Name, req *wire.Request) (lines []*line, err error) {
 	d := w.d
-	if w.in == places.Path {
-		spans, err := d.x.route.segments(d.head.path, names)
-		return []line{{name: ":path", text: []byte(d.head.path), spans: spans}}, err
-	}
 	req.Headers(func(name, value []byte) bool {
-		l := line{name: string(name), text: value}
+		l := &line{name: string(name), text: value}
 		switch {
 		case w.in == places.Header:
 			for _, n := range names {
@@ -137,26 +150,30 @@ var textFormat = &codec.Format{HoldsEnvelope: func(f *codec.Field, isHead func([
 }}
 
 // rewrite seals and opens the values in lines.
-func (w *placeRewriter) rewrite(lines []line) error {
+func (w *placeRewriter) rewrite(lines []*line) error {
 	batch, err := w.values(lines)
 	if err != nil || len(batch) == 0 {
 		return err
 	}
+	w.begin()
+	for i := range lines {
+		if batch, err = w.replace(lines[i], batch); err != nil {
+			return errors.Join(err, w.close(err))
+		}
+	}
+	return w.close(nil)
+}
+
+// begin begins the session.
+func (w *placeRewriter) begin() {
 	use := keyUse(w.d)
 	use.Place = w.in.String()
 	w.session = w.d.x.rt.cache.Session(w.d.x.ctx, use)
 	w.session.OnMiss(w.prefetch)
-	for i := range lines {
-		if batch, err = w.replace(&lines[i], batch); err != nil {
-			return errors.Join(err, w.close(err))
-		}
-	}
-	w.counts.Places[w.in].Add(uint64(w.fields))
-	return w.close(nil)
 }
 
 // values returns the values in lines, decoded, after checking them.
-func (w *placeRewriter) values(lines []line) (batch []codec.Field, err error) {
+func (w *placeRewriter) values(lines []*line) (batch []codec.Field, err error) {
 	most := w.plan.Limits.WithDefaults().ValueBytes
 	for _, l := range lines {
 		for _, s := range l.spans {
@@ -223,10 +240,10 @@ func appendOpened(dst []byte, k places.Kind, name string, kind codec.Kind, value
 
 // add adds the edits that make the headers what lines are by now. Of a header
 // with several lines all are set, in order.
-func (e *headEdits) add(lines []line) {
+func (e *headEdits) add(lines []*line) {
 	for i, l := range lines {
-		same := func(o line) bool { return o.name == l.name }
-		if slices.ContainsFunc(lines[:i], same) || !slices.ContainsFunc(lines[i:], func(o line) bool { return same(o) && o.changed }) {
+		same := func(o *line) bool { return o.name == l.name }
+		if slices.ContainsFunc(lines[:i], same) || !slices.ContainsFunc(lines[i:], func(o *line) bool { return same(o) && o.changed }) {
 			continue
 		}
 		several := slices.ContainsFunc(lines[i+1:], same)

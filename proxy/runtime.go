@@ -50,6 +50,7 @@ type plan struct {
 	opens bool            // in bodies
 
 	beside *beside // nil without rules for places beside the body
+	query  *plan   // the rules of the query; nil for none
 }
 
 // NewRuntime resolves every tag of p in c, and counts in m. If retired is not
@@ -97,7 +98,7 @@ func newPlan(p *policy.Plan, tags []*keycache.Tag) *plan {
 			out.warm = append(out.warm, tags[r.Tag])
 		}
 	}
-	out.beside = besideOf(p)
+	out.beside, out.query = besideOf(p), newPlan(p.Query, tags)
 	return out
 }
 
@@ -193,7 +194,7 @@ func (p *plan) clone() *plan {
 		return nil
 	}
 	own := *p
-	own.tags = slices.Clone(p.tags)
+	own.tags, own.query = slices.Clone(p.tags), p.query.clone()
 	return &own
 }
 
@@ -206,4 +207,5 @@ func (p *plan) replace(old, tag *keycache.Tag) {
 			p.tags[i] = tag
 		}
 	}
+	p.query.replace(old, tag)
 }

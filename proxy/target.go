@@ -1,12 +1,14 @@
 package proxy
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 	"strings"
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/envelope"
+	"github.com/sealmesh/sealmesh/codec/form"
 	"github.com/sealmesh/sealmesh/proxy/places"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
@@ -34,16 +36,81 @@ func (r *route) untaken(target string) (string, error) {
 		return target, nil
 	}
 	spans, err := r.segments(target, r.request.beside[places.Path])
+	if err != nil {
+		return "", err
+	}
+	path, query, _ := strings.Cut(target, "?")
 	var rest strings.Builder
 	done := 0
 	for _, s := range spans {
 		if r.request.takes(s.Rule) {
-			rest.WriteString(target[done:s.Begin])
+			rest.WriteString(path[done:s.Begin])
 			done = s.End
 		}
 	}
-	rest.WriteString(target[done:])
+	rest.WriteString(path[done:])
+	rest.WriteByte('?')
+	if q := r.request.query; q != nil {
+		query, err = q.untakenQuery(query)
+	}
+	rest.WriteString(query)
 	return rest.String(), err
+}
+
+// untakenQuery returns query without such values.
+func (p *plan) untakenQuery(query string) (string, error) {
+	var out codec.Output
+	defer out.Reset()
+	err := p.scanQuery(&out, []byte(query), func(dst []byte, batch []codec.Field) ([]byte, codec.Kind, error) {
+		if p.takes(batch[0].Rule) {
+			return dst, codec.Text, nil
+		}
+		return dst, 0, codec.ErrKeep
+	})
+	return string(bytes.Join(out.Segments(), nil)), err
+}
+
+// query rewrites the values in the query of target.
+func (w *placeRewriter) query(target *line) error {
+	at := bytes.IndexByte(target.text, '?') + 1
+	if at == 0 {
+		return nil
+	}
+	w.plan, w.format = w.plan.query, &form.Query
+	w.begin()
+	var out codec.Output
+	defer out.Reset()
+	err := w.plan.scanQuery(&out, target.text[at:], func(dst []byte, batch []codec.Field) ([]byte, codec.Kind, error) {
+		batch[0].Null = len(batch[0].Value) == 0
+		return w.transform(dst, batch)
+	})
+	if err := errors.Join(err, w.close(err)); err != nil {
+		return err
+	}
+	if w.fields > 0 {
+		target.changed = true
+		target.text = bytes.Join(append([][]byte{target.text[:at:at]}, out.Segments()...), nil)
+	}
+	return nil
+}
+
+// scanQuery runs transform over the tagged values of a query. Only one that is
+// read in one way is let in.
+func (p *plan) scanQuery(out *codec.Output, query []byte, transform codec.Transform) error {
+	b := p.Body(&form.Query)
+	b.Transform = transform
+	writer, err := form.Query.New(b)
+	if err != nil {
+		return err
+	}
+	defer writer.Free()
+	if err = writer.Write(out, query); err == nil {
+		err = writer.Close(out)
+	}
+	if e, ok := errors.AsType[*codec.Error](err); ok && (e.Code == codec.Malformed || e.Code == codec.Truncated) {
+		return &places.Error{Code: places.Ambiguous, In: places.Query, Detail: e.Detail}
+	}
+	return err
 }
 
 // takes reports whether a rule takes envelopes.

@@ -21,6 +21,7 @@ routes:
   - name: seal
     match: {path: "/customers/{ssn}/orders"}
     request:
+      query: {seal: {ssn: pii}}
       path: {seal: {ssn: pii}}
       headers: {seal: {x-ssn: pii}}
       cookies: {seal: {ssn: pii}}
@@ -32,14 +33,14 @@ routes:
     request: {envelopes: data, path: {seal: {ssn: pii}}, headers: {seal: {x-ssn: pii}}}
   - name: open
     match: {path: "/open/{ssn}"}
-    request: {path: {open: {ssn: pii}}}
+    request: {path: {open: {ssn: pii}}, query: {open: {ssn: pii}}}
   - name: free
     match: {path: /**}
     skip: true
 `
 
 // Through a real Envoy: a request without a body reaches the service with its
-// path, headers and cookies sealed, on the route that its path named, and the
+// path, query, headers and cookies sealed, on the route that its path named, and the
 // response's headers and cookies open.
 func TestEnvoyPlaces(t *testing.T) {
 	for name, o := range map[string]bootstrap.Options{"duplex": {}, "buffered": {Buffered: true}} {
@@ -61,7 +62,7 @@ func TestEnvoyPlaces(t *testing.T) {
 				if method == http.MethodPost {
 					body = `{"a": 1}`
 				}
-				req := s.request(method, "/customers/"+canary+"/orders?page=2", strings.NewReader(body))
+				req := s.request(method, "/customers/"+canary+"/orders?page=2&ssn="+canary+"&b", strings.NewReader(body))
 				req.Header["X-Ssn"] = []string{canary, "two " + canary}
 				req.Header.Set("Cookie", "a=b; ssn="+canary+"; c=d")
 				got := s.send(req)
@@ -69,7 +70,7 @@ func TestEnvoyPlaces(t *testing.T) {
 					t.Fatalf("%s: %v %d %s", method, got.err, got.status, got.body)
 				}
 				seen := s.upstream.last(t)
-				if rest, ok := strings.CutPrefix(uri, "/customers/sm1."); !ok || !strings.HasSuffix(rest, "/orders?page=2") || strings.Contains(uri, canary) {
+				if rest, ok := strings.CutPrefix(uri, "/customers/sm1."); !ok || !strings.Contains(rest, "/orders?page=2&ssn=sm1.") || !strings.HasSuffix(rest, "&b") || strings.Contains(uri, canary) {
 					t.Errorf("%s: the path reached the service as %s", method, uri)
 				}
 				if ssn := seen.header.Values("X-Ssn"); len(ssn) != 2 || !strings.HasPrefix(ssn[0], "sm1.") || !strings.HasPrefix(ssn[1], "sm1.") {
@@ -92,10 +93,10 @@ func TestEnvoyPlaces(t *testing.T) {
 			if !strings.HasPrefix(sealed, "sm1.") || seen.body != "\x00any" || !strings.HasPrefix(seen.header.Get("X-Ssn"), "sm1.") {
 				t.Errorf("the service got %s %v %q", seen.path, seen.header, seen.body)
 			}
-			if got := s.do(http.MethodGet, "/open/"+sealed, ""); got.err != nil || got.status != http.StatusOK || uri != "/open/"+canary {
+			if got := s.do(http.MethodGet, "/open/"+sealed+"?a=%20&ssn="+sealed, ""); got.err != nil || got.status != http.StatusOK || uri != "/open/"+canary+"?a=%20&ssn="+canary {
 				t.Errorf("%v %d %s: the service got %s", got.err, got.status, got.body, uri)
 			}
-			for path, code := range map[string]string{"/customers/a;b/orders": "path_ambiguous", "/customers/" + sealed + "/orders": "envelope_unexpected", "/open/clear": "value_not_sealed"} {
+			for path, code := range map[string]string{"/customers/a;b/orders": "path_ambiguous", "/customers/" + sealed + "/orders": "envelope_unexpected", "/open/clear": "value_not_sealed", "/customers/1/orders?ssn=1;a=2": "place_ambiguous"} {
 				if got := s.do(http.MethodGet, path, ""); got.err != nil || got.status/100 != 4 || !strings.Contains(got.body, code) {
 					t.Errorf("%s: %v %d %s", path, got.err, got.status, got.body)
 				}

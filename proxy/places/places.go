@@ -51,11 +51,14 @@ const (
 type Error struct {
 	Code   codec.Code
 	In     Kind
-	Name   string // of the value, as a rule has it
+	Name   string // of the value, as a rule has it; "" if it is about all
 	Detail string // in fixed words
 }
 
 // Error reads "place_ambiguous: ssn in cookies: a quote".
 func (e *Error) Error() string {
+	if e.Name == "" {
+		return fmt.Sprintf("%s: %s: %s", e.Code, e.In, e.Detail)
+	}
 	return fmt.Sprintf("%s: %s in %s: %s", e.Code, e.Name, e.In, e.Detail)
 }

@@ -2,7 +2,11 @@ package policy
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/form"
 	"github.com/sealmesh/sealmesh/proxy/places"
 )
 
@@ -60,8 +64,6 @@ func (c *planCompiler) places() {
 			c.problem(p.At, "", "%s concerns requests", k)
 		case len(p.Seal)+len(p.Open) == 0:
 			c.problem(p.At, "", "no values to seal or open in %s", k)
-		case !supported[k]:
-			c.problem(p.At, "", "values in %s cannot be protected yet", k)
 		}
 	}
 	type value struct {
@@ -88,9 +90,6 @@ func (c *planCompiler) places() {
 	}
 }
 
-// supported are the places in which the proxy protects values.
-var supported = [places.Kinds]bool{places.Path: true, places.Header: true, places.Cookie: true}
-
 // nameable reports a name that no value in the place of r can have. name is
 // that of r as the plan has it.
 func (c *planCompiler) nameable(r rule, name string) {
@@ -104,6 +103,44 @@ func (c *planCompiler) nameable(r rule, name string) {
 			c.problem(r.At, "", "no cookie has the name %q", r.Name)
 		}
 	}
+}
+
+// query compiles the rules of the query as those of a form: applications read
+// its names in the same dialects, which options of the form name.
+func (c *planCompiler) query(options map[string]codec.Options) {
+	p := c.plan
+	q := &Plan{Limits: p.Limits, Envelopes: p.Envelopes, Null: p.Null}
+	var at []named[text]
+	for _, r := range c.direction.rules() {
+		if i := slices.IndexFunc(p.Rules, func(o Rule) bool { return o.In == places.Query && o.In == r.in && o.Path == r.Name && o.Open == r.open }); i >= 0 {
+			rule := p.Rules[i]
+			rule.Path = queryPath(r.Name)
+			q.Rules, at = append(q.Rules, rule), append(at, r.named)
+		}
+	}
+	if len(at) == 0 {
+		return
+	}
+	sel := c.selector(q.Rules, at)
+	if sel == nil {
+		return
+	}
+	q.Selector = sel.Guarded(codec.Guard{Envelope: p.guard().Envelope})
+	checked, err := form.Query.Check(q.Selector, options[form.Format.Name])
+	if err != nil {
+		c.problem(c.direction.Query.At, "", "%v", err)
+	}
+	q.Checked = map[*codec.Format]any{&form.Query: checked}
+	p.Query = q
+}
+
+// queryPath returns the path of the parameter with that name. A name that
+// begins as a path is one.
+func queryPath(name string) string {
+	if strings.HasPrefix(name, "$.") || strings.HasPrefix(name, "$[") {
+		return name
+	}
+	return "$['" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(name) + "']"
 }
 
 // paths checks that the path of route has each segment that d tags, once, and

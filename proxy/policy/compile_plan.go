@@ -52,11 +52,12 @@ func (c *planCompiler) compile(reads bool) {
 	c.migration()
 	c.guards()
 	options := c.options()
-	if s := c.selector(); s != nil {
+	if s := c.selector(p.Rules[:len(c.at)], c.at); s != nil {
 		p.Selector = s.Guarded(p.guard())
 		c.check(options)
 	}
 	p.PassTypes = c.passTypes(d.Pass)
+	c.query(options)
 }
 
 // rules adds the rules of both operations.
@@ -148,11 +149,11 @@ func (c *planCompiler) checkDates(d date) {
 }
 
 // selector compiles the paths, and reports every path that does not compile.
-func (c *planCompiler) selector() *codec.Selector {
-	p, at := c.plan, c.at
+// at are the names and tags of rules in the file.
+func (c *planCompiler) selector(rules []Rule, at []named[text]) *codec.Selector {
 	in := make([]codec.Rule, len(at))
-	for i, r := range p.Rules[:len(at)] {
-		in[i] = codec.Rule{Path: r.Path, Unescape: !r.Open && c.deterministic(r.Tag), Open: r.Open, Envelopes: p.Envelopes == KeepEnvelopes}
+	for i, r := range rules {
+		in[i] = codec.Rule{Path: r.Path, Unescape: !r.Open && c.deterministic(r.Tag), Open: r.Open, Envelopes: c.plan.Envelopes == KeepEnvelopes}
 		if r.Open {
 			in[i].Longest = longestSealed(c.limits.ValueBytes)
 		}

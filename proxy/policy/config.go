@@ -187,7 +187,8 @@ type directionConfig struct {
 	// Values to open: path to tag. A value that is no envelope of that tag is
 	// refused.
 	Open table[text] `yaml:"open"`
-	// Values in the query: name of a parameter to tag. Requests only.
+	// Values in the query: name of a parameter to tag, or a path as of a form,
+	// such as $.user.ssn. Requests only.
 	Query *placeConfig `yaml:"query"`
 	// Values in the path: NAME of {NAME} in the path of the route to tag. Requests
 	// only.

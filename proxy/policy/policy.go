@@ -170,6 +170,9 @@ type Plan struct {
 	RequireMatch bool
 	Patches      bool // a body that is a patch by its shape is refused
 	Methods      bool // a body that names a method is refused: see ErrMethodInQuery
+	// Query is the rules of the query, as those of a body that form.Query reads;
+	// nil for none. They are in Rules too, in the same order.
+	Query *Plan
 	// PlacesOnly: bodies pass unread, since only places beside them have rules.
 	PlacesOnly bool
 	// PassTypes are media types that may pass unread, in lower case: "image/png"
