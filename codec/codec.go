@@ -47,9 +47,9 @@
 //
 // # Adding a format
 //
-// Adding a body format touches one folder, and one line in package
-// codec/formats. Policy, proxy and commands find the format there. The folder
-// has:
+// The example of [Format] is a whole format, as small as one can be. Adding a
+// body format touches one folder, and one line in package codec/formats.
+// Policy, proxy and commands find the format there. The folder has:
 //
 //   - A [Format] with name, media types, Check, Scan and HoldsEnvelope.
 //   - A [Scanner] that accepts exactly the grammar of the format. It walks with
@@ -80,7 +80,8 @@
 // Scanners its own Splicer, so that all documents of a body share one order and
 // the limit of fields: Format.Scan(Body with the place of the document) when a
 // document begins, Scan for each piece of it, End at its end, and Free, or Scan
-// again if the next document has the same place. Its Check calls theirs, and
+// again if the next document has the same place. A Body says if the document
+// is not the root (Inner) and must stay on its line (OneLine). Its Check calls theirs, and
 // its HoldsEnvelope asks the format that a field's kind and [Position] belong
 // to. Where it cannot tell yet whether bytes belong to the document, such as a
 // line end before a possible delimiter, it calls Splicer.Hold.
