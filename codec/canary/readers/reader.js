@@ -36,7 +36,7 @@ const ways = {
   xml_fast: () => {
     const { XMLParser } = require('fast-xml-parser')
     const parser = new XMLParser({ ignoreAttributes: false, attributeNamePrefix: '@', removeNSPrefix: true, parseTagValue: false })
-    return body => flat(Object.values(parser.parse(body.toString())).filter(v => v !== '')[0])
+    return body => flat(parser.parse(body.toString()))
       .map(([path, v]) => [path.filter(k => typeof k === 'string' && k !== '#text'), v])
   },
   csv_papaparse: () => {

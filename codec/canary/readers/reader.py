@@ -146,7 +146,7 @@ def elements(root):
             if isinstance(child.tag, str):
                 walk(child, path + [child.tag.rpartition("}")[2]])
 
-    walk(root, [])
+    walk(root, [root.tag.rpartition("}")[2]])
     return found
 
 
@@ -177,12 +177,12 @@ def xml_sax():
 
         def startElement(self, name, attrs):
             self.path.append(name.rpartition(":")[2])
-            self.found.append([self.path[1:], ""])
+            self.found.append([self.path[:], ""])
             for k, v in attrs.items():
-                self.found.append([self.path[1:] + ["@" + k.rpartition(":")[2]], v])
+                self.found.append([self.path[:] + ["@" + k.rpartition(":")[2]], v])
 
         def characters(self, content):
-            self.found.append([self.path[1:], content])
+            self.found.append([self.path[:], content])
 
         def endElement(self, name):
             self.path.pop()
