@@ -37,7 +37,7 @@ var wellKnown = []string{"google/protobuf/any.proto", "google/protobuf/struct.pr
 //	}
 //
 // A line may also be a oneof, an extend, a group, which is empty, or
-// "syntax proto2".
+// "syntax proto2", or "package" for none.
 func Set(t testing.TB, text string) []byte {
 	t.Helper()
 	var set descriptorpb.FileDescriptorSet
@@ -100,6 +100,8 @@ func (p *parser) line(s string) error {
 	switch words[0] {
 	case "syntax":
 		p.file.Syntax = new(words[1])
+	case "package":
+		p.file.Package = nil
 	case "message":
 		p.stack = append(p.stack, &descriptorpb.DescriptorProto{Name: new(words[1])})
 	case "enum":

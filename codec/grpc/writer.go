@@ -1,0 +1,131 @@
+package grpc
+
+import (
+	"encoding/binary"
+	"errors"
+	"sync"
+
+	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/protobuf"
+)
+
+// head is the length of a frame before its message: a flag, and the length of
+// the message.
+const head = 5
+
+// Flags of frames.
+const (
+	plain      = 0x00
+	compressed = 0x01
+)
+
+// A writer rewrites a body that is a sequence of frames.
+type writer struct {
+	protobuf.Rewriter
+	protocol
+	table    *protobuf.Table // of the messages
+	streams  bool            // there may be more than one
+	response bool
+	messages int  // so far, up to 1
+	over     bool // the last frame was read
+}
+
+var writers = sync.Pool{New: func() any { return new(writer) }}
+
+var errUnchecked = errors.New("grpc: Body.Checked is not what Check returned")
+
+// newWriter is Format.Writer.
+func newWriter(p protocol, b *codec.Body) (codec.Writer, error) {
+	c, ok := b.Checked.(*checked)
+	sel := b.At.Selector()
+	if !ok && sel != nil {
+		return nil, errUnchecked
+	}
+	refuse := func(code codec.Code, detail string) error {
+		return &codec.Error{Format: p.name, Code: code, Detail: detail}
+	}
+	table, streams, allow := protobuf.Opaque(), true, true
+	if sel != nil {
+		if sel.Guard().Root == codec.ArrayRoot {
+			return nil, refuse(codec.WrongRoot, "a message is not an array")
+		}
+		if c.methods != nil {
+			m, ok := c.methods[b.Path]
+			if !ok {
+				return nil, refuse(codec.Unsupported, "the path names no method of the schema")
+			}
+			table, streams, allow = m.Types[b.Direction], m.Streams[b.Direction], c.unknown
+		}
+	}
+	if !b.Params.Only("charset") {
+		return nil, refuse(codec.BadParams, "the media type has a parameter that is unknown")
+	}
+	w := writers.Get().(*writer)
+	w.protocol, w.table, w.streams, w.response = p, table, streams, b.Direction == codec.Response
+	w.messages, w.over = 0, false
+	w.Begin(w, p.name, b, allow)
+	return w, nil
+}
+
+// Scan implements [protobuf.Framing].
+func (w *writer) Scan(p []byte) (n, need int, ok bool) {
+	for n < len(p) {
+		frame := p[n:]
+		if len(frame) < head {
+			return n, head, true
+		}
+		size := binary.BigEndian.Uint32(frame[1:])
+		if !w.takes(frame[0], size, n) {
+			return 0, 0, false
+		}
+		end := head + int(size)
+		if len(frame) < end {
+			return n, end, true
+		}
+		if !w.frame(p, n, n+end) {
+			return 0, 0, false
+		}
+		n += end
+	}
+	return n, 0, true
+}
+
+// takes reports whether a frame may come at offset at. It refuses the body
+// otherwise.
+func (w *writer) takes(flag byte, size uint32, at int) bool {
+	last := w.last != 0 && flag == w.last
+	switch {
+	case w.over:
+		w.Refuse(codec.Malformed, at, "bytes after the last frame")
+	case flag == compressed, w.last != 0 && flag == w.last|compressed:
+		w.Refuse(codec.Unsupported, at, "a message is compressed")
+	case flag != plain && !last:
+		w.Refuse(codec.Malformed, at, "a frame has a flag that the protocol does not have")
+	case last && !w.response:
+		w.Refuse(codec.Malformed, at, "a request has the last frame of a response")
+	case !last && !w.streams && w.messages > 0:
+		w.Refuse(codec.Malformed, at, "the method has one message, and the body has more")
+	case int64(size) > int64(w.Longest()):
+		w.Refuse(codec.TooLarge, at+1, "a message is longer than the limit")
+	default:
+		return true
+	}
+	return false
+}
+
+// frame reads a whole frame, which is p[from:end].
+func (w *writer) frame(p []byte, from, end int) bool {
+	if w.last != 0 && p[from] == w.last {
+		w.over = true
+		return w.Text(p[from+head:end], from+head)
+	}
+	w.messages = 1
+	return w.Message(w.table, p, from+1, from+head, end)
+}
+
+// Free implements [codec.Writer].
+func (w *writer) Free() {
+	w.End()
+	w.table = nil
+	writers.Put(w)
+}
