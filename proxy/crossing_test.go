@@ -41,6 +41,9 @@ var crossings = map[string]crossing{
 	"tsv":      {"text/tab-separated-values", "secret\tb\n", "\t1\n", tsvText, "csv", ""},
 	"xml":      {"application/xml", "<r><secret>", "</secret></r>", xmlText.Replace, "xml", "a<b/>"},
 	"protobuf": {"application/protobuf", "\x10\x01\x0a", "\x10\x02", protoText, "protobuf", ""},
+	"grpc":     {"application/grpc", "", "", frameText, "protobuf", ""},
+	"grpc-web": {"application/grpc-web", "", "", frameText, "protobuf", ""},
+	"connect":  {"application/connect+proto", "", "", frameText, "protobuf", ""},
 	"multipart": {"multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"secret\"\r\n\r\n", "\r\n--b--\r\n",
 		strings.Clone, "part", ""},
 }
@@ -64,17 +67,31 @@ func tsvText(s string) string {
 // protoText is a string with its length.
 func protoText(s string) string { return string(binary.AppendUvarint(nil, uint64(len(s)))) + s }
 
+// frameText is a frame of a message with a string.
+func frameText(s string) string {
+	m := "\x0a" + protoText(s)
+	return string(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(m)))) + m
+}
+
 // crossingPolicy is rigPolicy with the schema of formats that need one.
 func crossingPolicy(t *testing.T) string {
 	schema := filepath.Join(t.TempDir(), "doc.binpb")
 	must(t, os.WriteFile(schema, protobuftest.Set(t, `
+		package
 		message Doc {
 		  string secret = 1;
 		  int32 n = 2;
 		}
+		service seal {
+		  rpc x (Doc) returns (Doc);
+		}
+		service open {
+		  rpc x (Doc) returns (Doc);
+		}
 	`), 0o600))
 	rules := regexp.MustCompile(`((?:seal|open): \{\$\.\.secret: pii\})`)
-	return rules.ReplaceAllString(rigPolicy, "$1, formats: {protobuf: {schema: '"+schema+"', message: test.Doc}}")
+	return rules.ReplaceAllString(rigPolicy, strings.ReplaceAll(
+		"$1, formats: {protobuf: {schema: 'SCHEMA', message: Doc}, grpc: {schema: 'SCHEMA'}, grpc-web: {schema: 'SCHEMA'}, connect: {schema: 'SCHEMA'}}", "SCHEMA", schema))
 }
 
 func jsonText(s string) string {

@@ -66,7 +66,7 @@ func readHeaders(req *wire.Request) (m message) {
 		case "signature", "signature-input", "x-amz-content-sha256", "stripe-signature", "x-hub-signature", "x-hub-signature-256",
 			"x-slack-signature", "x-shopify-hmac-sha256", "x-twilio-signature", "webhook-signature", "svix-signature", "x-signature", "x-jws-signature":
 			m.signed = true
-		case "accept-encoding", "range", "if-range":
+		case "accept-encoding", "grpc-accept-encoding", "connect-accept-encoding", "range", "if-range":
 			m.partial = true
 		case "accept-ranges":
 			m.ranges = true

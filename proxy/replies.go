@@ -119,7 +119,7 @@ var bodyDigests = []string{"digest", "content-digest", "repr-digest", "content-m
 
 // fromUpstream are removed from requests whose response is read: the upstream
 // must answer with a whole body, uncompressed.
-var fromUpstream = []string{"accept-encoding", "range", "if-range"}
+var fromUpstream = []string{"accept-encoding", "grpc-accept-encoding", "connect-accept-encoding", "range", "if-range"}
 
 // ofContent are the headers that say how a body is read.
 var ofContent = []string{"content-type", "content-encoding", "content-range"}

@@ -10,6 +10,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/csv"
 	"github.com/sealmesh/sealmesh/codec/form"
+	"github.com/sealmesh/sealmesh/codec/grpc"
 	"github.com/sealmesh/sealmesh/codec/json"
 	"github.com/sealmesh/sealmesh/codec/protobuf"
 	"github.com/sealmesh/sealmesh/codec/sse"
@@ -29,6 +30,9 @@ var table = codec.Table{
 	&protobuf.Format,
 	&form.Format,
 	&xml.Format,
+	&grpc.Format,
+	&grpc.Web,
+	&grpc.Connect,
 }
 
 // Table returns all formats. The caller must not change the result.

@@ -49,13 +49,15 @@ var Format = codec.Format{
 // overrides and localizations of JSCalendar and JSContact), a form or a
 // collection has the name beside the value, JsonML has the name of an element
 // as its first item, a client's query names the results of SPARQL, and JSON-LD
-// renames members by @context. JOSE has its payload in base64url.
+// renames members by @context. JOSE has its payload in base64url, and gRPC and
+// Connect have JSON in frames.
 var namedByData = [...]codec.Pattern{
 	"*json-patch*", "*jsonpatch*", "*yang-patch*", "application/scim+json", "application/vnd.api+json;ext",
 	"application/jscalendar+json", "application/jscontact+json",
 	"application/graphql+json", "*sparql-results*", "*jose+json*", "*jsonml*",
 	"*vnd.collection*", "*senml*", "*sensml*", "*uber+json", "application/vcard+json", "application/calendar+json",
 	"application/vnd.siren+json", "application/prs.hal-forms+json",
+	"*grpc*", "application/connect+json",
 	"application/ld+json", "*+ld+json", "application/activity+json", "application/td+json", "application/tm+json",
 }
 
