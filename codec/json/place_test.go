@@ -57,3 +57,26 @@ func TestCheckIsNeeded(t *testing.T) {
 		}
 	}
 }
+
+// Every document at a place is read from that place, and Guard.Root is about
+// the root only.
+func TestDocumentsAtAPlace(t *testing.T) {
+	sel := guarded(t, codec.Guard{Root: codec.ArrayRoot}, codec.Rule{Path: "$.order[1].ssn"}, codec.Rule{Path: "$..email"})
+	checked, err := Lines.Check(sel, codec.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const body = "[0,{\"ssn\":\"1\"}]\n{\"email\":\"2\"}\n[{\"ssn\":\"no\"},{\"ssn\":\"3\",\"email\":[]}]\n4"
+	for _, inner := range []bool{true, false} {
+		var place codec.Cursor
+		place.Start(sel)
+		place.Member([]byte("order"))
+		var fields []seen
+		b := codec.Body{At: place, Inner: inner, Checked: checked, Transform: recording(&fields, keep)}
+		_, err = codectest.RewriteBody(&Lines, b, body, everywhere(len(body), 3))
+		if e, refused := errors.AsType[*codec.Error](err); inner && (err != nil || describe(fields) != "0 text 1|1 text 2|0 text 3|1 literal []") ||
+			!inner && (!refused || e.Code != codec.WrongRoot) {
+			t.Errorf("inner %t: %s, %v", inner, describe(fields), err)
+		}
+	}
+}
