@@ -25,6 +25,7 @@ var importRules = []struct {
 	may   func(path string) bool
 }{
 	{"codec", anyOf(std, ours("codec"))}, // formats import codec; Go itself refuses the reverse
+	{"codec/coding", anyOf(std, ours("codec"), external("github.com/klauspost/compress/", "github.com/andybalholm/brotli"))},
 	{"codec/envelope", anyOf(std, ours("codec", "codec/suite"))},
 	{"codec/protobuf", anyOf(std, ours("codec"), external("google.golang.org/protobuf/"))},
 	{"codec/suite", std},
