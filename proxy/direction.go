@@ -19,6 +19,7 @@ type direction struct {
 	head     message
 	media    codec.Detected // what head says of the body; zero without a plan
 	body     rewriter
+	coded    *coded // nil for a body without a content coding
 	held     heldBody
 	opened   int64 // bytes of the rewritten body that left, or are about to, without the growth by sealing
 }
@@ -107,7 +108,7 @@ func (d *direction) checkFormat() error {
 	switch {
 	case f != nil && !d.head.headers && d.media.Canonical != d.head.contentType:
 		return refuse(codeType, errors.New("the content type is not in canonical form, and Envoy sends attributes in place of headers, which cannot be corrected"))
-	case f != nil && d.head.identity():
+	case f != nil && (d.head.identity() || !d.plan.RefuseCoded && d.head.coded()):
 		return nil
 	}
 	media, isForeign := d.plan.foreign(d.head.contentType)
@@ -139,24 +140,35 @@ func (d *direction) open() error {
 	if err := d.checkFormat(); err != nil || d.state == passing {
 		return err
 	}
-	return d.body.read(d.media, codec.Direction(d.index()), &d.x.request.head)
+	if err := d.body.read(d.media, codec.Direction(d.index()), &d.x.request.head); err != nil {
+		return err
+	}
+	var err error
+	d.coded, err = newCoded(d)
+	return err
 }
 
 // rewrite runs the body of j through the rules, into j.out. It records the key
 // uses of what can leave now, or with end those of the whole body.
 func (d *direction) rewrite(j *job, end bool) error {
-	if err := d.body.write(&j.out, j.body); err != nil {
-		return err
-	}
-	if !end {
-		return errors.Join(d.checkOpened(j), d.body.session.Admit())
-	}
-	hadBody, err := d.body.finish(&j.out)
-	if err != nil {
-		return err
-	}
-	if err := d.checkOpened(j); err != nil {
-		return err
+	hadBody := d.body.writer != nil
+	if d.coded != nil {
+		if err := d.coded.rewrite(j, end); err != nil || !end {
+			return err
+		}
+	} else {
+		if err := d.body.write(&j.out, j.body); err != nil {
+			return err
+		}
+		if !end {
+			return errors.Join(d.checkOpened(&j.out), d.body.session.Admit())
+		}
+		if err := d.body.finish(&j.out); err != nil {
+			return err
+		}
+		if err := d.checkOpened(&j.out); err != nil {
+			return err
+		}
 	}
 	if hadBody {
 		d.x.counts.rewritten(d.index(), d.media.Format)
@@ -171,8 +183,8 @@ func (d *direction) rewrite(j *job, end bool) error {
 // checkOpened refuses a body that is longer than limits.body_bytes once opened.
 // Growth by sealing does not count: what was sealed at the limit must open
 // again.
-func (d *direction) checkOpened(j *job) error {
-	d.opened += int64(j.out.Len() - j.out.Growth())
+func (d *direction) checkOpened(out *codec.Output) error {
+	d.opened += int64(out.Len() - out.Growth())
 	if most := d.plan.OpenedBytes; most > 0 && d.opened > most {
 		return refuse(codeLarge, errors.New("the opened body is longer than limits.body_bytes"))
 	}
@@ -182,6 +194,7 @@ func (d *direction) checkOpened(j *job) error {
 // close ends d, and records its key uses with cause as their outcome.
 func (d *direction) close(cause error) {
 	_ = d.body.close(cause) // what is refused stays refused
+	d.coded.free()
 	d.held.drop()
 	d.state = over
 }

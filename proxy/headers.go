@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sealmesh/sealmesh/codec/coding"
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
@@ -165,6 +166,12 @@ func readAttributes(req *wire.Request) (m message, ok bool) {
 // identity reports whether the body is not compressed.
 func (m *message) identity() bool {
 	return m.contentEncoding == "" || strings.EqualFold(m.contentEncoding, "identity")
+}
+
+// coded reports whether the body has a content coding that sealmesh decodes. In
+// gRPC messages are compressed, and bodies are not.
+func (m *message) coded() bool {
+	return coding.Of(m.contentEncoding) != coding.None && !m.grpc()
 }
 
 // grpc reports whether the client of a request speaks gRPC.

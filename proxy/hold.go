@@ -112,7 +112,11 @@ func (p piece) release() error {
 	if err := d.x.send(reply); err != nil {
 		return err
 	}
-	if err := p.emit(p.job.out.Segments()); err != nil {
+	segs := p.job.out.Segments()
+	if d.coded != nil && d.body.fields == 0 {
+		segs = p.job.body // as it came: the headers have its length
+	}
+	if err := p.emit(segs); err != nil {
 		return err
 	}
 	h.drop()

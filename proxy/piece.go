@@ -159,7 +159,11 @@ func (p piece) rewrite() error {
 	if err := d.rewrite(p.job, p.end); err != nil {
 		return err
 	}
-	if err := d.held.retain(d, size(p.job.body), p.job.out.Len(), p.end); err != nil {
+	came, freed := size(p.job.body), p.job.out.Len()
+	if d.coded != nil {
+		came, freed = d.coded.took, d.coded.freed
+	}
+	if err := d.held.retain(d, came, freed, p.end); err != nil {
 		return err
 	}
 	if isDuplex(d.mode) {

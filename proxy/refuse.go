@@ -22,6 +22,7 @@ const (
 	codeType       = "type_unsupported" // no codec for the content type
 	codeFormat     = string(codec.Unsupported)
 	codeEncoding   = "encoding_unsupported" // content-encoding: the body cannot be read
+	codeCoded      = "encoding_malformed"   // the body is not what its content-encoding says, or is incomplete
 	codeUpgrade    = "upgrade_unsupported"  // an upgraded connection cannot be protected
 	codePartial    = "partial_unsupported"  // 206, or Content-Range on a request: a part of a body cannot be read
 	codeMode       = "mode_unsafe"          // Envoy announced a body mode that would pass values in clear
@@ -133,6 +134,7 @@ var codeReplies = map[string]codeReply{
 	codeUnmatched:             {403, 7, "No route of the policy covers this request."},
 	codeType:                  {415, 3, "The content type cannot be read on this route."},
 	codeEncoding:              {415, 3, "The content encoding cannot be read on this route."},
+	codeCoded:                 {400, 3, "The content encoding of the body is malformed."},
 	codeUpgrade:               {400, 3, "A connection cannot be upgraded on this route."},
 	codePartial:               {416, 11, "A part of a body cannot be read on this route."},
 	codeMode:                  {500, 13, "The proxy is not configured safely for this route."},

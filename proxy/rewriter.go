@@ -69,18 +69,17 @@ func (w *rewriter) write(out *codec.Output, body [][]byte) error {
 }
 
 // finish adds the end of the body to out, and records the key uses. Nothing
-// that the keys produced may leave before. hadBody is false if there was no
-// body.
-func (w *rewriter) finish(out *codec.Output) (hadBody bool, err error) {
-	if hadBody = w.writer != nil; hadBody {
+// that the keys produced may leave before.
+func (w *rewriter) finish(out *codec.Output) error {
+	if w.writer != nil {
 		if err := w.writer.Close(out); err != nil {
-			return false, err
+			return err
 		}
 		if w.plan.RequireMatch && !w.matched {
-			return false, refuse(codeMissing, nil)
+			return refuse(codeMissing, nil)
 		}
 	}
-	return hadBody, w.close(nil)
+	return w.close(nil)
 }
 
 // close frees what the rewriter holds, and records its key uses with cause as

@@ -41,8 +41,10 @@ func TestEnvoyHTTP(t *testing.T) {
 		{name: "the upstream answers uncompressed", method: "GET", path: "/open/echo", status: 200,
 			header:   []string{"Accept-Encoding", "gzip", "Range", "bytes=0-3"},
 			upstream: map[string]string{"accept-encoding": "", "range": ""}},
-		{name: "gzip response", method: "GET", path: "/open/gzip", status: 502, want: "encoding_unsupported"},
-		{name: "gzip request", method: "POST", path: "/seal/x", body: "\x1f\x8b", header: []string{"Content-Encoding", "gzip"}, status: 415, want: "encoding_unsupported"},
+		{name: "gzip response", method: "POST", path: "/open/gzip", body: sealed, status: 200, want: canary},
+		{name: "gzip request", method: "POST", path: "/seal/echo", body: zipped(`{"secret":1}`), header: []string{"Content-Encoding", "gzip"}, status: 200, want: `{"secret":"sm1.`},
+		{name: "gzip that ends early", method: "POST", path: "/seal/x", body: "\x1f\x8b", header: []string{"Content-Encoding", "gzip"}, status: 400, want: "encoding_malformed"},
+		{name: "deflate request", method: "POST", path: "/seal/x", body: "x", header: []string{"Content-Encoding", "deflate"}, status: 415, want: "encoding_unsupported"},
 		{name: "partial response", method: "GET", path: "/open/206", status: 502, want: "partial_unsupported"},
 		{name: "error page on open", method: "GET", path: "/open/404", status: 404, want: "no such page"},
 		{name: "a byte order mark stays", method: "POST", path: "/seal/echo", body: "\ufeff{\"secret\":1}", status: 200, want: "\ufeff{\"secret\":\"sm1."},
@@ -118,9 +120,7 @@ func specials(w http.ResponseWriter, r *http.Request) {
 	case "empty":
 	case "gzip":
 		h.Set("Content-Encoding", "gzip")
-		z := gzip.NewWriter(w)
-		_, _ = io.WriteString(z, `{}`)
-		_ = z.Close()
+		_, _ = io.WriteString(w, zipped(string(body)))
 	case "etag":
 		for _, kv := range [][2]string{{"ETag", `"v1"`}, {"Digest", "x"}, {"Content-MD5", "x"}, {"Accept-Ranges", "bytes"}} {
 			h.Set(kv[0], kv[1])
@@ -133,8 +133,20 @@ func specials(w http.ResponseWriter, r *http.Request) {
 		if ct := r.Header.Get("Content-Type"); ct != "" {
 			h.Set("Content-Type", ct)
 		}
+		if e := r.Header.Get("Content-Encoding"); e != "" {
+			h.Set("Content-Encoding", e)
+		}
 		_, _ = w.Write(body)
 	}
+}
+
+// zipped returns body as gzip.
+func zipped(body string) string {
+	var b strings.Builder
+	z := gzip.NewWriter(&b)
+	_, _ = io.WriteString(z, body)
+	_ = z.Close()
+	return b.String()
 }
 
 // sealed returns body as the upstream gets it.

@@ -99,6 +99,7 @@ func (c *compiler) processLimits() Limits {
 		CallerShare:   int(c.within(l.CallerShare.place, l.CallerShare.Value, 1, 100, DefaultCallerShare, "limits.caller_share")),
 		Held:          DefaultHeld,
 		Rate:          int64(c.within(l.Rate.place, l.Rate.Value, 1, 1<<40, DefaultRate, "limits.rate")),
+		Ratio:         int(c.within(l.DecodedRatio.place, l.DecodedRatio.Value, 1, 10_000, DefaultRatio, "limits.decoded_ratio")),
 	}
 	if l.Exchange.present() {
 		lim.Exchange = l.Exchange.Value

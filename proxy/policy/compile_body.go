@@ -60,7 +60,7 @@ func (c *planCompiler) guards() {
 	case "seal":
 		p.Null = SealNull
 	}
-	p.RequireMatch = d.RequireMatch.Value
+	p.RequireMatch, p.RefuseCoded = d.RequireMatch.Value, d.Encoding.Value == "refuse"
 	if d.RequireMatch.Value && p.Reads() {
 		c.problem(d.RequireMatch.place, "", "require_match without rules")
 	}

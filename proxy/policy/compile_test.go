@@ -48,7 +48,7 @@ func TestCompileEverything(t *testing.T) {
 	same(t, "tls", p.TLS, &TLS{"/tls/tls.crt", "/tls/tls.key", "/tls/ca.crt", []string{"spiffe://mesh/ns/edge/sa/envoy", "envoy.example"}})
 	same(t, "unmatched", p.Unmatched, PassUnmatched)
 	same(t, "audit", p.Audit, Audit{Required: false, SpoolDir: "/var/lib/sealmesh/spool", SpoolBytes: 1 << 30})
-	same(t, "limits", p.Limits, Limits{BufferedBytes: 1 << 20, Streams: 12, Exchange: 30 * time.Second, Memory: 256 << 20, CallerShare: 30, Held: 2 * time.Minute, Rate: 1 << 10})
+	same(t, "limits", p.Limits, Limits{BufferedBytes: 1 << 20, Streams: 12, Exchange: 30 * time.Second, Memory: 256 << 20, CallerShare: 30, Held: 2 * time.Minute, Rate: 1 << 10, Ratio: DefaultRatio})
 	same(t, "keys", p.Keys, []Key{{
 		Name:    "customer",
 		KEKs:    []string{"awskms:///arn:aws:kms:eu-west-1:111122223333:key/mrk-1", "pkcs11:token=t;object=o?pin-source=env:PIN", "local:kek.key"},
@@ -116,7 +116,7 @@ func TestCompileDefaults(t *testing.T) {
 	same(t, "transport", p.Transport, OwnTransport)
 	same(t, "unmatched", p.Unmatched, RefuseUnmatched)
 	same(t, "audit", p.Audit, Audit{Required: true})
-	same(t, "limits", p.Limits, Limits{DefaultBufferedBytes, DefaultStreams, DefaultExchange, 0, DefaultCallerShare, DefaultHeld, DefaultRate})
+	same(t, "limits", p.Limits, Limits{DefaultBufferedBytes, DefaultStreams, DefaultExchange, 0, DefaultCallerShare, DefaultHeld, DefaultRate, DefaultRatio})
 }
 
 // TestLimitsAtTheLimit holds that every limit takes its least and its most;

@@ -130,6 +130,9 @@ type limitsConfig struct {
 	// Average bytes per second that a held body must deliver, once exchange has
 	// passed. Default 4KiB.
 	Rate size `yaml:"rate"`
+	// How many times longer than it came a compressed body may be once it is
+	// decoded, beyond the first 64KiB. Default 100.
+	DecodedRatio number `yaml:"decoded_ratio"`
 }
 
 // routeConfig says what happens to the bodies of matching requests and of their
@@ -222,6 +225,10 @@ type directionConfig struct {
 	// Envoy retry; streamed is for bodies past the buffer limit, gRPC and
 	// server-sent events.
 	Body text `yaml:"body" oneof:"buffered|streamed"`
+	// What happens to a body with a content-encoding of gzip, br or zstd: decode
+	// (default) decodes it, and encodes it again in the same coding, or refuse.
+	// Other codings are always refused.
+	Encoding text `yaml:"encoding" oneof:"decode|refuse"`
 	// Media types that may pass unread, as type/subtype or type/*. They cannot
 	// include a type that a codec reads. A body of any other type without a codec
 	// is refused.

@@ -163,6 +163,8 @@ type Plan struct {
 	// OpenedBytes limits a body with values to open, in bytes after opening, and
 	// replaces Limits.BodyBytes; 0 for no limit.
 	OpenedBytes int64
+	// RefuseCoded refuses bodies with a content coding instead of decoding them.
+	RefuseCoded bool
 	Envelopes   Envelopes
 	Root        codec.Root
 	Null        NullMode
@@ -261,6 +263,7 @@ type Limits struct {
 	CallerShare   int           // share of Memory and Streams that one caller may use, in per cent
 	Held          time.Duration // longest time to hold an incomplete body
 	Rate          int64         // least bytes per second of such a body, after Exchange
+	Ratio         int           // most by which decoding a body may multiply its length
 }
 
 // Defaults of [Limits] and of addresses.
@@ -271,6 +274,7 @@ const (
 	DefaultCallerShare   = 50
 	DefaultHeld          = 5 * time.Minute
 	DefaultRate          = 4 << 10
+	DefaultRatio         = 100
 	DefaultListen        = "unix:///run/sealmesh/ext_proc.sock"
 	DefaultAdmin         = "unix:///run/sealmesh/admin.sock"
 	DefaultMetrics       = "127.0.0.1:9464"
