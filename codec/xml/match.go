@@ -108,7 +108,7 @@ func (m *matcher) restart() {
 
 func (m *matcher) free() {
 	m.cursor.Reset()
-	clear(m.name[:cap(m.name)])
+	m.name = wiped(m.name)
 	m.sel, m.tables, m.root = nil, nil, codec.Cursor{}
 }
 

@@ -75,9 +75,8 @@ type namespaces struct {
 
 // free forgets all declarations, and keeps the memory.
 func (n *namespaces) free() {
-	clear(n.names[:cap(n.names)])
-	clear(n.text[:cap(n.text)])
-	n.prefixes, n.names, n.bindings, n.text = n.prefixes[:0], n.names[:0], n.bindings[:0], n.text[:0]
+	n.names, n.text = wiped(n.names), wiped(n.text)
+	n.prefixes, n.bindings = n.prefixes[:0], n.bindings[:0]
 	n.bound, n.plain, n.inner, n.outer = prefixSet{}, noSpace, 0, nil
 }
 

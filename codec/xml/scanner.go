@@ -89,12 +89,26 @@ func (s *scanner) free() {
 	s.token.held.Drop()
 	s.rules.free()
 	s.spaces.free()
-	clear(s.names[:cap(s.names)])
+	s.names = wiped(s.names)
+	s.value.encoders.free()
 	// Not one literal: that would be made on the stack and copied.
 	attributes, open, names, spaces, rules, encoders := s.tag.attributes, s.open, s.names, s.spaces, s.rules, s.value.encoders
 	*s = scanner{}
 	s.tag.attributes, s.open, s.names = attributes[:0], open[:0], names[:0]
 	s.spaces, s.rules, s.value.encoders = spaces, rules, encoders
+}
+
+// keptBytes is the room for names that a recycled scanner keeps.
+const keptBytes = 16 << 10
+
+// wiped returns b without its bytes, and without its memory if that is much.
+func wiped(b []byte) []byte {
+	b = b[:cap(b)]
+	clear(b)
+	if len(b) > keptBytes {
+		return nil
+	}
+	return b[:0]
 }
 
 // scan reads one piece, after which err says whether the body is still good.

@@ -33,6 +33,16 @@ func (e *encoders) begin(s scope) {
 	e.content(s)
 }
 
+// keptEncoders is the number of encoders that a recycled scanner keeps.
+const keptEncoders = 64
+
+func (e *encoders) free() {
+	if len(e.contents) > keptEncoders {
+		clear(e.contents[keptEncoders:])
+		e.contents = e.contents[:keptEncoders]
+	}
+}
+
 // content returns the encoder of content in which the prefixes of s are bound.
 func (e *encoders) content(s scope) *encoder {
 	if e.used > 0 && e.contents[e.used-1].scope == s {
