@@ -104,6 +104,10 @@ func (m *marker) ruled(space int) bool {
 func (m *marker) attributes(p []byte, i int, live bool) bool {
 	for k := range m.tag.attributes {
 		a := &m.tag.attributes[k]
+		if m.rules.sel != nil && m.refers(p, a) {
+			m.malformed(a.name, i, "an element refers to its value elsewhere in the message")
+			return false
+		}
 		rule := -1
 		if m.instance(p, a) {
 			m.tag.null = m.tag.null || m.isNull(p, a)
@@ -146,6 +150,17 @@ func (m *marker) instance(p []byte, a *attribute) bool {
 		return true
 	}
 	return false
+}
+
+// refers reports whether a says that the value of an element is elsewhere in
+// the message, as the encodings of SOAP 1.1 (href="#id") and 1.2 (enc:ref) may.
+// No path finds such a value.
+func (m *marker) refers(p []byte, a *attribute) bool {
+	local := p[a.local():a.nameEnd]
+	if a.space >= 0 {
+		return m.spaces.bindings[a.space].encoding && string(local) == "ref"
+	}
+	return m.soap && a.space == noSpace && string(local) == "href" && (a.odd || bytes.HasPrefix(p[a.value:a.end], []byte("#")))
 }
 
 // isNull reports whether a, which instance has recognised, says that an element

@@ -18,6 +18,8 @@ type marker struct {
 	spaces   namespaces
 	security int // open elements around and with the outermost signed or encrypted one, 0 for none
 
+	soap     bool // the root element is of SOAP 1.1
+
 	guard  *codec.Guard // never nil
 	limits codec.Limits
 	rules  matcher
@@ -73,6 +75,9 @@ func (s *scanner) startTag(p []byte, i int) int {
 	s.names = append(s.names, name...)
 	if s.mode, s.value.mixed = inContent, true; space >= 0 && s.security == 0 && s.spaces.bindings[space].security {
 		s.security = len(s.open)
+	}
+	if len(s.open) == 1 {
+		s.soap = space >= 0 && s.spaces.bindings[space].soap
 	}
 	owner, below := -1, false
 	if e.place.live = s.rules.live; e.place.live {

@@ -30,6 +30,9 @@
 // Raw content is opened only where it is well-formed: it may use the prefixes
 // that are declared in that place, whatever namespaces they stand for there.
 //
+// Where there are rules, an element that refers to a value elsewhere, as the
+// encodings of SOAP allow (href="#id", enc:ref), is refused.
+//
 // The format refuses what two readers could read differently, or what brings in
 // text from elsewhere: a DOCTYPE, entities other than the five, XInclude,
 // another version, another encoding, a comment or an instruction in a tagged

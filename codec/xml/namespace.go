@@ -17,6 +17,8 @@ const (
 	xmlSpace      = "http://www.w3.org/XML/1998/namespace"
 	xmlnsSpace    = "http://www.w3.org/2000/xmlns/"
 	instanceSpace = "http://www.w3.org/2001/XMLSchema-instance"
+	soapSpace     = "http://schemas.xmlsoap.org/soap/envelope/" // of SOAP 1.1
+	encodingSpace = "http://www.w3.org/2003/05/soap-encoding"   // of SOAP 1.2
 )
 
 var xmlURI = []byte(xmlSpace)
@@ -36,6 +38,8 @@ type binding struct {
 	outer    int // the binding that this one hides, or noSpace
 	from     int // of the namespace in namespaces.text, to the next binding's
 	instance bool
+	soap     bool
+	encoding bool
 	security bool
 	ruled    bool // rules name it
 }
@@ -169,6 +173,8 @@ func (n *namespaces) declare(name, value []byte, t *tables) (fault string) {
 	n.bindings = append(n.bindings, binding{
 		prefix: i, outer: n.prefixes[i].top, from: from,
 		instance: string(uri) == instanceSpace,
+		soap:     string(uri) == soapSpace,
+		encoding: string(uri) == encodingSpace,
 		security: contains(securitySpaces[:], uri),
 		ruled:    t.names(uri),
 	})

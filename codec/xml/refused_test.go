@@ -60,6 +60,11 @@ var refusals = []struct{ body, detail string }{
 	{`<r>]]></r>`, "]]>"}, {`<r>a]]]></r>`, "]]>"}, {`<!-- -- --><r/>`, "-- in"}, {`<!-- --- ><r/>`, "-- in"}, {`<!----->`, "-- in"}, {`<!- -><r/>`, "expected a comment"}, {`<r><![cdata[]]></r>`, "expected a comment"},
 	{"<r><!--\x01--></r>", "control"}, {"<r><?p \xff?></r>", "not UTF-8"}, {"<r><![CDATA[\x02]]></r>", "control"}, {`<??><r/>`, "name of an instruction"}, {`<?p+?><r/>`, "a blank after"}, {`<?p?x?><r/>`, "after ?"}, {`<?p:q x?><r/>`, "name of an instruction"},
 
+	// References of SOAP's encodings, and what is none.
+	{`<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><ssn href="#id1"/><multiRef id="id1">CANARY</multiRef></s:Body></s:Envelope>`, "elsewhere"},
+	{`<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><a href='&#35;id1'/></Envelope>`, "elsewhere"},
+	{`<r xmlns:e="http://www.w3.org/2003/05/soap-encoding"><ssn e:ref="id1"/></r>`, "elsewhere"},
+
 	// Tagged values.
 	{`<r><ssn>1<!-- -->CANARY</ssn></r>`, "comment or an instruction"}, {`<r><ssn>1<?p?>2</ssn></r>`, "comment or an instruction"}, {`<r><email><a><!----></a></email></r>`, "comment or an instruction"},
 	{`<r` + dsig + `><ds:Signature><email>CANARY</email></ds:Signature></r>`, "signed or encrypted"}, {`<r><Object xmlns="http://www.w3.org/2000/09/xmldsig#"><a><email/></a></Object></r>`, "signed or encrypted"},

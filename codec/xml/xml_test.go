@@ -43,6 +43,7 @@ var corpus = codectest.Corpus{
 		`<r pad="` + strings.Repeat("long ", 300) + `"><email>` + strings.Repeat("e", 600) + `</email>` + strings.Repeat("<n>1.5</n>\n", 200) + `</r>`,
 		`<é漢:r xmlns:é漢="urn:x" é漢:ü="1"><ssn>😀</ssn></é漢:r>`,
 		`<r><email>` + strings.Repeat(codectest.Canary, 200) + `</email></r>`,
+		`<r><a href="#id"/></r>`, `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><a href="http://x/#id" s:href="#"/></s:Envelope>`,
 		soap, strings.ReplaceAll(soap, "\n", "\r\n"),
 	},
 	Value:  func(n int) string { return `<r><ssn>` + strings.Repeat("v", n) + `</ssn></r>` },
