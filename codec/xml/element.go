@@ -18,7 +18,7 @@ type marker struct {
 	spaces   namespaces
 	security int // open elements around and with the outermost signed or encrypted one, 0 for none
 
-	soap     bool // the root element is of SOAP 1.1
+	soap bool // the root element is of SOAP 1.1
 
 	guard  *codec.Guard // never nil
 	limits codec.Limits
@@ -89,7 +89,7 @@ func (s *scanner) startTag(p []byte, i int) int {
 	}
 	if owner >= 0 {
 		s.rules.leave(e.place)
-		e.place.descended = false
+		e.place = place{live: e.place.live}
 		s.rules.live = false
 		if !s.beginContent(owner, end, i, t.null) {
 			return -1
@@ -138,10 +138,7 @@ func (s *scanner) endElement(i, end int, empty bool) int {
 	}
 	s.names, s.open = s.names[:e.name], s.open[:top]
 	s.spaces.undo(e.spaces)
-	if e.place.descended {
-		s.rules.leave(e.place)
-	}
-	s.rules.live = e.place.live
+	s.rules.leave(e.place)
 	if s.security > top {
 		s.security = 0
 	}

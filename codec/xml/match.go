@@ -85,8 +85,10 @@ type count struct {
 
 // A place is what leave needs to undo an enter.
 type place struct {
-	live, descended bool
-	first           int
+	live      bool // matcher.live around the element
+	descended bool
+	counting  bool // the element has counts of its own
+	first     int  // matcher.first around it
 }
 
 // unnamed is an element that no rule names. Such elements are not counted, so a
@@ -123,7 +125,9 @@ func (m *matcher) enter(local, space []byte, named bool) (at place, owner int, b
 	}
 	if name == codec.AnyStep && spaced == codec.AnyStep {
 		if m.below.DeadEnd || m.below.Unchanged {
-			m.live = !m.below.DeadEnd
+			if m.live = !m.below.DeadEnd; m.live {
+				at.counting, m.first = true, len(m.counts)
+			}
 			return at, m.below.Rule, m.live
 		}
 		m.cursor.DescendAs(unnamed)
@@ -132,7 +136,7 @@ func (m *matcher) enter(local, space []byte, named bool) (at place, owner int, b
 	} else {
 		m.cursor.DescendAs(m.alias(name), m.alias(spaced))
 	}
-	at.descended = true
+	at.descended, at.counting = true, true
 	m.outer = append(m.outer, m.below)
 	m.first = len(m.counts)
 	if m.live = m.cursor.Live(); m.live {
@@ -147,6 +151,8 @@ func (m *matcher) leave(at place) {
 		m.cursor.Up()
 		top := len(m.outer) - 1
 		m.below, m.outer = m.outer[top], m.outer[:top]
+	}
+	if at.counting {
 		m.counts, m.first = m.counts[:m.first], at.first
 	}
 	m.live = at.live
