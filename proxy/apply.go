@@ -44,8 +44,8 @@ func (s *Server) Apply(ctx context.Context, t ApplyTarget, r io.Reader, w io.Wri
 	if t.Response {
 		rules = response
 	}
-	if rules == nil {
-		return fmt.Errorf("apply: route %q has no rules for a %s", t.Route, d.name())
+	if rules == nil || rules.PlacesOnly {
+		return fmt.Errorf("apply: route %q has no rules for the body of a %s", t.Route, d.name())
 	}
 	if err := d.setPlan(rules); err != nil {
 		return err
