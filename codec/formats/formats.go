@@ -12,12 +12,18 @@ import (
 	"github.com/sealmesh/sealmesh/codec/form"
 	"github.com/sealmesh/sealmesh/codec/grpc"
 	"github.com/sealmesh/sealmesh/codec/json"
+	"github.com/sealmesh/sealmesh/codec/multipart"
 	"github.com/sealmesh/sealmesh/codec/protobuf"
 	"github.com/sealmesh/sealmesh/codec/sse"
 	"github.com/sealmesh/sealmesh/codec/xml"
 )
 
+// documents are the formats that a part of a form can have.
+var documents = codec.Table{&json.Format, &json.Lines, &json.Sequence, &csv.Format, &csv.TSV}
+
 var events = sse.Format(&json.Format)
+
+var parts = multipart.New(documents)
 
 // table is not changed once the program runs.
 var table = codec.Table{
@@ -25,6 +31,7 @@ var table = codec.Table{
 	&json.Lines,
 	&json.Sequence,
 	&events,
+	&parts,
 	&csv.Format,
 	&csv.TSV,
 	&protobuf.Format,

@@ -11,7 +11,7 @@ import (
 )
 
 // documents are the settings of tests with documents.
-var documents = map[string]string{"part.order": "json", "part.data": "file"}
+var documents = map[string]string{"part.order": "json", "part.data": "file", "part.rows": "csv", "part.rows.delimiter": ";"}
 
 // TestFields: what a Transform is given.
 func TestFields(t *testing.T) {
@@ -32,6 +32,7 @@ func TestFields(t *testing.T) {
 		{[]string{"$.order.ssn"}, formOf(field("order", `{"ssn":"1","x":{"ssn":2}}`), file("order", "application/json; charset=utf-8", `[{"ssn":2}]`), typed("order", "application/x+json", ` {"ssn" : 1 } `)), []codectest.Seen{{Kind: text, Value: "1"}, {Kind: literal, Value: "1"}}},
 		{[]string{"$.order"}, formOf(field("order", " {} "), typed("order", "text/json", `"a\n"`)), []codectest.Seen{{Kind: literal, Value: "{}"}, {Kind: literal, Value: `"a\n"`}}},
 		{[]string{"$..ssn"}, formOf(field("order", `{"ssn":"1","x":{"ssn":2}}`), file("data", "application/json", `{"ssn":1}`), field("data", "x")), []codectest.Seen{{Kind: text, Value: "1"}, {Kind: literal, Value: "2"}}},
+		{[]string{"$.rows[*].ssn"}, formOf(file("rows", "text/csv", "id;ssn\r\n1;2\r\n3;4")), []codectest.Seen{{Kind: text, Value: "2"}, {Kind: text, Value: "4"}}},
 		{[]string{"$.data"}, formOf(field("data", "x")), []codectest.Seen{{Kind: binary, Value: "x"}}},
 	} {
 		sel := rules(t, tc.paths...)
@@ -141,6 +142,9 @@ func TestDocuments(t *testing.T) {
 		{"$..ssn", typed("x", "application/json", "{}"), unknown},
 		{"$..ssn", file("x", "application/x+json", "{}"), unknown},
 		{"$..ssn", file("x", "application/json-patch+json", "{}"), unknown},
+		{"$..ssn", file("x", "text/csv", "ssn"), unknown},
+		{"$..ssn", file("x", "image/svg+xml", "<svg/>"), unknown},
+		{"$..ssn", file("data", "image/svg+xml", "<svg/>"), ""},
 		{"$..ssn", file("x", "a/b", "{}"), ""},
 		{"$..ssn", typed("ssn", "application/json", "{}"), ""},
 		{"$.ssn", typed("order", "text/plain", "{}"), another},

@@ -13,9 +13,9 @@
 //   - A document is a part that the settings give a format, such as JSON. Its
 //     content is a value of the format: a rule for $.order.ssn finds the member
 //     ssn of the document in the part order. Nothing that a client says makes a
-//     part a document. So a part is refused whose type is that of a document,
-//     where a rule could find a value in it and the settings do not know the
-//     part; and a document of another type.
+//     part a document. So a part is refused whose type is JSON, XML, CSV or
+//     that of another document, where a rule could find a value in it and the
+//     settings do not know the part; and a document of another type.
 //
 // # What is refused
 //
@@ -69,17 +69,30 @@ func (t table) named(name string) *codec.Format {
 	return nil
 }
 
-// reads returns the format that has media among its types, without regard to
-// what the format excepts, or nil.
-func (t table) reads(media []byte) *codec.Format {
+// resembles reports whether a part of that type may be a document that rules
+// could look into, whether or not there is a format for it.
+func (t table) resembles(media []byte) bool {
 	for _, f := range t {
 		for _, m := range f.MediaTypes {
-			if is(media, m) || m[0] == '+' && len(media) > len(m) && is(media[len(media)-len(m):], m) {
-				return f
+			if isType(media, m) {
+				return true
 			}
 		}
 	}
-	return nil
+	for _, m := range [...]string{"+json", "+xml", "application/json", "text/json", "application/xml", "text/xml", "text/csv"} {
+		if isType(media, m) {
+			return true
+		}
+	}
+	return false
+}
+
+// isType reports whether media is m, or has the suffix m.
+func isType(media []byte, m string) bool {
+	if m[0] == '+' && len(media) > len(m) {
+		media = media[len(media)-len(m):]
+	}
+	return is(media, m)
 }
 
 // positions are the names of the formats that positions of raw values belong

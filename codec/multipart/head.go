@@ -154,7 +154,7 @@ func (h *head) contentType(value []byte, inner table) (fault string) {
 	}
 	h.plain = is(media, "text/plain")
 	h.mediaLen = copy(h.mediaBuf[:], media)
-	h.resembles = inner.reads(media) != nil
+	h.resembles = inner.resembles(media)
 	return ""
 }
 

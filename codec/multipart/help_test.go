@@ -8,11 +8,12 @@ import (
 
 	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/codectest"
+	"github.com/sealmesh/sealmesh/codec/csv"
 	"github.com/sealmesh/sealmesh/codec/json"
 )
 
-// format reads documents of JSON.
-var format = New(codec.Table{&json.Format})
+// format reads documents of JSON and CSV.
+var format = New(codec.Table{&json.Format, &csv.Format})
 
 // boundary is that of the bodies of these tests.
 const (

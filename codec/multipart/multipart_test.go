@@ -26,7 +26,7 @@ var corpus = codectest.Corpus{
 		formOf(field("ssn", "\r\n--XyZ-\r\r\n"), field("ssn", "\r"), field("ssn", "\r\n"), field("ssn", "\n")),
 		formOf(typed("ssn", "text/plain; charset=UTF-8", "typed"), typed("look", `Text/Plain`, "x\x00y"), field("odd name é", "v")),
 		formOf(file("doc", "application/octet-stream", "\xff\xfe\x00--XyZ\r\n--"), field("list", "1"), field("list[]", "2"), field("list[7]", "3")),
-		formOf(file("email.x", "image/png", strings.Repeat("\x89PNG\r\n\x1a\n", 99)), file("ssm", "text/csv", "a,b\r\n1,2\r\n")),
+		formOf(file("email.x", "image/png", strings.Repeat("\x89PNG\r\n\x1a\n", 99)), file("ssm", "text/x-csv", "a,b\r\n1,2\r\n")),
 		formOf(typed("order", "application/json", `{"card":"4111", "x":["email",{"email":1}]}`), field("ssn", "after")),
 		formOf(field("order", "{\r\n\"card\" : [1,2] }\r\n"), field("order", `{"email":"\u0041"}`)),
 		formOf(file("order", "application/json", `"text"`), file("data", "application/json", `{"email":1}`), file("empty", "a/b", "")),
