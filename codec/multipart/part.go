@@ -2,6 +2,7 @@ package multipart
 
 import (
 	"bytes"
+	"errors"
 	"unicode/utf8"
 
 	"github.com/sealmesh/sealmesh/codec"
@@ -150,10 +151,11 @@ func (r *reader) beginDocument(at int64) (err error) {
 	b, p := r.body, &r.part
 	b.At, b.Inner, b.Checked, b.Params = r.names.Places(), true, p.document.checked, ""
 	p.kind = documentPart
-	if p.inner, err = p.document.format.Scan(b, r.tags); err != nil {
-		return r.refuse(codec.Malformed, at, "a part that its format cannot read")
+	p.inner, err = p.document.format.Scan(b, r.tags)
+	if e, ok := errors.AsType[*codec.Error](err); ok {
+		return r.refuse(e.Code, at, e.Detail)
 	}
-	return nil
+	return err
 }
 
 // consume reads a piece of the content, which follows what was read of it.
