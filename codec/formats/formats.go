@@ -19,7 +19,7 @@ import (
 )
 
 // documents are the formats that a part of a form can have.
-var documents = codec.Table{&json.Format, &json.Lines, &json.Sequence, &csv.Format, &csv.TSV}
+var documents = codec.Table{&json.Format, &json.Lines, &json.Sequence, &csv.Format, &csv.TSV, &xml.Format}
 
 var events = sse.Format(&json.Format)
 

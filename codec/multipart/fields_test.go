@@ -11,7 +11,7 @@ import (
 )
 
 // documents are the settings of tests with documents.
-var documents = map[string]string{"part.order": "json", "part.data": "file", "part.rows": "csv", "part.rows.delimiter": ";"}
+var documents = map[string]string{"part.order": "json", "part.data": "file", "part.rows": "csv", "part.rows.delimiter": ";", "part.doc": "xml"}
 
 // TestFields: what a Transform is given.
 func TestFields(t *testing.T) {
@@ -33,6 +33,7 @@ func TestFields(t *testing.T) {
 		{[]string{"$.order"}, formOf(field("order", " {} "), typed("order", "text/json", `"a\n"`)), []codectest.Seen{{Kind: literal, Value: "{}"}, {Kind: literal, Value: `"a\n"`}}},
 		{[]string{"$..ssn"}, formOf(field("order", `{"ssn":"1","x":{"ssn":2}}`), file("data", "application/json", `{"ssn":1}`), field("data", "x")), []codectest.Seen{{Kind: text, Value: "1"}, {Kind: literal, Value: "2"}}},
 		{[]string{"$.rows[*].ssn"}, formOf(file("rows", "text/csv", "id;ssn\r\n1;2\r\n3;4")), []codectest.Seen{{Kind: text, Value: "2"}, {Kind: text, Value: "4"}}},
+		{[]string{"$.doc..ssn"}, formOf(file("doc", "text/xml", "<a><ssn>1</ssn></a>"), field("ssn", "no")), []codectest.Seen{{Kind: text, Value: "1"}}},
 		{[]string{"$.data"}, formOf(field("data", "x")), []codectest.Seen{{Kind: binary, Value: "x"}}},
 	} {
 		sel := rules(t, tc.paths...)

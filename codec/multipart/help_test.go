@@ -10,10 +10,11 @@ import (
 	"github.com/sealmesh/sealmesh/codec/codectest"
 	"github.com/sealmesh/sealmesh/codec/csv"
 	"github.com/sealmesh/sealmesh/codec/json"
+	"github.com/sealmesh/sealmesh/codec/xml"
 )
 
-// format reads documents of JSON and CSV.
-var format = New(codec.Table{&json.Format, &csv.Format})
+// format reads documents of JSON, CSV and XML.
+var format = New(codec.Table{&json.Format, &csv.Format, &xml.Format})
 
 // boundary is that of the bodies of these tests.
 const (
