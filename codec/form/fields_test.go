@@ -73,6 +73,8 @@ func TestRefusals(t *testing.T) {
 		{"ssn%0A=1", codec.Malformed},
 		{"\ufeffssn=1", codec.Malformed},
 		{"%EF%BB%BFssn=1", codec.Malformed},
+		{"?ssn=1", codec.Malformed}, // URLSearchParams and qs drop it
+		{"%3Fssn=1", codec.Malformed},
 		{"_charset_=windows-1252&ssn=1", codec.Malformed},
 		{"%5Fcharset_=UTF-8", codec.Malformed},
 		{"ssn", codec.Truncated},
@@ -86,6 +88,7 @@ func TestRefusals(t *testing.T) {
 		{"a&b&", ""},
 		{"=", ""},
 		{"_charset", ""},
+		{"a?=?", ""},
 		{"x=[ssn]%3D1", ""},
 		{"a=%0D%0A%09", ""},
 		{"_method=PUT", ""},

@@ -19,7 +19,8 @@
 //     all.
 //   - A control character, escaped or not, except an escaped tab or line end in
 //     a value.
-//   - A name that begins with a byte order mark, and _charset_ with a value.
+//   - A name that begins with a byte order mark or a question mark, and
+//     _charset_ with a value.
 //   - "]=" in a value: qs ends a name there.
 //   - A name without an equals sign, if a rule tags it.
 //   - In a query, a blank, a number sign, and what is not ASCII.

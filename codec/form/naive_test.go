@@ -48,7 +48,7 @@ func naive(body string) (pairs []naivePair, ok bool) {
 		switch {
 		case inName0.MatchString(p.name), inValue0.MatchString(p.value), bracketEq.MatchString(value):
 			return nil, false
-		case has && (strings.HasPrefix(p.name, "\ufeff") || strings.EqualFold(p.name, "_charset_")):
+		case has && (strings.HasPrefix(p.name, "\ufeff") || strings.HasPrefix(p.name, "?") || strings.EqualFold(p.name, "_charset_")):
 			return nil, false
 		}
 		pairs = append(pairs, p)

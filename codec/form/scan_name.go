@@ -105,6 +105,8 @@ func (d *document) look(name []byte, start int, hasValue bool) (rule int) {
 	switch {
 	case hasValue && bytes.HasPrefix(name, []byte(byteOrderMark)):
 		d.refuse(codec.Malformed, start, "a byte order mark, which some readers drop")
+	case hasValue && len(name) > 0 && name[0] == '?':
+		d.refuse(codec.Malformed, start, "a name that begins with a question mark, which some readers drop")
 	case hasValue && len(name) == len(charsetName) && bytes.EqualFold(name, []byte(charsetName)):
 		d.refuse(codec.Malformed, start, "_charset_, by which some readers change the encoding")
 	case d.guard.Method && d.names.Root(name, methodName):
