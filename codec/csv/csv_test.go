@@ -14,10 +14,10 @@ const canary = codectest.Canary
 var corpus = codectest.Corpus{
 	Rules: []codec.Rule{{Path: "$[*].ssn"}, {Path: "$..email", Unescape: true}, {Path: "$[1].note"}, {Path: "$[*]['odd, né']"}},
 	Bodies: []string{
-		"", "\n", "\r\n\n", "a", "a\n", "a\n1", "\"a\"\r\n", "ssn\n", "ssn\n\"\"\n",
+		"", "\n", "\r\n\r\n", "a", "a\n", "a\n1", "\"a\"\r\n", "ssn\n", "ssn\n\"\"\n",
 		"id,ssn\n1,123-45-6789\n",
 		"id,ssn,email\r\n1,a,b\r\n2,,\r\n3,\"\",\"\"",
-		"\"ssn\",ssm,\"odd, né\"\n\"quo\"\"ted\",\"\"\"\",\"a,b\"\n\"\"\"\",x,\"line\r\nend\"\n\"\r\",\"\n\",y\n\n\r\n",
+		"\"ssn\",ssm,\"odd, né\"\n\"quo\"\"ted\",\"\"\"\",\"a,b\"\n\"\"\"\",x,\"line\r\nend\"\n\"\r\",\"\n\",y\n\n\n",
 		"ssn\nfirst\nsecond", "email,note\na,0\nb,1\nc,2\n", "note\nzero\none\ntwo\n",
 		"x,email\n" + strings.Repeat("some plain text here,v\n", 40),
 		"x,y,ssn\n\"" + strings.Repeat("long, ", 300) + "\"," + strings.Repeat("é漢😀", 100) + "," + strings.Repeat(canary, 100) + "\n",

@@ -78,7 +78,7 @@ func (d *document) refuses(b codec.Body, c *checked) error {
 func (d *document) restart() {
 	d.columns.reset()
 	d.columns.begin(d.at)
-	d.state, d.first, d.blank = atLine, true, false
+	d.state, d.first, d.blank, d.ends = atLine, true, false, noEnd
 	d.row, d.count, d.sep, d.foreign, d.slash = 0, 0, 0, false, false
 	d.marked, d.begun = 0, -1
 }

@@ -87,7 +87,7 @@ func TestReplacementsByPlace(t *testing.T) {
 	}{
 		{&Format, nil, "ssn\nv\n", "", "ssn\n\"\"\n"},
 		{&Format, nil, "ssn\nv", "", "ssn\n\"\""},
-		{&Format, nil, "ssn\nv\r\n", "", "ssn\n\"\"\r\n"},
+		{&Format, nil, "ssn\r\nv\r\n", "", "ssn\r\n\"\"\r\n"},
 		{&Format, nil, "ssn,a\nv,1\n", "", "ssn,a\n,1\n"},
 		{&Format, absent, "v\n", "", "\"\"\n"},
 		{&Format, absent, "v,w", "", ",w"},

@@ -31,6 +31,7 @@
 // empty lines at the end. It refuses what readers read differently:
 //
 //   - Rows with different numbers of fields, and empty lines between rows.
+//   - Lines that end in CRLF beside lines that end in LF, outside quotes.
 //   - A quote inside a field without quotes, text before or after quotes, and
 //     quotes in TSV.
 //   - A CR that no LF follows, control characters except TAB, and outside

@@ -9,7 +9,9 @@ func (s *scanner) beginLine(p []byte, i int) int {
 		s.blank, s.state = true, afterCR
 		return i + 1
 	case lfByte:
-		s.blank = true
+		if s.blank = true; !s.ends.take(endsLF) {
+			return s.malformed(i, endsDetail)
+		}
 		return i + 1
 	}
 	if s.blank {
@@ -60,10 +62,15 @@ func (s *scanner) closeField(p []byte, i int) int {
 	case crByte:
 		s.state = afterCR
 	default:
+		if !s.ends.take(endsLF) {
+			return s.malformed(i, endsDetail)
+		}
 		return s.endRow(i)
 	}
 	return i + 1
 }
+
+const endsDetail = "two kinds of line ends"
 
 // endRow ends the row whose line end has p[i] for its last byte.
 func (s *scanner) endRow(i int) int {

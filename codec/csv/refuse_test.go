@@ -45,7 +45,12 @@ func TestRefused(t *testing.T) {
 		{"ssn,b\n1,2\n3", codec.Truncated, "numbers of fields"},
 		{"ssn\n\n1\n", codec.Malformed, "empty line"},
 		{"\nssn\n1\n", codec.Malformed, "empty line"},
-		{"ssn\n1\n\n\r\n\n", "", ""},
+		{"ssn\n1\n\n\n\n", "", ""},
+		{"ssn\n\"1\r\n2\"\n", "", ""},
+		{"ssn\r\n1\n", codec.Malformed, "two kinds"}, // papaparse and csv-parse take the first line end for all
+		{"ssn\n1\r\n", codec.Malformed, "two kinds"},
+		{"ssn\n1\n\r\n", codec.Malformed, "two kinds"},
+		{"x,ssn\r\n1,2\r\n1,2\r\nsome more text,2\n1,2\r\n", codec.Malformed, "two kinds"},
 		{"ssn\n1\r2\n", codec.Malformed, "CR without"},
 		{"ssn\n1\r", codec.Truncated, "behind a CR"},
 		{"ssn\n\"1\r2\"\n", "", ""},

@@ -17,6 +17,24 @@ const (
 	afterCR                 // LF
 )
 
+// A lineStyle is how the lines of a body end.
+type lineStyle uint8
+
+const (
+	noEnd lineStyle = iota // no line has ended yet
+	endsLF
+	endsCRLF
+)
+
+// take reports whether a line may end like that: as the first line did. Some
+// readers take the first line end for that of all lines, and split no others.
+func (l *lineStyle) take(as lineStyle) bool {
+	if *l == noEnd {
+		*l = as
+	}
+	return *l == as
+}
+
 // A scanner validates rows and finds tagged values.
 //
 // It reads each byte by the fastest of three loops that can: skipFields, for
@@ -36,9 +54,10 @@ type scanner struct {
 	// The line.
 	first bool // it is the first of the body
 	blank bool // the last line is empty
-	row   int  // its index, without the line of names
-	count int  // fields of each row; 0 in the first line
-	at    int  // the field
+	ends  lineStyle
+	row   int // its index, without the line of names
+	count int // fields of each row; 0 in the first line
+	at    int // the field
 
 	// The field.
 	start   int64 // its offset
@@ -77,6 +96,8 @@ func (s *scanner) scan(p []byte) error {
 			switch {
 			case p[i] != '\n':
 				i = s.malformed(i, "a CR without an LF")
+			case !s.ends.take(endsCRLF):
+				i = s.malformed(i, endsDetail)
 			case s.blank:
 				s.state = atLine
 				i++

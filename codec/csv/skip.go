@@ -29,7 +29,7 @@ words:
 				if at == 0 && k == start {
 					return s.leaveSkip(at, start, k, atLine)
 				}
-				if at != last || indexed || k > start && s.suspect(p[start:k]) {
+				if at != last || indexed || (p[k] == '\r') != (s.ends == endsCRLF) || k > start && s.suspect(p[start:k]) {
 					break
 				}
 				if end = newLine(p, k); end > 0 {
