@@ -10,20 +10,22 @@ import (
 	"strings"
 )
 
+const jsonType = "application/json"
+
 func (t *tour) post(ctx context.Context, body string) (int, []byte, error) {
-	return t.send(ctx, http.MethodPost, "/customers", strings.NewReader(body))
+	return t.send(ctx, http.MethodPost, "/customers", jsonType, strings.NewReader(body))
 }
 
 func (t *tour) get(ctx context.Context, path string) (int, []byte, error) {
-	return t.send(ctx, http.MethodGet, path, nil)
+	return t.send(ctx, http.MethodGet, path, jsonType, nil)
 }
 
-func (t *tour) send(ctx context.Context, method, path string, body io.Reader) (int, []byte, error) {
+func (t *tour) send(ctx context.Context, method, path, contentType string, body io.Reader) (int, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, t.edge+path, body)
 	if err != nil {
 		return 0, nil, err
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", contentType)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, nil, err

@@ -45,7 +45,7 @@ func Run(ctx context.Context, opt Options) error {
 	if err := s.up(ctx); err != nil {
 		return err
 	}
-	for _, act := range []func(context.Context) error{t.sideBySide, t.uses, t.killed} {
+	for _, act := range []func(context.Context) error{t.sideBySide, t.formats, t.uses, t.killed} {
 		if err := act(ctx); err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func (t *tour) plain(body []byte) error {
 
 func (t *tour) uses(ctx context.Context) error {
 	t.act("Every key use, as OpenTelemetry spans")
-	const want = 6 // two requests sealed, two responses opened, two reads opened
+	const want = 10 // four requests sealed, four responses opened, two reads opened
 	uses := t.sink.keyUses()
 	for deadline := time.Now().Add(10 * time.Second); len(uses) < want && time.Now().Before(deadline); uses = t.sink.keyUses() {
 		time.Sleep(20 * time.Millisecond)

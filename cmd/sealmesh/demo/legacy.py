@@ -11,12 +11,16 @@ change it. It needs nothing but Python's standard library.
 import json
 import sqlite3
 import sys
+import xml.etree.ElementTree as ElementTree
+from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SCHEMA = """CREATE TABLE IF NOT EXISTS customers (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL, email TEXT, ssn TEXT, income TEXT, contacts TEXT)"""
 COLUMNS = ("name", "email", "ssn", "income", "contacts")
+SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
+OURS = "{urn:customers}"
 
 
 def connect(path):
@@ -33,25 +37,51 @@ def to_json(row):
     return customer
 
 
+def from_soap(body):
+    call = ElementTree.fromstring(body).find(f"{SOAP}Body/{OURS}CreateCustomer")
+    return {c: call.findtext(OURS + c) for c in COLUMNS if call.find(OURS + c) is not None}
+
+
+def to_soap(customer):
+    envelope = ElementTree.Element(SOAP + "Envelope")
+    reply = ElementTree.SubElement(ElementTree.SubElement(envelope, SOAP + "Body"), OURS + "CreateCustomerResponse")
+    for name, value in customer.items():
+        ElementTree.SubElement(reply, OURS + name).text = None if value is None else str(value)
+    return ElementTree.tostring(envelope)
+
+
+def from_upload(content_type, body):
+    form = message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
+    parts = {p.get_param("name", header="content-disposition"): p for p in form.get_payload()}
+    return {c: parts[c].get_payload(decode=True).decode() for c in COLUMNS if c in parts}
+
+
 class Customers(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def reply(self, status, value):
-        body = json.dumps(value, ensure_ascii=False).encode()
+    def reply(self, status, value, soap=False):
+        body = to_soap(value) if soap else json.dumps(value, ensure_ascii=False).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", "text/xml; charset=utf-8" if soap else "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
     def do_POST(self):
         length = int(self.headers.get("Content-Length", "0"))
-        customer = json.loads(self.rfile.read(length))
+        body, kind = self.rfile.read(length), self.headers.get("Content-Type", "")
+        soap = kind.startswith("text/xml")
+        if soap:
+            customer = from_soap(body)
+        elif kind.startswith("multipart/form-data"):
+            customer = from_upload(kind, body)
+        else:
+            customer = json.loads(body)
         values = [json.dumps(customer.get(c), ensure_ascii=False) for c in COLUMNS]
         with connect(self.server.database) as db:
             cursor = db.execute("INSERT INTO customers (name, email, ssn, income, contacts) VALUES (?, ?, ?, ?, ?)", values)
             row = db.execute("SELECT * FROM customers WHERE id = ?", (cursor.lastrowid,)).fetchone()
-        self.reply(201, to_json(row))
+        self.reply(200 if soap else 201, to_json(row), soap)
 
     def do_GET(self):
         with connect(self.server.database) as db:

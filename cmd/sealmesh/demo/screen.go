@@ -42,8 +42,8 @@ func (t *tour) intro() {
 
 // spans prints key uses as a table.
 func (s screen) spans(uses []map[string]string) {
-	columns := []string{"operation", "route", "direction", "key.name", "tags", "fields", "bytes", "cache", "outcome"}
-	const format = "%-10s%-17s%-11s%-11s%-6s%-8s%-7s%-7s%s"
+	columns := []string{"operation", "route", "direction", "format", "key.name", "tags", "fields", "bytes", "cache", "outcome"}
+	const format = "%-10s%-17s%-11s%-11s%-11s%-6s%-8s%-7s%-7s%s"
 	row := func(get func(string) string) string {
 		cells := make([]any, len(columns))
 		for i, c := range columns {
@@ -67,8 +67,8 @@ func (t *tour) kept() {
 Everything keeps running until you press Ctrl-C. Try:
 
   curl -s %[1]s/customers -H 'content-type: application/json' -d '{"name":"Grace","ssn":"123-45-6789","income":1e5,"contacts":[]}'
-  curl -s %[1]s/customers/3            # as a client sees it
-  curl -s %[2]s/customers/3            # as the legacy service has it
+  curl -s %[1]s/customers/5            # as a client sees it
+  curl -s %[2]s/customers/5            # as the legacy service has it
   curl -s --unix-socket %[3]s http://admin/metrics | grep sealmesh_
   cat %[4]s
 `, t.edge, t.direct, t.path("admin.sock"), t.path("policy.yaml"))
