@@ -50,6 +50,7 @@ func experiments(b *bench) []experiment {
 		{"unruled", unruled, pick(b, 6*second, 34*second)},
 		{"keys", keys, pick(b, 5*second, 35*second)},
 		{"library", libraries, pick(b, 8*second, 30*second)},
+		{"formats", bodyFormats, pick(b, 4*second, 12*second)},
 		{"stream", stream, pick(b, 6*second, 25*second)},
 	}
 	if b.quick {

@@ -67,3 +67,52 @@ func libraries(ctx context.Context, b *bench) error {
 	b.section(s)
 	return nil
 }
+
+// taggedValues is how many tagged values the documents of bodyFormats have.
+const taggedValues = 5
+
+// bodyFormats compares the codec of each body format with the library that a
+// Go program would use, in this process.
+func bodyFormats(_ context.Context, b *bench) error {
+	s := report.Section{Title: "Body formats", Text: fmt.Sprintf("In one process and one goroutine, interleaved: CPU time of its thread. A document has %d records. The codec validates it, and replaces the tagged values by texts as long as an envelope; nothing is sealed. The library reads the document and writes it again.", library.Records)}
+	t := report.Table{Title: "Reading and writing a document", Columns: []string{"format", "library", "KiB", "no match: MB/s", "× library", "allocations", "5 values: MB/s", "× library", "allocations"}}
+	cases, err := library.Formats()
+	if err != nil {
+		return err
+	}
+	for _, c := range cases {
+		b.step("formats: "+c.Name, time.Second)
+		row := []string{c.Name, c.Library}
+		for _, tagged := range []int{0, taggedValues} {
+			doc := c.Document(tagged)
+			ours, err := c.Codec(doc, tagged)
+			if err != nil {
+				return err
+			}
+			times, err := library.Measure([]library.Contestant{ours, c.Peer(doc)}, pick(b, 7, 21), 5*time.Millisecond)
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.Name, err)
+			}
+			faster := stats.Ratios(times["library"], times["codec"])
+			if tagged == 0 {
+				row = append(row, stats.Number(float64(len(doc))/1024))
+			}
+			row = append(row, stats.Of(rates(times["codec"], len(doc))).String(), faster.String(), stats.Number(library.Allocations(ours)))
+			b.atLeast(fmt.Sprintf("%s, %d tagged values: speed, × %s", c.Name, tagged, c.Library), 3, faster)
+			b.notes[fmt.Sprintf("formats/%s/%d", c.Name, tagged)] = times
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	s.Tables = append(s.Tables, t)
+	b.section(s)
+	return nil
+}
+
+// rates turns nanoseconds for n bytes into MB/s.
+func rates(ns []float64, n int) []float64 {
+	mbs := make([]float64, len(ns))
+	for i, t := range ns {
+		mbs[i] = float64(n) / t * 1e3
+	}
+	return mbs
+}
