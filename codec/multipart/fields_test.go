@@ -202,3 +202,15 @@ func TestSettings(t *testing.T) {
 		t.Error("a schema is taken")
 	}
 }
+
+// TestNames: the setting says in which dialect names are read.
+func TestNames(t *testing.T) {
+	body := formOf(field("user[ssn]", "1"), field("user.ssn", "2"))
+	for names, want := range map[string]int{"": 2, "all": 2, "brackets": 1, "dots": 2, "literal": 0} {
+		var seen []codectest.Seen
+		r := rewriting{sel: rules(t, "$.user.ssn"), tr: codectest.Record(&seen, codectest.Keep), settings: map[string]string{"names": names}}
+		if _, err := r.run(body, nil); err != nil || len(seen) != want {
+			t.Errorf("names %q: %v, %v, want %d values", names, seen, err, want)
+		}
+	}
+}

@@ -58,14 +58,13 @@ func (t table) check(sel *codec.Selector, o codec.Options) (any, error) {
 	}
 	names := codec.Options{Schema: o.Schema, Settings: maps.Clone(o.Settings)}
 	maps.DeleteFunc(names.Settings, func(key, _ string) bool { return strings.HasPrefix(key, partSetting) })
-	if err := names.Only("names", partSetting+"NAME"); err != nil {
+	if err := names.Only(form.NamesSetting, partSetting+"NAME"); err != nil {
 		return nil, err
 	}
-	dialect, err := form.Format.Check(sel, names)
-	if err != nil {
+	var err error
+	if p.dialect, err = form.DialectOf(names); err != nil {
 		return nil, err
 	}
-	p.dialect, _ = dialect.(form.Dialect)
 	for i := range p.documents {
 		if err := p.documents[i].check(sel, inner[p.documents[i].name]); err != nil {
 			return nil, err
