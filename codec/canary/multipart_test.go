@@ -21,6 +21,8 @@ var (
 		`Content-Disposition: form-data; name="ssn"`, `Content-Disposition: form-data; name="ssn"`, `Content-Disposition: form-data; name="user[ssn]"`,
 		`content-disposition: form-data; name="user.ssn"`, `Content-Disposition: form-data; name="note"`, `Content-Disposition: form-data; name="ssn"; filename="a"`,
 		"Content-Disposition: form-data; name=\"ssn\"\r\nContent-Type: text/plain", `Content-Disposition: form-data; name="SSN"`,
+		"Content-Disposition: form-data; name=\"ssn\"\r\nContent-Transfer-Encoding: binary", "Content-Transfer-Encoding: 8bit\r\nContent-Disposition: form-data; name=\"ssn\"",
+		"Content-Disposition: form-data; name=\"note\"; filename=\"a\"\r\nContent-Transfer-Encoding: 7bit",
 	}
 	oddPartHeads = []string{
 		`Content-Disposition: form-data; name=ssn`, `Content-Disposition: form-data; name='ssn'`, `Content-Disposition: form-data; name="s\sn"`,

@@ -27,7 +27,7 @@ func (d *delimiter) set(p codec.Params) (fault string) {
 	case len(b) > maxBoundary:
 		return "the boundary is longer than 70 bytes"
 	case !plainBoundary(b):
-		return "the boundary has a character that is not a letter, a digit or one of - _ ."
+		return "the boundary has a character that is not a letter, a digit or one of - _ . +"
 	}
 	d.n = copy(d.text[:], "\r\n--")
 	d.n += copy(d.text[d.n:], b)
@@ -37,12 +37,12 @@ func (d *delimiter) set(p codec.Params) (fault string) {
 // plainBoundary reports whether b has only characters that every reader takes
 // for a part of the boundary, and that stand beside no value in the text of a
 // document. PHP ends a boundary at a comma, and others at a blank, a quote or
-// an equals sign.
+// an equals sign. The client of Dart has plus signs.
 func plainBoundary(b string) bool {
 	for i := range len(b) {
 		switch c := b[i]; {
 		case c-'0' <= 9, c|0x20 >= 'a' && c|0x20 <= 'z':
-		case c == '-', c == '_', c == '.':
+		case c == '-', c == '_', c == '.', c == '+':
 		default:
 			return false
 		}

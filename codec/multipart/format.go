@@ -22,7 +22,7 @@
 // A reader that is lenient reads other names or other values. The format
 // accepts one spelling of everything:
 //
-//   - The media type has one boundary, of letters, digits and -_., and no
+//   - The media type has one boundary, of letters, digits and -_.+, and no
 //     other parameter but charset.
 //   - The body begins with the boundary, and ends with the last boundary, which
 //     a line end may follow. Lines end with CRLF. The boundary is nowhere else,
@@ -31,7 +31,8 @@
 //     filename behind it, without escapes of any kind. The name has no blanks at
 //     its ends. Content-Type and Content-Length are the only other headers.
 //   - The length must be true, and a part with a tagged value has none.
-//   - There are no parts in parts, no transfer encodings and no _charset_.
+//   - There are no parts in parts, no _charset_, and no transfer encodings but
+//     those that change nothing: binary, 8bit and 7bit.
 //   - A form with the parts operations and map is a request of GraphQL. It has
 //     its values in operations, and is refused unless that is a document.
 //

@@ -24,6 +24,7 @@ type head struct {
 	plain    bool // it is text/plain
 	length   int64
 	measured bool // there is a Content-Length
+	encoded  bool // there is a Content-Transfer-Encoding
 
 	resembles bool // the type is that of a document
 	mediaBuf  [maxMedia]byte
@@ -113,10 +114,9 @@ func lineFault(line, dashed []byte) (fault string) {
 }
 
 // header reads one header. Only those that form data has may be there: some
-// readers find a name in any line of the headers, and Content-Transfer-Encoding
-// is a second spelling of every value.
+// readers find a name in any line of the headers.
 func (s *scanner) header(name, value []byte, at int64) error {
-	fault := "a header that is not Content-Disposition, Content-Type or Content-Length"
+	fault := "a header that form data does not have"
 	switch {
 	case is(name, "content-disposition"):
 		var of []byte
@@ -128,7 +128,7 @@ func (s *scanner) header(name, value []byte, at int64) error {
 	case is(name, "content-length"):
 		fault = s.head.contentLength(value)
 	case is(name, "content-transfer-encoding"):
-		fault = "Content-Transfer-Encoding"
+		fault = s.head.transferEncoding(value)
 	}
 	if fault != "" {
 		return s.reader.refuse(codec.Malformed, at, fault)
@@ -155,6 +155,22 @@ func (h *head) contentType(value []byte, inner table) (fault string) {
 	h.plain = is(media, "text/plain")
 	h.mediaLen = copy(h.mediaBuf[:], media)
 	h.resembles = inner.resembles(media)
+	return ""
+}
+
+// transferEncoding takes the encodings that are none: Retrofit, Dart and Apache's
+// client name them. Any other is a second spelling of every value, for the
+// readers that decode it.
+func (h *head) transferEncoding(value []byte) (fault string) {
+	switch string(value) {
+	case "binary", "8bit", "7bit":
+	default:
+		return "a transfer encoding other than binary, 8bit and 7bit"
+	}
+	if h.encoded {
+		return "a part has two transfer encodings"
+	}
+	h.encoded = true
 	return ""
 }
 

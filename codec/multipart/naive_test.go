@@ -19,13 +19,14 @@ type readPart struct {
 }
 
 var (
-	boundaries   = regexp.MustCompile(`^[0-9A-Za-z._-]{1,70}$`)
+	boundaries   = regexp.MustCompile(`^[0-9A-Za-z._+-]{1,70}$`)
 	dispositions = regexp.MustCompile(`(?i:^Content-Disposition): ?form-data; ?name=("[^"]*"|[0-9A-Za-z._-]+)(; ?filename=("[^"]*"|[0-9A-Za-z._-]+))?$`)
 	ambiguous    = regexp.MustCompile(`(?i)\\|;|%22|=\?|name=`)
 	percents     = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 	types        = regexp.MustCompile(`(?i:^Content-Type): ?([!#$%&'*+.^_|~0-9A-Za-z` + "`" + `-]+/[!#$%&'*+.^_|~0-9A-Za-z` + "`" + `-]+)((; ?[!#$%&'+.^_|~0-9A-Za-z` + "`" + `-]+=([!#$%&'*+.^_|~0-9A-Za-z` + "`" + `-]+|"[^"\\;,]*"))*)$`)
 	charsets     = regexp.MustCompile(`(?i); ?charset="?([^;"]*)`)
 	lengths      = regexp.MustCompile(`(?i:^Content-Length): ?([0-9]{1,18})$`)
+	encodings    = regexp.MustCompile(`(?i:^Content-Transfer-Encoding): ?(binary|[78]bit)$`)
 	controls     = regexp.MustCompile(`[\x00-\x1f\x7f]`)
 	forms        = regexp.MustCompile(`(?i)^(multipart/.*|application/x-www-form-urlencoded)$`)
 )
@@ -61,7 +62,7 @@ func readHead(head, value string) (p readPart, ok bool) {
 		return p, false
 	}
 	p.Value = value
-	var named, typed, measured, plain bool
+	var named, typed, measured, encoded, plain bool
 	for _, line := range strings.Split(head, "\r\n") {
 		if controls.MatchString(line) {
 			return p, false
@@ -85,6 +86,8 @@ func readHead(head, value string) (p readPart, ok bool) {
 			if measured = true; strings.TrimLeft(m[1], "0") != strings.TrimLeft(strconv.Itoa(len(value)), "0") {
 				return p, false
 			}
+		} else if encodings.MatchString(line) && !encoded {
+			encoded = true
 		} else {
 			return p, false
 		}
