@@ -11,7 +11,7 @@ import (
 // dots, ".x" is a group as "[x]" is (allowDots).
 func (n *Names) readGroups(name []byte, dots bool) {
 	n.start()
-	found := false
+	found, inElement := false, false
 	for i := 0; i < len(name); {
 		open := name[i]
 		if open != '[' && !(dots && open == '.') {
@@ -29,9 +29,20 @@ func (n *Names) readGroups(name []byte, dots bool) {
 		}
 		first := !found
 		found = true
-		if first && i > 0 && !n.key(name[:i]) || !n.group(group) {
+		if first && i > 0 && !n.key(name[:i]) {
 			break
 		}
+		again := inElement && len(group) == 0 && n.sought == ""
+		if again {
+			n.outer.Set(n.walk)
+		}
+		if !n.group(group) {
+			break
+		}
+		if again { // qs joins an array in an array to the outer one
+			n.walk.Join(&n.outer)
+		}
+		inElement = len(group) == 0
 		i = end
 	}
 	if !found {

@@ -83,6 +83,9 @@ func TestDialects(t *testing.T) {
 		{"$.user.a.ssn", "user[a]x[ssn]", "brackets dots"},
 		{"$.user.x.ssn", "user[x]ssn", "brackets dots"}, // Rack
 		{"$.list[*].ssn", "list[][ssn]", "brackets php dots"},
+		{"$.list[*].ssn", "list[][][][ssn]", "brackets dots"}, // qs joins arrays
+		{"$.list[*].ssn", "list[]x[][ssn]", "brackets dots"},
+		{"$.list[*][*].ssn", "list[][][ssn]", "brackets php dots"},
 		{"$.list[*].ssn", "list[ ][ssn]", "brackets php dots"},
 		{"$.list[0].ssn", "list[ ][ssn]", "php brackets dots"},
 		{"$.list[0].ssn", "list[0].ssn", "dots"},

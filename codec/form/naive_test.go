@@ -67,7 +67,10 @@ var (
 // naiveNames returns the members that a name stands for in each reading, as
 // their names; "[]" for an element.
 func naiveNames(name string) (readings [][]string) {
-	readings = append(readings, []string{name}, naiveQs(name), naiveQs(qsDot.ReplaceAllString(name, "[$1]")))
+	readings = append(readings, []string{name})
+	for _, keys := range [][]string{naiveQs(name), naiveQs(qsDot.ReplaceAllString(name, "[$1]"))} {
+		readings = append(readings, joined(keys)...)
+	}
 	var runs []string
 	for i, run := range rackRun.FindAllString(name, -1) {
 		if run == "[]" && i == 0 {
@@ -111,6 +114,18 @@ func naiveQs(name string) (keys []string) {
 		keys = append(keys, g)
 	}
 	return keys
+}
+
+// joined returns keys, and what they are once qs has joined an array in an array
+// to the outer one.
+func joined(keys []string) (all [][]string) {
+	all = [][]string{keys}
+	for i := 1; i < len(keys); i++ {
+		if keys[i] == "[]" && keys[i-1] == "[]" {
+			all = append(all, joined(slices.Delete(slices.Clone(keys), i, i+1))...)
+		}
+	}
+	return all
 }
 
 // naivePHP is php_register_variable_ex.

@@ -44,6 +44,7 @@ type Names struct {
 	dialect Dialect
 	at      codec.Cursor // the form
 	walk    codec.Cursor // the place that a dialect has come to
+	outer   codec.Cursor // where walk was before
 	places  codec.Cursor // where all dialects have come to
 
 	// While a dialect reads a name: the name of a root member to look for, and
@@ -66,6 +67,7 @@ func (n *Names) Reset(at codec.Cursor, d Dialect) {
 func (n *Names) Free() {
 	n.at.Reset()
 	n.walk.Reset()
+	n.outer.Reset()
 	n.places.Reset()
 }
 
