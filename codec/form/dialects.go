@@ -62,28 +62,50 @@ func (n *Names) group(inside []byte) (more bool) {
 // readRuns reads name as Rack does: every run of characters that are no
 // brackets is a member, wherever the brackets are, and [] is an element.
 func (n *Names) readRuns(name []byte) {
+	const brackets = "[]"
 	n.start()
-	name = bytes.TrimLeft(name, "[]")
+	name = bytes.TrimLeft(name, brackets)
 	for len(name) > 0 {
-		end := bytes.IndexAny(name, "[]")
-		if end < 0 {
-			end = len(name)
-		}
-		if end > 0 && !n.key(name[:end]) {
+		var run []byte
+		if run, name = cutRun(name, brackets); len(run) > 0 && !n.key(run) {
 			break
 		}
-		name = name[end:]
-		if bytes.HasPrefix(name, []byte("[]")) && !n.element() {
+		if bytes.HasPrefix(name, []byte(brackets)) && !n.element() {
 			break
 		}
-		name = bytes.TrimLeft(name, "[]")
+		name = bytes.TrimLeft(name, brackets)
 	}
 	n.end()
 }
 
+// readDots reads name as ASP.NET does the names of jQuery: brackets are dots,
+// also around dots, and [] is nothing.
+func (n *Names) readDots(name []byte) {
+	const dots = ".[]"
+	n.start()
+	for more := true; more && len(name) > 0; name = bytes.TrimLeft(name, dots) {
+		var run []byte
+		if run, name = cutRun(name, dots); len(run) > 0 {
+			more = n.key(run)
+		}
+	}
+	n.end()
+}
+
+// cutRun returns what name has before the first of some characters, and the
+// rest.
+func cutRun(name []byte, ends string) (run, rest []byte) {
+	end := bytes.IndexAny(name, ends)
+	if end < 0 {
+		end = len(name)
+	}
+	return name[:end], name[end:]
+}
+
 // readPath reads name as Spring and ASP.NET do: members between dots, and an
 // index or a key, perhaps in quotes, in brackets. Struts takes parentheses as
-// well. Spring reads "!ssn" where "ssn" is missing.
+// well. Spring reads "!ssn" where "ssn" is missing, and keys that have brackets
+// in them.
 func (n *Names) readPath(name []byte) {
 	n.start()
 	name = bytes.TrimPrefix(name, []byte("!"))
@@ -98,7 +120,7 @@ func (n *Names) readPath(name []byte) {
 		case name[0] == '.':
 			name = name[1:]
 		default:
-			inside, rest, closed := bytes.Cut(name[1:], closer(name[0]))
+			inside, rest, closed := cutKey(name)
 			if !closed {
 				n.key(name)
 				more = false
@@ -111,11 +133,25 @@ func (n *Names) readPath(name []byte) {
 	n.end()
 }
 
-func closer(open byte) []byte {
-	if open == '(' {
-		return []byte(")")
+// cutKey returns what is between the bracket or parenthesis that name begins
+// with and the one that closes it, and the rest. Where brackets in the key are
+// not closed, the first closes it.
+func cutKey(name []byte) (inside, rest []byte, closed bool) {
+	if name[0] == '(' {
+		return bytes.Cut(name[1:], []byte(")"))
 	}
-	return []byte("]")
+	open := 0
+	for i, c := range name {
+		switch c {
+		case '[':
+			open++
+		case ']':
+			if open--; open == 0 {
+				return name[1:i], name[i+1:], true
+			}
+		}
+	}
+	return bytes.Cut(name[1:], []byte("]"))
 }
 
 // unquote returns what is between quotes, or s as it is.

@@ -42,7 +42,7 @@ func TestDialects(t *testing.T) {
 		{"$.ssn", "ssn[a][b]", "brackets php dots"},
 		{"$.ssn", "ssn[a", "brackets dots"},
 		{"$.ssn", "[ssn]", "brackets dots"},
-		{"$.ssn", "[ssn", "brackets"}, // Rack drops brackets in front
+		{"$.ssn", "[ssn", "brackets dots"}, // Rack drops brackets in front
 		{"$.ssn", " ssn", "php"},
 		{"$.ssn", "ssn ", ""},
 		{"$.ssn", "!ssn", "dots"},
@@ -70,8 +70,8 @@ func TestDialects(t *testing.T) {
 		{"$.user.ssn", "user[ssn]x[y", "brackets php dots"},
 		{"$.user.ssn", "user[ssn][]", "brackets php dots"},
 		{"$.user.ssn", "user[ssn][0]", "brackets php dots"},
-		{"$.user.ssn", "user]ssn", "brackets"},
-		{"$.user.ssn", "user[[ssn]", "brackets"},
+		{"$.user.ssn", "user]ssn", "brackets dots"},
+		{"$.user.ssn", "user[[ssn]", "brackets dots"},
 		{"$.user.ssn", "user[ ssn]", ""},
 		{"$.user.ssn", "user", ""},
 		{"$.user.ssn", "user.ssn]", "dots"},
@@ -91,6 +91,12 @@ func TestDialects(t *testing.T) {
 		{"$.list[0].ssn", "list[0].ssn", "dots"},
 		{"$.list[0].ssn", "list.0.ssn", "dots"},
 		{"$[0].ssn", "[0].ssn", "dots"},
+		{"$.map.*.ssn", "map[a[0]].ssn", "dots"}, // Spring counts brackets
+		{"$.map[*].ssn", "map[[]].ssn", "dots"},
+		{"$.user.a.ssn", "user[a.ssn]", "dots"}, // ASP.NET: brackets are dots
+		{"$.user.a.ssn", "user[a.ssn][]", "dots"},
+		{"$.list.ssn", "list[][ssn]", "dots"}, // and empty ones are nothing
+		{"$.list.ssn", "list[].ssn", "dots"},
 		{"$.s_sn", "s.sn", "php"},
 		{"$.s_sn", "s sn", "php"},
 		{"$.s_sn", "s[sn", "php"},

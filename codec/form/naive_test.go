@@ -61,8 +61,17 @@ var (
 	qsDot    = regexp.MustCompile(`\.([^.\[]+)`)
 	rackRun  = regexp.MustCompile(`\[\]|[^\[\]]+`)
 	phpIndex = regexp.MustCompile(`^\[([^\]]*)\]`)
-	pathStep = regexp.MustCompile(`[^.\[(]+|\[[^\]]*\]|\([^)]*\)|\.|[\[(].*`)
+	dotRun   = regexp.MustCompile(`[^.\[\]]+`)
+	pathStep = regexp.MustCompile(`[^.\[(]+|` + inBrackets(5) + `|\[[^\]]*\]|\([^)]*\)|\.|[\[(].*`)
 )
+
+// inBrackets matches brackets that are nested that deep at most.
+func inBrackets(depth int) string {
+	if depth == 0 {
+		return `\[[^\[\]]*\]`
+	}
+	return `\[(?:[^\[\]]|` + inBrackets(depth-1) + `)*\]`
+}
 
 // naiveNames returns the members that a name stands for in each reading, as
 // their names; "[]" for an element.
@@ -78,7 +87,7 @@ func naiveNames(name string) (readings [][]string) {
 		}
 		runs = append(runs, run)
 	}
-	readings = append(readings, runs, naivePHP(name))
+	readings = append(readings, runs, naivePHP(name), dotRun.FindAllString(name, -1))
 	var path []string
 	for _, step := range pathStep.FindAllString(strings.TrimPrefix(name, "!"), -1) {
 		switch {

@@ -128,6 +128,7 @@ func (n *Names) read(d Dialect, name []byte) {
 	if d&Dots != 0 {
 		n.readGroups(name, true)
 		n.readPath(name)
+		n.readDots(name)
 	}
 }
 
