@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"strconv"
 	"strings"
 
@@ -93,7 +92,7 @@ func readHeaders(req *wire.Request) (m message) {
 			m.etag = string(value)
 		default:
 			m.overrides |= overriding(name, value)
-			if bytes.IndexByte(name, '_') >= 0 {
+			if mayDisguise(name) {
 				if h, ok := disguised(name); ok {
 					m.disguised = append(m.disguised, h)
 				}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"strings"
 
+	"github.com/sealmesh/sealmesh/proxy/places"
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
@@ -74,20 +75,32 @@ func overriding(name, value []byte) headerSet {
 	return 0
 }
 
-// A disguise is a header with an underscore where a header that matters has a
-// hyphen. To Envoy it is another header. To servers that make variables of
-// header names (CGI, WSGI, PHP) it is the same one. The generated configuration
-// makes Envoy drop all headers with an underscore.
+// A disguise is a header with another character where a header that matters has
+// a hyphen. To Envoy it is another header. To servers that make variables of
+// header names (CGI, WSGI, PHP) it is the same one: with an underscore, with a
+// dot (PHP), or with any character (lighttpd). The generated configuration makes
+// Envoy drop all headers with an underscore.
 type disguise struct {
 	name string
 	of   headerSet // what it overrides; empty: it says how the body is read
+}
+
+// mayDisguise reports whether name has a character that no header that matters
+// has.
+func mayDisguise(name []byte) bool {
+	for _, c := range name {
+		if (c < 'a' || 'z' < c) && c != '-' && (c < '0' || '9' < c) {
+			return true
+		}
+	}
+	return false
 }
 
 // disguised returns the disguise that the name of a header is. ok is false if
 // the header matters to nobody.
 func disguised(name []byte) (d disguise, ok bool) {
 	d.name = string(name)
-	switch plain := strings.ReplaceAll(d.name, "_", "-"); plain {
+	switch plain := places.Plain(d.name); plain {
 	case "content-type", "content-encoding", "content-range", "content-length", "transfer-encoding":
 		return d, true
 	default:

@@ -125,7 +125,7 @@ func TestMethodInQueryIsRefused(t *testing.T) {
 	}
 }
 
-// A header that has underscores is another one to Envoy, and the same one to
+// A header that has underscores or dots is another one to Envoy, and the same one to
 // CGI: where one would decide something, the other does not reach the upstream.
 func TestDisguisedHeaders(t *testing.T) {
 	r := newRig(t, rigOptions{policy: pathPolicy})
@@ -134,13 +134,13 @@ func TestDisguisedHeaders(t *testing.T) {
 		front := r.front(dataplane.Config{Mode: bothWays(mode), AllowContentLength: mode == wire.ModeFullDuplex},
 			func(_ http.ResponseWriter, req *http.Request) { got = req.Header.Clone() })
 		for path, want := range map[string]string{
-			"/rules": "X_request-Id",
-			"/skip":  "Content_type X_forwarded_host X_request-Id",
+			"/rules": "X.request.id X_request-Id",
+			"/skip":  "Content_type X.forwarded.host X.request.id X_forwarded_host X_request-Id",
 		} {
 			req, err := http.NewRequest(http.MethodPost, front.URL+path, strings.NewReader("{}"))
 			must(t, err)
 			req.Header.Set("Content-Type", jsonType)
-			for _, name := range []string{"Content_Type", "X_Original_URL", "X-Original_URL", "X_Forwarded_Host", "X_Request-Id"} {
+			for _, name := range []string{"Content_Type", "X_Original_URL", "X-Original_URL", "X_Forwarded_Host", "X_Request-Id", "X.Original.Url", "X!Original~Url", "X.Forwarded.Host", "X.Request.Id"} {
 				req.Header[name] = []string{"/skip"}
 			}
 			resp, err := front.Client().Do(req)
@@ -148,7 +148,7 @@ func TestDisguisedHeaders(t *testing.T) {
 			_ = resp.Body.Close()
 			var left []string
 			for name := range got {
-				if strings.Contains(name, "_") {
+				if strings.ContainsAny(name, "_.!") {
 					left = append(left, name)
 				}
 			}

@@ -171,9 +171,9 @@ func TestPlacesOpenRequests(t *testing.T) {
 		return p.last.Header.Get("X-Ssn")
 	}
 	ada := sealed("Ada B@x")
-	resp, got := p.do("/open/"+ada, "", "X-Ssn", ada, "X_SSN", ada, "Cookie", "ssn="+sealed("1=2"))
+	resp, got := p.do("/open/"+ada, "", "X-Ssn", ada, "X_SSN", ada, "X.Ssn", ada, "Cookie", "ssn="+sealed("1=2"))
 	if resp.StatusCode != http.StatusOK || p.last.RequestURI != "/open/Ada%20B@x" || p.last.Header.Get("Cookie") != "ssn=1=2" ||
-		p.last.Header.Get("X-Ssn") != "Ada B@x" || p.last.Header["X_ssn"][0] != "Ada B@x" {
+		p.last.Header.Get("X-Ssn") != "Ada B@x" || p.last.Header["X_ssn"][0] != "Ada B@x" || p.last.Header["X.ssn"][0] != "Ada B@x" {
 		t.Errorf("%d %s: the upstream got %s %v", resp.StatusCode, got, p.last.RequestURI, p.last.Header)
 	}
 	if !isEnvelope(resp.Header.Get("X-Ssn")) || !strings.HasPrefix(resp.Header.Get("Set-Cookie"), "ssn=sm1.") {

@@ -6,11 +6,16 @@ import (
 	"unicode/utf8"
 )
 
-// Plain returns the name of a header in lower case, with hyphens for
-// underscores. Gateway interfaces (CGI, WSGI, PHP) take names that are equal
-// then for one.
+// Plain returns the name of a header in lower case, with hyphens for all
+// characters that are neither letters nor digits. Gateway interfaces (CGI, WSGI)
+// take names that are equal then for one: all do so for the underscore, PHP for
+// the dot, lighttpd for every character.
 func Plain(name string) string {
-	return strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	plain := []byte(name)
+	for i, c := range plain {
+		plain[i] = plainByte(c)
+	}
+	return string(plain)
 }
 
 // IsHeader reports whether name is a spelling of plain, which [Plain] returned.
@@ -19,17 +24,22 @@ func IsHeader(name []byte, plain string) bool {
 		return false
 	}
 	for i, c := range name {
-		switch {
-		case 'A' <= c && c <= 'Z':
-			c |= 0x20
-		case c == '_':
-			c = '-'
-		}
-		if c != plain[i] {
+		if plainByte(c) != plain[i] {
 			return false
 		}
 	}
 	return true
+}
+
+// plainByte returns c as Plain has it. A colon stays: it begins no header.
+func plainByte(c byte) byte {
+	switch {
+	case 'A' <= c && c <= 'Z':
+		return c | 0x20
+	case isTokenByte(c) && (c < '0' || '9' < c && c < 'a' || 'z' < c):
+		return '-'
+	}
+	return c
 }
 
 // reserved are the headers that cannot hold a tagged value, and why.

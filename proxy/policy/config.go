@@ -196,8 +196,8 @@ type directionConfig struct {
 	// Values in the path: NAME of {NAME} in the path of the route to tag. Requests
 	// only.
 	Path *placeConfig `yaml:"path"`
-	// Values of headers: name to tag. Case does not count, and an underscore is a
-	// hyphen. Each line of a header is one value.
+	// Values of headers: name to tag. Case does not count, and what is neither
+	// letter nor digit is a hyphen. Each line of a header is one value.
 	Headers *placeConfig `yaml:"headers"`
 	// Values of cookies: name to tag. They are in Cookie of a request, and in
 	// Set-Cookie of a response.
