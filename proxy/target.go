@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"errors"
-	"strconv"
 	"strings"
 
 	"github.com/sealmesh/sealmesh/codec"
@@ -136,29 +135,7 @@ func holdsEnvelope(target string) bool {
 		if strings.IndexByte(target, '%') < 0 {
 			return false
 		}
-		target = unescapeLax(target)
+		target = places.UnescapeLax(target)
 	}
 	return codec.HoldsEnvelope([]byte(target), envelope.IsHead)
-}
-
-// unescapeLax decodes s as the laxest servers do: malformed escapes stay as
-// they are, and %u0041 is A.
-func unescapeLax(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		hex := 0 // where two hex digits may begin; 0: not an escape
-		switch rest := s[i:]; {
-		case len(rest) >= 6 && (rest[:4] == "%u00" || rest[:4] == "%U00"):
-			hex = 4
-		case len(rest) >= 3 && rest[0] == '%':
-			hex = 1
-		}
-		if c, err := strconv.ParseUint(s[i+hex:min(i+hex+2, len(s))], 16, 8); hex > 0 && err == nil {
-			b.WriteByte(byte(c))
-			i += hex + 1
-			continue
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }

@@ -90,17 +90,18 @@ func pair(line []byte, begin, end int, tagged []Name) (s Span, ok bool, err erro
 }
 
 // elsewhere refuses text in which a lax reader could find one of tagged: as the
-// word before any equals sign.
+// word before any equals sign, or as all that is before it, since PHP takes a
+// space in a name for an underscore.
 func elsewhere(text []byte, tagged []Name) error {
 	for {
 		before, after, ok := bytes.Cut(text, []byte{'='})
 		if !ok {
 			return nil
 		}
-		word := bytes.TrimRight(before, " \t")
-		word = word[bytes.LastIndexFunc(word, isSeparator)+1:]
+		whole := bytes.TrimRight(before, " \t")
+		word := whole[bytes.LastIndexFunc(whole, isSeparator)+1:]
 		for _, t := range tagged {
-			if len(word) >= len(t.lax) && laxName(string(word)) == t.lax {
+			if t.isLax(word) || len(word) < len(whole) && t.isLax(whole) {
 				return &Error{Ambiguous, Cookie, t.Text, "the name is spelled in another way, or is inside another value"}
 			}
 		}
@@ -108,25 +109,32 @@ func elsewhere(text []byte, tagged []Name) error {
 	}
 }
 
+// isLax reports whether a lax reader could take name for t.
+func (t *Name) isLax(name []byte) bool {
+	return len(name) >= len(t.lax) && laxName(string(name)) == t.lax
+}
+
 // isSeparator reports whether some reader ends a cookie at c.
 func isSeparator(c rune) bool { return c <= ' ' || c == ',' || c == ';' || c >= 0x7f }
 
-// laxName returns name as the laxest readers compare it: decoded (PHP before
-// 7.4.11), in any case (ASP.NET), without what is around it (Django and ASP.NET
-// cut Unicode's spaces), and by PHP's rules for variables: a dot and a space
-// are an underscore; what follows a bracket is an index.
+// laxName returns name as the laxest readers compare it: decoded, also where an
+// escape is malformed (PHP before 7.4.11), in any case (ASP.NET), without what
+// is around it (Django and ASP.NET cut Unicode's spaces, Tomcat's legacy
+// processor cuts delimiters), and by PHP's rules for variables: a plus is a
+// space; a dot and a space are an underscore; what follows a bracket is an
+// index; a zero byte ends it.
 func laxName(name string) string {
 	for range 3 {
-		plain, err := segmentText(name)
-		if err != nil || string(plain) == name {
-			break
-		}
-		name = string(plain)
+		name = UnescapeLax(strings.ReplaceAll(name, "+", " "))
 	}
+	name = strings.TrimFunc(name, isAround)
+	name, _, _ = strings.Cut(name, "\x00")
 	name, _, _ = strings.Cut(name, "[")
-	name = strings.TrimFunc(name, func(c rune) bool { return c > 0x7f || !isTokenByte(byte(c)) })
+	name = strings.TrimFunc(name, isAround)
 	return strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(name), ".", "_"), " ", "_")
 }
+
+func isAround(c rune) bool { return c > 0x7f || !isTokenByte(byte(c)) }
 
 func nameOf(tagged []Name, rule int) string {
 	for _, t := range tagged {

@@ -57,6 +57,7 @@ func TestCookiesRefuses(t *testing.T) {
 		`ssn="1"`, `$Version=1; ssn="\061"`, "ssn=1; ssn=2", "ssn=1, x=2", "a=1, ssn=2", "a=1 ssn=2", "ssn =1", "ssn= 1", "ssn=1 ; a=2", "ssn=1\t",
 		"\u2000ssn=1", "a=b;\u00a0ssn=1", "SSN=1", "Ssn=1", "s%73n=1", "s%2573n=1", "ssn[]=1", "ssn[a]=1", "=ssn=1", "a=ssn=1", `"ssn=1"`, `ssn=a\b`,
 		"id.card=1", "id_card=é", "a=1; $Path=/; ssn=1", "a=b,ssn =1", "id%5Fcard=1", `x="a, ssn=1"`, "(ssn)=1",
+		"[ssn=1", "{[ssn=1", "+ssn=1", "%20+ssn=1", "id+card=1", "ssn%00=1", "ssn%00x=1", "s%73n[%]=1", "s%73n[%zz]=1", "%u0073sn=1", "id card=1", "x=1; id card[a]=2",
 	} {
 		_, err := Cookies([]byte(line), tagged)
 		if codeOf(err) != Ambiguous {

@@ -3,6 +3,7 @@ package places
 import (
 	"bytes"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -53,4 +54,29 @@ func isUnreserved(c byte) bool {
 func segmentText(segment string) ([]byte, error) {
 	text, err := url.PathUnescape(segment)
 	return []byte(text), err
+}
+
+// UnescapeLax decodes s as the laxest servers do: malformed escapes stay as
+// they are, and %u0041 is A.
+func UnescapeLax(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		hex := 0 // where two hex digits may begin; 0: not an escape
+		switch rest := s[i:]; {
+		case len(rest) >= 6 && (rest[:4] == "%u00" || rest[:4] == "%U00"):
+			hex = 4
+		case len(rest) >= 3 && rest[0] == '%':
+			hex = 1
+		}
+		if c, err := strconv.ParseUint(s[i+hex:min(i+hex+2, len(s))], 16, 8); hex > 0 && err == nil {
+			b.WriteByte(byte(c))
+			i += hex + 1
+			continue
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }
