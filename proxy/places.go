@@ -144,9 +144,10 @@ func (r *route) segments(target string, names []places.Name) (spans []places.Spa
 	return spans, nil
 }
 
-// textFormat stands for a format where values are texts without escapes.
-var textFormat = &codec.Format{HoldsEnvelope: func(f *codec.Field, isHead func([]byte) bool) bool {
-	return codec.HoldsEnvelope(f.Value, isHead)
+// textFormat stands for the format of a place. A value that stays as it is may
+// be decoded by the service.
+var textFormat = &codec.Format{HoldsEnvelope: func(f *codec.Field, _ func([]byte) bool) bool {
+	return holdsEnvelope(string(f.Value))
 }}
 
 // rewrite seals and opens the values in lines.

@@ -44,6 +44,8 @@ func TestPlacesRefuse(t *testing.T) {
 		{"/open/" + envelope, []string{"X-Ssn", "clear"}, codePlain, "headers"},
 		{"/open/" + envelope, []string{"Cookie", "ssn=" + header}, "value_not_representable", "cookies"},
 		{"/open/" + envelope[:len(envelope)-2] + "AA", nil, codeOpenFailed, "path"},
+		{"/migrating/%73" + envelope[1:], nil, codeEnvelope, "path"}, {"/migrating/x", []string{"X-Ssn", "%73" + envelope[1:]}, codeEnvelope, "headers"},
+		{"/migrating/x", []string{"Cookie", "ssn=%2573" + envelope[1:]}, codeEnvelope, "cookies"},
 		{"/keep/" + envelope[:len(envelope)-2] + "AA", nil, codeOpenFailed, "path"},
 	} {
 		front := p.upstream.everything()

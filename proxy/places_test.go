@@ -44,7 +44,7 @@ routes:
     request:  {envelopes: data, headers: {seal: {x-ssn: pii}}, BODY}
   - name: migrating
     match: {path: "/migrating/{id}"}
-    request:  {headers: {open: {x-ssn: pii}}, migration: {accept_plaintext_until: 2999-01-01}, BODY}
+    request:  {path: {open: {id: pii}}, headers: {open: {x-ssn: pii}}, cookies: {open: {ssn: pii}}, migration: {accept_plaintext_until: 2999-01-01}, BODY}
 `
 
 func placesIn(body string) string {

@@ -92,7 +92,7 @@ func TestQueryRefuses(t *testing.T) {
 		"/seal/7?a=" + url.QueryEscape(url.QueryEscape("%"+env)): codeEnvelope,
 		"/open/" + env + "?ssn=" + env:                           codeEnvelope, "/open/x?ssn=" + env + "&b=" + env: codeEnvelope, "/open/x?b=" + env: codeEnvelope,
 		"/open/x?ssn=1": codePlain, "/open/x?ssn=x" + env: codePlain, "/keep?ssn=x" + env: codeEnvelope, "/keep?a=" + env: codeEnvelope,
-		"/migrating?ssn=x" + env: codeEnvelope,
+		"/migrating?ssn=x" + env: codeEnvelope, "/migrating?ssn=%2573" + env[1:]: codeEnvelope,
 	} {
 		if resp, got := p.do(target, ""); resp.StatusCode/100 != 4 || !strings.Contains(got, code) || p.last != nil {
 			t.Errorf("%.60s: %d %s", target, resp.StatusCode, got)

@@ -75,7 +75,7 @@ func (w *placeRewriter) query(target *line) error {
 	if at == 0 {
 		return nil
 	}
-	w.plan, w.format = w.plan.query, &form.Query
+	w.plan = w.plan.query
 	w.begin()
 	var out codec.Output
 	defer out.Reset()
