@@ -84,6 +84,9 @@ func (w *placeRewriter) place(names []places.Name, target *line, req *wire.Reque
 		if target.spans, err = w.d.x.route.segments(w.d.head.path, names); err == nil {
 			err = w.rewrite([]*line{target})
 		}
+		if err == nil && target.changed {
+			err = w.d.checkRoute(string(target.text))
+		}
 		return err
 	}
 	lines, err := w.find(names, req)
@@ -92,6 +95,16 @@ func (w *placeRewriter) place(names []places.Name, target *line, req *wire.Reque
 	}
 	w.d.x.beside[w.d.index()].add(lines)
 	return err
+}
+
+// checkRoute refuses a path that falls under another route than the request. The
+// service would answer what the rules of that route are about.
+func (d *direction) checkRoute(target string) error {
+	r, err := d.x.rt.policy.Match(d.head.method, d.head.host, target)
+	if err != nil || r != d.x.route.Route {
+		return &places.Error{Code: codec.WrongKind, In: places.Path, Detail: "the path falls under another route"}
+	}
+	return nil
 }
 
 // A placeError is a refusal because of a value in a place beside the body.

@@ -40,6 +40,7 @@ func TestPlacesRefuse(t *testing.T) {
 		{"/seal/x", []string{"Cookie", "ssn=1; ssn=2"}, codePlace, "cookies"}, {"/seal/x", []string{"Cookie", "ssn=1", "Cookie", "a=1"}, codePlace, "cookies"},
 		{"/seal/x", []string{"Cookie", "a=1, ssn=2"}, codePlace, "cookies"}, {"/seal/x", []string{"Cookie", "SSN=1"}, codePlace, "cookies"},
 		{"/open/clear", nil, codePlain, "path"}, {"/open/x" + envelope, nil, codePlain, "path"},
+		{"/open/" + sealed("export"), nil, "value_not_representable", "path"}, {"/open/" + sealed("Export") + "/", nil, "value_not_representable", "path"},
 		{"/open/" + sealed(".."), nil, "value_not_representable", "path"},
 		{"/open/" + envelope, []string{"X-Ssn", "clear"}, codePlain, "headers"},
 		{"/open/" + envelope, []string{"Cookie", "ssn=" + header}, "value_not_representable", "cookies"},

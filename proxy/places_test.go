@@ -28,6 +28,9 @@ routes:
     match: {path: "/body/{id}/**"}
     request:  {seal: {$..secret: pii}, path: {seal: {id: pii}}, headers: {seal: {x-ssn: pii}}, cookies: {seal: {ssn: pii}}, BODY}
     response: {open: {$..secret: pii}, headers: {open: {x-ssn: pii}}, cookies: {open: {ssn: pii}}, BODY}
+  - name: export
+    match: {path: "/open/export/"}
+    request:  {seal: {$.secret: pii}, BODY}
   - name: open
     match: {path: "/open/{id}"}
     request:  {path: {open: {id: pii}}, headers: {open: {x-ssn: pii}}, cookies: {open: {ssn: pii}}, BODY}
