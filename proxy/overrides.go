@@ -78,8 +78,8 @@ func overriding(name, value []byte) headerSet {
 // A disguise is a header with another character where a header that matters has
 // a hyphen. To Envoy it is another header. To servers that make variables of
 // header names (CGI, WSGI, PHP) it is the same one: with an underscore, with a
-// dot (PHP), or with any character (lighttpd). The generated configuration makes
-// Envoy drop all headers with an underscore.
+// dot (PHP), or with any character (lighttpd). The generated configuration
+// makes Envoy drop all headers with an underscore.
 type disguise struct {
 	name string
 	of   headerSet // what it overrides; empty: it says how the body is read

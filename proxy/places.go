@@ -85,7 +85,7 @@ func (w *placeRewriter) place(names []places.Name, target *line, req *wire.Reque
 			err = w.rewrite([]*line{target})
 		}
 		if err == nil && target.changed {
-			err = w.d.checkRoute(string(target.text))
+			err = w.checkRoute(string(target.text))
 		}
 		return err
 	}
@@ -97,9 +97,10 @@ func (w *placeRewriter) place(names []places.Name, target *line, req *wire.Reque
 	return err
 }
 
-// checkRoute refuses a path that falls under another route than the request. The
-// service would answer what the rules of that route are about.
-func (d *direction) checkRoute(target string) error {
+// checkRoute refuses a path that falls under another route than the request.
+// The service would answer what the rules of that route are about.
+func (w *placeRewriter) checkRoute(target string) error {
+	d := w.d
 	r, err := d.x.rt.policy.Match(d.head.method, d.head.host, target)
 	if err != nil || r != d.x.route.Route {
 		return &places.Error{Code: codec.WrongKind, In: places.Path, Detail: "the path falls under another route"}

@@ -7,9 +7,9 @@ import (
 )
 
 // Plain returns the name of a header in lower case, with hyphens for all
-// characters that are neither letters nor digits. Gateway interfaces (CGI, WSGI)
-// take names that are equal then for one: all do so for the underscore, PHP for
-// the dot, lighttpd for every character.
+// characters that are neither letters nor digits. Gateway interfaces (CGI,
+// WSGI) take names that are equal then for one: all do so for the underscore,
+// PHP for the dot, lighttpd for every character.
 func Plain(name string) string {
 	plain := []byte(name)
 	for i, c := range plain {
