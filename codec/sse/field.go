@@ -10,6 +10,7 @@ import (
 // Fixed words of errors.
 const (
 	fieldDetail    = "a line is no comment and none of the fields data, event, id and retry"
+	behindDetail   = "a comment behind data that ends with CR, which some readers take for data"
 	textDetail     = "a line that is not data has a control character, another line end, or is not UTF-8"
 	longDetail     = "a line that is not data is longer than the limit"
 	envelopeDetail = "a line that is not data holds an envelope"

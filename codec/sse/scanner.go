@@ -30,6 +30,7 @@ type scanner struct {
 	place    place
 	matched  int  // bytes of the byte order mark or of "data" that were read
 	carriage bool // the last byte was CR: LF after it belongs to it
+	dataCR   bool // the last line is data, and CR ends it
 
 	lineStart int64      // offset of a line that is not data
 	line      codec.Held // what earlier chunks have of it
@@ -92,6 +93,7 @@ func (s *scanner) step(p []byte, at int64) (n int, err error) {
 	if s.carriage {
 		s.carriage = false
 		if p[0] == '\n' {
+			s.dataCR = false
 			return 1, nil
 		}
 	}
@@ -139,7 +141,11 @@ func (s *scanner) readName(p []byte, at int64) (n int, err error) {
 		return n, nil
 	}
 	c := p[n]
+	behindCR := s.dataCR && s.matched == 0
+	s.dataCR = false
 	switch {
+	case behindCR && c == ':':
+		return 0, s.refuse(codec.Malformed, at+int64(n), behindDetail)
 	case s.matched == 0 && isEnd(c):
 		s.endLine(c)
 		return 1, s.event.end(at, codec.Malformed)
@@ -165,6 +171,7 @@ func (s *scanner) readData(p []byte, at int64) (n int, err error) {
 		return 0, err
 	}
 	s.endLine(p[n])
+	s.dataCR = s.carriage
 	return n + 1, s.event.endLine(at + int64(n))
 }
 
@@ -178,7 +185,7 @@ func (s *scanner) End(at int64) error {
 	if err := s.endLast(at); err != nil {
 		return err
 	}
-	s.place, s.matched, s.carriage = atMark, 0, false
+	s.place, s.matched, s.carriage, s.dataCR = atMark, 0, false, false
 	return s.event.end(at, codec.Truncated)
 }
 

@@ -45,7 +45,7 @@ var corpus = codectest.Corpus{
 		"data: [DONE] \n\n", "data:  [DONE]\n\n", "data: [DONE]\ndata: {\"ssn\":\"CANARY\"}\n\n", "data: [DONE]\ndata\n\n", "data: {}\ndata: ok\n\n", "data: \ndata: ok\n\n", "data: [DONE]x\n\n", "data: [DON\n\n", "data: [DON",
 		"Data: {\"ssn\":\"CANARY\"}\n\n", " data: {\"ssn\":\"CANARY\"}\n\n", "data : {\"ssn\":\"CANARY\"}\n\n", "datax: {}\n\n", "dat", "da\n\n", "d: 1\n", "foobar: xxx\n\n", "justsometext\n\n", "data\t: 1\n\n",
 		"\ufeff\ufeffdata: {\"ssn\":\"CANARY\"}\n\n", "\n\ufeffdata: {\"ssn\":\"CANARY\"}\n\n", "\xef\xbbdata: 1\n\n", "\xef", "\xef\n", "\xef\xbb\xbf\xef",
-		"data: \r{\"ssn\":\"CANARY\"}\n\n", "{\"ssn\":\"CANARY\"}\n",
+		"data: \r{\"ssn\":\"CANARY\"}\n\n", "data: {\"ssn\"\r: \"CANARY\"}\ndata: :\"x\"}\n\n", "data: {\"ssn\"\r:\"CANARY\"}\ndata: :1}\n\n", "{\"ssn\":\"CANARY\"}\n",
 		"id: 1\x002\n\n", ": \x00\n", "event: a\x0bdata: {\"ssn\":\"CANARY\"}\n\n", ": a\u2028data: {\"ssn\":\"CANARY\"}\n\n", ": a\u0085b", ": \xff\n", "id: \xc3\n", "id: \x7f",
 		"data: {\"ssn\":\"\x00CANARY\"}\n\n", "data: {\"ssn\":\"\xffCANARY\"}\n\n", "data: {\"ssn\":\"\\ud800\"}\n\ndata: {\"look\":\"\\ud800CANARY\"}\n\n",
 	},
@@ -111,7 +111,8 @@ func TestWebPlatformCases(t *testing.T) {
 	for name, tc := range map[string]struct{ body, want string }{
 		"bom":                     {"\ufeffdata:[1]\n\n", "1"},
 		"two boms":                {"\ufeff\ufeffdata:[1]\n\ndata:[2]\n\n", refused},
-		"comments":                {"data:[1\r:x\n:\r\ndata:,2\n:" + strings.Repeat("x", 2048) + "\rdata:,3\n:data:fail\r:x\ndata:,4]\n\n", "1 2 3 4"},
+		"comments":                {"data:[1\n:x\r:\r\ndata:,2\n:" + strings.Repeat("x", 2048) + "\rdata:,3\n:data:fail\r:x\ndata:,4]\n\n", "1 2 3 4"},
+		"comment behind CR":       {"data:[1\r:x\ndata:]\n\n", refused},
 		"NUL in a comment":        {"data:[1]\r:\x00\n\n", refused},
 		"data":                    {"data:\n\ndata\ndata\n\ndata:[1]\n\n", "1"},
 		"before final empty line": {"retry:1000\ndata:[1]\n\nid:x\ndata:[2]", "1 2"},
