@@ -22,7 +22,7 @@ var (
 		`content-disposition: form-data; name="user.ssn"`, `Content-Disposition: form-data; name="note"`, `Content-Disposition: form-data; name="ssn"; filename="a"`,
 		"Content-Disposition: form-data; name=\"ssn\"\r\nContent-Type: text/plain", `Content-Disposition: form-data; name="SSN"`,
 		"Content-Disposition: form-data; name=\"ssn\"\r\nContent-Transfer-Encoding: binary", "Content-Transfer-Encoding: 8bit\r\nContent-Disposition: form-data; name=\"ssn\"",
-		"Content-Disposition: form-data; name=\"note\"; filename=\"a\"\r\nContent-Transfer-Encoding: 7bit",
+		"Content-Disposition: form-data; name=\"note\"; filename=\"a\"\r\nContent-Transfer-Encoding: 7bit", `Content-Disposition: form-data; name=ssn; filename=a; filename*=utf-8''a`,
 	}
 	oddPartHeads = []string{
 		`Content-Disposition: form-data; name=ssn`, `Content-Disposition: form-data; name='ssn'`, `Content-Disposition: form-data; name="s\sn"`,

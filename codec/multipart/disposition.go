@@ -2,11 +2,12 @@ package multipart
 
 import (
 	"bytes"
+	"encoding/hex"
 	"unicode"
 )
 
 // disposition reads a Content-Disposition: form-data, a name, and perhaps a
-// filename behind it.
+// filename behind it, perhaps twice.
 func (h *head) disposition(value []byte) (name []byte, fault string) {
 	if h.disposed {
 		return nil, "a part has two Content-Dispositions"
@@ -40,12 +41,46 @@ func parseDisposition(v []byte) (d disposition, fault string) {
 	if len(rest) == 0 {
 		return d, ""
 	}
-	_, rest, fault = cutQuoted(rest, "filename=")
-	if fault == "" && len(rest) > 0 {
+	file, rest, fault := cutQuoted(rest, "filename=")
+	if fault == "" && len(rest) > 0 && !repeats(rest, file) {
 		fault = "a Content-Disposition with more than one name and one filename"
 	}
 	d.file = true
 	return d, fault
+}
+
+// repeats reports whether v is a filename* (RFC 5987) of the same text as the
+// filename, as .NET's client writes it. Another text, or a filename* alone, is
+// a filename to some readers only.
+func repeats(v, filename []byte) bool {
+	v, ok := bytes.CutPrefix(v, []byte{';'})
+	if ok {
+		v, ok = bytes.CutPrefix(bytes.TrimPrefix(v, []byte{' '}), []byte("filename*="))
+	}
+	const charset = "utf-8''"
+	if !ok || len(v) < len(charset) || !is(v[:len(charset)], charset) {
+		return false
+	}
+	v = v[len(charset):]
+	for _, want := range filename {
+		n, got := 1, [1]byte{}
+		switch {
+		case len(v) > 0 && bareChar(v[0]):
+			got[0] = v[0]
+		case len(v) > 2 && v[0] == '%':
+			n = 3
+			if _, err := hex.Decode(got[:], v[1:n]); err != nil {
+				return false
+			}
+		default:
+			return false
+		}
+		if got[0] != want {
+			return false
+		}
+		v = v[n:]
+	}
+	return len(v) == 0
 }
 
 // cutQuoted reads a semicolon, the name of a parameter with its equals sign,

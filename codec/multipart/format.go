@@ -28,8 +28,10 @@
 //     a line end may follow. Lines end with CRLF. The boundary is nowhere else,
 //     not even inside a line.
 //   - Each part has one Content-Disposition: form-data, a name, and perhaps a
-//     filename behind it, without escapes of any kind. The name has no blanks at
-//     its ends. Content-Type and Content-Length are the only other headers.
+//     filename behind it, without escapes of any kind. The filename may be
+//     there once more, as filename*, if that has the same text. The name has no
+//     blanks at its ends. Content-Type, Content-Length and
+//     Content-Transfer-Encoding are the only other headers.
 //   - The length must be true, and a part with a tagged value has none.
 //   - There are no parts in parts, no _charset_, and no transfer encodings but
 //     those that change nothing: binary, 8bit and 7bit.

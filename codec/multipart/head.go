@@ -158,9 +158,9 @@ func (h *head) contentType(value []byte, inner table) (fault string) {
 	return ""
 }
 
-// transferEncoding takes the encodings that are none: Retrofit, Dart and Apache's
-// client name them. Any other is a second spelling of every value, for the
-// readers that decode it.
+// transferEncoding takes the encodings that are none: Retrofit, Dart and
+// Apache's client name them. Any other is a second spelling of every value, for
+// the readers that decode it.
 func (h *head) transferEncoding(value []byte) (fault string) {
 	switch string(value) {
 	case "binary", "8bit", "7bit":

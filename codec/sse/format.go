@@ -16,9 +16,9 @@
 //   - A tagged value that takes several data lines, and an object or array that
 //     takes one data line among several: a reader that takes each line for an
 //     event would see it as a root.
-//   - A comment behind a data line that ends with CR alone: where a name of JSON
-//     ends that line, a reader whose lines end with LF takes the comment for the
-//     value of the name.
+//   - A comment behind a data line that ends with CR alone: where a name of
+//     JSON ends that line, a reader whose lines end with LF takes the comment
+//     for the value of the name.
 //   - A field of another name. Readers pass over it, but one that ignores case
 //     or blanks could take it for data.
 //   - Outside data: control characters, U+0085, U+2028 and U+2029, which some
