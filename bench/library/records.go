@@ -135,7 +135,7 @@ func copyXML(doc []byte) error {
 	d, e := xml.NewDecoder(bytes.NewReader(doc)), xml.NewEncoder(io.Discard)
 	for {
 		t, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return e.Close()
 		}
 		if err == nil {
@@ -169,7 +169,7 @@ func copyMultipart(doc []byte) error {
 	r, w := multipart.NewReader(bytes.NewReader(doc), boundary), multipart.NewWriter(io.Discard)
 	for {
 		p, err := r.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return w.Close()
 		}
 		if err != nil {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -66,9 +68,24 @@ func TestEnvoyNoticesASealmeshThatHangs(t *testing.T) {
 	if got := s.do(http.MethodPost, "/buffered/x", body); got.status != http.StatusOK {
 		t.Fatal(got)
 	}
-	must(t, s.sealmesh.Process.Signal(syscall.SIGSTOP))
+	hang(t, s.sealmesh.Process)
 	if got := s.do(http.MethodPost, "/buffered/x", body); got.err != nil || got.status < 500 || strings.Contains(s.upstream.everything(), canary) {
 		t.Errorf("%v, status %d: %s", got.err, got.status, got.body)
+	}
+}
+
+// hang stops a process, and waits until it has stopped: the signal alone may
+// leave it time for an exchange.
+func hang(t *testing.T, p *os.Process) {
+	t.Helper()
+	must(t, p.Signal(syscall.SIGSTOP))
+	for {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.Pid))
+		must(t, err)
+		if _, state, _ := strings.Cut(string(stat), ") "); strings.HasPrefix(state, "T") {
+			return
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 

@@ -1,6 +1,7 @@
 package csv
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -36,7 +37,7 @@ func TestEnvelopes(t *testing.T) {
 	} {
 		for _, cuts := range codectest.Cuttings(len(body)) {
 			_, err := codectest.Rewrite(&Format, sel, codectest.Keep, codec.Limits{}, body, cuts)
-			e, _ := err.(*codec.Error)
+			e, _ := errors.AsType[*codec.Error](err)
 			if want == "" && err != nil || want != "" && (e == nil || e.Code != want) {
 				t.Fatalf("%q cut at %v: %v", body, cuts, err)
 			}

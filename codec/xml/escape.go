@@ -154,7 +154,7 @@ func plainText(text []byte, at codec.Position) (plain, valid bool) {
 		}
 	}
 	if at != codec.XMLContent {
-		plain = plain && bytes.IndexAny(text, "\t\n\"'") < 0
+		plain = plain && !bytes.ContainsAny(text, "\t\n\"'")
 	}
 	return plain, true
 }

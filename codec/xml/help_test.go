@@ -17,8 +17,6 @@ var (
 	everywhere = codectest.Everywhere
 )
 
-const canary = codectest.Canary
-
 type seen = codectest.Seen
 
 func mustSelect(t testing.TB, rules []codec.Rule) *codec.Selector {

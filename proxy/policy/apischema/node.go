@@ -76,7 +76,7 @@ func parseJSON(src []byte) (*node, error) {
 	r := &jsonReader{d: d, src: src, line: 1}
 	root, err := r.value(0)
 	if err == nil {
-		if _, err = d.Token(); err == io.EOF {
+		if _, err = d.Token(); errors.Is(err, io.EOF) {
 			return root, nil
 		}
 		err = errors.New("more than one value")
