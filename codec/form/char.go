@@ -80,13 +80,13 @@ const (
 	inQuery                   // not in a form
 )
 
-// asciiFault returns "" or why b cannot be there. A value of several lines has
-// tabs and line ends, escaped.
+// asciiFault returns "" or why b cannot be there. What people paste has control
+// characters, which a browser escapes.
 func asciiFault(b byte, escaped bool, at place) string {
 	switch {
 	case b == ';' && !escaped:
 		return semiDetail
-	case isControl(b) && !(escaped && isBreak(b) && at&inName == 0):
+	case isControl(b) && (!escaped || b == 0 || at&inName != 0):
 		return controlDetail
 	case (b == ' ' || b == '#') && !escaped && at&inQuery != 0:
 		return printableDetail
@@ -95,8 +95,6 @@ func asciiFault(b byte, escaped bool, at place) string {
 }
 
 func isControl(b byte) bool { return b < ' ' || b == 0x7f }
-
-func isBreak(b byte) bool { return b == '\t' || b == '\n' || b == '\r' }
 
 // decode appends the text of s, whose escapes are valid.
 func decode(dst, s []byte) []byte {

@@ -31,7 +31,7 @@ func putText(out *codec.Output, room, text []byte) (fault string) {
 	n, valid := escapedLen(text)
 	switch {
 	case !valid:
-		return "the text is not UTF-8, or has a control character"
+		return "the text is not UTF-8, or has a NUL"
 	case n == len(text) && isSafe(text):
 		out.Commit(text)
 		return ""
@@ -100,7 +100,7 @@ func escapedLen(text []byte) (n int, valid bool) {
 	for _, c := range text {
 		switch {
 		case charClasses[c] == charSafe, c == ' ':
-		case isControl(c) && !isBreak(c):
+		case c == 0:
 			return 0, false
 		default:
 			n += 2

@@ -67,7 +67,7 @@ func TestRefusals(t *testing.T) {
 		{"ssn=%C3\xa9", codec.Malformed},
 		{"ssn%00x=1", codec.Malformed},
 		{"ssn=1%00", codec.Malformed},
-		{"a=%01", codec.Malformed},
+		{"a=%00", codec.Malformed},
 		{"a=1\n", codec.Malformed},
 		{"%0Assn=1", codec.Malformed},
 		{"ssn%0A=1", codec.Malformed},

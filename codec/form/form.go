@@ -17,8 +17,7 @@
 //   - A percent sign without two hex digits, such as %u0031, and text that is
 //     not UTF-8 once it is decoded. A character is escaped as a whole or not at
 //     all.
-//   - A control character, escaped or not, except an escaped tab or line end in
-//     a value.
+//   - A control character, except one in a value that is escaped and not NUL.
 //   - A name that begins with a byte order mark or a question mark, and
 //     _charset_ with a value.
 //   - "]=" in a value: qs ends a name there.

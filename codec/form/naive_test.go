@@ -21,7 +21,7 @@ var (
 	escapeRun = regexp.MustCompile(`(?:%[0-9A-Fa-f]{2})+`)
 	badEscape = regexp.MustCompile(`%(?:$|.$|[^0-9A-Fa-f]|.[^0-9A-Fa-f])`)
 	inName0   = regexp.MustCompile("[\x00-\x1f\x7f]")
-	inValue0  = regexp.MustCompile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+	inValue0  = regexp.MustCompile("\x00")
 	bracketEq = regexp.MustCompile(`(?i)(?:\]|%5d)=`)
 )
 
