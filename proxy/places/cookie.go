@@ -89,19 +89,21 @@ func pair(line []byte, begin, end int, tagged []Name) (s Span, ok bool, err erro
 	return s, false, elsewhere(line[begin:end], tagged)
 }
 
-// elsewhere refuses text in which a lax reader could find one of tagged: as the
-// word before any equals sign, or as all that is before it, since PHP takes a
-// space in a name for an underscore.
+// elsewhere refuses text in which a lax reader could find one of tagged before
+// an equals sign.
 func elsewhere(text []byte, tagged []Name) error {
 	for {
 		before, after, ok := bytes.Cut(text, []byte{'='})
 		if !ok {
 			return nil
 		}
-		whole := bytes.TrimRight(before, " \t")
+		// PHP takes a space in a name for an underscore. Others begin a name
+		// after it, and readers that search for a name after any delimiter.
+		whole := bytes.TrimRightFunc(before, isAround)
 		word := whole[bytes.LastIndexFunc(whole, isSeparator)+1:]
+		token := word[bytes.LastIndexFunc(word, isAround)+1:]
 		for _, t := range tagged {
-			if t.isLax(word) || len(word) < len(whole) && t.isLax(whole) {
+			if t.isLax(token) || t.isLax(word) || t.isLax(whole) {
 				return &Error{Ambiguous, Cookie, t.Text, "the name is spelled in another way, or is inside another value"}
 			}
 		}
@@ -109,32 +111,35 @@ func elsewhere(text []byte, tagged []Name) error {
 	}
 }
 
-// isLax reports whether a lax reader could take name for t.
-func (t *Name) isLax(name []byte) bool {
-	return len(name) >= len(t.lax) && laxName(string(name)) == t.lax
-}
-
 // isSeparator reports whether some reader ends a cookie at c.
 func isSeparator(c rune) bool { return c <= ' ' || c == ',' || c == ';' || c >= 0x7f }
+
+// isAround reports whether no name has c.
+func isAround(c rune) bool { return c > 0x7f || !isTokenByte(byte(c)) }
+
+// isLax reports whether a lax reader could take name for t. To PHP what is in
+// brackets is an index, and a bracket that is not closed is an underscore.
+func (t *Name) isLax(name []byte) bool {
+	if len(name) < len(t.lax) {
+		return false
+	}
+	lax := laxName(string(name))
+	head, _, _ := strings.Cut(lax, "[")
+	return strings.TrimRightFunc(head, isAround) == t.lax || strings.ReplaceAll(lax, "[", "_") == t.lax
+}
 
 // laxName returns name as the laxest readers compare it: decoded, also where an
 // escape is malformed (PHP before 7.4.11), in any case (ASP.NET), without what
 // is around it (Django and ASP.NET cut Unicode's spaces, Tomcat's legacy
 // processor cuts delimiters), and by PHP's rules for variables: a plus is a
-// space; a dot and a space are an underscore; what follows a bracket is an
-// index; a zero byte ends it.
+// space, a dot and a space are an underscore, and a zero byte ends it.
 func laxName(name string) string {
 	for range 3 {
 		name = UnescapeLax(strings.ReplaceAll(name, "+", " "))
 	}
-	name = strings.TrimFunc(name, isAround)
-	name, _, _ = strings.Cut(name, "\x00")
-	name, _, _ = strings.Cut(name, "[")
-	name = strings.TrimFunc(name, isAround)
-	return strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(name), ".", "_"), " ", "_")
+	name, _, _ = strings.Cut(strings.TrimFunc(name, isAround), "\x00")
+	return strings.ToLower(strings.NewReplacer(".", "_", " ", "_").Replace(strings.TrimFunc(name, isAround)))
 }
-
-func isAround(c rune) bool { return c > 0x7f || !isTokenByte(byte(c)) }
 
 func nameOf(tagged []Name, rule int) string {
 	for _, t := range tagged {
