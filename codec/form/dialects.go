@@ -109,6 +109,7 @@ func cutRun(name []byte, ends string) (run, rest []byte) {
 func (n *Names) readPath(name []byte) {
 	n.start()
 	name = bytes.TrimPrefix(name, []byte("!"))
+	nested := true
 	for more := true; more && len(name) > 0; {
 		switch end := bytes.IndexAny(name, ".[("); {
 		case end < 0:
@@ -120,7 +121,7 @@ func (n *Names) readPath(name []byte) {
 		case name[0] == '.':
 			name = name[1:]
 		default:
-			inside, rest, closed := cutKey(name)
+			inside, rest, closed := cutKey(name, &nested)
 			if !closed {
 				n.key(name)
 				more = false
@@ -134,15 +135,16 @@ func (n *Names) readPath(name []byte) {
 }
 
 // cutKey returns what is between the bracket or parenthesis that name begins
-// with and the one that closes it, and the rest. Where brackets in the key are
-// not closed, the first closes it.
-func cutKey(name []byte) (inside, rest []byte, closed bool) {
+// with and the one that closes it, and the rest. With nested, brackets in the
+// key count. Spring reads no key behind one whose brackets are not closed: then
+// nested ends, which also keeps the search short, and the first bracket closes.
+func cutKey(name []byte, nested *bool) (inside, rest []byte, closed bool) {
 	if name[0] == '(' {
 		return bytes.Cut(name[1:], []byte(")"))
 	}
 	open := 0
-	for i, c := range name {
-		switch c {
+	for i := 0; *nested && i < len(name); i++ {
+		switch name[i] {
 		case '[':
 			open++
 		case ']':
@@ -151,6 +153,7 @@ func cutKey(name []byte) (inside, rest []byte, closed bool) {
 			}
 		}
 	}
+	*nested = false
 	return bytes.Cut(name[1:], []byte("]"))
 }
 

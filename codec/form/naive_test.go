@@ -62,7 +62,8 @@ var (
 	rackRun  = regexp.MustCompile(`\[\]|[^\[\]]+`)
 	phpIndex = regexp.MustCompile(`^\[([^\]]*)\]`)
 	dotRun   = regexp.MustCompile(`[^.\[\]]+`)
-	pathStep = regexp.MustCompile(`[^.\[(]+|` + inBrackets(5) + `|\[[^\]]*\]|\([^)]*\)|\.|[\[(].*`)
+	flatStep = regexp.MustCompile(`[^.\[(]+|\[[^\]]*\]|\([^)]*\)|\.|[\[(].*`)
+	pathStep = regexp.MustCompile(inBrackets(5) + `|` + flatStep.String())
 )
 
 // inBrackets matches brackets that are nested that deep at most.
@@ -89,7 +90,13 @@ func naiveNames(name string) (readings [][]string) {
 	}
 	readings = append(readings, runs, naivePHP(name), dotRun.FindAllString(name, -1))
 	var path []string
-	for _, step := range pathStep.FindAllString(strings.TrimPrefix(name, "!"), -1) {
+	rest, steps := strings.TrimPrefix(name, "!"), pathStep
+	for rest != "" {
+		step := steps.FindString(rest)
+		rest = rest[len(step):]
+		if step[0] == '[' && strings.Count(step, "[") != strings.Count(step, "]") {
+			steps = flatStep // Spring reads no more keys
+		}
 		switch {
 		case step == ".":
 			continue
