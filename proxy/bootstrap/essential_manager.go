@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/sealmesh/sealmesh/proxy"
+	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
 // ManagerSettings are the settings of an HTTP connection manager.
@@ -51,6 +52,15 @@ var ManagerSettings = []Setting[*hcmv3.HttpConnectionManager]{
 			a := m.GetCommonHttpProtocolOptions().GetHeadersWithUnderscoresAction()
 			return unless(!rules(f.Policy) || a != corev3.HttpProtocolOptions_ALLOW,
 				"header names with underscores are let in, and some servers take content_type for content-type: set common_http_protocol_options.headers_with_underscores_action to DROP_HEADER or REJECT_REQUEST")
+		},
+	},
+	{
+		// Envoy asks no processor about an interim response.
+		Field: "proxy_100_continue", Clear: true,
+		wrong: func(m *hcmv3.HttpConnectionManager, f Facts) string {
+			hasRules := func(r *policy.Route) bool { return r.Response != nil && r.Response.HasPlaces() }
+			return unless(!m.GetProxy_100Continue() || !slices.ContainsFunc(f.Policy.Routes, hasRules),
+				"with proxy_100_continue headers of an interim response (100, 103) reach the client as they are, and the policy has rules for those of responses: take it out")
 		},
 	},
 	{

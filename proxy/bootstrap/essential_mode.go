@@ -136,6 +136,14 @@ var ModeSettings = []Setting[Direction]{
 		},
 	},
 	{
+		// Some servers merge trailers into the headers.
+		Field: "trailer_mode of places", Clear: true,
+		wrong: func(d Direction, _ Facts) string {
+			return unless(!d.Plan.HasPlaces() || d.trailers(),
+				fmt.Sprintf("%[1]s_trailer_mode is not SEND, and the policy has rules for the %[1]s's headers, cookies or path: sealmesh removes trailers with their names; make it SEND", d.name()))
+		},
+	},
+	{
 		Field: "header_mode with allow_content_length_header",
 		wrong: func(d Direction, _ Facts) string {
 			wrong := d.Filter.GetAllowContentLengthHeader() && d.headers() == procv3.ProcessingMode_SKIP && d.body() != procv3.ProcessingMode_NONE

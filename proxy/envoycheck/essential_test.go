@@ -184,6 +184,8 @@ func TestPlacesNeedHeaders(t *testing.T) {
 		{"message_timeout: 10s", "message_timeout: 10s\n              mutation_rules: {disallow_expression: {regex: x-ssn}}", "IN CLEAR: envoy.filters.http.ext_proc: mutation_rules"},
 		{"message_timeout: 10s", "message_timeout: 10s\n              route_cache_action: CLEAR", "IN CLEAR: envoy.filters.http.ext_proc: with route_cache_action CLEAR"},
 		{"    response_header_mode: SEND", "    response_header_mode: SKIP", "response_header_mode is SKIP"},
+		{"    request_trailer_mode: SEND", "    request_trailer_mode: SKIP", "request_trailer_mode is not SEND, and the policy has rules"},
+		{"merge_slashes: true", "merge_slashes: true\n          proxy_100_continue: true", "IN CLEAR: ingress: with proxy_100_continue"},
 	} {
 		changed := strings.ReplaceAll(config, c.old, c.new)
 		if got := findings(t, p, changed); changed == config || !strings.Contains(got, c.want) {
