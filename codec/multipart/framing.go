@@ -37,11 +37,9 @@ func (s *scanner) afterBoundary(i int) (int, error) {
 	switch {
 	case s.mark == '\r' && c == '\n':
 		return i + 1, s.beginHead(i + 1)
-	case s.mark == '-' && c == '-' && s.parts > 0:
+	case s.mark == '-' && c == '-': // perhaps of a form without fields
 		s.state = atEpilogue
 		return i + 1, nil
-	case s.mark == '-' && c == '-':
-		return 0, s.malformed(i, "the body has no part")
 	}
 	return 0, s.malformed(i, "a line begins with the boundary and continues")
 }

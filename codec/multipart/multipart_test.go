@@ -18,7 +18,7 @@ var corpus = codectest.Corpus{
 	Options: codec.Options{Settings: map[string]string{"part.order": "json", "part.data": "file"}},
 	Params:  params,
 	Bodies: []string{
-		formOf(field("x", "1")),
+		formOf(), formOf(field("x", "1")),
 		strings.TrimSuffix(formOf(field("x", "")), "\r\n"),
 		formOf(field("ssn", "123-45-6789")),
 		formOf(field("ssn", ""), field("ssn", "two\r\nlines\r\n"), field("SSN", "decoy")),
@@ -35,7 +35,7 @@ var corpus = codectest.Corpus{
 		"--XyZ-1\r\ncontent-disposition:form-data;name=ssn;filename=\"\"\r\nCONTENT-TYPE:text/plain\r\n\r\n" + "\r\n--XyZ-1--",
 	},
 	Refused: []string{
-		"", "\r\n", "--XyZ-1", "--XyZ-1--\r\n", "--XyZ-1\r\n", strings.TrimSuffix(formOf(field("ssn", canary)), "--\r\n"),
+		"", "\r\n", "--XyZ-1", "--XyZ-1--\r\n" + formOf(field("ssn", canary)), "--XyZ-1--\r\n\r\n", "--XyZ-1\r\n", strings.TrimSuffix(formOf(field("ssn", canary)), "--\r\n"),
 		formOf(field("ssn", canary)) + "\r\n", formOf(field("ssn", canary)) + "x", strings.TrimSuffix(formOf(field("ssn", "a")), "\n"),
 		"preamble\r\n" + formOf(field("ssn", canary)), "\r\n" + formOf(field("ssn", canary)),
 		formOf(field("ssn", canary), field(canary+`\`, "")), formOf(field("x", "\xff"+canary), field("ssn", "")),

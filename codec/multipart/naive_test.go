@@ -42,7 +42,7 @@ func readNaively(boundary, body string) (parts []readPart, ok bool) {
 	body = strings.TrimSuffix(body, "\r\n")
 	pieces := strings.Split("\r\n"+body, "\r\n"+dashed)
 	n := len(pieces)
-	if n < 3 || pieces[0] != "" || pieces[n-1] != "--" || n > maxParts+2 {
+	if n < 2 || pieces[0] != "" || pieces[n-1] != "--" || n > maxParts+2 {
 		return nil, false
 	}
 	for _, p := range pieces[1 : n-1] {
