@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -92,4 +93,32 @@ func TestSegment(t *testing.T) {
 			t.Errorf("%.40s: %q, %v", target, got, err)
 		}
 	}
+}
+
+// FuzzSegment: what Segment finds is the parameter as it was sent, and what is
+// written there leaves the route and the other segments as they are.
+func FuzzSegment(f *testing.F) {
+	p := routesOf(f, `{path: "/a/{id}/c"}`, `{path: "/{id}/b/**"}`, `{path: "/B/*/{id}", ignore_case: true}`)
+	for _, target := range []string{"/a/1/c", "/a/1/c/?x/y", "/x/b", "/x/b/c/d", "/b/%2D/1%20", "/a/1;v=2/c", "/a;x/1/c", "//a/1/c", "/a/%2e/c", "/é/b", "/a/?/c", "/a/1/c??x=/"} {
+		f.Add(target)
+	}
+	f.Fuzz(func(t *testing.T, target string) {
+		r, err := p.Match("GET", "h", target)
+		if err != nil || r == nil {
+			return
+		}
+		begin, end, err := r.Segment(target, "id")
+		if err != nil {
+			return
+		}
+		value, err := r.Param(target, "id")
+		if plain, _ := url.PathUnescape(target[begin:end]); err == nil && plain != value {
+			t.Errorf("%q: the segment is %q, the parameter %q", target, target[begin:end], value)
+		}
+		sealed := target[:begin] + "sm1.E" + target[end:]
+		again, err := p.Match("GET", "h", sealed)
+		if value, paramErr := again.Param(sealed, "id"); err != nil || again != r || paramErr != nil || value != "sm1.E" {
+			t.Errorf("%q became %q: %v, %v, %q, %v", target, sealed, again, err, value, paramErr)
+		}
+	})
 }
