@@ -98,10 +98,10 @@ func elsewhere(text []byte, tagged []Name) error {
 			return nil
 		}
 		// PHP takes a space in a name for an underscore. Others begin a name
-		// after it, and readers that search for a name after any delimiter.
+		// after it, and older Pythons also after what no name has to them.
 		whole := bytes.TrimRightFunc(before, isAround)
 		word := whole[bytes.LastIndexFunc(whole, isSeparator)+1:]
-		token := word[bytes.LastIndexFunc(word, isAround)+1:]
+		token := word[bytes.LastIndexAny(word, `"[]\`)+1:]
 		for _, t := range tagged {
 			if t.isLax(token) || t.isLax(word) || t.isLax(whole) {
 				return &Error{Ambiguous, Cookie, t.Text, "the name is spelled in another way, or is inside another value"}

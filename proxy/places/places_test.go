@@ -41,6 +41,7 @@ func TestCookies(t *testing.T) {
 		"assn=1; ssnb=2; x-ssn=3":     "",
 		"a=b ssn; ssn=sm1.AbC-_":      "sm1.AbC-_",
 		"a=x&ssn; theme=dark":         "",
+		"from=https://a/?ssn=1&b=2":   "",
 		"a=1; b=%73%73%6E; ssn=%31":   "%31",
 		"utm=a,b; prefs={x: 1}; z=é;": "",
 	} {
@@ -58,7 +59,7 @@ func TestCookiesRefuses(t *testing.T) {
 		"\u2000ssn=1", "a=b;\u00a0ssn=1", "SSN=1", "Ssn=1", "s%73n=1", "s%2573n=1", "ssn[]=1", "ssn[a]=1", "=ssn=1", "a=ssn=1", `"ssn=1"`, `ssn=a\b`,
 		"id.card=1", "id_card=é", "a=1; $Path=/; ssn=1", "a=b,ssn =1", "id%5Fcard=1", `x="a, ssn=1"`, "(ssn)=1",
 		"[ssn=1", "{[ssn=1", "+ssn=1", "%20+ssn=1", "id+card=1", "ssn%00=1", "ssn%00x=1", "s%73n[%]=1", "s%73n[%zz]=1", "%u0073sn=1", "id card=1", "x=1; id card[a]=2",
-		"id[card=1", "id%5Bcard=1", "x]ssn=1", `x"ssn=1`, "a ssn[x]=1", "a,ssn\u2000=1", "x(ssn[=1",
+		"id[card=1", "id%5Bcard=1", "x]ssn=1", `x"ssn=1`, "a ssn[x]=1", "a,ssn\u2000=1", "x[ssn[=1",
 	} {
 		_, err := Cookies([]byte(line), tagged)
 		if codeOf(err) != Ambiguous {
