@@ -30,6 +30,7 @@ var (
 		`Content-Disposition: form-data; filename="a"; name="ssn"`, `Content-Disposition: form-data; name="ssn"; filename*=utf-8''a`,
 		"Content-Disposition: form-data; name=\"x\"\r\nContent-Disposition: form-data; name=\"ssn\"", "Content-Disposition: form-data;\r\n name=\"ssn\"",
 		"Content-Disposition: form-data; name=\"ssn\"\r\nContent-Transfer-Encoding: base64", "Content-Disposition: form-data; name=\"ssn\"\r\nContent-Type: text/plain; charset=utf-7",
+		`Content-Disposition: form-data; name="note"; filename="x; ssn"`, `Content-Disposition: form-data; name="note"; filename="x; name =ssn"`,
 		`Content-Disposition : form-data; name="ssn"`, `Content-Disposition: attachment; name="ssn"`, "X: y\nContent-Disposition: form-data; name=\"ssn\"",
 		"Content-Disposition: form-data; name=\"ssn\x00x\"", `Content-Disposition: form-data; name=" ssn"`, `Content-Disposition: form-data; name="_charset_"`,
 		`Content-Disposition: form-data; name = "ssn"`, `Content-Disposition: form-data; NAME="ssn"`, `Content-Disposition: form-data name="ssn"`,

@@ -127,8 +127,8 @@ func quotedFault(value []byte) (fault string) {
 		return "a name or a filename has a backslash"
 	case bytes.Contains(value, []byte("%22")):
 		return "a name or a filename has an encoded quote"
-	case bytes.IndexByte(value, ';') >= 0:
-		return "a name or a filename has a semicolon"
+	case bytes.IndexByte(value, ';') >= 0 && bytes.IndexByte(value, '=') >= 0:
+		return "a name or a filename has a semicolon and an equals sign"
 	case bytes.Contains(value, []byte("=?")):
 		return "a name or a filename has an encoded word"
 	case holdsName(value):
@@ -155,6 +155,9 @@ func holdsName(value []byte) bool {
 func nameFault(name []byte) (fault string) {
 	if string(name) == "_charset_" {
 		return "a field that changes the charset"
+	}
+	if bytes.IndexByte(name, ';') >= 0 {
+		return "a name has a semicolon"
 	}
 	if len(bytes.TrimFunc(name, isBlank)) < len(name) {
 		return "a blank at an end of a name"

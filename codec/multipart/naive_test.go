@@ -22,7 +22,7 @@ type readPart struct {
 var (
 	boundaries   = regexp.MustCompile(`^[0-9A-Za-z._+-]{1,70}$`)
 	dispositions = regexp.MustCompile(`(?i:^Content-Disposition): ?form-data; ?name=("[^"]*"|[0-9A-Za-z._-]+)(; ?filename=("[^"]*"|[0-9A-Za-z._-]+)(; ?filename\*=(?i:utf-8)''((?:[0-9A-Za-z._-]|%[0-9A-Fa-f]{2})*))?)?$`)
-	ambiguous    = regexp.MustCompile(`(?i)\\|;|%22|=\?|name=`)
+	ambiguous    = regexp.MustCompile(`(?i)\\|;.*=|=.*;|%22|=\?|name=`)
 	percents     = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 	types        = regexp.MustCompile(`(?i:^Content-Type): ?([!#$%&'*+.^_|~0-9A-Za-z` + "`" + `-]+/[!#$%&'*+.^_|~0-9A-Za-z` + "`" + `-]+)((; ?[!#$%&'+.^_|~0-9A-Za-z` + "`" + `-]+=([!#$%&'*+.^_|~0-9A-Za-z` + "`" + `-]+|"[^"\\;,]*"))*)$`)
 	charsets     = regexp.MustCompile(`(?i); ?charset="?([^;"]*)`)
@@ -70,7 +70,7 @@ func readHead(head, value string) (p readPart, ok bool) {
 		}
 		if m := dispositions.FindStringSubmatch(line); m != nil && !named {
 			name, file := strings.Trim(m[1], `"`), strings.Trim(m[3], `"`)
-			if ambiguous.MatchString(name) || percents.MatchString(name) || name == "_charset_" || strings.Trim(strings.TrimSpace(name), "\ufeff") != name || ambiguous.MatchString(file) {
+			if ambiguous.MatchString(name) || strings.Contains(name, ";") || percents.MatchString(name) || name == "_charset_" || strings.Trim(strings.TrimSpace(name), "\ufeff") != name || ambiguous.MatchString(file) {
 				return p, false
 			}
 			if again, err := url.PathUnescape(m[5]); m[4] != "" && (err != nil || again != file) {
