@@ -32,6 +32,9 @@ routes:
   - name: keep
     match: {path: "/keep"}
     request: {envelopes: keep, query: {seal: {ssn: pii}}}
+  - name: folding
+    match: {path: "/folding"}
+    request: {ignore_case: true, query: {seal: {ssn: pii}}}
   - name: migrating
     match: {path: "/migrating"}
     request: {query: {open: {ssn: pii}}, migration: {accept_plaintext_until: 2999-01-01}}
@@ -102,6 +105,10 @@ func TestQueryRefuses(t *testing.T) {
 		if resp, got := p.do(target, ""); resp.StatusCode != http.StatusOK || p.query() != want {
 			t.Errorf("%.60s: %d %s", target, resp.StatusCode, got)
 		}
+	}
+	// Case counts unless the direction ignores it.
+	if p.do("/folding?SSN="+canary, ""); !strings.HasPrefix(p.query(), "SSN=sm1.") {
+		t.Errorf("in another case: %s", p.query())
 	}
 	// A value is bound to the record in the path, and text opens anywhere.
 	p.do("/bound/7?ssn="+canary, "")
