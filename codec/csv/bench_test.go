@@ -91,21 +91,5 @@ func benchmark(b *testing.B, f *codec.Format, body []byte, rules ...codec.Rule) 
 	if err != nil {
 		b.Fatal(err)
 	}
-	var out codec.Output
-	b.SetBytes(int64(len(body)))
-	b.ReportAllocs()
-	for b.Loop() {
-		w, err := f.New(doc)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := w.Write(&out, body); err != nil {
-			b.Fatal(err)
-		}
-		if err := w.Close(&out); err != nil {
-			b.Fatal(err)
-		}
-		w.Free()
-		out.Reset()
-	}
+	codectest.Benchmark(b, f, doc, body)
 }

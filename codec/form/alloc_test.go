@@ -40,28 +40,6 @@ func TestNoAllocations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var out codec.Output
-		run := func() {
-			w, err := Format.New(b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for p := body; len(p) > 0; {
-				n := min(tc.chunk, len(p))
-				if err := w.Write(&out, p[:n]); err != nil {
-					t.Fatal(err)
-				}
-				p = p[n:]
-			}
-			if err := w.Close(&out); err != nil {
-				t.Fatal(err)
-			}
-			w.Free()
-			out.Reset()
-		}
-		run()
-		if n := testing.AllocsPerRun(50, run); n != 0 {
-			t.Errorf("%s: %v allocations", tc.name, n)
-		}
+		codectest.NoAllocs(t, tc.name, &Format, b, body, tc.chunk)
 	}
 }

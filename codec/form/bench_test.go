@@ -83,22 +83,5 @@ func benchmark(b *testing.B, f *codec.Format, path, body string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var out codec.Output
-	p := []byte(body)
-	b.SetBytes(int64(len(p)))
-	b.ReportAllocs()
-	for b.Loop() {
-		w, err := f.New(doc)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := w.Write(&out, p); err != nil {
-			b.Fatal(err)
-		}
-		if err := w.Close(&out); err != nil {
-			b.Fatal(err)
-		}
-		w.Free()
-		out.Reset()
-	}
+	codectest.Benchmark(b, f, doc, []byte(body))
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/codectest"
 )
 
 var (
@@ -54,29 +55,6 @@ func TestNoAllocations(t *testing.T) {
 		if strings.HasPrefix(tc.name, "ignoring case") {
 			sel = mustFold(t, []codec.Rule{{Path: "$.Users[*].PII.ssn"}, {Path: "$..Note", Unescape: true}, {Path: "$..customerSocialSecurityNumber"}})
 		}
-		var out codec.Output
-		b := bodyOf(sel, tc.tr)
-		run := func() {
-			w, err := tc.format.New(b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for p := tc.body; len(p) > 0; {
-				n := min(tc.chunk, len(p))
-				if err := w.Write(&out, p[:n]); err != nil {
-					t.Fatal(err)
-				}
-				p = p[n:]
-			}
-			if err := w.Close(&out); err != nil {
-				t.Fatal(err)
-			}
-			w.Free()
-			out.Reset()
-		}
-		run()
-		if n := testing.AllocsPerRun(50, run); n != 0 {
-			t.Errorf("%s: %v allocations", tc.name, n)
-		}
+		codectest.NoAllocs(t, tc.name, tc.format, bodyOf(sel, tc.tr), tc.body, tc.chunk)
 	}
 }

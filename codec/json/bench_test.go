@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/codectest"
 )
 
 // users makes a body of about n bytes: users with orders, dense in short
@@ -159,22 +160,6 @@ func benchmarkJSON(b *testing.B, path string, body []byte) { benchmark(b, &Forma
 
 func benchmark(b *testing.B, f *codec.Format, path string, body []byte) {
 	sel := guarded(b, codec.Guard{Envelope: isHead, Patch: true}, codec.Rule{Path: path})
-	var out codec.Output
 	doc := bodyOf(sel, seal)
-	b.SetBytes(int64(len(body)))
-	b.ReportAllocs()
-	for b.Loop() {
-		w, err := f.New(doc)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := w.Write(&out, body); err != nil {
-			b.Fatal(err)
-		}
-		if err := w.Close(&out); err != nil {
-			b.Fatal(err)
-		}
-		w.Free()
-		out.Reset()
-	}
+	codectest.Benchmark(b, f, doc, body)
 }

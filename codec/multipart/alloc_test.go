@@ -33,30 +33,6 @@ func TestNoAllocations(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := codec.Body{At: sel.Root(), Checked: checked, Transform: tc.tr, Params: params}
-		var out codec.Output
-		body := []byte(tc.body)
-		run := func() {
-			w, err := format.New(b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for p := body; len(p) > 0; {
-				n := min(tc.chunk, len(p))
-				if err := w.Write(&out, p[:n]); err != nil {
-					t.Fatal(err)
-				}
-				out.Reset()
-				p = p[n:]
-			}
-			if err := w.Close(&out); err != nil {
-				t.Fatal(err)
-			}
-			w.Free()
-			out.Reset()
-		}
-		run()
-		if n := testing.AllocsPerRun(50, run); n != 0 {
-			t.Errorf("%s: %v allocations", tc.name, n)
-		}
+		codectest.NoAllocs(t, tc.name, &format, b, []byte(tc.body), tc.chunk)
 	}
 }

@@ -70,23 +70,7 @@ func benchmark(b *testing.B, body []byte) {
 		b.Fatal(err)
 	}
 	doc := codec.Body{At: sel.Root(), Checked: checked, Transform: seal, Params: params}
-	var out codec.Output
-	b.SetBytes(int64(len(body)))
-	b.ReportAllocs()
-	for b.Loop() {
-		w, err := format.New(doc)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := w.Write(&out, body); err != nil {
-			b.Fatal(err)
-		}
-		if err := w.Close(&out); err != nil {
-			b.Fatal(err)
-		}
-		w.Free()
-		out.Reset()
-	}
+	codectest.Benchmark(b, &format, doc, body)
 }
 
 func benchmarkMIME(b *testing.B, body []byte) {

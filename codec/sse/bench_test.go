@@ -42,24 +42,8 @@ func benchmark(b *testing.B, body []byte) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var out codec.Output
 	doc := codec.Body{At: sel.Root(), Checked: checked, Transform: codectest.Seal, Direction: codec.Response}
-	b.SetBytes(int64(len(body)))
-	b.ReportAllocs()
-	for b.Loop() {
-		w, err := events.New(doc)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := w.Write(&out, body); err != nil {
-			b.Fatal(err)
-		}
-		if err := w.Close(&out); err != nil {
-			b.Fatal(err)
-		}
-		w.Free()
-		out.Reset()
-	}
+	codectest.Benchmark(b, &events, doc, body)
 }
 
 func benchmarkLibrary(b *testing.B, body []byte) {

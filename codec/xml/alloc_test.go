@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/codectest"
 )
 
 var (
@@ -60,29 +61,6 @@ func TestNoAllocations(t *testing.T) {
 		{"raw values", mustSelect(t, []codec.Rule{{Path: "$..email"}}).Guarded(codec.Guard{Envelope: isHead}), odd, 1 << 20, same},
 		{"raw values in chunks", mustSelect(t, []codec.Rule{{Path: "$..email"}}).Guarded(codec.Guard{Envelope: isHead}), odd, 7, same},
 	} {
-		var out codec.Output
-		b := bodyOf(tc.sel, tc.tr)
-		run := func() {
-			w, err := Format.New(b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for p := tc.body; len(p) > 0; {
-				n := min(tc.chunk, len(p))
-				if err := w.Write(&out, p[:n]); err != nil {
-					t.Fatal(err)
-				}
-				p = p[n:]
-			}
-			if err := w.Close(&out); err != nil {
-				t.Fatal(err)
-			}
-			w.Free()
-			out.Reset()
-		}
-		run()
-		if n := testing.AllocsPerRun(50, run); n != 0 {
-			t.Errorf("%s: %v allocations", tc.name, n)
-		}
+		codectest.NoAllocs(t, tc.name, &Format, bodyOf(tc.sel, tc.tr), tc.body, tc.chunk)
 	}
 }

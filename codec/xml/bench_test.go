@@ -102,20 +102,7 @@ func benchmark(b *testing.B, f *codec.Format, path string, body []byte) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var out codec.Output
-	b.SetBytes(int64(len(body)))
-	b.ReportAllocs()
-	for b.Loop() {
-		w, err := f.New(doc)
-		if err == nil {
-			err = errors.Join(w.Write(&out, body), w.Close(&out))
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-		w.Free()
-		out.Reset()
-	}
+	codectest.Benchmark(b, f, doc, body)
 }
 
 // benchmarkLibrary reads and writes tokens, as a rewriter on encoding/xml does.
