@@ -52,7 +52,8 @@ func (d *document) finish(api *API, hint string) (*API, error) {
 	}
 	sortRoutes(api.Routes)
 	slices.Sort(d.notes)
-	api.Tags, api.Notes = d.tags(), slices.Compact(d.notes)
+	api.Notes = slices.Compact(d.notes)
+	d.eachTag(func(*node) { api.Tags++ })
 	return api, nil
 }
 

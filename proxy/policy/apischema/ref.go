@@ -47,46 +47,35 @@ func (d *document) follow(n *node) (*node, error) {
 	return nil, n.errorf("$ref in a circle")
 }
 
-// unused returns an error for the tags that have led to no rule.
-func (d *document) unused(hint string) error {
-	var lines []string
-	seen := map[*node]bool{}
+// eachTag calls f for every tag in the document, used or not.
+func (d *document) eachTag(f func(tag *node)) {
+	seen := map[*node]bool{} // by aliases a node has several parents
 	var look func(n *node)
 	look = func(n *node) {
 		if seen[n] {
 			return
 		}
 		seen[n] = true
-		if tag := n.get(Keyword); tag != nil && !d.used[tag] {
-			lines = append(lines, strconv.Itoa(tag.line))
+		if tag := n.get(Keyword); tag != nil {
+			f(tag)
 		}
 		for _, v := range n.values {
 			look(v)
 		}
 	}
 	look(d.root)
+}
+
+// unused returns an error for the tags that have led to no rule.
+func (d *document) unused(hint string) error {
+	var lines []string
+	d.eachTag(func(tag *node) {
+		if !d.used[tag] {
+			lines = append(lines, strconv.Itoa(tag.line))
+		}
+	})
 	if len(lines) == 0 {
 		return nil
 	}
 	return &Error{Detail: "no rule comes from the tags in line " + strings.Join(lines, ", ") + ": " + hint}
-}
-
-// tags counts the tags in the document.
-func (d *document) tags() (count int) {
-	seen := map[*node]bool{}
-	var look func(n *node)
-	look = func(n *node) {
-		if seen[n] {
-			return
-		}
-		seen[n] = true
-		if n.get(Keyword) != nil {
-			count++
-		}
-		for _, v := range n.values {
-			look(v)
-		}
-	}
-	look(d.root)
-	return count
 }
