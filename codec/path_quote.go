@@ -7,6 +7,12 @@ import (
 	"unicode/utf8"
 )
 
+// QuoteName returns the segment of a path that leads to the member called name,
+// in quotes: ['name'].
+func QuoteName(name string) string {
+	return "['" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(name) + "']"
+}
+
 // quoted reads a name between quotes: string-literal of RFC 9535 §2.3.1.1.
 func (p *pathParser) quoted(quote byte) (string, error) {
 	open := p.pos

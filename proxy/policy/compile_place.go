@@ -140,7 +140,7 @@ func queryPath(name string) string {
 	if strings.HasPrefix(name, "$.") || strings.HasPrefix(name, "$[") {
 		return name
 	}
-	return "$['" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(name) + "']"
+	return "$" + codec.QuoteName(name)
 }
 
 // paths checks that the path of route has each segment that d tags, once, and

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sealmesh/sealmesh/codec"
 )
 
 // A path leads to a value, from the root of a body.
@@ -26,7 +28,7 @@ func member(name string) step {
 	if plain {
 		return step{"." + name, name}
 	}
-	return step{"['" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(name) + "']", name}
+	return step{codec.QuoteName(name), name}
 }
 
 func element(i int) step { return step{text: "[" + strconv.Itoa(i) + "]"} }
