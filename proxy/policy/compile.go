@@ -21,6 +21,7 @@ type compiler struct {
 	formats  codec.Table
 	readFile func(string) ([]byte, error)
 	limits   codec.Limits // of every body
+	byMethod bool         // some route takes only some methods
 }
 
 func (c *compiler) compile() *Policy {
@@ -33,6 +34,7 @@ func (c *compiler) compile() *Policy {
 		p.Unmatched = PassUnmatched
 	}
 	c.limits = c.bodyLimits()
+	c.byMethod = slices.ContainsFunc(conf.Routes, func(r routeConfig) bool { return r.Match != nil && len(r.Match.Methods) > 0 })
 	p.Keys = keyCompiler{c}.keys()
 	p.Tags = tagCompiler{c}.tags()
 	addressCompiler{c}.addresses(p)

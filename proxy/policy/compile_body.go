@@ -47,7 +47,7 @@ func (c *planCompiler) guards() {
 		c.problem(d.Patch.place, "", "patch concerns requests")
 	}
 	p.Patches = c.request && !p.Reads() && d.Patch.Value != "data"
-	p.Methods = c.request && c.byMethod()
+	p.Methods = c.request && c.byMethod
 	switch d.Root.Value {
 	case "object":
 		p.Root = codec.ObjectRoot
@@ -70,11 +70,6 @@ func (c *planCompiler) guards() {
 	if p.Envelopes == KeepEnvelopes {
 		c.keep()
 	}
-}
-
-// byMethod reports whether some route takes only some methods.
-func (c *compiler) byMethod() bool {
-	return slices.ContainsFunc(c.conf.Routes, func(r routeConfig) bool { return r.Match != nil && len(r.Match.Methods) > 0 })
 }
 
 // keep checks that this process may open an envelope before it keeps it.
