@@ -119,27 +119,26 @@ func (e *placeError) Unwrap() error { return e.err }
 
 // find returns the headers of req that may hold values with these names.
 func (w *placeRewriter) find(names []places.Name, req *wire.Request) (lines []*line, err error) {
-	d := w.d
 	req.Headers(func(name, value []byte) bool {
-		l := &line{name: string(name), text: value}
+		var spans []places.Span
 		switch {
 		case w.in == places.Header:
-			for _, n := range names {
-				if places.IsHeader(name, n.Text) {
-					l.spans = []places.Span{{Rule: n.Rule, End: len(value)}}
-					lines = append(lines, l)
-				}
+			i := slices.IndexFunc(names, func(n places.Name) bool { return places.IsHeader(name, n.Text) })
+			if i < 0 {
+				return true
 			}
-		case !d.response && places.IsHeader(name, "cookie"):
-			l.spans, err = places.Cookies(value, names)
+			spans = []places.Span{{Rule: names[i].Rule, End: len(value)}}
+		case !w.d.response && places.IsHeader(name, "cookie"):
+			spans, err = places.Cookies(value, names)
 			if err == nil && len(lines) > 0 {
 				err = &places.Error{Code: places.Ambiguous, In: w.in, Name: names[0].Text, Detail: "several Cookie headers"}
 			}
-			lines = append(lines, l)
-		case d.response && places.IsHeader(name, "set-cookie"):
-			l.spans, err = places.SetCookie(value, names)
-			lines = append(lines, l)
+		case w.d.response && places.IsHeader(name, "set-cookie"):
+			spans, err = places.SetCookie(value, names)
+		default:
+			return true
 		}
+		lines = append(lines, &line{name: string(name), text: value, spans: spans})
 		return err == nil
 	})
 	return lines, err

@@ -70,7 +70,7 @@ func (f *frame) step() error {
 	return nil
 }
 
-// next goes on after a block or a checksum.
+// next continues after a block or a checksum.
 func (f *frame) next() {
 	switch {
 	case f.part == checksum || f.last && !f.sum:

@@ -13,7 +13,7 @@ words:
 	for i <= len(p)-8 {
 		for hit := special(p[i:], d.stop); hit != 0; hit &= hit - 1 {
 			k := i + bits.TrailingZeros64(hit)/8
-			end := 0 // where reading goes on, or 0
+			end := 0 // where reading continues, or 0
 			switch d.plain[p[k]] {
 			case plainByte:
 				continue

@@ -54,7 +54,7 @@ func inRanges(r rune, ranges []runeRange) bool {
 // scanName reads a qualified name from p[i] (Namespaces in XML 1.0, 7): one
 // colon at most, with a name on each side. It returns the index after the name,
 // or of the offending byte, and the index of the colon, or -1. A name that ends
-// with the piece may go on in the next one.
+// with the piece may continue in the next one.
 func scanName(p []byte, i int) (end, colon int, why stop) {
 	colon = -1
 	first := true // of a name on either side of the colon
