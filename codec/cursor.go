@@ -163,14 +163,20 @@ func (c *Cursor) Peek(to Step) Preview {
 	mask := c.sel.masks[int(to)*c.sel.words:]
 	for i, from := range c.top() {
 		next := (from&mask[i])<<1 | from&c.sel.loop[i]
-		hit := next & c.sel.accept[i]
-		if hit != 0 && v.Rule < 0 {
-			v.Rule = c.sel.ruleOf(i, hit)
-		}
-		v.DeadEnd = v.DeadEnd && next == hit
-		v.Unchanged = v.Unchanged && next == from
+		v.add(c.sel, i, from, next)
 	}
 	return v
+}
+
+// add notes that a descent takes word i of the states from one value to the
+// next.
+func (v *Preview) add(s *Selector, i int, from, next uint64) {
+	hit := next & s.accept[i]
+	if hit != 0 && v.Rule < 0 {
+		v.Rule = s.ruleOf(i, hit)
+	}
+	v.DeadEnd = v.DeadEnd && next == hit
+	v.Unchanged = v.Unchanged && next == from
 }
 
 // Equal reports whether rules match at and below the place of c exactly as at
@@ -223,12 +229,7 @@ func (a Alias) Peek(c *Cursor) Preview {
 	names := [...]Alias{a}
 	for i, from := range c.top() {
 		next := c.sel.as(i, from, names[:])
-		hit := next & c.sel.accept[i]
-		if hit != 0 && v.Rule < 0 {
-			v.Rule = c.sel.ruleOf(i, hit)
-		}
-		v.DeadEnd = v.DeadEnd && next == hit
-		v.Unchanged = v.Unchanged && next == from
+		v.add(c.sel, i, from, next)
 	}
 	return v
 }
