@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"crypto/sha256"
 	"math"
 	"path/filepath"
 	"slices"
@@ -20,8 +21,9 @@ type compiler struct {
 	conf     *config
 	formats  codec.Table
 	readFile func(string) ([]byte, error)
-	limits   codec.Limits // of every body
-	byMethod bool         // some route takes only some methods
+	limits   codec.Limits        // of every body
+	byMethod bool                // some route takes only some methods
+	schemas  [][sha256.Size]byte // of formats, hashed, as they were read
 }
 
 func (c *compiler) compile() *Policy {

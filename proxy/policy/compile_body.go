@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"strings"
@@ -203,6 +204,7 @@ func (c *planCompiler) optionsOf(settings table[text]) (o codec.Options, ok bool
 				ok = false
 			}
 			o.Schema = append([]byte{}, b...) // not nil, even if the file is empty
+			c.schemas = append(c.schemas, sha256.Sum256(b))
 		default:
 			o.Settings[s.Name] = s.Value.Value
 		}

@@ -101,3 +101,21 @@ func TestRulesThatAFormatCannotHave(t *testing.T) {
 		t.Errorf("with settings: %v", err)
 	}
 }
+
+// TestHashOfSchema holds that a policy with another schema is another policy.
+func TestHashOfSchema(t *testing.T) {
+	seen := map[string]string{}
+	for _, schema := range []string{"orders.pb", "other.pb"} {
+		for _, bytes := range []string{"schema", "another"} {
+			p, err := loadWith(codec.Table{&orders}, "policy.yaml", []byte(with("$.a", `      formats: {orders: {schema: `+schema+`}}`)),
+				os.LookupEnv, files(map[string]string{schema: bytes}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if was, ok := seen[p.Hash]; ok {
+				t.Errorf("%s with %q has the hash of %s", schema, bytes, was)
+			}
+			seen[p.Hash] = schema + " with " + bytes
+		}
+	}
+}

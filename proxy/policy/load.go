@@ -34,14 +34,25 @@ func loadWith(table codec.Table, name string, src []byte, getenv func(string) (s
 	}
 	var conf config
 	(&decoder{report: r, getenv: getenv, readFile: readFile}).into(root, &conf, spot{})
-	p := (&compiler{report: r, conf: &conf, formats: table, readFile: readFile}).compile()
+	c := &compiler{report: r, conf: &conf, formats: table, readFile: readFile}
+	p := c.compile()
 	if err := r.result(); err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(src)
-	p.Hash = hex.EncodeToString(sum[:])
+	p.Hash = hashOf(src, c.schemas)
 	p.Warnings, p.Advice = inOrder(r.warnings), inOrder(r.advice)
 	return p, nil
+}
+
+// hashOf returns the identity of a policy: the SHA-256 of its file or, if
+// formats have schemas, of the file and their hashes.
+func hashOf(src []byte, schemas [][sha256.Size]byte) string {
+	h := sha256.New()
+	h.Write(src)
+	for _, s := range schemas {
+		h.Write(s[:])
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 //go:embed schema.json

@@ -52,7 +52,7 @@ type Policy struct {
 	Unmatched Unmatched
 	Audit     Audit
 	Limits    Limits
-	Hash      string // hex SHA-256 of the file before expansion: its identity in metrics and /config
+	Hash      string // hex SHA-256 of the file before expansion and of the schemas of formats: its identity in metrics and /config
 	Warnings  []Problem
 	Advice    []Problem // what a correct policy does that its author may not expect
 
