@@ -49,7 +49,7 @@ func (d *document) begin(b codec.Body, tags *codec.Splicer) error {
 		d.cursor.Set(b.At)
 		d.guard, d.indexed = d.sel.Guard(), d.sel.HasIndexes()
 		if !b.Inner {
-			d.root = d.guard.Root
+			d.root, d.method = d.guard.Root, d.guard.Method
 		}
 	}
 	d.restart()

@@ -86,7 +86,7 @@ func (s *scanner) takesEnvelope() bool {
 // escapes.
 func (s *scanner) notable(name []byte) bool {
 	return s.in&liveFrame != 0 && s.sel.Named(name) != codec.AnyStep ||
-		s.in&watchFrame != 0 && isPatchName(name, s.depth) ||
+		s.in&watchFrame != 0 && (isPatchName(name, s.depth) || s.isMethodName(name, s.depth)) ||
 		len(name) >= codec.HeadLen && refuses(s.guard, name)
 }
 

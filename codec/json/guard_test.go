@@ -276,3 +276,35 @@ func TestOpenRulesUnescapeEnvelopes(t *testing.T) {
 		}
 	}
 }
+
+// TestMethodIsRefused: a root member that a server may take for the method.
+func TestMethodIsRefused(t *testing.T) {
+	cases := []guardCase{
+		{`{"_method":"PUT"}`, codec.MethodFound},
+		{`{"a":1,"b":"c","_method":"PUT","d":2,"e":3}`, codec.MethodFound},
+		{`{"a":{"_method":1},"_Method":null}`, codec.MethodFound},
+		{`{"` + u("_method", 0, 3) + `":"PUT"}`, codec.MethodFound},
+		{`{"ssn":"1","_METHOD":{}}`, codec.MethodFound},
+
+		{`{"method":"PUT","_methods":1,"_metho":2,"a":"_method"}`, ""},
+		{`{"a":{"_method":"PUT"},"b":[{"_method":"PUT"}]}`, ""},
+		{`{"operations":[{"_method":"PUT"}]}`, ""},
+		{`[{"_method":"PUT"}]`, ""},
+		{`"_method"`, ""},
+	}
+	for _, rule := range []string{"$.ssn", "$..ssn", "$.*.ssn", "$[*].ssn"} {
+		for _, patch := range []bool{true, false} {
+			t.Run(fmt.Sprint(rule, patch), func(t *testing.T) {
+				checkGuard(t, guarded(t, codec.Guard{Method: true, Patch: patch, Envelope: isHead}, codec.Rule{Path: rule}), cases)
+			})
+		}
+	}
+	folding := mustFold(t, []codec.Rule{{Path: "$.ssn"}}).Guarded(codec.Guard{Method: true})
+	checkGuard(t, folding, cases)
+	checkGuard(t, guarded(t, codec.Guard{Method: true}, codec.Rule{Path: "$.ssn"}), []guardCase{
+		{`[{"op":"add","path":"/a"}]`, ""}, {`{"Operations":[{"op":"add","value":1}]}`, ""},
+	})
+	if got := codeFor(t, guarded(t, codec.Guard{}, codec.Rule{Path: "$.ssn"}), `{"_method":"PUT"}`, nil); got != "" {
+		t.Errorf("where methods select no rules: %q", got)
+	}
+}

@@ -119,7 +119,7 @@ func (s *scanner) matchName(name []byte, end int) bool {
 	if s.live {
 		s.step = s.sel.Named(name)
 	}
-	return !s.watched() || s.notePatchName(name, end)
+	return !s.watched() || s.noteName(name, end)
 }
 
 // found is called where a value ends, before chunk[end], that a rule may have

@@ -20,13 +20,13 @@ const quickName = 63
 type nameTable [256]uint64
 
 // nameTables are for a container in which no name counts, in which rules look
-// for names, which may be part of a patch, and for one that is both. A set bit
+// for names, which is watched, and for one that is both. A set bit
 // is only a hint: notable decides.
 type nameTables [4]nameTable
 
 const (
 	ruleNames    = 1
-	patchMembers = 2
+	watchedNames = 2
 )
 
 // newNameTables makes the tables for the names and the guard of s.
@@ -40,10 +40,13 @@ func newNameTables(s *codec.Selector) *nameTables {
 	if g.Patch {
 		for _, names := range patchNames {
 			for _, n := range names {
-				t[patchMembers][n[0]] |= 1 << len(n)
-				t[patchMembers][n[0]&^0x20] |= 1 << len(n)
+				t[watchedNames][n[0]] |= 1 << len(n)
+				t[watchedNames][n[0]&^0x20] |= 1 << len(n)
 			}
 		}
+	}
+	if g.Method {
+		t[watchedNames][methodName[0]] |= 1 << len(methodName)
 	}
 	var long uint64 // names that may hold an envelope
 	if g.Envelope != nil {
@@ -52,21 +55,21 @@ func newNameTables(s *codec.Selector) *nameTables {
 	for c := range t[0] {
 		if s.Folds() { // the first byte and the length may differ
 			t[ruleNames][c] = ^uint64(0)
-			if g.Patch {
-				t[patchMembers][c] = ^uint64(0)
+			if g.Patch || g.Method {
+				t[watchedNames][c] = ^uint64(0)
 			}
 		}
 		t[0][c] |= long
 		t[ruleNames][c] |= long
-		t[patchMembers][c] |= long
-		t[ruleNames|patchMembers][c] = t[ruleNames][c] | t[patchMembers][c]
+		t[watchedNames][c] |= long
+		t[ruleNames|watchedNames][c] = t[ruleNames][c] | t[watchedNames][c]
 	}
 	return t
 }
 
 // of returns the table for the names of a container.
 func (t *nameTables) of(f frame) *nameTable {
-	return &t[f/liveFrame&ruleNames|f/(watchFrame/patchMembers)&patchMembers]
+	return &t[f/liveFrame&ruleNames|f/(watchFrame/watchedNames)&watchedNames]
 }
 
 // skipMembers reads members of the innermost object fast, while they are of the

@@ -70,12 +70,13 @@ func (s *scanner) watched() bool {
 
 // watch returns watchFrame if a container of that kind that begins inside
 // frames may be part of a patch: the root, an object in a root array, the array
-// of operations in a root object, and an object in that array.
+// of operations in a root object, and an object in that array. A root object
+// may also name a method.
 func (s *scanner) watch(kind class, frames []frame) frame {
 	depth := len(frames)
 	switch {
 	case depth == 0:
-		if !s.guard.Patch {
+		if !s.guard.Patch && !(s.method && kind == objectValue) {
 			return 0
 		}
 	case frames[depth-1]&watchFrame == 0:
@@ -91,12 +92,15 @@ func (s *scanner) watch(kind class, frames []frame) frame {
 	return watchFrame
 }
 
-// notePatchName looks at a member name, unescaped, of a watched container.
-func (s *scanner) notePatchName(name []byte, end int) bool {
+// noteName looks at a member name, unescaped, of a watched container.
+func (s *scanner) noteName(name []byte, end int) bool {
 	depth := len(s.frames)
 	s.patch.pending = noPending
 	switch {
-	case !isPatchName(name, depth):
+	case s.isMethodName(name, depth):
+		s.fail(codec.MethodFound, end-1, methodDetail)
+		return false
+	case !s.guard.Patch, !isPatchName(name, depth):
 	case depth == 1:
 		s.patch.pending = pendingOperations
 	case len(name) == len("op"):

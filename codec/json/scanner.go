@@ -35,7 +35,7 @@ const (
 	liveFrame   frame = 2  // a rule may own one of its values
 	sameFrame   frame = 4  // live, and the cursor did not descend: nothing would change
 	noFrame     frame = 8  // no frame: see open
-	watchFrame  frame = 16 // part of a patch, if the body is one
+	watchFrame  frame = 16 // part of a patch, if the body is one, or a root that may name a method
 )
 
 // A scanner validates JSON, all of RFC 8259, and finds tagged values.
@@ -64,6 +64,7 @@ type scanner struct {
 
 	guard  *codec.Guard // never nil
 	root   codec.Root   // what the value must be
+	method bool         // the value must not name a method
 	tables *nameTables  // of names that skipMembers stops at; never nil
 	in     frame        // where skipMembers reads
 	depth  int          // and how deep
