@@ -36,7 +36,7 @@ func (n *Names) readGroups(name []byte, dots bool) {
 		if again {
 			n.outer.Set(n.walk)
 		}
-		if !n.group(group) {
+		if more := open == '.' && n.key(group) || open == '[' && n.group(group); !more {
 			break
 		}
 		if again { // qs joins an array in an array to the outer one
@@ -49,14 +49,6 @@ func (n *Names) readGroups(name []byte, dots bool) {
 		n.key(name)
 	}
 	n.end()
-}
-
-// group goes down by the inside of brackets.
-func (n *Names) group(inside []byte) (more bool) {
-	if len(inside) == 0 {
-		return n.element()
-	}
-	return n.key(inside)
 }
 
 // readRuns reads name as Rack does: every run of characters that are no

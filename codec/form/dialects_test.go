@@ -56,8 +56,17 @@ func TestDialects(t *testing.T) {
 		{"$.ssn[7]", "ssn[7]", "brackets php dots"},
 		{"$.ssn[7]", "ssn[07]", "brackets php dots"},
 		{"$.ssn[7]", "ssn[+7]", "brackets php dots"},
-		{"$.ssn[7]", "ssn[8]", ""},
-		{"$.ssn[7]", "ssn[x]", ""},
+		{"$.ssn[7]", "ssn[8]", "brackets php dots"}, // qs drops gaps
+		{"$.ssn[7]", "ssn[x]", "brackets php dots"}, // ASP.NET with ssn.index=x
+		{"$.ssn['7']", "ssn.x", ""},
+		{"$.list[0].ssn", "list[x].ssn", "dots"},
+		{"$[0].ssn", "[x].ssn", "dots"},
+		{"$.born", "born(1i)", "brackets dots"}, // Rails, and Struts
+		{"$.user.born", "user[born(2i)]", "brackets"},
+		{"$.user.born", "user[born(12)]", "brackets"},
+		{"$.user.born", "user[born(i)]", ""},
+		{"$.user.born", "user[born()]", ""},
+		{"$.user.born", "user[born(1ix)]", ""},
 		{"$.ssn['7']", "ssn[7]", "brackets php dots"},
 		{"$.ssn['7']", "ssn[]", "brackets php dots"},
 		{"$.user.ssn", "user[ssn]", "brackets php dots"},

@@ -118,6 +118,9 @@ func TestGuard(t *testing.T) {
 		{"a=1&%5FMethod[]=PUT", codec.MethodFound},
 		{".method=PUT", codec.MethodFound},
 		{"a[_method]=PUT&method=PUT", ""},
+		{"seal(1i)=1990&seal(2i)=1", codec.Malformed}, // a piece of a value to Rails
+		{"seal%281i%29=1990", codec.Malformed},
+		{"other(1i)=1990&seal(i)=1", ""},
 		{"note=" + stolen, codec.EnvelopeFound},
 		{"note=" + long + stolen + long, codec.EnvelopeFound},
 		{"note=%73" + stolen[1:], codec.EnvelopeFound},

@@ -11,6 +11,9 @@
 // A form has values only where paths end. So a rule for an object, such as
 // $.user, tags every pair in it, each value on its own.
 //
+// What is between brackets may be any element: ASP.NET takes names for indexes,
+// and qs drops gaps.
+//
 // The format refuses what two readers could read differently:
 //
 //   - A semicolon, which some take for an ampersand. %3B is a character.
@@ -22,6 +25,8 @@
 //     _charset_ with a value.
 //   - "]=" in a value: qs ends a name there.
 //   - A name without an equals sign, if a rule tags it.
+//   - A name such as date(1i), if a rule tags date: Rails puts such pieces
+//     together.
 //   - In a query, a blank, a number sign, and what is not ASCII.
 //
 // A value is a Text if the serializer of the URL standard writes its text as it

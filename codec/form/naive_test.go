@@ -74,11 +74,17 @@ func inBrackets(depth int) string {
 	return `\[(?:[^\[\]]|` + inBrackets(depth-1) + `)*\]`
 }
 
+// grouped marks a member whose name is between brackets, which may be an
+// element.
+const grouped = "\x01"
+
+var railsPiece = regexp.MustCompile(`^([^(]*)\([0-9]+.?\)$`)
+
 // naiveNames returns the members that a name stands for in each reading, as
 // their names; "[]" for an element.
 func naiveNames(name string) (readings [][]string) {
 	readings = append(readings, []string{name})
-	for _, keys := range [][]string{naiveQs(name), naiveQs(qsDot.ReplaceAllString(name, "[$1]"))} {
+	for _, keys := range [][]string{naiveQs(name), naiveQs(qsDot.ReplaceAllString(name, "[\x02$1]"))} {
 		readings = append(readings, joined(keys)...)
 	}
 	var runs []string
@@ -105,7 +111,7 @@ func naiveNames(name string) (readings [][]string) {
 			if q := step; len(q) > 1 && (q[0] == '\'' || q[0] == '"') && q[0] == q[len(q)-1] {
 				step = q[1 : len(q)-1]
 			}
-			if step == "" {
+			if step = grouped + step; step == grouped {
 				step = "[]"
 			}
 		}
@@ -125,8 +131,9 @@ func naiveQs(name string) (keys []string) {
 	}
 	for _, g := range qsGroup.FindAllString(name, -1) {
 		if g != "[]" {
-			g = g[1 : len(g)-1]
+			g = grouped + g[1:len(g)-1]
 		}
+		g = strings.TrimPrefix(g, grouped+"\x02") // a dot
 		keys = append(keys, g)
 	}
 	return keys
@@ -161,6 +168,8 @@ func naivePHP(name string) (keys []string) {
 		}
 		if m[1] == "" || m[1] == " " {
 			m[1] = "[]"
+		} else {
+			m[1] = grouped + m[1]
 		}
 		keys, rest = append(keys, m[1]), rest[len(m[0]):]
 	}
@@ -182,13 +191,14 @@ func places(keys []string) (all [][]codectest.Step) {
 }
 
 func stepsOf(key string) (steps []codectest.Step) {
+	key, inBrackets := strings.CutPrefix(key, grouped)
 	if key != "[]" {
 		steps = append(steps, codectest.Step{Name: key, Index: -1})
 	}
-	if n, err := strconv.Atoi(key); err == nil && key[0] != '+' && key[0] != '-' {
-		return append(steps, codectest.Step{Index: n})
+	if m := railsPiece.FindStringSubmatch(key); m != nil {
+		steps = append(steps, codectest.Step{Name: m[1], Index: -1})
 	}
-	if key == "[]" || !strings.ContainsFunc(key, func(r rune) bool { return r < 0x80 && isLetter(byte(r)) }) {
+	if inBrackets || key == "[]" || !strings.ContainsFunc(key, func(r rune) bool { return r < 0x80 && isLetter(byte(r)) }) {
 		for i := range 4 { // the indexes that rules of the fuzz test have
 			steps = append(steps, codectest.Step{Index: i}, codectest.Step{Name: strconv.Itoa(i), Index: -1})
 		}

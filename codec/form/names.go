@@ -159,16 +159,35 @@ func (n *Names) key(name []byte) (more bool) {
 		n.first = false
 		return true
 	}
+	return n.down(name, mayBeIndex(name))
+}
+
+// group goes down by what is between brackets. It may be an element, whatever
+// its name: ASP.NET takes x for an index where the form has list.index=x, and
+// qs numbers elements again.
+func (n *Names) group(inside []byte) (more bool) {
+	switch {
+	case len(inside) == 0:
+		return n.element()
+	case n.sought != "":
+		return n.key(inside)
+	}
+	return n.down(inside, true)
+}
+
+// down goes down to a member, which may be an element too. Where Rails would
+// read a piece of a value, the member is that value.
+func (n *Names) down(name []byte, element bool) (more bool) {
 	sel := n.walk.Selector()
 	step := sel.Named(name)
-	switch index, kind := indexOf(name); kind {
-	case indexKnown:
-		n.walk.Advance(step, sel.Indexed(index))
-	case indexUnknown:
-		n.walk.Advance(step, sel.SomeElement())
-	default:
-		n.walk.Advance(step)
+	steps := [...]codec.Step{step, step, step}
+	if element {
+		steps[1] = sel.SomeElement()
 	}
+	if whole, ok := cutPiece(name); ok && n.dialect&Brackets != 0 {
+		steps[2] = sel.Named(whole)
+	}
+	n.walk.Advance(steps[:]...)
 	return n.walk.Owner() < 0
 }
 
@@ -194,30 +213,13 @@ func (n *Names) end() {
 	}
 }
 
-// An indexKind says whether the name of a member can be an index.
-type indexKind uint8
-
-const (
-	noIndex indexKind = iota
-	indexKnown
-	indexUnknown // nothing that every application reads as the same number
-)
-
-// indexOf reads name as an index. Java reads digits of any script, and a sign.
-func indexOf(name []byte) (index int, kind indexKind) {
-	decimal := len(name) > 0 && len(name) <= 9
+// mayBeIndex reports whether some application reads name as an index. Java
+// reads digits of any script, and a sign.
+func mayBeIndex(name []byte) bool {
 	for _, c := range name {
-		switch {
-		case c-'0' <= 9:
-			index = index*10 + int(c-'0')
-		case c|0x20 >= 'a' && c|0x20 <= 'z':
-			return 0, noIndex
-		default:
-			decimal = false
+		if isLetter(c) {
+			return false
 		}
 	}
-	if decimal {
-		return index, indexKnown
-	}
-	return 0, indexUnknown
+	return true
 }

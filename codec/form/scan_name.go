@@ -114,7 +114,11 @@ func (d *document) look(name []byte, start int, hasValue bool) (rule int) {
 	case d.guard.Envelope != nil && codec.HoldsEnvelope(name, d.guard.Envelope):
 		d.refuse(codec.EnvelopeFound, start, "a name holds an envelope")
 	case d.sel != nil:
-		return d.names.Find(name)
+		if rule = d.names.Find(name); rule >= 0 && d.names.Piece(name) {
+			d.refuse(codec.Malformed, start, PieceDetail)
+			return -1
+		}
+		return rule
 	}
 	return -1
 }

@@ -40,6 +40,7 @@ func TestGuard(t *testing.T) {
 		{typed("a", "a/"+stolen, ""), codec.EnvelopeFound},
 		{field("order", `{"x":"`+stolen+`"}`), codec.EnvelopeFound}, {field("order", `["sm1\u002e`+stolen[4:]+`"]`), codec.EnvelopeFound},
 		{field("_method", "PUT"), codec.MethodFound}, {field("_Method", "PUT"), codec.MethodFound}, {field("!_method", "PUT"), codec.MethodFound},
+		{field("seal(1i)", "1990"), codec.Malformed}, {field("seal(i)", "1990"), ""}, {field("x(1i)", "1990"), ""},
 		{field("_method[]", "PUT"), codec.MethodFound}, {field("a_method", "PUT"), ""}, {field("order", `["the root of a part may be an array"]`), ""},
 	} {
 		r := rewriting{sel: sel, tr: codectest.Keep, settings: documents}

@@ -84,7 +84,9 @@ func (r *reader) named(name []byte, at int64) error {
 	if r.guard.Method && r.names.Root(name, methodName) {
 		return r.refuse(codec.MethodFound, at, "_method, which some servers take for the method")
 	}
-	r.part.rule = r.names.Find(name)
+	if r.part.rule = r.names.Find(name); r.part.rule >= 0 && r.names.Piece(name) {
+		return r.refuse(codec.Malformed, at, form.PieceDetail)
+	}
 	for i := range r.plan.documents {
 		d := &r.plan.documents[i]
 		if string(name) == d.name || r.sel.Folds() && bytes.EqualFold(name, []byte(d.name)) {
