@@ -21,10 +21,21 @@ func (c addressCompiler) addresses(p *Policy) {
 	p.Listen = c.listen(conf.Listen, conf.InsecureLoopback, conf.TLS != nil)
 	p.Admin, p.Metrics = c.admin(conf.Admin), c.metrics(conf.Metrics)
 	p.Transport = c.transport(conf.ListenTransport, p)
+	p.Envoy = c.envoy(p)
 	listen := strings.TrimPrefix(p.Listen, "tcp://")
 	c.distinct(listen, p.Admin, conf.Admin, conf.Listen)
 	c.distinct(listen, p.Metrics, conf.Metrics, conf.Listen)
 	c.distinct(p.Admin, p.Metrics, conf.Metrics, conf.Admin)
+	if e := p.Envoy; e != nil {
+		for _, own := range []string{listen, p.Admin, p.Metrics} {
+			c.distinct(own, e.XDS, conf.Envoy.XDS, conf.Envoy.XDS)
+			c.distinct(own, e.Admin, conf.Envoy.Admin, conf.Envoy.Admin)
+			c.distinct(own, e.Listen, conf.Envoy.Listen, conf.Envoy.Upstream)
+		}
+		c.distinct(e.XDS, e.Admin, conf.Envoy.Admin, conf.Envoy.XDS)
+		c.distinct(e.Listen, e.Admin, conf.Envoy.Admin, conf.Envoy.Listen)
+		c.distinct(e.Listen, e.Upstream, conf.Envoy.Upstream, conf.Envoy.Listen)
+	}
 }
 
 // distinct reports that addresses a and b are the same, if the file sets
@@ -35,7 +46,7 @@ func (c addressCompiler) distinct(a, b string, first, second text) {
 		at = second.place
 	}
 	if a == b && a != "" && !strings.HasSuffix(a, ":0") && at.present() {
-		c.problem(at, "", "two of listen, admin and metrics have this address")
+		c.problem(at, "", "two addresses of this file are the same")
 	}
 }
 

@@ -1,6 +1,6 @@
 package policy
 
-// The types here and in config_key.go are the file. Their tags are its grammar
+// The types here, in config_key.go and in config_envoy.go are the file. Their tags are its grammar
 // and their comments are its reference: schema.json and docs/policy.md are made
 // from both. A scalar value may hold ${ENV}, ${ENV:-default} and ${file:path}
 // (relative to the policy file), which are replaced before the value is read;
@@ -36,6 +36,9 @@ type config struct {
 	// Mutual TLS of the listener. Required when listen is tcp, unless
 	// insecure_loopback.
 	TLS *tlsConfig `yaml:"tls"`
+	// The Envoy beside this sealmesh, if it gets its configuration from sealmesh
+	// and not from a file. A reload then changes both together.
+	Envoy *envoyConfig `yaml:"envoy"`
 	// required admits only FIPS 140-3 approved algorithms: sealmesh starts only if
 	// the Go FIPS module is active, tags seal with hkdf-aes-256-gcm, and sealmesh
 	// refuses envelopes of other suites and KEKs that wrap with other algorithms.

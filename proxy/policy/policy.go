@@ -19,7 +19,7 @@
 //	    response: {open: {$.ssn: pii.ssn}}
 //	  - {name: health, match: {path: /healthz}, skip: true}
 //
-// The types in config.go and config_key.go define the file format. [Schema] and
+// The types in config*.go define the file format. [Schema] and
 // docs/policy.md are made from their fields and comments, and describe every
 // key. Only this package sees those types.
 //
@@ -45,6 +45,7 @@ type Policy struct {
 	Admin     string // "unix:///run/sealmesh/admin.sock" or "127.0.0.1:9901", loopback only; "" for none
 	Metrics   string // "127.0.0.1:9464" or "unix:///path"; "" for none
 	TLS       *TLS   // nil for none: only on a unix socket, or with insecure_loopback
+	Envoy     *Envoy // nil for an Envoy that is configured by a file or by others
 	FIPS      bool   // only approved algorithms, of the Go FIPS module
 	Keys      []Key
 	Tags      []Tag

@@ -57,12 +57,12 @@ func generateSchema(t *testing.T) []byte {
 	return b.Bytes()
 }
 
-// configComments returns the comments of the struct types in config.go and
-// config_key.go and of their fields.
+// configComments returns the comments of the struct types in config.go,
+// config_key.go and config_envoy.go and of their fields.
 func configComments(t *testing.T) map[string]string {
 	t.Helper()
 	docs := map[string]string{}
-	for _, file := range []string{"config.go", "config_key.go"} {
+	for _, file := range []string{"config.go", "config_key.go", "config_envoy.go"} {
 		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
