@@ -25,7 +25,7 @@ type ApplyTarget struct {
 // memory, as a streamed exchange would. After an error, discard what w has
 // received.
 func (s *Server) Apply(ctx context.Context, t ApplyTarget, r io.Reader, w io.Writer) error {
-	rt := s.runtime.Load()
+	rt := s.Runtime()
 	x := &exchange{srv: s, rt: rt, ctx: ctx, account: new(account), counts: s.metrics.Route(t.Route), parent: trace.SpanContextFromContext(ctx)}
 	d := &direction{x: x, response: t.Response, mode: wire.ModeFullDuplex, head: message{contentType: t.ContentType, headers: true, status: 200}}
 	for _, pr := range rt.policy.Routes {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -11,10 +12,11 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/wire"
 )
 
-// A Server serves ext_proc streams. Each stream uses the runtime that is
-// current when the stream begins, until it ends. Safe for concurrent use.
+// A Server serves ext_proc streams. Each stream uses one runtime until it ends:
+// the one whose stamp the stream names, or else the newest. Safe for concurrent
+// use.
 type Server struct {
-	runtime atomic.Pointer[Runtime]
+	runtimes atomic.Pointer[runtimes]
 	metrics *Metrics
 	log     *slog.Logger
 	tracer  trace.Tracer
@@ -27,7 +29,7 @@ type Server struct {
 // exchanges in m. tracer makes a span for each exchange; nil makes none.
 func NewServer(rt *Runtime, m *Metrics, log *slog.Logger, tracer trace.Tracer) *Server {
 	s := &Server{metrics: m, log: log, tracer: tracer, budget: newBudget(), closeTimeout: CloseTimeout}
-	s.runtime.Store(rt)
+	s.runtimes.Store(&runtimes{rt})
 	return s
 }
 
@@ -43,25 +45,68 @@ func (s *Server) Held() int64 { return s.budget.held() }
 // wire.NetworkCodec.
 func (s *Server) Register(g grpc.ServiceRegistrar) { wire.Register(g, s.process) }
 
-// Swap makes rt the current runtime, for exchanges that begin from now on. The
-// runtime before it is retired when the last exchange that uses it ends.
-func (s *Server) Swap(rt *Runtime) { s.runtime.Swap(rt).release() }
+// Swap makes rt the only runtime, for exchanges that begin from now on. The
+// runtimes before it are retired when the last exchange that uses them ends.
+func (s *Server) Swap(rt *Runtime) { s.runtimes.Swap(&runtimes{rt}).release(nil) }
 
-// Close releases the current runtime and does not wait: the runtime is retired
-// when the last exchange that uses it ends. The server must not serve
-// afterwards.
-func (s *Server) Close() { s.runtime.Load().release() }
+// Add makes rt the newest runtime. Streams that name the stamp of a runtime
+// before it still use that one, until [Server.Settle]. At most maxHeld runtimes
+// before it stay, and of those with the stamp of rt none.
+func (s *Server) Add(rt *Runtime) {
+	s.replace(func(old runtimes) runtimes {
+		next := runtimes{rt}
+		for _, before := range old {
+			if before.stamp != rt.stamp && len(next) <= maxHeld {
+				next = append(next, before)
+			}
+		}
+		return next
+	})
+}
 
-// Runtime returns the current runtime.
-func (s *Server) Runtime() *Runtime { return s.runtime.Load() }
+// Settle leaves only the newest runtime, for exchanges that begin from now on.
+func (s *Server) Settle() {
+	s.replace(func(old runtimes) runtimes { return old[:1:1] })
+}
+
+// Withdraw takes rt back, unless it is the only runtime. The one before it is
+// the newest again.
+func (s *Server) Withdraw(rt *Runtime) {
+	s.replace(func(old runtimes) runtimes {
+		if len(old) == 1 {
+			return old
+		}
+		return slices.DeleteFunc(slices.Clone(old), func(o *Runtime) bool { return o == rt })
+	})
+}
+
+// replace puts next(old) in the place of old, and releases what is not in it.
+func (s *Server) replace(next func(old runtimes) runtimes) {
+	for {
+		old := s.runtimes.Load()
+		kept := next(*old)
+		if s.runtimes.CompareAndSwap(old, &kept) {
+			old.release(kept)
+			return
+		}
+	}
+}
+
+// Close releases all runtimes and does not wait: a runtime is retired when the
+// last exchange that uses it ends. The server must not serve afterwards.
+func (s *Server) Close() { s.runtimes.Load().release(nil) }
+
+// Runtime returns the newest runtime.
+func (s *Server) Runtime() *Runtime { return (*s.runtimes.Load())[0] }
 
 func (s *Server) process(stream *wire.Stream) error { return s.exchange(stream).run() }
 
 // exchange begins an exchange, which holds a runtime until its run returns.
 func (s *Server) exchange(stream *wire.Stream) *exchange {
-	rt := s.runtime.Load()
+	stamp := stream.Authority()
+	rt := s.runtimes.Load().named(stamp)
 	for !rt.acquire() {
-		rt = s.runtime.Load()
+		rt = s.runtimes.Load().named(stamp)
 	}
 	most := int64(rt.policy.Limits.Streams)
 	x := &exchange{srv: s, rt: rt, stream: stream, ctx: stream.Context()}
@@ -69,4 +114,31 @@ func (s *Server) exchange(stream *wire.Stream) *exchange {
 	x.response.response = true
 	x.overload = s.metrics.Active.Add(1) > most && most > 0
 	return x
+}
+
+// maxHeld is how many runtimes are held beside the newest one.
+const maxHeld = 3
+
+// runtimes are the runtimes that new exchanges may use, the newest first.
+// Immutable. There is always one, and no two have the same stamp.
+type runtimes []*Runtime
+
+// named returns the runtime with that stamp, or the newest. An exchange that
+// names another stamp than its runtime has is refused when it starts.
+func (rs *runtimes) named(stamp string) *Runtime {
+	for _, rt := range *rs {
+		if rt.stamp == stamp {
+			return rt
+		}
+	}
+	return (*rs)[0]
+}
+
+// release releases the runtimes that are not in kept.
+func (rs *runtimes) release(kept runtimes) {
+	for _, rt := range *rs {
+		if !slices.Contains(kept, rt) {
+			rt.release()
+		}
+	}
 }

@@ -85,9 +85,10 @@ const jsonType = "application/json"
 var secretBody = `{"secret":"` + canary + `"}`
 
 // process opens a stream on a connection of its own.
-func (r *rig) process(t *testing.T, ctx context.Context) pb.ExternalProcessor_ProcessClient {
+func (r *rig) process(t *testing.T, ctx context.Context, opts ...grpc.DialOption) pb.ExternalProcessor_ProcessClient {
 	t.Helper()
-	conn, err := grpc.NewClient("unix:"+r.socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	opts = append(opts, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient("unix:"+r.socket, opts...)
 	must(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	s, err := pb.NewExternalProcessorClient(conn).Process(ctx)

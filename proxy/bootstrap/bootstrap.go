@@ -30,7 +30,6 @@ import (
 	"time"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
-	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"github.com/goccy/go-yaml"
@@ -42,65 +41,42 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-// Options are what a policy does not say. Addresses are host:port.
-type Options struct {
-	Listen   string // where clients connect
-	Upstream string // the protected service
-	Admin    string // Envoy's admin endpoint; "": none
-	// Buffered makes Envoy hold buffered bodies, in body mode BUFFERED. Use it for
-	// Envoy before 1.38, which cannot leave content-length to sealmesh, and for
-	// routes with a retry policy, since Envoy would send a retried
-	// FULL_DUPLEX_STREAMED body twice.
-	Buffered bool
-	// HTTP2 selects HTTP/2 to the upstream (for gRPC).
-	HTTP2 bool
-	// Processor is where Envoy reaches sealmesh; "" means the listener of the
-	// policy.
-	Processor string
-	TLS       TLS // to sealmesh, if the policy's listener has tls
+// Options are what the rules of a policy do not say: the section envoy of the
+// policy, or the flags of "sealmesh envoy".
+type Options = policy.Envoy
 
-	// Timeout limits a whole exchange, and IdleTimeout its pauses. 0 means no
-	// limit of Envoy's own.
-	Timeout, IdleTimeout time.Duration
-	// UpstreamIdle is how long an idle connection to the service is kept; 0 means
-	// DefaultUpstreamIdle.
-	UpstreamIdle time.Duration
-	// Upgrades are the protocols to which a connection may be upgraded on routes
-	// without rules; nil means websocket only.
-	Upgrades []string
-	// ForwardedFor appends the client's address to x-forwarded-for.
-	ForwardedFor bool
-}
+// TLS is how Envoy authenticates to sealmesh.
+type TLS = policy.EnvoyTLS
 
 const (
 	processorCluster = "sealmesh"
 	upstreamCluster  = "upstream"
 )
 
-// New returns the bootstrap for p. It has passed Envoy's own validation.
+// New returns the bootstrap for p, which holds all of the configuration. It has
+// passed Envoy's own validation.
 func New(p *policy.Policy, opt Options) (*bootstrapv3.Bootstrap, error) {
 	f := factsOf(p, opt)
-	listen, err := address(opt.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen address: %w", err)
-	}
-	upstream, err := address(opt.Upstream)
-	if err != nil {
-		return nil, fmt.Errorf("upstream address: %w", err)
-	}
-	processor, err := processorOf(f, opt)
+	l, err := listener(f, opt, inline(f, opt))
 	if err != nil {
 		return nil, err
 	}
-	b := &bootstrapv3.Bootstrap{
-		Node: &corev3.Node{Id: "sealmesh", Cluster: "sealmesh"},
+	all, err := clusters(f, opt)
+	if err != nil {
+		return nil, err
 	}
-	b.StaticResources = &bootstrapv3.Bootstrap_StaticResources{
-		Listeners: []*listenerv3.Listener{listener(f, opt, listen)},
-		Clusters:  []*clusterv3.Cluster{processor, upstreamOf(opt, upstream)},
-	}
+	return checked(&bootstrapv3.Bootstrap{StaticResources: &bootstrapv3.Bootstrap_StaticResources{
+		Listeners: []*listenerv3.Listener{l},
+		Clusters:  all,
+	}}, opt)
+}
+
+// checked returns b with the settings of every bootstrap, after Envoy's own
+// validation.
+func checked(b *bootstrapv3.Bootstrap, opt Options) (*bootstrapv3.Bootstrap, error) {
+	b.Node = &corev3.Node{Id: "sealmesh", Cluster: "sealmesh"}
 	if opt.Admin != "" {
-		admin, err := address(opt.Admin)
+		admin, err := adminAddress(opt.Admin)
 		if err != nil {
 			return nil, fmt.Errorf("admin address: %w", err)
 		}
@@ -138,7 +114,16 @@ func address(hostport string) (*corev3.Address, error) {
 	}}}, nil
 }
 
-// processorAddress converts the address on which sealmesh listens.
+// adminAddress converts the address of Envoy's admin endpoint.
+func adminAddress(listen string) (*corev3.Address, error) {
+	if path, ok := strings.CutPrefix(listen, "unix://"); ok {
+		// Whoever reaches the endpoint can stop Envoy.
+		return &corev3.Address{Address: &corev3.Address_Pipe{Pipe: &corev3.Pipe{Path: path, Mode: 0o600}}}, nil
+	}
+	return address(listen)
+}
+
+// processorAddress converts an address on which sealmesh listens.
 func processorAddress(listen string) (*corev3.Address, error) {
 	if path, ok := strings.CutPrefix(listen, "unix://"); ok {
 		return &corev3.Address{Address: &corev3.Address_Pipe{Pipe: &corev3.Pipe{Path: path}}}, nil

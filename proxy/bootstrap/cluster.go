@@ -9,6 +9,19 @@ import (
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 )
 
+// clusters returns the clusters of sealmesh and of the service.
+func clusters(f Facts, opt Options) ([]*clusterv3.Cluster, error) {
+	upstream, err := address(opt.Upstream)
+	if err != nil {
+		return nil, fmt.Errorf("upstream address: %w", err)
+	}
+	processor, err := processorOf(f, opt)
+	if err != nil {
+		return nil, err
+	}
+	return []*clusterv3.Cluster{processor, upstreamOf(opt, upstream)}, nil
+}
+
 // processorOf returns the cluster of sealmesh.
 func processorOf(f Facts, opt Options) (*clusterv3.Cluster, error) {
 	listen, kind := f.Policy.Listen, clusterv3.Cluster_STATIC
@@ -20,7 +33,7 @@ func processorOf(f Facts, opt Options) (*clusterv3.Cluster, error) {
 		return nil, fmt.Errorf("address of sealmesh: %w", err)
 	}
 	c := cluster(processorCluster, a, kind)
-	if c.TransportSocket, err = opt.TLS.socket(f.Policy); err != nil {
+	if c.TransportSocket, err = socket(opt.TLS, f); err != nil {
 		return nil, err
 	}
 	apply(ProcessorSettings, c, f)

@@ -23,14 +23,9 @@ var ProcessorSettings = []Setting[*clusterv3.Cluster]{
 	{
 		Field: "typed_extension_protocol_options",
 		set: func(m *clusterv3.Cluster, _ Facts) {
-			h2 := &corev3.Http2ProtocolOptions{
+			m.TypedExtensionProtocolOptions = http2(&corev3.Http2ProtocolOptions{
 				MaxConcurrentStreams: wrapperspb.UInt32(streams),
-				ConnectionKeepalive:  &corev3.KeepaliveSettings{Interval: seconds(keepalive), Timeout: seconds(keepalive)},
-			}
-			m.TypedExtensionProtocolOptions = protocolOptions(&httpv3.HttpProtocolOptions{
-				UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
-					ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: h2},
-				}},
+				ConnectionKeepalive:  keepalives(),
 			})
 		},
 		wrong: func(m *clusterv3.Cluster, f Facts) string {
@@ -83,6 +78,19 @@ const protocolOptionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOpti
 
 func protocolOptions(o *httpv3.HttpProtocolOptions) map[string]*anypb.Any {
 	return map[string]*anypb.Any{protocolOptionsName: pack(o)}
+}
+
+// http2 returns the protocol options of a cluster that speaks HTTP/2.
+func http2(o *corev3.Http2ProtocolOptions) map[string]*anypb.Any {
+	return protocolOptions(&httpv3.HttpProtocolOptions{
+		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
+			ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: o},
+		}},
+	})
+}
+
+func keepalives() *corev3.KeepaliveSettings {
+	return &corev3.KeepaliveSettings{Interval: seconds(keepalive), Timeout: seconds(keepalive)}
 }
 
 // http2Of returns the HTTP/2 options of m, nil if it does not speak HTTP/2.

@@ -31,9 +31,11 @@ var FilterSettings = []Setting[*procv3.ExternalProcessor]{
 		// The authority carries the policy's stamp. It costs nothing: each stream has
 		// one.
 		set: func(m *procv3.ExternalProcessor, f Facts) {
-			m.GrpcService = &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
-				EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: processorCluster, Authority: f.Policy.Stamp()},
-			}}
+			stamp := f.Policy.Stamp()
+			if f.xds {
+				stamp = ""
+			}
+			m.GrpcService = processor(stamp)
 		},
 		wrong: func(m *procv3.ExternalProcessor, f Facts) string {
 			if m.GetGrpcService() == nil || m.GetHttpService() != nil {
@@ -158,6 +160,13 @@ var FilterSettings = []Setting[*procv3.ExternalProcessor]{
 				"mutation_rules keep sealmesh from correcting content-length; leave them out")
 		},
 	},
+}
+
+// processor returns how Envoy reaches sealmesh, with a stamp.
+func processor(stamp string) *corev3.GrpcService {
+	return &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
+		EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: processorCluster, Authority: stamp},
+	}}
 }
 
 const failsOpen = "failure_mode_allow lets exchanges pass unread whenever sealmesh is unavailable; set it to false"

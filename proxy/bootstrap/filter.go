@@ -4,6 +4,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	procv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
@@ -39,7 +40,22 @@ func perRoute(r *policy.Route, f Facts) proto.Message {
 	if r.Response != nil {
 		apply(ModeSettings, Direction{Plan: r.Response, Response: true, Mode: m}, f)
 	}
-	return &procv3.ExtProcPerRoute{Override: &procv3.ExtProcPerRoute_Overrides{
-		Overrides: &procv3.ExtProcOverrides{ProcessingMode: m},
-	}}
+	return overrides(&procv3.ExtProcOverrides{ProcessingMode: m}, f)
+}
+
+// unmatched returns what a request gets that no route of the policy takes: the
+// filter's own modes.
+func unmatched(f Facts) map[string]*anypb.Any {
+	if !f.xds {
+		return nil
+	}
+	return map[string]*anypb.Any{filterName: pack(overrides(new(procv3.ExtProcOverrides), f))}
+}
+
+// overrides adds the stamp to o, if routes carry it.
+func overrides(o *procv3.ExtProcOverrides, f Facts) *procv3.ExtProcPerRoute {
+	if f.xds {
+		o.GrpcService = processor(f.Policy.Stamp())
+	}
+	return &procv3.ExtProcPerRoute{Override: &procv3.ExtProcPerRoute_Overrides{Overrides: o}}
 }

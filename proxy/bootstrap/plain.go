@@ -50,7 +50,7 @@ func plainManager(m *hcmv3.HttpConnectionManager, opt Options) {
 	m.HttpProtocolOptions = plainHTTP1()
 	m.HttpProtocolOptions.AcceptHttp_10 = true
 	m.HttpProtocolOptions.DefaultHostForHttp_10 = opt.Upstream
-	for _, u := range opt.upgrades() {
+	for _, u := range upgrades(opt) {
 		m.UpgradeConfigs = append(m.UpgradeConfigs, &hcmv3.HttpConnectionManager_UpgradeConfig{UpgradeType: u, Enabled: wrapperspb.Bool(false)})
 	}
 }
@@ -103,15 +103,15 @@ var ours = []string{"x-envoy-external-address", "x-envoy-internal", savedProto}
 
 // plainRoute gives r no timeout, or that of opt. It allows upgrades only where
 // sealmesh is not asked: no rule reaches the bytes after an upgrade.
-func plainRoute(r *routev3.Route, opt Options, upgrades bool) {
+func plainRoute(r *routev3.Route, opt Options, upgradable bool) {
 	r.RequestHeadersToRemove = []string{forwardedProto}
 	r.RequestHeadersToAdd = []*corev3.HeaderValueOption{copied(forwardedProto, savedProto)}
 	a := r.GetRoute()
 	a.Timeout = durationpb.New(opt.Timeout)
-	if !upgrades {
+	if !upgradable {
 		return
 	}
-	for _, u := range opt.upgrades() {
+	for _, u := range upgrades(opt) {
 		a.UpgradeConfigs = append(a.UpgradeConfigs, &routev3.RouteAction_UpgradeConfig{UpgradeType: u, Enabled: wrapperspb.Bool(true)})
 	}
 }
@@ -147,7 +147,7 @@ func plainUpstream(c *clusterv3.Cluster, opt Options) {
 	})
 }
 
-func (o Options) upgrades() []string {
+func upgrades(o Options) []string {
 	if o.Upgrades == nil {
 		return []string{"websocket"}
 	}

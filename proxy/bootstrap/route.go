@@ -30,14 +30,16 @@ func routes(f Facts, opt Options) []*routev3.Route {
 		out = append(out, to)
 	}
 	rest := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
-	return append(out, toUpstream("unmatched", rest, opt, f.Policy.Unmatched == policy.PassUnmatched))
+	last := toUpstream("unmatched", rest, opt, f.Policy.Unmatched == policy.PassUnmatched)
+	last.TypedPerFilterConfig = unmatched(f)
+	return append(out, last)
 }
 
-func toUpstream(name string, m *routev3.RouteMatch, opt Options, upgrades bool) *routev3.Route {
+func toUpstream(name string, m *routev3.RouteMatch, opt Options, upgradable bool) *routev3.Route {
 	r := &routev3.Route{Name: name, Match: m, Action: &routev3.Route_Route{
 		Route: &routev3.RouteAction{ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: upstreamCluster}},
 	}}
-	plainRoute(r, opt, upgrades)
+	plainRoute(r, opt, upgradable)
 	return r
 }
 

@@ -2,18 +2,26 @@
 package envoy
 
 import (
+	"errors"
+	"fmt"
+	"strings"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/cli"
 	"github.com/sealmesh/sealmesh/proxy/bootstrap"
+	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
 // Command returns "sealmesh envoy".
 func Command() *cobra.Command {
 	var config string
 	var opt bootstrap.Options
+	var xds bool
 	c := &cobra.Command{
-		Use:   "envoy --config FILE --upstream HOST:PORT",
+		Use:   "envoy --config FILE (--upstream HOST:PORT | --xds)",
 		Short: "Print a complete Envoy bootstrap for a policy",
 		Long: `Print a complete Envoy bootstrap for a policy:
 
@@ -28,6 +36,14 @@ the remaining differences.
   sealmesh envoy -c policy.yaml --upstream 127.0.0.1:8080 > envoy.yaml
   envoy -c envoy.yaml
 
+With --xds the bootstrap is a few lines, which depend on no rule: Envoy gets all else
+from "sealmesh serve", as the section envoy of the policy says. A reload then changes
+rules and routes together, without a restart of Envoy.
+
+  sealmesh envoy -c policy.yaml --xds > envoy.yaml
+
+A policy with the section envoy takes the place of all flags but --xds.
+
 If the policy's listener uses tls, the --tls flags name Envoy's certificate and
 the CA of sealmesh's certificate. Envoy reads those files when it starts.`,
 		Args: cli.NoArgs,
@@ -36,7 +52,7 @@ the CA of sealmesh's certificate. Envoy reads those files when it starts.`,
 			if err != nil {
 				return err
 			}
-			b, err := bootstrap.New(p, opt)
+			b, err := bootstrapOf(c, p, opt, xds)
 			if err != nil {
 				return err
 			}
@@ -65,6 +81,29 @@ the CA of sealmesh's certificate. Envoy reads those files when it starts.`,
 	f.StringVar(&opt.TLS.Key, "tls-key", "", "PEM `FILE` of the private key for --tls-cert")
 	f.StringVar(&opt.TLS.CA, "tls-ca", "", "PEM `FILE` of the CA that signed sealmesh's certificate")
 	f.StringVar(&opt.TLS.ServerName, "tls-server-name", "", "`NAME` in sealmesh's certificate: a DNS name or a URI such as a SPIFFE ID")
-	_ = c.MarkFlagRequired("upstream")
+	f.BoolVar(&xds, "xds", false, "print the bootstrap of an Envoy that gets its configuration from sealmesh")
 	return c
+}
+
+// bootstrapOf returns the bootstrap that the flags of c ask for.
+func bootstrapOf(c *cobra.Command, p *policy.Policy, opt bootstrap.Options, xds bool) (*bootstrapv3.Bootstrap, error) {
+	var given []string
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if f.Name != "config" && f.Name != "xds" {
+			given = append(given, "--"+f.Name)
+		}
+	})
+	switch {
+	case xds && len(given) > 0:
+		return nil, cli.UsageError(c, fmt.Errorf("%s: with --xds the section envoy of the policy says it", strings.Join(given, ", ")))
+	case xds:
+		return bootstrap.ForXDS(p)
+	case p.Envoy != nil && len(given) > 0:
+		return nil, cli.UsageError(c, fmt.Errorf("%s: the policy has the section envoy; set it there", strings.Join(given, ", ")))
+	case p.Envoy != nil:
+		return bootstrap.New(p, *p.Envoy)
+	case opt.Upstream == "":
+		return nil, cli.UsageError(c, errors.New("--upstream HOST:PORT is missing: the protected service"))
+	}
+	return bootstrap.New(p, opt)
 }
