@@ -17,9 +17,9 @@ import (
 // use.
 type Server struct {
 	runtimes atomic.Pointer[runtimes]
-	metrics *Metrics
-	log     *slog.Logger
-	tracer  trace.Tracer
+	metrics  *Metrics
+	log      *slog.Logger
+	tracer   trace.Tracer
 
 	budget       *budget
 	closeTimeout time.Duration // CloseTimeout
@@ -45,42 +45,28 @@ func (s *Server) Held() int64 { return s.budget.held() }
 // wire.NetworkCodec.
 func (s *Server) Register(g grpc.ServiceRegistrar) { wire.Register(g, s.process) }
 
-// Swap makes rt the only runtime, for exchanges that begin from now on. The
-// runtimes before it are retired when the last exchange that uses them ends.
+// Swap makes rt the only runtime, for exchanges that begin from now on. A
+// runtime before it is retired when the last exchange that uses it ends.
 func (s *Server) Swap(rt *Runtime) { s.runtimes.Swap(&runtimes{rt}).release(nil) }
 
-// Add makes rt the newest runtime. Streams that name the stamp of a runtime
-// before it still use that one, until [Server.Settle]. At most maxHeld runtimes
-// before it stay, and of those with the stamp of rt none.
+// Add makes rt the newest runtime. Streams that name the stamp of the runtime
+// before it still use that one, until [Server.Settle] or [Server.Withdraw]. No
+// more than two runtimes are held.
 func (s *Server) Add(rt *Runtime) {
-	s.replace(func(old runtimes) runtimes {
-		next := runtimes{rt}
-		for _, before := range old {
-			if before.stamp != rt.stamp && len(next) <= maxHeld {
-				next = append(next, before)
-			}
-		}
-		return next
-	})
+	s.replace(func(old runtimes) runtimes { return runtimes{rt, old[0]} })
 }
 
 // Settle leaves only the newest runtime, for exchanges that begin from now on.
 func (s *Server) Settle() {
-	s.replace(func(old runtimes) runtimes { return old[:1:1] })
+	s.replace(func(old runtimes) runtimes { return old[:1] })
 }
 
-// Withdraw takes rt back, unless it is the only runtime. The one before it is
-// the newest again.
-func (s *Server) Withdraw(rt *Runtime) {
-	s.replace(func(old runtimes) runtimes {
-		if len(old) == 1 {
-			return old
-		}
-		return slices.DeleteFunc(slices.Clone(old), func(o *Runtime) bool { return o == rt })
-	})
+// Withdraw takes the newest runtime back, if there is one before it.
+func (s *Server) Withdraw() {
+	s.replace(func(old runtimes) runtimes { return old[len(old)-1:] })
 }
 
-// replace puts next(old) in the place of old, and releases what is not in it.
+// replace puts next of the runtimes in their place, and releases the others.
 func (s *Server) replace(next func(old runtimes) runtimes) {
 	for {
 		old := s.runtimes.Load()
@@ -116,11 +102,8 @@ func (s *Server) exchange(stream *wire.Stream) *exchange {
 	return x
 }
 
-// maxHeld is how many runtimes are held beside the newest one.
-const maxHeld = 3
-
-// runtimes are the runtimes that new exchanges may use, the newest first.
-// Immutable. There is always one, and no two have the same stamp.
+// runtimes are the runtimes that new exchanges may use, the newest first: one,
+// or two while Envoy takes over the routes of the newest. Immutable.
 type runtimes []*Runtime
 
 // named returns the runtime with that stamp, or the newest. An exchange that
