@@ -65,7 +65,13 @@ the CA of sealmesh's certificate. Envoy reads those files when it starts.`,
 		},
 	}
 	cli.ConfigFlag(c, &config)
-	f := c.Flags()
+	c.Flags().BoolVar(&xds, "xds", false, "print the bootstrap of an Envoy that gets its configuration from sealmesh")
+	flags(c.Flags(), &opt)
+	return c
+}
+
+// flags adds the flags that set opt.
+func flags(f *pflag.FlagSet, opt *bootstrap.Options) {
 	f.StringVar(&opt.Listen, "listen", "127.0.0.1:10000", "`HOST:PORT` on which Envoy serves clients")
 	f.StringVar(&opt.Upstream, "upstream", "", "`HOST:PORT` of the protected service")
 	f.StringVar(&opt.Admin, "admin", "", "`HOST:PORT` of Envoy's admin endpoint (default none)")
@@ -81,8 +87,6 @@ the CA of sealmesh's certificate. Envoy reads those files when it starts.`,
 	f.StringVar(&opt.TLS.Key, "tls-key", "", "PEM `FILE` of the private key for --tls-cert")
 	f.StringVar(&opt.TLS.CA, "tls-ca", "", "PEM `FILE` of the CA that signed sealmesh's certificate")
 	f.StringVar(&opt.TLS.ServerName, "tls-server-name", "", "`NAME` in sealmesh's certificate: a DNS name or a URI such as a SPIFFE ID")
-	f.BoolVar(&xds, "xds", false, "print the bootstrap of an Envoy that gets its configuration from sealmesh")
-	return c
 }
 
 // bootstrapOf returns the bootstrap that the flags of c ask for.
