@@ -108,7 +108,11 @@ type Body struct {
 	// Transform replaces tagged values. It may be nil if no rule can match.
 	Transform Transform
 	Limits    Limits
-	Params    Params    // of the media type
+	Params    Params // of the media type
+	// Encoding is the coding of compressed messages in the body, as the header
+	// grpc-encoding or connect-content-encoding says. It is "" without such a
+	// header, and where the policy refuses compressed messages.
+	Encoding  string
 	Direction Direction // of the message that has the body
 	Method    string    // of the request, as :method has it
 	Path      string    // of the request, as :path has it

@@ -18,6 +18,9 @@ type Limits struct {
 	// BodyBytes is the length of the longest body. Zero means no limit:
 	// transports bound the bodies that they buffer.
 	BodyBytes int64
+	// Ratio is how many times longer the compressed messages of a body may be once
+	// they are decoded, beyond a short beginning: see Body.Encoding.
+	Ratio int
 }
 
 // Defaults of [Limits].
@@ -26,6 +29,7 @@ const (
 	DefaultDepth      = 256
 	DefaultFields     = 100_000
 	DefaultNameBytes  = 64 << 10
+	DefaultRatio      = 100
 )
 
 // WithDefaults returns l with each zero replaced by its default, except
@@ -35,5 +39,6 @@ func (l Limits) WithDefaults() Limits {
 	l.Depth = cmp.Or(l.Depth, DefaultDepth)
 	l.Fields = cmp.Or(l.Fields, DefaultFields)
 	l.NameBytes = cmp.Or(l.NameBytes, DefaultNameBytes)
+	l.Ratio = cmp.Or(l.Ratio, DefaultRatio)
 	return l
 }

@@ -140,7 +140,12 @@ func (d *direction) open() error {
 	if err := d.checkFormat(); err != nil || d.state == passing {
 		return err
 	}
-	if err := d.body.read(d.media, codec.Direction(d.index()), &d.x.request.head); err != nil {
+	b := codec.Body{Direction: codec.Direction(d.index()), Method: d.x.request.head.method, Path: d.x.request.head.path}
+	b.Limits.Ratio = d.x.rt.policy.Limits.Ratio
+	if !d.plan.RefuseCoded {
+		b.Encoding = d.head.messageEncoding
+	}
+	if err := d.body.read(d.media, b); err != nil {
 		return err
 	}
 	var err error

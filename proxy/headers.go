@@ -15,6 +15,7 @@ type message struct {
 	status             int
 	contentType        string
 	contentEncoding    string
+	messageEncoding    string // of messages of gRPC or Connect in the body
 	traceparent        string
 	tracestate         string
 	etag               string
@@ -48,7 +49,7 @@ const (
 // readHeaders reads the headers, or trailers, of req.
 func readHeaders(req *wire.Request) (m message) {
 	m.headers = true
-	var types, encodings, matches, noneMatches int
+	var types, encodings, inners, matches, noneMatches int
 	req.Headers(func(name, value []byte) bool {
 		switch string(name) {
 		case ":method":
@@ -78,6 +79,8 @@ func readHeaders(req *wire.Request) (m message) {
 			m.contentType = join(m.contentType, value, &types)
 		case "content-encoding":
 			m.contentEncoding = join(m.contentEncoding, value, &encodings)
+		case "grpc-encoding", "connect-content-encoding":
+			m.messageEncoding = join(m.messageEncoding, value, &inners)
 		case "content-length":
 			m.hasLength, m.empty = true, string(value) == "0"
 		case "traceparent":
@@ -168,10 +171,19 @@ func (m *message) identity() bool {
 }
 
 // coded reports whether the body has a content coding that sealmesh decodes. In
-// gRPC messages are compressed, and bodies are not.
+// gRPC and in streams of Connect messages are compressed, and bodies are not.
 func (m *message) coded() bool {
-	return coding.Of(m.contentEncoding) != coding.None && !m.grpc()
+	return coding.Of(m.contentEncoding) != coding.None && !m.grpc() && !m.connect()
 }
 
 // grpc reports whether the client of a request speaks gRPC.
-func (m *message) grpc() bool { return strings.HasPrefix(m.contentType, "application/grpc") }
+func (m *message) grpc() bool { return m.is("application/grpc") }
+
+// connect reports whether the body is a stream of Connect.
+func (m *message) connect() bool { return m.is("application/connect+") }
+
+// is reports whether the content type begins with prefix, in any case.
+func (m *message) is(prefix string) bool {
+	t := strings.TrimLeft(m.contentType, " \t")
+	return len(t) >= len(prefix) && strings.EqualFold(t[:len(prefix)], prefix)
+}

@@ -58,7 +58,7 @@ func TestParametersThatAFormatRefuses(t *testing.T) {
 	sel, err := codec.NewSelector(nil)
 	must(t, err)
 	w := rewriter{plan: &plan{Plan: &policy.Plan{Selector: sel}}}
-	if err := w.read(codec.Detected{Format: f}, codec.Request, new(message)); codeOf(err) != string(codec.BadParams) {
+	if err := w.read(codec.Detected{Format: f}, codec.Body{}); codeOf(err) != string(codec.BadParams) {
 		t.Errorf("%v", err)
 	}
 }

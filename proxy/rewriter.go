@@ -37,12 +37,12 @@ func (w *rewriter) start(s *keycache.Session, p *plan, c *Counts) {
 	}
 }
 
-// read makes the writer for the body that was detected. Where a null deletes,
-// it is not sealed by default.
-func (w *rewriter) read(found codec.Detected, direction codec.Direction, request *message) error {
+// read makes the writer for the body that was detected. said is what the
+// message says of the body. Where a null deletes, it is not sealed by default.
+func (w *rewriter) read(found codec.Detected, said codec.Body) error {
 	b := w.plan.Body(found.Format)
-	b.Transform, b.Params, b.Direction = w.transform, found.Params, direction
-	b.Method, b.Path = request.method, request.path
+	b.Transform, b.Params, b.Direction, b.Limits.Ratio = w.transform, found.Params, said.Direction, said.Limits.Ratio
+	b.Method, b.Path, b.Encoding = said.Method, said.Path, said.Encoding
 	writer, err := found.Format.New(b)
 	if e, ok := errors.AsType[*codec.Error](err); ok && e.Code == codec.Malformed {
 		return &codec.Error{Format: e.Format, Code: codec.BadParams, Detail: e.Detail} // New sees parameters, and no body

@@ -12,6 +12,8 @@ package coding
 import (
 	"fmt"
 	"strings"
+
+	"github.com/sealmesh/sealmesh/codec"
 )
 
 // A Coding is a content coding.
@@ -41,7 +43,7 @@ const (
 	MaxWindow = 8 << 20
 	// DefaultRatio is how many times longer than the coded body a decoded body may
 	// be, beyond its first RatioFrom bytes.
-	DefaultRatio = 100
+	DefaultRatio = codec.DefaultRatio
 	// RatioFrom is how many bytes of a decoded body the ratio allows in any case.
 	RatioFrom = 64 << 10
 )
@@ -61,6 +63,13 @@ type Error struct {
 	Fault  Fault
 	Detail string // in fixed words
 }
+
+// Fixed words of errors.
+const (
+	notCoded   = "the body is not what its coding says, or is incomplete"
+	tooLong    = "the decoded body is too long for its coded length"
+	longWindow = "the window is longer than 8 MiB"
+)
 
 // Error reads "content coding: bytes follow the end".
 func (e *Error) Error() string { return fmt.Sprintf("content coding: %s", e.Detail) }

@@ -186,6 +186,10 @@ func TestRefused(t *testing.T) {
 				t.Errorf("%d, %s by %d: %v", tc.c, tc.name, step, err)
 			}
 		}
+		_, err := decodeMessages(tc.c, DefaultRatio, tc.body)
+		if e, ok := errors.AsType[*Error](err); !ok || e.Fault != tc.want || e.Detail == "" {
+			t.Errorf("%d, %s as a message: %v", tc.c, tc.name, err)
+		}
 	}
 	if _, err := decode(Zstd, DefaultRatio, wide(zstd.WithWindowSize(8<<20)), 1000); err != nil {
 		t.Errorf("a window of 8 MiB: %v", err)
@@ -203,6 +207,10 @@ func TestBombs(t *testing.T) {
 			if !ok || e.Fault != TooLong || len(got) > DefaultRatio*len(body)+RatioFrom {
 				t.Errorf("%s by %d: %d bytes of %d, %v", name, step, len(got), len(body), err)
 			}
+		}
+		got, err := decodeMessages(c, DefaultRatio, body)
+		if e, ok := errors.AsType[*Error](err); !ok || e.Fault != TooLong || len(got) > DefaultRatio*len(body)+RatioFrom {
+			t.Errorf("%s as a message: %d bytes of %d, %v", name, len(got), len(body), err)
 		}
 		small := encode(t, c, zeros[:RatioFrom])
 		if _, err := decode(c, DefaultRatio, small, len(small)); err != nil {
@@ -249,6 +257,9 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, coding, step uint8) {
 		c := Coding(coding%3) + 1
 		whole, wholeErr := decode(c, DefaultRatio, body, len(body)+1)
+		if got, err := decodeMessages(c, DefaultRatio, body); got != whole && wholeErr == nil || (err == nil) != (wholeErr == nil) {
+			t.Fatalf("a body: %v, a message: %v", wholeErr, err)
+		}
 		cut, cutErr := decode(c, DefaultRatio, body, int(step)+1)
 		if long := DefaultRatio*len(body) + RatioFrom + chunk; len(whole) > long || len(cut) > long {
 			t.Fatalf("%d bytes became %d", len(body), len(whole))

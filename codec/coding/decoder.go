@@ -7,7 +7,6 @@ import (
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/sealmesh/sealmesh/codec"
 )
@@ -96,7 +95,7 @@ func (d *Decoder) inspect(p []byte) error {
 	default:
 		d.window = 1 << brotliBits(p[0])
 		if d.window > MaxWindow {
-			return &Error{Unsupported, "the window is longer than 8 MiB"}
+			return &Error{Unsupported, longWindow}
 		}
 	}
 	return nil
@@ -132,7 +131,7 @@ func (d *Decoder) pull(emit func(p []byte) error) error {
 		default:
 			d.left += int64(len(p))
 			if d.left > RatioFrom && d.left > d.ratio*d.came {
-				return &Error{TooLong, "the decoded body is too long for its coded length"}
+				return &Error{TooLong, tooLong}
 			}
 			if err := emit(p); err != nil {
 				return err
@@ -170,7 +169,7 @@ func (d *Decoder) run(yield func([]byte) bool) {
 		}
 	}
 	if !errors.Is(err, io.EOF) || r == nil {
-		d.src.err = &Error{Malformed, "the body is not what its coding says, or is incomplete"}
+		d.src.err = &Error{Malformed, notCoded}
 	}
 }
 
@@ -187,7 +186,7 @@ func (d *Decoder) open() (io.Reader, error) {
 	case Brotli:
 		return brotli.NewReader(&d.src), nil
 	}
-	r, err := zstd.NewReader(&d.src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(MaxWindow))
+	r, err := newZstd(&d.src)
 	if err != nil {
 		return nil, err
 	}

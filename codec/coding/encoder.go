@@ -30,6 +30,7 @@ type Encoder struct {
 type flusher interface {
 	io.WriteCloser
 	Flush() error
+	Reset(w io.Writer)
 }
 
 // A sink writes to an Output.

@@ -122,7 +122,7 @@ func (f *frame) stepHeader() error {
 		window = base + base/8*uint64(f.head[5]&7)
 	}
 	if window > MaxWindow {
-		return &Error{Unsupported, "the window is longer than 8 MiB"}
+		return &Error{Unsupported, longWindow}
 	}
 	f.window, f.sum, f.part, f.n = int(window), d&4 != 0, blockHeader, 0
 	return nil

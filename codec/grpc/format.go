@@ -5,15 +5,21 @@
 // protobuf says what paths find in it. The path of the request names the
 // method, and with it the type of the messages of a request and of a response.
 //
+// A compressed message is decoded, in the coding that a header names (see
+// codec.Body.Encoding): gzip, br or zstd. If a value in it changes, it is
+// encoded again; otherwise it leaves as it came.
+//
 // The formats refuse, where rules are, a method that the schema does not have.
 // Everywhere they refuse:
 //
-//   - Compressed messages.
+//   - Messages that are compressed in another way or without such a header, and
+//     what coding.Messages refuses.
 //   - A second message where the method has one.
 //   - Frames with flags that the protocol does not have, and what comes after
 //     the last frame of gRPC-Web and Connect.
 //
-// One message is held until it is complete: see [protobuf.MaxMessage]. Headers
+// One message is held until it is complete: see [protobuf.MaxMessage]. A
+// compressed one is held in both forms. Headers
 // and trailers are not bodies: grpc-message and grpc-status-details-bin are not
 // read.
 package grpc

@@ -72,3 +72,57 @@ func FuzzGRPC(f *testing.F) {
 		}
 	})
 }
+
+// FuzzCompressed: a body that is accepted has messages that the libraries of
+// the codings decode, and rules find in it what they find in the decoded body.
+// Output and error do not depend on the cuts.
+func FuzzCompressed(f *testing.F) {
+	for i, body := range corpus(f).Bodies {
+		for k := range codings {
+			f.Add([]byte(some(f, codings[k], body)), uint16(i), uint8(k))
+		}
+	}
+	f.Add([]byte(flagged(compressed, "\x1f\x8b")), uint16(3), uint8(0))
+	f.Add([]byte(flagged(compressed)), uint16(3), uint8(2))
+	doc := bodyOf(f, &Format, nil, corpus(f).Rules...)
+	f.Fuzz(func(t *testing.T, body []byte, cut uint16, which uint8) {
+		name := codings[int(which)%len(codings)]
+		run := func(tr codec.Transform, encoding, body string, cuts []int) (string, error) {
+			b := doc
+			b.Transform, b.Encoding = tr, encoding
+			return codectest.RewriteBody(&Format, b, body, cuts)
+		}
+		kept, err := run(codectest.Keep, name, string(body), nil)
+		for _, cuts := range [][]int{{int(cut) % (len(body) + 1)}, codectest.Everywhere(len(body), 1)} {
+			if got, cutErr := run(codectest.Keep, name, string(body), cuts); got != kept || fmt.Sprint(cutErr) != fmt.Sprint(err) {
+				t.Fatalf("%q cut at %v: %q, %v; whole %q, %v", body, cuts, got, cutErr, kept, err)
+			}
+		}
+		if err != nil {
+			return
+		}
+		if kept != string(body) {
+			t.Fatalf("%q became %q", body, kept)
+		}
+		decoded := each(string(body), func(_ int, flag byte, message string) string {
+			if flag == compressed && message != "" {
+				message = decompress(t, name, message)
+			}
+			return frame(message)
+		})
+		want, err := run(codectest.Seal, "", decoded, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed, err := run(codectest.Seal, name, string(body), nil)
+		got := each(sealed, func(_ int, flag byte, message string) string {
+			if flag == compressed && message != "" {
+				message = decompress(t, name, message)
+			}
+			return frame(message)
+		})
+		if err != nil || got != want {
+			t.Fatalf("%q is sealed as %q, %v; decoded it is %q", body, got, err, want)
+		}
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/coding"
 	"github.com/sealmesh/sealmesh/codec/protobuf"
 )
 
@@ -26,11 +27,14 @@ type writer struct {
 	table    *protobuf.Table // of the messages
 	streams  bool            // there may be more than one
 	response bool
+	decoded  bool // messages with the flag compressed were decoded
 	messages int  // so far, up to 1
 	over     bool // the last frame was read
 }
 
 var writers = sync.Pool{New: func() any { return new(writer) }}
+
+const longDetail = "a message is longer than the limit"
 
 var errUnchecked = errors.New("grpc: Body.Checked is not what Check returned")
 
@@ -61,9 +65,13 @@ func newWriter(p protocol, b *codec.Body) (codec.Writer, error) {
 		return nil, refuse(codec.BadParams, "the media type has a parameter that is unknown")
 	}
 	w := writers.Get().(*writer)
+	w.decoded = coding.Of(b.Encoding) != coding.None
 	w.protocol, w.table, w.streams, w.response = p, table, streams, b.Direction == codec.Response
 	w.messages, w.over = 0, false
 	w.Begin(w, p.name, b, allow)
+	if w.decoded {
+		return newCoded(w, p, b, w.Longest()), nil
+	}
 	return w, nil
 }
 
@@ -93,29 +101,32 @@ func (w *writer) Scan(p []byte) (n, need int, ok bool) {
 // takes reports whether a frame may come at offset at. It refuses the body
 // otherwise.
 func (w *writer) takes(flag byte, size uint32, at int) bool {
-	last := w.last != 0 && flag == w.last
+	last := w.isLast(flag)
 	switch {
 	case w.over:
 		w.Refuse(codec.Malformed, at, "bytes after the last frame")
-	case flag == compressed, w.last != 0 && flag == w.last|compressed:
-		w.Refuse(codec.Unsupported, at, "a message is compressed")
-	case flag != plain && !last:
+	case flag != plain && flag != compressed && !last:
 		w.Refuse(codec.Malformed, at, "a frame has a flag that the protocol does not have")
+	case flag&compressed != 0 && !w.decoded:
+		w.Refuse(codec.Unsupported, at, "a message is compressed, and no header says how, or in a way that is not read")
 	case last && !w.response:
 		w.Refuse(codec.Malformed, at, "a request has the last frame of a response")
 	case !last && !w.streams && w.messages > 0:
 		w.Refuse(codec.Malformed, at, "the method has one message, and the body has more")
 	case int64(size) > int64(w.Longest()):
-		w.Refuse(codec.TooLarge, at+1, "a message is longer than the limit")
+		w.Refuse(codec.TooLarge, at+1, longDetail)
 	default:
 		return true
 	}
 	return false
 }
 
+// isLast reports whether flag is that of the frame that ends a response.
+func (p *protocol) isLast(flag byte) bool { return p.last != 0 && flag&^compressed == p.last }
+
 // frame reads a whole frame, which is p[from:end].
 func (w *writer) frame(p []byte, from, end int) bool {
-	if w.last != 0 && p[from] == w.last {
+	if w.isLast(p[from]) {
 		w.over = true
 		return w.Text(p[from+head:end], from+head)
 	}
