@@ -2,6 +2,7 @@ package multipart
 
 import (
 	"bytes"
+	"math/bits"
 
 	"github.com/sealmesh/sealmesh/codec"
 )
@@ -13,7 +14,12 @@ const maxBoundary = 70
 type delimiter struct {
 	text [len("\r\n--") + maxBoundary]byte
 	n    int
+	// places has a bit for each place where dashed has a byte, of the first
+	// maxPlaces.
+	places [256]uint64
 }
+
+const maxPlaces = 64
 
 // set takes the boundary from the parameters of the media type.
 func (d *delimiter) set(p codec.Params) (fault string) {
@@ -31,6 +37,9 @@ func (d *delimiter) set(p codec.Params) (fault string) {
 	}
 	d.n = copy(d.text[:], "\r\n--")
 	d.n += copy(d.text[d.n:], b)
+	for k, c := range d.dashed()[:min(d.n-len("\r\n"), maxPlaces)] {
+		d.places[c] |= 1 << k
+	}
 	return ""
 }
 
@@ -55,6 +64,25 @@ func (d *delimiter) whole() []byte { return d.text[:d.n] }
 
 // dashed is the delimiter without its line end.
 func (d *delimiter) dashed() []byte { return d.text[len("\r\n"):d.n] }
+
+// index returns the index of the first boundary in p, or -1. Of content that is
+// nothing like the boundary, it looks at two bytes for each length of the
+// boundary: a boundary there has both side by side.
+func (d *delimiter) index(p []byte) int {
+	text := d.dashed()
+	stride, last := min(len(text), maxPlaces)-1, len(text)-1
+	for i := stride - 1; i+1 < len(p); i += stride {
+		for both := d.places[p[i]] & (d.places[p[i+1]] >> 1); both != 0; {
+			k := bits.Len64(both) - 1
+			end := i - k + last
+			if end < len(p) && p[end] == text[last] && bytes.Equal(p[i-k:end+1], text) {
+				return i - k
+			}
+			both &^= 1 << k
+		}
+	}
+	return -1
+}
 
 // pending returns how many bytes at the end of p may begin a delimiter, or a
 // boundary where none may be.

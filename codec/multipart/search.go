@@ -1,7 +1,5 @@
 package multipart
 
-import "bytes"
-
 // A search looks for the boundary in the content of a part, which comes in
 // pieces.
 type search struct {
@@ -32,15 +30,14 @@ func (t *tail) add(p []byte, n int) {
 // find returns the offset of the first boundary that ends in a piece, which has
 // content from piece[i] on and begins at offset base, or -1.
 func (s *search) find(piece []byte, i int, base int64) int64 {
-	dashed := s.delimiter.dashed()
 	if s.tail.n > 0 {
 		var window [2 * len(delimiter{}.text)]byte
 		w := append(append(window[:0], s.tail.get()...), piece[:min(len(piece), s.delimiter.n-1)]...)
-		if k := bytes.Index(w, dashed); k >= 0 && k < s.tail.n {
+		if k := s.delimiter.index(w); k >= 0 && k < s.tail.n {
 			return base - int64(s.tail.n-k)
 		}
 	}
-	k := bytes.Index(piece[i:], dashed)
+	k := s.delimiter.index(piece[i:])
 	if k < 0 {
 		return -1
 	}
