@@ -53,17 +53,35 @@ const HeadLen = len(envelopePrefix) + 24
 // HoldsEnvelope reports whether text, which has no escapes, holds the head of
 // an envelope. isHead recognises a head: see Guard.Envelope. The search looks
 // for a full stop, which is rarer in text than the other characters of the
-// prefix.
+// prefix. In text that is dense with them, such as a log, it looks for the
+// whole prefix.
 func HoldsEnvelope(text []byte, isHead func(text []byte) bool) bool {
-	for at := 0; ; {
+	for at, stops := 0, 0; ; stops++ {
 		k := bytes.IndexByte(text[at:], '.')
 		if k < 0 {
 			return false
 		}
 		at += k + 1
+		if stops > 16 && at < 16*stops {
+			return holdsAmongStops(text[at-len(envelopePrefix):], isHead)
+		}
 		begin := at - len(envelopePrefix)
 		if begin >= 0 && len(text)-begin >= HeadLen && string(text[begin:at]) == envelopePrefix && isHead(text[begin:begin+HeadLen]) {
 			return true
 		}
+	}
+}
+
+// holdsAmongStops is HoldsEnvelope for text with many full stops.
+func holdsAmongStops(text []byte, isHead func(text []byte) bool) bool {
+	for {
+		k := bytes.Index(text, []byte(envelopePrefix))
+		if k < 0 || len(text)-k < HeadLen {
+			return false
+		}
+		if isHead(text[k : k+HeadLen]) {
+			return true
+		}
+		text = text[k+len(envelopePrefix):]
 	}
 }
