@@ -8,20 +8,30 @@ import (
 	"github.com/sealmesh/sealmesh/codec"
 )
 
-// A column is a column that a rule owns in usual rows.
+// A column is a column that a rule owns in the row.
 type column struct{ at, rule int }
 
+// A label is what rules may name a column by.
+type label struct {
+	at          int
+	name, index codec.Step // AnyStep where no rule does
+}
+
 // columns says which rule owns a field. A row is usual if no rule names it by
-// its index: then the rules of its fields are in a table.
+// its index. Once the number of columns is known, the rules of the fields of
+// the row are in a table.
 type columns struct {
 	sel     *codec.Selector // nil: there are no rules
 	cursor  codec.Cursor    // at the row
+	row     codec.Step      // to the row: AnyStep if it is usual
 	root    int             // the rule that owns the root, or -1
 	indexed bool            // rules name rows or columns by index
 	steps   []codec.Step    // to the columns by their names
 	used    []bool          // by step to a name: a column has the name
-	owned   []column        // of usual rows
-	usual   bool            // the row is
+	count   int             // of columns
+	labels  []label         // of the columns that rules name
+	known   bool            // owned is that of the row
+	owned   []column        // of the row
 	next    int             // the index in owned of the next column to come
 }
 
@@ -77,17 +87,23 @@ func (c *columns) name(name []byte) (used, ok bool) {
 // enter goes to the row at index. first says that the number of columns is not
 // known yet.
 func (c *columns) enter(index int, first bool) {
-	c.next, c.usual = 0, !first
-	if !c.indexed {
+	c.next, c.known = 0, !first
+	if c.continues(index) {
 		return
 	}
-	step := c.sel.Indexed(index)
+	c.row = c.sel.Indexed(index)
 	c.cursor.Up()
-	c.cursor.Descend(step)
-	c.usual = c.usual && step == codec.AnyStep
+	c.cursor.Descend(c.row)
+	if c.known {
+		c.own()
+	}
 }
 
-// stop returns the next column of a usual row that a rule owns, or count.
+// continues reports whether the rules of the row at index are those of the row
+// before it.
+func (c *columns) continues(index int) bool { return !c.indexed || c.sel.Indexed(index) == c.row }
+
+// stop returns the next column of the row that a rule owns, or count.
 func (c *columns) stop(count int) int {
 	if c.next < len(c.owned) {
 		return c.owned[c.next].at
@@ -99,10 +115,10 @@ func (c *columns) stop(count int) int {
 // that the line has names.
 func (c *columns) take(at int, names bool) int {
 	switch {
-	case names:
+	case names, c.sel == nil:
 		return -1
-	case !c.usual:
-		return c.rule(at)
+	case !c.known:
+		return c.rule(c.labelOf(at))
 	case c.stop(-1) == at:
 		c.next++
 		return c.owned[c.next-1].rule
@@ -120,20 +136,26 @@ func (c *columns) takes(rule int) bool {
 	return r.Open || r.Envelopes
 }
 
-// rule returns the rule that owns the field of a column in this row, or -1.
-func (c *columns) rule(at int) int {
-	if c.sel == nil {
-		return -1
+// labelOf returns what rules may name a column by.
+func (c *columns) labelOf(at int) label {
+	k := label{at: at, index: c.sel.Indexed(at)}
+	if at < len(c.steps) {
+		k.name = c.steps[at]
 	}
+	return k
+}
+
+// rule returns the rule that owns the field of a column in this row, or -1.
+func (c *columns) rule(k label) int {
 	if c.root >= 0 {
 		return c.root
 	}
 	rule := c.cursor.Owner()
-	if rule < 0 && at < len(c.steps) {
-		rule = c.cursor.Peek(c.steps[at]).Rule
+	if rule < 0 && k.at < len(c.steps) {
+		rule = c.cursor.Peek(k.name).Rule
 	}
 	if rule < 0 {
-		rule = c.cursor.Peek(c.sel.Indexed(at)).Rule
+		rule = c.cursor.Peek(k.index).Rule
 	}
 	return rule
 }
@@ -143,17 +165,39 @@ func (c *columns) build(n int) {
 	if c.sel == nil {
 		return
 	}
-	c.cursor.Up()
-	c.cursor.Descend(codec.AnyStep)
+	c.count = n
 	for at := range n {
-		if rule := c.rule(at); rule >= 0 {
-			c.owned = append(c.owned, column{at, rule})
+		if k := c.labelOf(at); k.name != codec.AnyStep || k.index != codec.AnyStep {
+			c.labels = append(c.labels, k)
 		}
+	}
+	c.row = codec.AnyStep
+	c.cursor.Up()
+	c.cursor.Descend(c.row)
+	c.own()
+}
+
+// own makes the table of the row.
+func (c *columns) own() {
+	c.owned = c.owned[:0]
+	if c.rule(label{}) < 0 {
+		for _, k := range c.labels {
+			c.add(k)
+		}
+		return
+	}
+	for at := range c.count {
+		c.add(c.labelOf(at))
 	}
 }
 
-// misses reports whether there are rules, and none owns the column in usual
-// rows.
+func (c *columns) add(k label) {
+	if rule := c.rule(k); rule >= 0 {
+		c.owned = append(c.owned, column{k.at, rule})
+	}
+}
+
+// misses reports whether there are rules, and none owns the column in the row.
 func (c *columns) misses(at int) bool {
 	return c.sel != nil && c.sel.Len() > 0 && (len(c.owned) <= at || c.owned[at].at != at)
 }
@@ -161,6 +205,9 @@ func (c *columns) misses(at int) bool {
 // hides reports whether a reader that trims names, or that splits them at one
 // of the bytes of others, may find in name the name that a rule uses.
 func (c *columns) hides(name []byte, others string) bool {
+	if isWord(name) {
+		return false // name itself is none that a rule uses
+	}
 	for {
 		piece, rest := name, []byte(nil)
 		k := bytes.IndexAny(name, others)
@@ -177,6 +224,16 @@ func (c *columns) hides(name []byte, others string) bool {
 	}
 }
 
+// isWord reports whether name has only letters, digits and underscores.
+func isWord(name []byte) bool {
+	for _, c := range name {
+		if c-'0' > 9 && c|0x20-'a' > 'z'-'a' && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
 // isAround reports whether readers of some dialects take r away from the ends
 // of a name.
 func isAround(r rune) bool {
@@ -187,7 +244,5 @@ func isAround(r rune) bool {
 func (c *columns) reset() {
 	c.cursor.Reset()
 	clear(c.used)
-	cursor, steps, used, owned := c.cursor, c.steps[:0], c.used[:0], c.owned[:0]
-	*c = columns{}
-	c.cursor, c.steps, c.used, c.owned = cursor, steps, used, owned
+	*c = columns{cursor: c.cursor, steps: c.steps[:0], used: c.used[:0], labels: c.labels[:0], owned: c.owned[:0]}
 }

@@ -138,6 +138,8 @@ func TestFields(t *testing.T) {
 		{"$[*][1]", "ssn,a\n1,2\n3,4\n", `0:"2" 0:"4"`, nil},
 		{"$[*][1] $[*].a", "ssn,a\n1,2\n", `1:"2"`, nil},
 		{"$[*].ssn.x $[*].b", "ssn,b\n1,2\n", `1:"2"`, nil},
+		{"$[1].ssn $[3] $[*][1]", "id,ssn,city\n0,a a a a,London\n1,b b b b,Berlin\n2,c,Paris\n3,d,Rome at noon\n4,e e e e,Oslo\n",
+			`2:"a a a a" 0:"b b b b" 2:"c" 1:"3" 1:"d" 1:"Rome at noon" 2:"e e e e"`, nil},
 		{"$[*][1]", "x,y\n1,2\n", `0:"y" 0:"2"`, absent},
 		{"$[0] $[*][0]", "x,y\n1,2\n", `0:"x" 0:"y" 1:"1"`, absent},
 		{"$[*].x $[*][0]", "x,y\n1,2\n", `1:"x" 1:"1"`, absent},

@@ -4,7 +4,7 @@ import "math/bits"
 
 // scanPlain reads the rest of a field without quotes, and what ends it.
 func (s *scanner) scanPlain(p []byte, i int) int {
-	if i <= len(p)-8 && s.columns.usual && s.start >= s.base && s.tags.Rule() < 0 && s.tail == (tail{}) {
+	if i <= len(p)-8 && s.columns.known && s.start >= s.base && s.tags.Rule() < 0 && s.tail == (tail{}) {
 		if i = s.skipFields(p, i); i < 0 || i == len(p) || s.state != inPlain {
 			return i
 		}

@@ -38,7 +38,7 @@ func (l *lineStyle) take(as lineStyle) bool {
 // A scanner validates rows and finds tagged values.
 //
 // It reads each byte by the fastest of three loops that can: skipFields, for
-// fields of usual rows that no rule owns; plainEnd and quoteEnd, for a field of
+// fields that no rule owns; plainEnd and quoteEnd, for a field of
 // any kind; and tail.step, byte by byte, for a character that a chunk cut.
 // Methods that read take the index of the next byte and return the index after
 // what they read, or -1 when err is set.

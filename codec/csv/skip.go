@@ -1,13 +1,17 @@
 package csv
 
-import "math/bits"
+import (
+	"math/bits"
 
-// skipFields reads fields of usual rows that no rule owns, from p[i] in a field
+	"github.com/sealmesh/sealmesh/codec"
+)
+
+// skipFields reads fields that no rule owns, from p[i] in a field
 // without quotes that began in this piece. It stops, without consuming it, at
 // the first byte that needs the full scanner. State is copied to locals so that
 // it stays in registers.
 func (s *scanner) skipFields(p []byte, i int) int {
-	d, stop, last, indexed := s.d, s.columns.stop(s.count), s.count-1, s.columns.indexed
+	d, stop, last := s.d, s.columns.stop(s.count), s.count-1
 	at, start := s.at, int(s.start-s.base)
 words:
 	for i <= len(p)-8 {
@@ -18,7 +22,7 @@ words:
 			case plainByte:
 				continue
 			case delimiterByte:
-				if at == last || k > start && s.suspect(p[start:k]) {
+				if at == last || !isShort(p, start, k) && s.suspect(p[start:k]) {
 					break
 				}
 				if at, start = at+1, k+1; at == stop {
@@ -29,12 +33,13 @@ words:
 				if at == 0 && k == start {
 					return s.leaveSkip(at, start, k, atLine)
 				}
-				if at != last || indexed || (p[k] == '\r') != (s.ends == endsCRLF) || k > start && s.suspect(p[start:k]) {
+				if at != last || (p[k] == '\r') != (s.ends == endsCRLF) || !isShort(p, start, k) && s.suspect(p[start:k]) {
 					break
 				}
 				if end = newLine(p, k); end > 0 {
+					s.row++
 					at, start, s.columns.next = 0, end, 0
-					if stop = s.columns.stop(s.count); stop == 0 {
+					if stop = s.columns.stop(s.count); stop == 0 || !s.columns.continues(s.row) {
 						return s.leaveSkip(at, start, start, atLine)
 					}
 				}
@@ -78,7 +83,13 @@ func (s *scanner) leaveSkip(at, start, i int, next state) int {
 	return i
 }
 
-// suspect reports whether a field, which is not empty, needs a closer look.
+// isShort reports whether the field p[start:end] has no room for an envelope,
+// and does not end with a backslash.
+func isShort(p []byte, start, end int) bool {
+	return end-start < codec.HeadLen && (end == start || p[end-1] != '\\')
+}
+
+// suspect reports whether a field that is not short needs a closer look.
 func (s *scanner) suspect(field []byte) bool {
 	return field[len(field)-1] == '\\' && !s.d.backslash || s.watch.has(field)
 }

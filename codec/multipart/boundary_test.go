@@ -20,7 +20,7 @@ func TestIndex(t *testing.T) {
 		return b
 	}
 	for range 20_000 {
-		b := string(text(1+r.IntN(3)))
+		b := string(text(1 + r.IntN(3)))
 		if r.IntN(2) == 0 {
 			b = string(text(1 + r.IntN(maxBoundary)))
 		}
