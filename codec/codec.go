@@ -78,12 +78,12 @@
 //
 // A format that contains others is a function of theirs. It gives their
 // Scanners its own Splicer, so that all documents of a body share one order and
-// the limit of fields: Format.Scan(Body with the place of the document) when a
+// one limit of fields: Format.Scan(Body with the place of the document) when a
 // document begins, Scan for each piece of it, End at its end, and Free, or Scan
 // again if the next document has the same place. A Body says if the document
-// is not the root (Inner) and must stay on its line (OneLine). Its Check calls theirs, and
-// its HoldsEnvelope asks the format that a field's kind and [Position] belong
-// to. Where it cannot tell yet whether bytes belong to the document, such as a
+// is not the root (Inner) and must stay on its line (OneLine). Its Check calls
+// theirs, and its HoldsEnvelope asks the format that a field's kind and
+// [Position] belong to. Where it cannot tell yet whether bytes belong to the document, such as a
 // line end before a possible delimiter, it calls Splicer.Hold.
 //
 // A format refuses:
@@ -97,6 +97,10 @@
 //     members.
 //   - Every body past the [Limits]. Whatever a Writer remembers of a body needs
 //     a limit, such as the names that it has seen.
+//
+// A format whose bodies are records, such as the rows of CSV, ends each with
+// Splicer.Record: a stream has any number of tagged values, and a record as
+// many as Limits.Fields.
 //
 // The error of a body does not depend on how the body was cut. So check limits
 // at each byte or token, and not at the end of a chunk; make errors by
@@ -167,6 +171,8 @@ type Writer interface {
 	// Write reads all of p before it calls the first Transform of a value that
 	// ends in p. So if p is the whole body, it is known to be well-formed by then,
 	// though it may be truncated. That is also true of documents inside the body.
+	// If p has more than Limits.Fields tagged values, in several records, Write
+	// reads p up to the end of the record that has the last of these.
 	//
 	// After an error, Write and Close return the same error again, and the caller
 	// must not send what out still has.

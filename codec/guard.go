@@ -85,3 +85,23 @@ func holdsAmongStops(text []byte, isHead func(text []byte) bool) bool {
 		text = text[k+len(envelopePrefix):]
 	}
 }
+
+// Forbid refuses every replacement that has text in it, such as the boundary
+// that ends a part: an opened value could end the document it is in, and add
+// others. text is not copied. No escape of a format may have text in it.
+func (s *Splicer) Forbid(text []byte) { s.forbidden = text }
+
+// forbids reports whether a replacement has the forbidden text. A literal has
+// it also where its escapes mean it: most formats write what they mean.
+func (s *Splicer) forbids(got []byte, kind Kind) bool {
+	if len(s.forbidden) == 0 || bytes.Contains(got, s.forbidden) {
+		return len(s.forbidden) > 0
+	}
+	if kind != Literal || bytes.IndexByte(got, '\\') < 0 {
+		return false
+	}
+	plain := GetBuffer(len(got))
+	defer PutBuffer(plain)
+	text, ok := LiteralText(*plain, got)
+	return ok && bytes.Contains(text, s.forbidden)
+}

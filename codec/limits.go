@@ -10,7 +10,8 @@ type Limits struct {
 	ValueBytes int
 	// Depth is the deepest nesting of containers.
 	Depth int
-	// Fields is the number of tagged values in one body.
+	// Fields is the number of tagged values in one record: a row, a line, an
+	// event, a message. A body of another format is one record.
 	Fields int
 	// NameBytes is the length in bytes, as it is in the body, of the longest
 	// name that has to be compared with a rule.

@@ -77,13 +77,13 @@ func (w *scanWriter) Write(out *Output, p []byte) error {
 	if long {
 		p = p[:w.limit-base]
 	}
-	w.splicer.Chunk(p)
+	w.splicer.Chunk(out, p)
 	err := w.scanner.Scan(p, base)
 	if err == nil && long {
 		err = w.splicer.Refuse(TooLarge, w.limit, "the body is longer than the limit")
 	}
 	if err == nil {
-		err = w.splicer.Splice(out)
+		err = w.splicer.Splice()
 	}
 	return w.fail(err)
 }
@@ -93,11 +93,11 @@ func (w *scanWriter) Close(out *Output) error {
 	if w.err != nil {
 		return w.err
 	}
-	w.splicer.Chunk(nil)
+	w.splicer.Chunk(out, nil)
 	err := w.scanner.End(w.splicer.base)
 	w.splicer.hold = -1 // a document inside the last one may have asked for it
 	if err == nil {
-		err = w.splicer.Splice(out)
+		err = w.splicer.Splice()
 	}
 	return w.fail(err)
 }

@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 )
@@ -15,24 +14,26 @@ const keptFields = 4096
 // for each, and writes the chunk with the replacements.
 //
 // A Writer gives it each chunk by Chunk. The scanners of the body and of
-// documents in it then call Begin where a tagged value begins, and Take and Put
-// where the value ends. After the chunk the Writer calls Splice. Offsets are in
-// bytes from the start of the body. Not safe for concurrent use.
+// documents in it then call Begin where a tagged value begins, Take and Put
+// where the value ends, and Record where a record ends. After the chunk the
+// Writer calls Splice. Offsets are in bytes from the start of the body. Not
+// safe for concurrent use.
 type Splicer struct {
 	rule  int   // that owns the tagged value being read, or -1
 	start int64 // offset of that value
 	hold  int64 // offset from which on Hold keeps bytes, or -1
-	count int   // tagged values so far
+	count int   // tagged values of the record so far
 
 	sel       *Selector
 	limits    Limits
 	transform Transform
 	forbidden []byte // see Forbid
 
-	chunk []byte // being read
-	base  int64  // offset of its first byte
-	carry Held   // what earlier chunks have that has not left, and more: see bytes
-	held  int    // how many bytes before base those are
+	out   *Output // that the chunk is written to
+	chunk []byte  // being read
+	base  int64   // offset of its first byte
+	carry Held    // what earlier chunks have that has not left, and more: see bytes
+	held  int     // how many bytes before base those are
 
 	fields []Field
 	spans  []span // what Splice needs to know of the fields
@@ -57,11 +58,11 @@ func (s *Splicer) Reset(sel *Selector, t Transform, l Limits) {
 	s.rule, s.hold, s.count, s.base = -1, -1, 0, 0
 }
 
-// Chunk notes that p is the next chunk of the body.
-func (s *Splicer) Chunk(p []byte) { s.chunk = p }
+// Chunk notes that p is the next chunk of the body, which is written to out.
+func (s *Splicer) Chunk(out *Output, p []byte) { s.out, s.chunk = out, p }
 
 // Begin notes that a tagged value begins at offset at, and that rule owns it.
-// It returns false if the body has more tagged values than Limits.Fields; the
+// It returns false if the record has more tagged values than Limits.Fields; the
 // caller then refuses the body with [FieldLimit].
 func (s *Splicer) Begin(rule int, at int64) bool {
 	if s.count == s.limits.Fields {
@@ -157,10 +158,31 @@ func (s *Splicer) Hold(at int64) {
 	}
 }
 
-// Splice writes the chunk with its replacements to out, and keeps the part of
-// it that cannot leave yet. It fails if the tagged value being read is longer
-// than its limit already.
-func (s *Splicer) Splice(out *Output) error {
+// Record notes that a record of the body ends at offset at: a row, a line, an
+// event. No tagged value is being read, and what Hold kept before at is known.
+// Limits.Fields counts in each record. A chunk may have any number of records,
+// so Record replaces what is tagged so far once that is as much as one record
+// may have: a chunk costs no more memory than two.
+func (s *Splicer) Record(at int64) error {
+	s.count = 0
+	if len(s.fields) < s.limits.Fields || at < s.base {
+		return nil
+	}
+	n := at - s.base
+	rest := s.chunk[n:]
+	s.chunk, s.hold = s.chunk[:n], -1
+	if err := s.Splice(); err != nil {
+		return err
+	}
+	s.chunk = rest
+	return nil
+}
+
+// Splice writes the chunk with its replacements, and keeps the part of it that
+// cannot leave yet. It fails if the tagged value being read is longer than its
+// limit already.
+func (s *Splicer) Splice() error {
+	out := s.out
 	end := s.base + int64(len(s.chunk))
 	known := end
 	if s.hold >= 0 {
@@ -256,26 +278,6 @@ func (s *Splicer) replace(out *Output, k int) (kept bool, fault string, err erro
 	return false, to.encoder.Encode(out, room, got, kind), nil
 }
 
-// Forbid refuses every replacement that has text in it, such as the boundary
-// that ends a part: an opened value could end the document it is in, and add
-// others. text is not copied. No escape of a format may have text in it.
-func (s *Splicer) Forbid(text []byte) { s.forbidden = text }
-
-// forbids reports whether a replacement has the forbidden text. A literal has
-// it also where its escapes mean it: most formats write what they mean.
-func (s *Splicer) forbids(got []byte, kind Kind) bool {
-	if len(s.forbidden) == 0 || bytes.Contains(got, s.forbidden) {
-		return len(s.forbidden) > 0
-	}
-	if kind != Literal || bytes.IndexByte(got, '\\') < 0 {
-		return false
-	}
-	plain := GetBuffer(len(got))
-	defer PutBuffer(plain)
-	text, ok := LiteralText(*plain, got)
-	return ok && bytes.Contains(text, s.forbidden)
-}
-
 // Free clears the bytes of the body that s holds, and keeps the memory for the
 // next body.
 func (s *Splicer) Free() {
@@ -284,7 +286,7 @@ func (s *Splicer) Free() {
 	if cap(s.fields) > keptFields {
 		s.fields, s.spans = nil, nil
 	}
-	s.sel, s.transform, s.forbidden, s.chunk, s.held = nil, nil, nil, nil, 0
+	s.sel, s.transform, s.forbidden, s.out, s.chunk, s.held = nil, nil, nil, nil, nil, 0
 	s.rule = -1
 }
 

@@ -27,7 +27,7 @@ func splicing(t *testing.T) *Splicer {
 // splice runs one chunk through s, which has a value from start to end.
 func splice(t *testing.T, s *Splicer, out *Output, chunk []byte, start, end int) {
 	t.Helper()
-	s.Chunk(chunk)
+	s.Chunk(out, chunk)
 	base := s.base
 	if !s.Begin(0, base+int64(start)) {
 		t.Fatal("no more fields")
@@ -37,7 +37,7 @@ func splice(t *testing.T, s *Splicer, out *Output, chunk []byte, start, end int)
 		t.Fatal("too long")
 	}
 	s.Put(f, nil, '"')
-	if err := s.Splice(out); err != nil {
+	if err := s.Splice(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -81,8 +81,8 @@ func TestHeldIsCleared(t *testing.T) {
 	var memory [][]byte
 	s.Begin(0, 0)
 	for i := range int64(4) {
-		s.Chunk(bytes.Repeat([]byte("SECRET "), 100<<i))
-		if err := s.Splice(&out); err != nil {
+		s.Chunk(&out, bytes.Repeat([]byte("SECRET "), 100<<i))
+		if err := s.Splice(); err != nil {
 			t.Fatal(err)
 		}
 		held := s.carry.Bytes()

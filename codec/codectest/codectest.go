@@ -35,7 +35,11 @@ type Corpus struct {
 	Value  func(n int) string // one tagged value that takes n bytes of the body
 	Nested func(n int) string // n levels deep
 	Many   func(n int) string // n tagged values
-	Named  func(n int) string // one name of n bytes that must be compared
+	// Records says that bodies are records: each value of Many is in its own. Wide
+	// makes one record with n tagged values, if a record can have any number.
+	Records bool
+	Wide    func(n int) string
+	Named   func(n int) string // one name of n bytes that must be compared
 	// Called makes a document with a member of that name, which it encodes as the
 	// format does. It is nil for a format in which names are not the client's.
 	Called func(name string) string
@@ -55,6 +59,7 @@ type Corpus struct {
 //   - batches: a Transform is called for what it was shown before.
 //   - refusals: a malformed body gives one error, however it was cut.
 //   - limits: a body at a limit passes, and a body past it is refused.
+//   - records: the limit of fields is about one record, and memory too.
 //   - spent: after an error a Writer does nothing.
 //   - free: a recycled Writer knows nothing of the last body.
 //   - clears: after Free and Reset, no memory holds a value.
@@ -80,6 +85,7 @@ func Run(t *testing.T, f *codec.Format, c Corpus) {
 		"growth":      r.growth,
 		"refusals":    r.refusals,
 		"limits":      r.limits,
+		"records":     r.records,
 		"spent":       r.spent,
 		"free":        r.free,
 		"clears":      r.clears,

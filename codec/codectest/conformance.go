@@ -153,7 +153,10 @@ func (r *runner) refusals(t *testing.T) {
 // limits: a body at a limit passes, and a body one past it is refused.
 func (r *runner) limits(t *testing.T) {
 	const n = 40
-	many := r.Many(n)
+	many, wide := r.Many(n), r.Many
+	if r.Records {
+		wide = r.Wide
+	}
 	cases := []struct {
 		name   string
 		body   func(int) string
@@ -162,11 +165,11 @@ func (r *runner) limits(t *testing.T) {
 	}{
 		{"ValueBytes", r.Value, codec.Limits{ValueBytes: n}, codec.ValueLimit},
 		{"Depth", r.Nested, codec.Limits{Depth: n}, codec.TooDeep},
-		{"Fields", r.Many, codec.Limits{Fields: n}, codec.FieldLimit},
+		{"Fields", wide, codec.Limits{Fields: n}, codec.FieldLimit},
 		{"NameBytes", r.Named, codec.Limits{NameBytes: n}, codec.NameLimit},
 		{"default ValueBytes", shifted(r.Value, codec.DefaultValueBytes-n), codec.Limits{}, codec.ValueLimit},
 		{"default Depth", shifted(r.Nested, codec.DefaultDepth-n), codec.Limits{}, codec.TooDeep},
-		{"default Fields", shifted(r.Many, codec.DefaultFields-n), codec.Limits{}, codec.FieldLimit},
+		{"default Fields", shifted(wide, codec.DefaultFields-n), codec.Limits{}, codec.FieldLimit},
 		{"default NameBytes", shifted(r.Named, codec.DefaultNameBytes-n), codec.Limits{}, codec.NameLimit},
 		{"BodyBytes", func(k int) string { return r.Pad(many, k-n) }, codec.Limits{BodyBytes: int64(len(many))}, codec.TooLarge},
 	}
@@ -187,6 +190,31 @@ func (r *runner) limits(t *testing.T) {
 			if !errors.As(err, &e) || e.Code != tc.code {
 				t.Errorf("%s one past, %d cuts: %v", tc.name, len(cuts), err)
 			}
+		}
+	}
+}
+
+// records: records have tagged values up to the limit each, and a chunk of many
+// records is as one of few: at most two limits of values are collected.
+func (r *runner) records(t *testing.T) {
+	if !r.Records {
+		t.Skip("a body is one record")
+	}
+	const limit = 7
+	body := r.Many(10 * limit)
+	want, err := r.rewrite(Seal, codec.Limits{}, body, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cuts := range [][]int{nil, {len(body) / 3}, Everywhere(len(body), 1), Everywhere(len(body), len(body)/4)} {
+		longest := 0
+		seal := func(dst []byte, batch []codec.Field) ([]byte, codec.Kind, error) {
+			longest = max(longest, len(batch))
+			return Seal(dst, batch)
+		}
+		got, err := r.rewrite(seal, codec.Limits{Fields: limit}, body, cuts)
+		if err != nil || got != want || longest > 2*limit || cuts == nil && longest < limit {
+			t.Errorf("%d cuts: batches of %d, %.200q, %v", len(cuts), longest, got, err)
 		}
 	}
 }

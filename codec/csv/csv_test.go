@@ -35,10 +35,11 @@ var corpus = codectest.Corpus{
 		"ssn,x\nCANARY\\,1\n", "ssn\nCANARY\\\n", "ssn\nCANARY\\", "ssn\n\"CANARY\\\"\n", "ssn\n\"CANARY\\\"\"\"\n", "ssn,x\n\"a\\\",CANARY\"\n", "x,y\nCANARY\\,1\n", "x\\\r\nCANARY\n",
 		"x,y\na\"b,1\n", "x,y\n\"a\"b,1\n", "x,y\n1,\x01\n", "x,y\n1,2\n3\n", "x,y\n1,2,3\n", strings.Repeat("x,", 200) + "\nCANARY\n",
 	},
-	Value: func(n int) string { return "ssn\n" + strings.Repeat("v", n) + "\n" },
-	Many:  func(n int) string { return "email\n" + strings.Repeat("x\n", n) },
-	Named: func(n int) string { return strings.Repeat("n", n) + "\n" },
-	Pad:   func(body string, n int) string { return body + strings.Repeat("\n", n) },
+	Value:   func(n int) string { return "ssn\n" + strings.Repeat("v", n) + "\n" },
+	Many:    func(n int) string { return "email\n" + strings.Repeat("x\n", n) },
+	Records: true,
+	Named:   func(n int) string { return strings.Repeat("n", n) + "\n" },
+	Pad:     func(body string, n int) string { return body + strings.Repeat("\n", n) },
 
 	Positions: []codec.Position{codec.CSVField},
 }
@@ -77,6 +78,7 @@ func TestConformanceTSV(t *testing.T) {
 		},
 		Value:     func(n int) string { return "a\tssn\n\t" + strings.Repeat("v", n) + "\n" },
 		Many:      func(n int) string { return "ssn\n" + strings.Repeat("x\n", n) },
+		Records:   true,
 		Named:     func(n int) string { return strings.Repeat("n", n) + "\n" },
 		Pad:       func(body string, n int) string { return body + strings.Repeat("\n", n) },
 		Positions: []codec.Position{codec.CSVField},

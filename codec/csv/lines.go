@@ -75,10 +75,13 @@ const endsDetail = "two kinds of line ends"
 // endRow ends the row whose line end has p[i] for its last byte.
 func (s *scanner) endRow(i int) int {
 	s.state = atLine
+	if !s.first && s.at+1 < s.count {
+		return s.malformed(i, raggedDetail)
+	}
+	if s.err = s.tags.Record(s.base + int64(i)); s.err != nil {
+		return -1
+	}
 	if !s.first {
-		if s.at+1 < s.count {
-			return s.malformed(i, raggedDetail)
-		}
 		s.row++
 		return i + 1
 	}

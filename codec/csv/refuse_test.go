@@ -108,6 +108,17 @@ func TestColumnLimit(t *testing.T) {
 	}
 }
 
+// TestFieldLimit: Limits.Fields counts in each row.
+func TestFieldLimit(t *testing.T) {
+	b := with(t, codectest.Select(t, codec.Rule{Path: "$[*]"}), codectest.Keep)
+	for limit, want := range map[int]codec.Code{1: codec.FieldLimit, 2: ""} {
+		b.Limits.Fields = limit
+		if code, _ := refusal(t, &Format, b, "a,b\n"+strings.Repeat("1,2\n", 10)); code != want {
+			t.Errorf("limit %d: %q", limit, code)
+		}
+	}
+}
+
 // TestRefusedBeforeTheBody: what the media type and the rules say.
 func TestRefusedBeforeTheBody(t *testing.T) {
 	seal, open := codec.Rule{Path: "$[*].ssn"}, codec.Rule{Path: "$[*].ssn", Open: true}

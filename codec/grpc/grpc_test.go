@@ -37,8 +37,10 @@ func corpus(t testing.TB) codectest.Corpus {
 			}
 			return frame(s)
 		},
-		Many:  func(n int) string { return strings.Repeat(frame(str(1, "x")), n) },
-		Named: func(n int) string { return frame(str(4, str(1, strings.Repeat("n", n)), str(2, "v"))) },
+		Many:    func(n int) string { return strings.Repeat(frame(str(1, "x")), n) },
+		Wide:    func(n int) string { return frame(strings.Repeat(str(3, str(1, "x")), n)) },
+		Records: true,
+		Named:   func(n int) string { return frame(str(4, str(1, strings.Repeat("n", n)), str(2, "v"))) },
 		Pad: func(body string, n int) string {
 			if n == 0 {
 				return body

@@ -93,7 +93,9 @@ func (w *writer) Scan(p []byte) (n, need int, ok bool) {
 		if !w.frame(p, n, n+end) {
 			return 0, 0, false
 		}
-		n += end
+		if n += end; w.Full() {
+			break
+		}
 	}
 	return n, 0, true
 }

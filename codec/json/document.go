@@ -121,6 +121,13 @@ func (d *document) complete() error {
 	return d.err
 }
 
+// endRecord ends the record that ended last, in a body of records.
+func (d *document) endRecord() {
+	if d.err == nil {
+		d.err = d.tags.Record(d.base)
+	}
+}
+
 // An ending is what a document is whose end was reached.
 type ending uint8
 

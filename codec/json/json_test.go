@@ -299,12 +299,12 @@ func TestJSONMemoryStaysBounded(t *testing.T) {
 	defer w.Free()
 	at := int64(0)
 	write := func(p []byte) error {
-		tags.Chunk(p)
+		tags.Chunk(&out, p)
 		if err := w.Scan(p, at); err != nil {
 			return err
 		}
 		at += int64(len(p))
-		return tags.Splice(&out)
+		return tags.Splice()
 	}
 	piece := []byte(corpus.Many(20)[6:])
 	piece = append(piece[:len(piece)-2], ',')

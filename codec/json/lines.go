@@ -89,6 +89,7 @@ func (l *lines) endLine() error {
 	switch l.ending() {
 	case wholeDocument:
 		l.restart()
+		l.endRecord()
 	case cutDocument:
 		l.malformed(0, "a record ends before its value does")
 	}

@@ -19,6 +19,7 @@ func recordCorpus(as func(string) string) codectest.Corpus {
 	one := func(f func(int) string) func(int) string { return func(n int) string { return as(f(n)) } }
 	c.Value, c.Nested, c.Named = one(corpus.Value), one(corpus.Nested), one(corpus.Named)
 	c.Called = func(name string) string { return as("{}") + as(corpus.Called(name)) }
+	c.Records, c.Wide = true, one(corpus.Many)
 	c.Many = func(n int) string { return strings.Repeat(as(`{"email":"x"}`), n) }
 	c.Pad = func(body string, n int) string { return body[:len(body)-1] + strings.Repeat(" ", n) + "\n" }
 	c.Bodies, c.Refused = nil, nil
@@ -160,8 +161,8 @@ func TestRecordFields(t *testing.T) {
 	}
 }
 
-// TestRecordGuard: the guard holds for every record, and the limit of fields
-// for all together.
+// TestRecordGuard: the guard holds for every record, as does the limit of
+// fields.
 func TestRecordGuard(t *testing.T) {
 	guard := codec.Guard{Root: codec.ObjectRoot, Patch: true, Envelope: isHead}
 	for _, tc := range []struct {
@@ -173,7 +174,9 @@ func TestRecordGuard(t *testing.T) {
 		{[]string{`{}`, `{"Operations":[{"op":"add","path":"ssn","value":"CANARY"}]}`}, codec.PatchFound},
 		{[]string{`{}`, `{"x":"` + stolen + `"}`}, codec.EnvelopeFound},
 		{[]string{`{}`, `{"` + stolen + `":1}`}, codec.EnvelopeFound},
-		{[]string{`{"ssn":1}`, `{"ssn":2}`, `{"ssn":3}`}, codec.FieldLimit},
+		{[]string{`{"ssn":1}`, `{"ssn":2}`, `{"ssn":3}`}, ""},
+		{[]string{`{}`, `{"ssn":1,"ssn":2}`, `{}`}, ""},
+		{[]string{`{}`, `{"ssn":1,"ssn":2,"ssn":3}`}, codec.FieldLimit},
 	} {
 		for format, as := range map[*codec.Format]func(string) string{&Lines: asLine, &Sequence: asText} {
 			body := ""

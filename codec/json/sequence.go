@@ -84,6 +84,7 @@ func (s *sequence) endText(code codec.Code) error {
 		s.malformed(0, "a text is empty")
 	default:
 		s.restart()
+		s.endRecord()
 	}
 	s.last = 0
 	s.base++

@@ -24,7 +24,8 @@ type Rewriter struct {
 type Framing interface {
 	// Scan reads the complete parts at the beginning of p, and returns their
 	// length. need is the length of the part that follows, as far as it is known
-	// and more than p has of it. Scan returns false if it has refused the body.
+	// and more than p has of it. Scan may stop between two parts if the Rewriter
+	// is Full: then need is 0. Scan returns false if it has refused the body.
 	Scan(p []byte) (n, need int, ok bool)
 }
 
@@ -63,30 +64,40 @@ func (r *Rewriter) Write(out *codec.Output, p []byte) error {
 	if r.err != nil {
 		return r.err
 	}
-	split, rest, n := len(r.edits), p[used:], 0
-	if r.base = r.end + int64(used); len(rest) > 0 {
-		var ok bool
-		if n, r.need, ok = r.framing.Scan(rest); !ok {
+	split, rest := len(r.edits), p[used:]
+	for more := true; more; split, whole = 0, false {
+		n := 0
+		if r.base = r.end + int64(len(p)-len(rest)); len(rest) > 0 {
+			var ok bool
+			if n, r.need, ok = r.framing.Scan(rest); !ok {
+				return r.err
+			}
+		}
+		more = n < len(rest) && r.need == 0
+		if over && !more {
+			r.fail(codec.TooLarge, len(rest), "the body is longer than the limit")
 			return r.err
 		}
+		if r.err = r.replace(split, before, r.base); r.err != nil {
+			return r.err
+		}
+		if whole {
+			write(out, r.held.Bytes(), r.edits[:split], false)
+			r.held.Drop()
+		}
+		write(out, rest[:n], r.edits[split:], true)
+		r.forget()
+		rest = rest[n:]
 	}
-	if over {
-		r.fail(codec.TooLarge, len(rest), "the body is longer than the limit")
-		return r.err
-	}
-	if r.err = r.replace(split, before, r.base); r.err != nil {
-		return r.err
-	}
-	if whole {
-		write(out, r.held.Bytes(), r.edits[:split], false)
-		r.held.Drop()
-	}
-	write(out, rest[:n], r.edits[split:], true)
-	r.forget()
-	r.held.Add(rest[n:])
+	r.held.Add(rest)
 	r.end += int64(len(p))
 	return nil
 }
+
+// Full reports whether as many values are tagged as one message may have. Then
+// they are replaced before the next message of a chunk is scanned, which keeps
+// the memory of a chunk bounded.
+func (r *Rewriter) Full() bool { return len(r.splicer.fields) >= r.limits.Fields }
 
 // complete adds to what is held as much of p as it needs, and scans it when it
 // is whole. used is how much of p it took.
@@ -130,9 +141,9 @@ func (r *Rewriter) End() {
 
 // Message scans one message, of which t is the table: p[begin:end], in a frame
 // of gRPC that has the message's length at prefix. It returns false if the body
-// is refused. p is what Scan was given.
+// is refused. p is what Scan was given. Limits.Fields counts in each message.
 func (r *Rewriter) Message(t *Table, p []byte, prefix, begin, end int) bool {
-	r.scanner.p = p
+	r.scanner.p, r.count = p, 0
 	return r.enter(t, span{prefix, begin, end}, true) >= 0
 }
 

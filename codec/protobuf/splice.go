@@ -25,7 +25,7 @@ type splicer struct {
 	frames []frame // the messages that the scanner is in, the outermost first
 	edits  []edit  // in order of their prefixes
 	fields []codec.Field
-	count  int // tagged values so far
+	count  int // tagged values of the message so far
 
 	scratch codec.Output // what Transforms returned
 }
@@ -75,8 +75,8 @@ func (s *splicer) longest(rule int32) int {
 	return cmp.Or(s.sel.Rule(int(rule)).Longest, s.limits.ValueBytes)
 }
 
-// add adds a tagged value. It returns false if the body has more of them than
-// Limits.Fields.
+// add adds a tagged value. It returns false if the message has more of them
+// than Limits.Fields.
 func (s *splicer) add(f codec.Field, at span, binary bool) bool {
 	if s.count == s.limits.Fields {
 		return false

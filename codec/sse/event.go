@@ -143,6 +143,9 @@ func (e *event) end(at int64, code codec.Code) error {
 		if bad, ok := errors.AsType[*codec.Error](err); ok && bad.Code == codec.Truncated {
 			return e.tags.Refuse(code, at, cutDetail)
 		}
+		if err == nil {
+			err = e.tags.Record(at)
+		}
 		if err != nil {
 			return err
 		}

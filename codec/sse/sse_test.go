@@ -52,9 +52,13 @@ var corpus = codectest.Corpus{
 	Value:  func(n int) string { return event1(`{"ssn":"` + strings.Repeat("v", n-2) + `"}`) },
 	Nested: func(n int) string { return event1(strings.Repeat(`{"a":`, n-1) + "[]" + strings.Repeat("}", n-1)) },
 	Many:   func(n int) string { return strings.Repeat("id: 1\n"+event1(`{"email":"x"}`), n) },
-	Named:  func(n int) string { return ":" + strings.Repeat("n", n-1) + "\n" },
-	Called: func(name string) string { return event1(`{"` + name + `":1}`) },
-	Pad:    func(body string, n int) string { return body + strings.Repeat("\n", n) },
+	Wide: func(n int) string {
+		return event1("[" + strings.TrimSuffix(strings.Repeat(`{"email":"x"},`, n), ",") + "]")
+	},
+	Records: true,
+	Named:   func(n int) string { return ":" + strings.Repeat("n", n-1) + "\n" },
+	Called:  func(name string) string { return event1(`{"` + name + `":1}`) },
+	Pad:     func(body string, n int) string { return body + strings.Repeat("\n", n) },
 }
 
 func TestConformance(t *testing.T) { codectest.Run(t, &events, corpus) }

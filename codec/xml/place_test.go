@@ -36,8 +36,8 @@ func TestDocumentAtAPlace(t *testing.T) {
 		for _, body := range []string{first, second} {
 			for at := 0; at < len(body); at += step {
 				p := []byte(body[at:min(at+step, len(body))])
-				tags.Chunk(p)
-				err = errors.Join(err, s.Scan(p, base), tags.Splice(&out))
+				tags.Chunk(&out, p)
+				err = errors.Join(err, s.Scan(p, base), tags.Splice())
 				base += int64(len(p))
 			}
 			err = errors.Join(err, s.End(base))
@@ -87,8 +87,8 @@ func TestMemoryStaysBounded(t *testing.T) {
 	base := int64(0)
 	write := func(p []byte) {
 		t.Helper()
-		tags.Chunk(p)
-		if err := errors.Join(d.scan(p), tags.Splice(&out)); err != nil {
+		tags.Chunk(&out, p)
+		if err := errors.Join(d.scan(p), tags.Splice()); err != nil {
 			t.Fatal(err)
 		}
 		base += int64(len(p))

@@ -105,7 +105,8 @@ type limitsConfig struct {
 	ValueBytes size `yaml:"value_bytes"`
 	// Deepest nesting of arrays and objects. Default 256.
 	Depth number `yaml:"depth"`
-	// Most tagged values in one body. Default 100000.
+	// Most tagged values in one record: a row, line, event or message of a stream.
+	// Any other body is one record. Default 100000.
 	Fields number `yaml:"fields"`
 	// Longest member name. Default 64KiB.
 	NameBytes size `yaml:"name_bytes"`
