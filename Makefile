@@ -34,7 +34,7 @@ test-fast: ## Run the tests to run while you work: no race detector, no servers 
 WITHOUT_RACE := Alloc|Quiet|Remains
 
 .PHONY: test
-test: envoy packages canary-readers ## Run every test, with the race detector, against the real parts
+test: envoy packages canary-readers services ## Run every test, with the race detector, against the real parts
 	go vet ./...
 	go test -race -timeout 20m ./...
 	SEALMESH_TEST_TRANSPORT=grpc go test -race -timeout 20m ./proxy # served as on a network
@@ -70,11 +70,15 @@ endif
 
 .PHONY: canary-readers
 canary-readers: ## Get the readers of Python and Node.js that our formats are compared with, under build/
-	@sh codec/canary/readers/install.sh $(CURDIR)/build/canary || { echo "canary-readers: not installed"; test "$(CI)" != true; }
+	@sh deploy/packages.sh build/canary codec/canary/readers || { echo "canary-readers: not installed"; test "$(CI)" != true; }
 
 .PHONY: canary
 canary: canary-readers ## Read BODIES=1000000 bodies of each format with them, and look for a value that was not sealed
 	CANARY_BODIES=$(or $(BODIES),1000000) go test -count 1 -timeout 0 -v $(if $(FORMAT),-run $(FORMAT)) ./codec/canary
+
+.PHONY: services
+services: ## Get the packages of the services and clients that tests run behind Envoy, under build/
+	@sh deploy/packages.sh build/services cmd/sealmesh/services/testdata || { echo "services: not installed"; test "$(CI)" != true; }
 
 .PHONY: packages
 packages: ## Get the PKCS#11 modules and the PostgreSQL that the tests meet (Debian; needs root once)

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Install the readers of the differential canary into the folder $1, at the versions of
-# requirements.txt and package-lock.json. Does nothing if they are there.
+# Install packages of Python and Node.js into the folder $1, at the versions of
+# requirements.txt and package-lock.json in the folder $2. Does nothing if they are there.
 set -eu
 
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "$2" && pwd)
 want=$(cat "$here/requirements.txt" "$here/package-lock.json" | cksum)
 [ "$(cat "$1/installed" 2>/dev/null)" = "$want" ] && exit 0
 
