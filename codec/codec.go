@@ -79,12 +79,14 @@
 // A format that contains others is a function of theirs. It gives their
 // Scanners its own Splicer, so that all documents of a body share one order and
 // one limit of fields: Format.Scan(Body with the place of the document) when a
-// document begins, Scan for each piece of it, End at its end, and Free, or Scan
-// again if the next document has the same place. A Body says if the document
-// is not the root (Inner) and must stay on its line (OneLine). Its Check calls
-// theirs, and its HoldsEnvelope asks the format that a field's kind and
-// [Position] belong to. Where it cannot tell yet whether bytes belong to the document, such as a
-// line end before a possible delimiter, it calls Splicer.Hold.
+// document begins, Scan for each piece of it, End at its end, and Scan again if
+// another document has the same place. It calls Free in its own: until the
+// chunk was written, the encoders of what a Scanner has marked are needed. A
+// Body says if the document is not the root (Inner) and must stay on its line
+// (OneLine). Its Check calls theirs, and its HoldsEnvelope asks the format that
+// a field's kind and [Position] belong to. Where it cannot tell yet whether
+// bytes belong to the document, such as a line end before a possible delimiter,
+// it calls Splicer.Hold.
 //
 // A format refuses:
 //

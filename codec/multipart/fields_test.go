@@ -170,6 +170,30 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
+// Values in documents are replaced as the format of each needs it, also where
+// several documents end before the chunk does, and one format has several.
+func TestSealedDocuments(t *testing.T) {
+	r := rewriting{
+		sel:      rules(t, "$..ssn"),
+		tr:       func(dst []byte, _ []codec.Field) ([]byte, codec.Kind, error) { return append(dst, `a"<`...), codec.Text, nil },
+		settings: map[string]string{"part.j": "json", "part.c": "csv", "part.d": "csv", "part.d.delimiter": ";", "part.x": "xml"},
+	}
+	form := func(json, csv, dialect, xml string) string {
+		var parts []string
+		for range 2 {
+			parts = append(parts, field("j", json), field("c", csv), field("d", dialect), field("x", xml))
+		}
+		return formOf(parts...)
+	}
+	body := form(`{"ssn": 1, "a": {"ssn": "2"}}`, "id,ssn\n1,2\n", "id;ssn\n1;\"2\"\n", `<p><ssn>1</ssn><a ssn="2"/></p>`)
+	want := form(`{"ssn": "a\"<", "a": {"ssn": "a\"<"}}`, "id,ssn\n1,\"a\"\"<\"\n", "id;ssn\n1;\"a\"\"<\"\n", `<p><ssn>a"&lt;</ssn><a ssn="2"/></p>`)
+	for _, cuts := range [][]int{nil, {len(body) / 3, len(body) / 2}} {
+		if got, err := r.run(body, cuts); err != nil || got != want {
+			t.Errorf("%v\n%s\nwant\n%s", err, got, want)
+		}
+	}
+}
+
 // Names are compared without case where the application does so.
 func TestFolding(t *testing.T) {
 	sel := codectest.Fold(t, codec.Rule{Path: "$.SSN"}, codec.Rule{Path: "$.order.ssn"})

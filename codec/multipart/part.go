@@ -23,6 +23,7 @@ type part struct {
 	kind     kind
 	rule     int           // that owns the content, or -1
 	document *document     // that the settings know by the name of the part
+	index    int           // of the document among those of the settings
 	inner    codec.Scanner // of the document
 
 	start int64 // offset of the content
@@ -39,6 +40,7 @@ type reader struct {
 	plan   *plan           // never nil
 	names  form.Names
 	part   part
+	inners []codec.Scanner // of the documents of the settings, those that the body has
 	fields encoder
 	files  encoder
 	graph  graphQL
@@ -90,7 +92,7 @@ func (r *reader) named(name []byte, at int64) error {
 	for i := range r.plan.documents {
 		d := &r.plan.documents[i]
 		if string(name) == d.name || r.sel.Folds() && bytes.EqualFold(name, []byte(d.name)) {
-			r.part.document = d
+			r.part.document, r.part.index = d, i
 			return nil
 		}
 	}
@@ -149,14 +151,20 @@ func (r *reader) partFault(h *head) string {
 	return ""
 }
 
+// beginDocument begins a document. Its scanner lives until the body ends: what
+// it has marked is encoded after the chunk was scanned, by encoders of its own.
 func (r *reader) beginDocument(at int64) (err error) {
 	b, p := r.body, &r.part
+	p.kind, p.inner = documentPart, r.inners[p.index]
+	if p.inner != nil {
+		return nil
+	}
 	b.At, b.Inner, b.Checked, b.Params = r.names.Places(), true, p.document.checked, ""
-	p.kind = documentPart
 	p.inner, err = p.document.format.Scan(b, r.tags)
 	if e, ok := errors.AsType[*codec.Error](err); ok {
 		return r.refuse(e.Code, at, e.Detail)
 	}
+	r.inners[p.index] = p.inner
 	return err
 }
 
@@ -187,10 +195,7 @@ func (r *reader) endPart(h *head, end int64) error {
 		return r.refuse(codec.Malformed, end, "a part is not as long as its Content-Length")
 	}
 	if p.kind == documentPart {
-		err := p.inner.End(end)
-		p.inner.Free()
-		p.inner = nil
-		return err
+		return p.inner.End(end)
 	}
 	if p.kind == fieldPart && p.text.cut > 0 {
 		return r.refuse(codec.Malformed, end, "a field is not UTF-8")
@@ -236,9 +241,13 @@ func (p *part) isText(r *codec.Rule, file []byte) bool {
 	return wanted && utf8.Valid(file)
 }
 
-// free drops what the part holds.
-func (p *part) free() {
-	if p.inner != nil {
-		p.inner.Free()
+// free recycles the scanners of documents.
+func (r *reader) free() {
+	for _, inner := range r.inners {
+		if inner != nil {
+			inner.Free()
+		}
 	}
+	clear(r.inners)
+	r.names.Free()
 }

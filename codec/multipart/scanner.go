@@ -2,6 +2,7 @@ package multipart
 
 import (
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/sealmesh/sealmesh/codec"
@@ -70,6 +71,7 @@ func scan(b codec.Body, tags *codec.Splicer) (codec.Scanner, error) {
 	r := &s.reader
 	r.body, r.tags, r.sel, r.plan, r.guard = b, tags, sel, p, &nothing
 	r.fields, r.files = encoder{}, encoder{file: true}
+	r.inners = slices.Grow(r.inners, len(p.documents))[:len(p.documents)]
 	if sel != nil {
 		r.guard = sel.Guard()
 		r.names.Reset(b.At, p.dialect)
@@ -121,12 +123,11 @@ func (s *scanner) End(at int64) error {
 
 // Free implements [codec.Scanner].
 func (s *scanner) Free() {
-	s.reader.part.free()
+	s.reader.free()
 	s.head.line.Drop()
-	s.reader.names.Free()
-	names := s.reader.names
+	names, inners := s.reader.names, s.reader.inners
 	*s = scanner{}
-	s.reader.names = names
+	s.reader.names, s.reader.inners = names, inners[:0]
 	scanners.Put(s)
 }
 
