@@ -128,7 +128,7 @@ func TestUnreadFormat(t *testing.T) {
 		t.Errorf("a format that can have the rules: %v", err)
 	}
 	d.plan.Unread = map[*codec.Format]error{d.media.Format: errors.New("a rule that JSON cannot decide")}
-	if err := d.checkFormat(); err == nil || codeOf(err) != codeFormat || detailOf(err) != "sealmesh does not read json on this route" {
+	if err := d.checkFormat(); err == nil || codeOf(err) != codeFormat || detailOf(err, false) != "sealmesh does not read json on this route" {
 		t.Errorf("a format that cannot: %v", err)
 	}
 	d.response = true // without values to seal

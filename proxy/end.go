@@ -94,7 +94,7 @@ func (x *exchange) refuse(d *direction, cause error) error {
 	if x.responseSent || x.stream.Context().Err() != nil {
 		return failed
 	}
-	if err := x.send(&wire.Reply{Immediate: immediate(code, detailOf(cause), d.response, x.request.head.grpc())}); err != nil {
+	if err := x.send(&wire.Reply{Immediate: immediate(code, detailOf(cause, d.response), d.response, x.request.head.grpc())}); err != nil {
 		return err
 	}
 	x.drain()

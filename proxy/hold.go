@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/sealmesh/sealmesh/proxy/policy"
@@ -58,7 +59,8 @@ func (p piece) count() error {
 // limits.buffered_bytes.
 func (rt *Runtime) checkBuffered(n int) error {
 	if max := rt.policy.Limits.BufferedBytes; max > 0 && int64(n) > max {
-		return refuse(codeLarge, nil)
+		detail := fmt.Sprintf("longer than limits.buffered_bytes, which is %d", max)
+		return &refusal{codeLarge, errors.New(detail), detail}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 
@@ -69,13 +70,22 @@ func refuseFormat(name string, cause error) error {
 	return &refusal{codeFormat, errors.Join(errors.New(detail), cause), detail}
 }
 
-// detailOf returns what a client may know of err beside its code.
-func detailOf(err error) string {
+// detailOf returns what a client may know of err beside its code. What is wrong
+// with the body of a request, and where, tells its sender nothing new.
+func detailOf(err error, response bool) string {
 	if e, ok := errors.AsType[*placeError](err); ok {
 		return "in " + e.in.String()
 	}
 	if r, ok := errors.AsType[*refusal](err); ok {
 		return r.detail
+	}
+	e, ok := errors.AsType[*codec.Error](err)
+	switch {
+	case !ok || response:
+	case e.Code == codec.BadParams:
+		return e.Format + ": " + e.Detail
+	case e.Code == codec.Malformed || e.Code == codec.Truncated:
+		return fmt.Sprintf("%s, at byte %d: %s", e.Format, e.Offset, e.Detail)
 	}
 	return ""
 }
@@ -147,7 +157,7 @@ var codeReplies = map[string]codeReply{
 	codeOpenFailed:            {422, 3, "A value cannot be opened."},
 	codeUnknown:               {429, 8, "Too many values cannot be opened."},
 	codeSuite:                 {422, 3, "A value is sealed by a suite that is not approved."},
-	codeEnvelope:              {422, 3, "A value contains an envelope already."},
+	codeEnvelope:              {422, 3, "A sealed value is in a place where no rule opens it."},
 	codeMissing:               {422, 3, "The body has none of the required values."},
 	codeAudit:                 {503, 14, "The use of a key cannot be recorded."},
 	codeIdle:                  {408, 4, "The body did not arrive in time."},

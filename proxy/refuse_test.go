@@ -41,11 +41,22 @@ func TestAnswers(t *testing.T) {
 // A client is told which format is not read, and nothing else of a cause.
 func TestDetail(t *testing.T) {
 	err := refuseFormat("CBOR", errors.New("secret"))
-	if im := immediate(codeOf(err), detailOf(err), false, false); im.Status != 415 || !strings.Contains(string(im.Body), `"detail":"sealmesh does not read CBOR"`) || strings.Contains(string(im.Body), "secret") {
+	if im := immediate(codeOf(err), detailOf(err, false), false, false); im.Status != 415 || !strings.Contains(string(im.Body), `"detail":"sealmesh does not read CBOR"`) || strings.Contains(string(im.Body), "secret") {
 		t.Errorf("%d %s", im.Status, im.Body)
 	}
-	if d := detailOf(refuse(codePath, errors.New("secret"))); d != "" {
+	if d := detailOf(refuse(codePath, errors.New("secret")), false); d != "" {
 		t.Errorf("detail %q", d)
+	}
+	bad := &codec.Error{Format: "csv", Code: codec.Malformed, Offset: 7, Detail: "a quote"}
+	if d := detailOf(bad, false); d != "csv, at byte 7: a quote" {
+		t.Errorf("of a request: detail %q", d)
+	}
+	if d := detailOf(bad, true); d != "" {
+		t.Errorf("of a response: detail %q", d)
+	}
+	bad.Code = codec.WrongKind
+	if d := detailOf(bad, false); d != "" {
+		t.Errorf("of an opened value: detail %q", d)
 	}
 }
 

@@ -174,8 +174,10 @@ func TestDocuments(t *testing.T) {
 // several documents end before the chunk does, and one format has several.
 func TestSealedDocuments(t *testing.T) {
 	r := rewriting{
-		sel:      rules(t, "$..ssn"),
-		tr:       func(dst []byte, _ []codec.Field) ([]byte, codec.Kind, error) { return append(dst, `a"<`...), codec.Text, nil },
+		sel: rules(t, "$..ssn"),
+		tr: func(dst []byte, _ []codec.Field) ([]byte, codec.Kind, error) {
+			return append(dst, `a"<`...), codec.Text, nil
+		},
 		settings: map[string]string{"part.j": "json", "part.c": "csv", "part.d": "csv", "part.d.delimiter": ";", "part.x": "xml"},
 	}
 	form := func(json, csv, dialect, xml string) string {
