@@ -1,6 +1,7 @@
 package services
 
 import (
+	"bytes"
 	"net/http"
 	"os"
 	"os/exec"
@@ -39,7 +40,6 @@ type stack struct {
 	service string // its URL, past Envoy
 	envoy   string // its URL through Envoy
 	tap     *tap   // what Envoy sends to the service
-	log     *os.File
 }
 
 // newStack starts a service, which a command with a port behind it runs, and
@@ -87,9 +87,13 @@ func (s *stack) serve(t *testing.T, policyFile string) *policy.Policy {
 		t.Fatalf("%v: %s", err, out)
 	}
 	cmd := exec.Command("sealmesh", "serve", "-c", file)
-	s.log, err = os.Create(filepath.Join(dir, "log"))
-	must(t, err)
-	cmd.Stderr = s.log
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("sealmesh:\n%s", &log) // it has ended
+		}
+	})
 	start(t, cmd)
 	text, err = os.ReadFile(file)
 	must(t, err)

@@ -1,6 +1,7 @@
 """A legacy SOAP service in spyne. It knows nothing of sealmesh. Usage: soap.py PORT"""
 
 import json
+import logging
 import sys
 
 from lxml import etree
@@ -54,4 +55,5 @@ def root(environ, start_response):
     return (soap12 if path.startswith("/soap12") else soap11)(environ, start_response)
 
 
+logging.disable()  # spyne prints the trace of each fault
 serve(root, host="127.0.0.1", port=int(sys.argv[1]), threads=2, _quiet=True)

@@ -3,7 +3,6 @@
 import json
 import sys
 
-import requests
 import zeep
 from zeep.exceptions import Fault
 
@@ -11,7 +10,7 @@ SSN = "078-05-1120"
 
 for path in ("/soap", "/soap12"):
     client = zeep.Client(sys.argv[1] + path + "/?wsdl")
-    said = {"client": path}
+    said = {}
     person = {"card": "4111 " + SSN, "name": "Ada", "ssn": SSN, "note": f"a < b & \"c\"\n{SSN} é"}
     said["number"] = client.service.register(person)
     said["found"] = [{k: p[k] for k in person} for p in client.service.find(SSN)]
@@ -20,4 +19,4 @@ for path in ("/soap", "/soap12"):
     except Fault as fault:
         said["fault"] = fault.message
     said["address"] = next(iter(client.wsdl.services.values())).ports.popitem()[1].binding_options["address"]
-    print(json.dumps(said))
+    print(json.dumps({"client": path, "body": said}))
