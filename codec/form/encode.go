@@ -28,13 +28,13 @@ func (e *encoder) Encode(out *codec.Output, room, got []byte, kind codec.Kind) (
 
 // putText writes text, which follows room in memory unless it outgrew the room.
 func putText(out *codec.Output, room, text []byte) (fault string) {
-	n, valid := escapedLen(text)
-	switch {
-	case !valid:
-		return "the text is not UTF-8, or has a NUL"
-	case n == len(text) && isSafe(text):
+	if isSafe(text) {
 		out.Commit(text)
 		return ""
+	}
+	n, valid := escapedLen(text)
+	if !valid {
+		return "the text is not UTF-8, or has a NUL"
 	}
 	moved := codec.GetBuffer(len(text))
 	*moved = append(*moved, text...)

@@ -63,7 +63,7 @@ func (d *document) endName(name []byte, end int, hasValue bool) int {
 		defer d.name.Drop()
 	}
 	start, rule := end-len(name), d.other
-	if d.seen != 0 || len(name) > longestHint || len(name) == 0 || d.named[name[0]]>>len(name)&1 != 0 {
+	if d.seen != 0 || len(name) > longestHint || len(name) == 0 || d.named[name[0]]>>len(name)&1 != 0 && d.isNamed(name) {
 		if len(name) == 0 && !hasValue {
 			return end + 1
 		}
@@ -82,6 +82,12 @@ func (d *document) endName(name []byte, end int, hasValue bool) int {
 		}
 	}
 	return end + 1
+}
+
+// isNamed reports whether a plain name that the table of names hints at needs
+// more than a comparison with all.
+func (d *document) isNamed(name []byte) bool {
+	return !isLetter(name[0]) || d.sel.Named(name) != codec.AnyStep
 }
 
 // short returns the code for a name that ends too early.

@@ -59,13 +59,13 @@ func wholeEscape(p []byte) int {
 	return 0
 }
 
+const ones, highs = 0x0101010101010101, 0x8080808080808080
+
 // special looks at eight bytes of a value at once. The lowest bit that is set
-// is the high bit of the first byte that is below ' ', past '~', one of ;=%& or
-// rare: a blank or one of !"#$'. A borrow can set bits above that bit, never
-// below.
+// is the high bit of the first byte that is one of %&;=, not ASCII or rare:
+// below '(', or past '~'. A borrow can set bits above that bit, never below.
 func special(x uint64) uint64 {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	return (x | (x + ones) | (x - ' '*ones) | ((x ^ ';'*ones) - ones) | ((x ^ '='*ones) - ones) | ((x&(0xF8*ones) ^ ' '*ones) - ones)) & highs
+	return (x | (x + ones) | (x - '('*ones) | ((x ^ ';'*ones) - ones) | ((x ^ '='*ones) - ones)) & highs
 }
 
 // plainRun returns the index of the first byte from p[i] on that scanValue must
