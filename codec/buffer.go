@@ -95,7 +95,10 @@ func (h *Held) Drop() {
 
 // Cut drops the first n bytes.
 func (h *Held) Cut(n int) {
-	if n == h.Len() {
+	switch n {
+	case 0:
+		return
+	case h.Len():
 		h.Drop()
 		return
 	}

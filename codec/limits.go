@@ -43,3 +43,8 @@ func (l Limits) WithDefaults() Limits {
 	l.Ratio = cmp.Or(l.Ratio, DefaultRatio)
 	return l
 }
+
+// value returns the limit of a value that a rule of sel owns, in bytes.
+func (l *Limits) value(sel *Selector, rule int) int {
+	return cmp.Or(sel.given[rule].Longest, l.ValueBytes)
+}

@@ -14,7 +14,7 @@ const maxPlaces = 5_000
 // Uncovered is for warnings only: it also returns "" if the search takes too
 // long, or if path does not compile.
 func Uncovered(path string, sealed *Selector) string {
-	open, err := newSelector([]Rule{{Path: path}}, sealed.names.fold)
+	open, err := newSelector([]Rule{{Path: path}}, sealed.names.fold, nil)
 	if err != nil {
 		return ""
 	}

@@ -61,19 +61,39 @@ type Selector struct {
 	listed []uint64  // states whose next segment is [*]
 	nth    []uint64  // states whose next segment is an index
 	given  []Rule    // by rule
+	twins  map[string][]string
 	guard  Guard
 }
 
 // NewSelector compiles rules. Field.Rule is an index into rules. A path outside
 // the subset is a [*PathError], and so is a path that means the same as an
 // earlier path.
-func NewSelector(rules []Rule) (*Selector, error) { return newSelector(rules, false) }
+func NewSelector(rules []Rule) (*Selector, error) { return newSelector(rules, false, nil) }
 
 // NewFoldingSelector is [NewSelector] for applications that read "SSN" as
 // "ssn": names are compared without regard to case, by Unicode simple folding.
-func NewFoldingSelector(rules []Rule) (*Selector, error) { return newSelector(rules, true) }
+func NewFoldingSelector(rules []Rule) (*Selector, error) { return newSelector(rules, true, nil) }
 
-func newSelector(rules []Rule, fold bool) (*Selector, error) {
+// WithTwins returns a copy of s for applications that read some members by
+// another name too: a rule that names one of a pair finds both. Rules, their
+// numbers and the guard are those of s.
+func (s *Selector) WithTwins(pairs [][2]string) (*Selector, error) {
+	twins := make(map[string][]string)
+	for _, p := range pairs {
+		if s.Folds() {
+			p[0], p[1] = string(appendFold(nil, []byte(p[0]))), string(appendFold(nil, []byte(p[1])))
+		}
+		twins[p[0]] = append(twins[p[0]], p[1])
+		twins[p[1]] = append(twins[p[1]], p[0])
+	}
+	t, err := newSelector(s.given, s.Folds(), twins)
+	if err != nil {
+		return nil, err
+	}
+	return t.Guarded(s.guard), nil
+}
+
+func newSelector(rules []Rule, fold bool, twins map[string][]string) (*Selector, error) {
 	paths := make([]compiledPath, len(rules))
 	seen := make(map[string]int, len(rules))
 	for i, r := range rules {
@@ -94,7 +114,7 @@ func newSelector(rules []Rule, fold bool) (*Selector, error) {
 		seen[paths[i].key] = i
 	}
 	slices.SortFunc(paths, compiledPath.compare)
-	s := &Selector{names: nameTable{fold: fold}, given: slices.Clone(rules)}
+	s := &Selector{names: nameTable{fold: fold}, given: slices.Clone(rules), twins: twins}
 	s.build(paths)
 	return s, nil
 }

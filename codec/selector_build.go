@@ -37,7 +37,7 @@ func (s *Selector) build(paths []compiledPath) {
 			}
 			switch {
 			case seg.named:
-				names = append(names, seg.name)
+				names = append(append(names, seg.name), s.twins[seg.name]...)
 			case seg.listed:
 				s.listed[at/64] |= 1 << (at % 64)
 			case !seg.any:
@@ -66,6 +66,9 @@ func (s *Selector) fill(paths []compiledPath) {
 			}
 			for r := first; r <= last; r++ {
 				s.masks[r*s.words+at/64] |= 1 << (at % 64)
+			}
+			for _, twin := range s.twins[seg.name] {
+				s.masks[s.names.find([]byte(twin))*s.words+at/64] |= 1 << (at % 64)
 			}
 			if !seg.named || isDecimal(seg.name) {
 				s.masks[some*s.words+at/64] |= 1 << (at % 64)

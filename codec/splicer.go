@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"cmp"
 	"errors"
 )
 
@@ -19,11 +18,10 @@ const keptFields = 4096
 // Writer calls Splice. Offsets are in bytes from the start of the body. Not
 // safe for concurrent use.
 type Splicer struct {
-	rule  int   // that owns the tagged value being read, or -1
-	start int64 // offset of that value
-	hold  int64 // offset from which on Hold keeps bytes, or -1
-	count int   // tagged values of the record so far
-
+	rule      int   // that owns the tagged value being read, or -1
+	start     int64 // offset of that value
+	hold      int64 // offset from which on Hold keeps bytes, or -1
+	count     int   // tagged values of the record so far
 	sel       *Selector
 	limits    Limits
 	transform Transform
@@ -35,10 +33,11 @@ type Splicer struct {
 	carry Held    // what earlier chunks have that has not left, and more: see bytes
 	held  int     // how many bytes before base those are
 
-	fields []Field
-	spans  []span // what Splice needs to know of the fields
-	taken  span   // of the value that Take has returned last
-	more   int    // room that replacements have needed beyond the usual
+	fields   []Field
+	spans    []span // what Splice needs to know of the fields
+	prefixes lengthPrefixes
+	taken    span // of the value that Take has returned last
+	more     int  // room that replacements have needed beyond the usual
 
 	// Scratch is for values that had to be decoded. Splice resets it.
 	Scratch Output
@@ -54,8 +53,7 @@ type span struct {
 
 // Reset readies s for a body. l has its defaults filled in.
 func (s *Splicer) Reset(sel *Selector, t Transform, l Limits) {
-	s.sel, s.transform, s.limits = sel, t, l
-	s.rule, s.hold, s.count, s.base = -1, -1, 0, 0
+	s.sel, s.transform, s.limits, s.rule, s.hold, s.count, s.base = sel, t, l, -1, -1, 0, 0
 }
 
 // Chunk notes that p is the next chunk of the body, which is written to out.
@@ -80,12 +78,7 @@ func (s *Splicer) Rule() int { return s.rule }
 // that it extends at least to offset to. start is the offset where the value
 // began. If over is true, the caller refuses the body with [ValueLimit].
 func (s *Splicer) Outgrown(to int64) (start int64, over bool) {
-	return s.start, s.rule >= 0 && to-s.start > int64(s.longest(s.rule))
-}
-
-// longest returns the limit of a value that rule owns, in bytes.
-func (s *Splicer) longest(rule int) int {
-	return cmp.Or(s.sel.given[rule].Longest, s.limits.ValueBytes)
+	return s.start, s.rule >= 0 && to-s.start > int64(s.limits.value(s.sel, s.rule))
 }
 
 // Refuse returns the error of a body that is refused at offset at. Where a
@@ -105,21 +98,21 @@ func (s *Splicer) Refuse(code Code, at int64, detail string) *Error {
 // caller then refuses the body with [ValueLimit].
 func (s *Splicer) Take(end int64) (f Field, ok bool) {
 	f = Field{Rule: s.rule, Kind: Literal}
-	if end-s.start > int64(s.longest(f.Rule)) {
+	if end-s.start > int64(s.limits.value(s.sel, f.Rule)) {
 		return f, false
 	}
 	s.rule = -1
 	s.taken = span{start: s.start, end: end}
-	if s.start >= s.base {
-		f.Value = s.chunk[s.start-s.base : end-s.base]
-	} else {
-		f.Value = s.heldValue(s.start, end)
-	}
+	f.Value = s.Bytes(s.start, end)
 	return f, true
 }
 
-// heldValue returns a value that begins in what is held.
-func (s *Splicer) heldValue(start, end int64) []byte {
+// Bytes returns the bytes of the body from one offset to another. They are in
+// the chunk, or among what [Splicer.Hold] has kept, and are valid until Splice.
+func (s *Splicer) Bytes(start, end int64) []byte {
+	if start >= s.base {
+		return s.chunk[start-s.base : end-s.base]
+	}
 	from := int(start - s.base + int64(s.held))
 	if end <= s.base {
 		return s.carry.Bytes()[from : from+int(end-start)]
@@ -149,9 +142,9 @@ func (s *Splicer) Put(f Field, e Encoder, lead byte) {
 // Hold keeps the bytes from offset at on from leaving with this chunk: a tagged
 // value may turn out to begin among them, or to end before them, once more of
 // the body tells what they are. A Scanner calls it in Scan, for few bytes, such
-// as a line end that may belong to a delimiter. The caller has a copy of what
-// it needs of them. Of two calls for one chunk, by a scanner and by one inside
-// it, the earlier offset counts.
+// as a line end that may belong to a delimiter, or for a message of limited
+// length. The caller has a copy of what it needs, or calls Bytes. Of two calls
+// for one chunk, by a scanner and by one inside it, the earlier offset counts.
 func (s *Splicer) Hold(at int64) {
 	if s.hold < 0 || at < s.hold {
 		s.hold = at
@@ -168,13 +161,12 @@ func (s *Splicer) Record(at int64) error {
 	if len(s.fields) < s.limits.Fields || at < s.base {
 		return nil
 	}
-	n := at - s.base
-	rest := s.chunk[n:]
-	s.chunk, s.hold = s.chunk[:n], -1
+	chunk, n := s.chunk, at-s.base
+	s.chunk, s.hold = chunk[:n], -1
 	if err := s.Splice(); err != nil {
 		return err
 	}
-	s.chunk = rest
+	s.chunk = chunk[n:]
 	return nil
 }
 
@@ -182,8 +174,7 @@ func (s *Splicer) Record(at int64) error {
 // cannot leave yet. It fails if the tagged value being read is longer than its
 // limit already.
 func (s *Splicer) Splice() error {
-	out := s.out
-	end := s.base + int64(len(s.chunk))
+	out, end := s.out, s.base+int64(len(s.chunk))
 	known := end
 	if s.hold >= 0 {
 		known = min(known, s.hold)
@@ -192,10 +183,10 @@ func (s *Splicer) Splice() error {
 		return s.Refuse(ValueLimit, known, "")
 	}
 	out.expect(len(s.chunk), len(s.spans))
-	from := s.base - int64(s.held)
+	from, framed := s.base-int64(s.held), 0
 	for k := range s.spans {
 		at := &s.spans[k]
-		s.pass(out, from, at.start)
+		framed = s.prefixes.pass(s, out, from, at.start, framed)
 		from = at.start
 		before := out.Len()
 		kept, fault, err := s.replace(out, k)
@@ -206,6 +197,9 @@ func (s *Splicer) Splice() error {
 			return &Error{Code: WrongKind, Offset: at.start, Detail: fault}
 		case !kept:
 			from = at.end
+			if framed > 0 {
+				s.prefixes[framed-1].grown += out.Len() - before - int(at.end-at.start)
+			}
 			if !s.sel.given[s.fields[k].Rule].Open {
 				out.grown += out.Len() - before - int(at.end-at.start)
 			}
@@ -219,6 +213,7 @@ func (s *Splicer) Splice() error {
 		keep = max(min(keep, s.hold), from) // a value among what was held may have ended
 	}
 	s.pass(out, from, keep)
+	s.prefixes.write()
 	s.keep(keep)
 	s.forget()
 	s.chunk, s.base, s.hold = nil, end, -1
@@ -286,14 +281,14 @@ func (s *Splicer) Free() {
 	if cap(s.fields) > keptFields {
 		s.fields, s.spans = nil, nil
 	}
-	s.sel, s.transform, s.forbidden, s.out, s.chunk, s.held = nil, nil, nil, nil, nil, 0
-	s.rule = -1
+	s.sel, s.transform, s.forbidden, s.out, s.chunk, s.held, s.rule = nil, nil, nil, nil, nil, 0, -1
 }
 
 // forget drops the fields of a chunk that was written out.
 func (s *Splicer) forget() {
 	clear(s.fields)
 	clear(s.spans)
-	s.fields, s.spans = s.fields[:0], s.spans[:0]
+	clear(s.prefixes)
+	s.fields, s.spans, s.prefixes = s.fields[:0], s.spans[:0], s.prefixes[:0]
 	s.Scratch.Reset()
 }

@@ -28,24 +28,37 @@ type crossing struct {
 	text        func(s string) string // how the format writes a text, "" if it cannot
 	values      string                // formats with the same word write the same values
 	own         string                // a value that formats with another word cannot write, "" for none
+	framed      bool                  // a body is a frame of gRPC with all of this
+}
+
+// body is a body with a value as the format writes it.
+func (c crossing) body(value string) string {
+	whole := c.before + value + c.after
+	if c.framed {
+		return string(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(whole)))) + whole
+	}
+	return whole
 }
 
 // crossings are by name of the format.
 var crossings = map[string]crossing{
-	"json":     {jsonType, `{"secret": `, `, "a": 1}`, jsonText, "json", `{"b": [1]}`},
-	"ndjson":   {"application/x-ndjson", "{\"a\": 1}\n{\"secret\": ", "}\n", jsonText, "json", `[1, null]`},
-	"json-seq": {"application/json-seq", "\x1e{\"secret\": ", "}\n", jsonText, "json", `null`},
-	"sse":      {"text/event-stream", "id: 1\ndata: {\"secret\": ", "}\n\n", jsonText, "json", `{"b": [1]}`},
-	"form":     {"application/x-www-form-urlencoded", "a=1&secret=", "&b=2", url.QueryEscape, "form", "%61%62"},
-	"csv":      {"text/csv", "secret,b\n", ",1\n", csvText, "csv", ""},
-	"tsv":      {"text/tab-separated-values", "secret\tb\n", "\t1\n", tsvText, "csv", ""},
-	"xml":      {"application/xml", "<r><secret>", "</secret></r>", xmlText.Replace, "xml", "a<b/>"},
-	"protobuf": {"application/protobuf", "\x10\x01\x0a", "\x10\x02", protoText, "protobuf", ""},
-	"grpc":     {"application/grpc", "", "", frameText, "protobuf", ""},
-	"grpc-web": {"application/grpc-web", "", "", frameText, "protobuf", ""},
-	"connect":  {"application/connect+proto", "", "", frameText, "protobuf", ""},
+	"json":     {jsonType, `{"secret": `, `, "a": 1}`, jsonText, "json", `{"b": [1]}`, false},
+	"ndjson":   {"application/x-ndjson", "{\"a\": 1}\n{\"secret\": ", "}\n", jsonText, "json", `[1, null]`, false},
+	"json-seq": {"application/json-seq", "\x1e{\"secret\": ", "}\n", jsonText, "json", `null`, false},
+	"sse":      {"text/event-stream", "id: 1\ndata: {\"secret\": ", "}\n\n", jsonText, "json", `{"b": [1]}`, false},
+	"form":     {"application/x-www-form-urlencoded", "a=1&secret=", "&b=2", url.QueryEscape, "form", "%61%62", false},
+	"csv":      {"text/csv", "secret,b\n", ",1\n", csvText, "csv", "", false},
+	"tsv":      {"text/tab-separated-values", "secret\tb\n", "\t1\n", tsvText, "csv", "", false},
+	"xml":      {"application/xml", "<r><secret>", "</secret></r>", xmlText.Replace, "xml", "a<b/>", false},
+	"protobuf": {"application/protobuf", "\x10\x01\x0a", "\x10\x02", protoText, "protobuf", "", false},
+	"grpc":     {"application/grpc", "", "", frameText, "protobuf", "", false},
+	"grpc-web": {"application/grpc-web", "", "", frameText, "protobuf", "", false},
+	"connect":  {"application/connect+proto", "", "", frameText, "protobuf", "", false},
 	"multipart": {"multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"secret\"\r\n\r\n", "\r\n--b--\r\n",
-		strings.Clone, "part", ""},
+		strings.Clone, "part", "", false},
+	"grpc-json":     {"application/grpc+json", `{"secret": `, `, "a": 1}`, jsonText, "json", `{"b": [1]}`, true},
+	"grpc-web-json": {"application/grpc-web+json", `{"secret": `, `, "a": 1}`, jsonText, "json", `{"b": [1]}`, true},
+	"connect-json":  {"application/connect+json", `{"secret": `, `, "a": 1}`, jsonText, "json", `{"b": [1]}`, true},
 }
 
 var xmlText = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
@@ -91,7 +104,7 @@ func crossingPolicy(t *testing.T) string {
 	`), 0o600))
 	rules := regexp.MustCompile(`((?:seal|open): \{\$\.\.secret: pii\})`)
 	return rules.ReplaceAllString(rigPolicy, strings.ReplaceAll(
-		"$1, formats: {protobuf: {schema: 'SCHEMA', message: Doc}, grpc: {schema: 'SCHEMA'}, grpc-web: {schema: 'SCHEMA'}, connect: {schema: 'SCHEMA'}}", "SCHEMA", schema))
+		"$1, formats: {protobuf: {schema: 'SCHEMA', message: Doc}, grpc: {schema: 'SCHEMA'}, grpc-web: {schema: 'SCHEMA'}, connect: {schema: 'SCHEMA'}, grpc-json: {schema: 'SCHEMA'}, grpc-web-json: {schema: 'SCHEMA'}, connect-json: {schema: 'SCHEMA'}}", "SCHEMA", schema))
 }
 
 func jsonText(s string) string {
@@ -122,14 +135,14 @@ func TestValuesCrossFormats(t *testing.T) {
 		_, _ = io.WriteString(w, answer)
 	})
 	seal := func(t *testing.T, from crossing, value string) (envelope string) {
-		status, got, err := front.post("/seal/x", from.contentType, strings.NewReader(from.before+value+from.after))
+		status, got, err := front.post("/seal/x", from.contentType, strings.NewReader(from.body(value)))
 		if envelope = anyEnvelope.FindString(sealed); err != nil || status != http.StatusOK || envelope == "" {
 			t.Fatalf("sealing %s: %v, status %d, %s: %s", value, err, status, got, sealed)
 		}
 		return envelope
 	}
 	open := func(t *testing.T, to crossing, envelope, want string) {
-		answer = to.before + to.text(envelope) + to.after
+		answer = to.body(to.text(envelope))
 		resp, err := front.Client().Do(asking(t, front.URL+"/open/x", to.contentType))
 		must(t, err)
 		defer resp.Body.Close()
@@ -140,7 +153,7 @@ func TestValuesCrossFormats(t *testing.T) {
 			if resp.StatusCode != http.StatusBadGateway || !strings.Contains(got, string(codec.WrongKind)) {
 				t.Errorf("status %d, %s, where the value cannot be written", resp.StatusCode, got)
 			}
-		case resp.StatusCode != http.StatusOK || got != to.before+want+to.after:
+		case resp.StatusCode != http.StatusOK || got != to.body(want):
 			t.Errorf("status %d, %s instead of %s", resp.StatusCode, got, want)
 		}
 	}

@@ -23,6 +23,13 @@ var documents = codec.Table{&json.Format, &json.Lines, &json.Sequence, &csv.Form
 
 var events = sse.Format(&json.Format)
 
+// Frames whose messages are JSON.
+var (
+	grpcJSON    = grpc.JSON(&json.Format)
+	webJSON     = grpc.WebJSON(&json.Format)
+	connectJSON = grpc.ConnectJSON(&json.Format)
+)
+
 var parts = multipart.New(documents)
 
 // table is not changed once the program runs.
@@ -40,6 +47,9 @@ var table = codec.Table{
 	&grpc.Format,
 	&grpc.Web,
 	&grpc.Connect,
+	&grpcJSON,
+	&webJSON,
+	&connectJSON,
 }
 
 // Table returns all formats. The caller must not change the result.

@@ -140,7 +140,7 @@ func (w *coded) decode(frame []byte, start int64) {
 		code = [...]codec.Code{codec.Malformed, codec.Unsupported, codec.TooLarge}[e.Fault]
 	}
 	w.body.Bytes()[at] = spoiled
-	w.broken, w.brokenAt = w.fault(code, start, "a compressed message cannot be decoded, or becomes too long"), w.base+int64(at)
+	w.broken, w.brokenAt = w.failure(code, start, "a compressed message cannot be decoded, or becomes too long"), w.base+int64(at)
 }
 
 // record notes a compressed frame, whose message begins at begin in the body.
@@ -155,12 +155,12 @@ const spoiled = 0xfe
 
 // spoil refuses the body at a frame, once inner has refused what is before it.
 func (w *coded) spoil(frame []byte, at int64, code codec.Code, detail string) {
-	w.broken, w.brokenAt = w.fault(code, at, detail), w.base+int64(w.body.Len())
+	w.broken, w.brokenAt = w.failure(code, at, detail), w.base+int64(w.body.Len())
 	w.body.Add(frame)
 	w.body.Bytes()[w.body.Len()-len(frame)] = spoiled
 }
 
-func (w *coded) fault(code codec.Code, at int64, detail string) *codec.Error {
+func (w *coded) failure(code codec.Code, at int64, detail string) *codec.Error {
 	return &codec.Error{Format: w.name, Code: code, Offset: at, Detail: detail}
 }
 

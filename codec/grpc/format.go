@@ -34,16 +34,10 @@ import (
 var Format = format(protocol{name: "grpc"}, "application/grpc", "application/grpc+proto")
 
 // Web is gRPC-Web, whose responses end with a frame of trailers.
-var Web = format(protocol{name: "grpc-web", last: 0x80}, "application/grpc-web", "application/grpc-web+proto")
+var Web = format(protocol{name: "grpc-web", last: webLast}, "application/grpc-web", "application/grpc-web+proto")
 
 // Connect is the streams of Connect, whose responses end with a frame of JSON.
-var Connect = format(protocol{name: "connect", last: 0x02}, "application/connect+proto")
-
-// A protocol is what the formats differ in.
-type protocol struct {
-	name string // of the Format
-	last byte   // flag of the frame that ends a response, or 0
-}
+var Connect = format(protocol{name: "connect", last: connectLast}, "application/connect+proto")
 
 func format(p protocol, mediaTypes ...string) codec.Format {
 	return codec.Format{

@@ -6,18 +6,7 @@ import (
 	"sync"
 
 	"github.com/sealmesh/sealmesh/codec"
-	"github.com/sealmesh/sealmesh/codec/coding"
 	"github.com/sealmesh/sealmesh/codec/protobuf"
-)
-
-// head is the length of a frame before its message: a flag, and the length of
-// the message.
-const head = 5
-
-// Flags of frames.
-const (
-	plain      = 0x00
-	compressed = 0x01
 )
 
 // A writer rewrites a body that is a sequence of frames.
@@ -33,8 +22,6 @@ type writer struct {
 }
 
 var writers = sync.Pool{New: func() any { return new(writer) }}
-
-const longDetail = "a message is longer than the limit"
 
 var errUnchecked = errors.New("grpc: Body.Checked is not what Check returned")
 
@@ -62,10 +49,10 @@ func newWriter(p protocol, b *codec.Body) (codec.Writer, error) {
 		}
 	}
 	if !b.Params.Only("charset") {
-		return nil, refuse(codec.BadParams, "the media type has a parameter that is unknown")
+		return nil, refuse(codec.BadParams, paramDetail)
 	}
 	w := writers.Get().(*writer)
-	w.decoded = coding.Of(b.Encoding) != coding.None
+	w.decoded = isCoded(b)
 	w.protocol, w.table, w.streams, w.response = p, table, streams, b.Direction == codec.Response
 	w.messages, w.over = 0, false
 	w.Begin(w, p.name, b, allow)
@@ -103,17 +90,11 @@ func (w *writer) Scan(p []byte) (n, need int, ok bool) {
 // takes reports whether a frame may come at offset at. It refuses the body
 // otherwise.
 func (w *writer) takes(flag byte, size uint32, at int) bool {
-	last := w.isLast(flag)
+	code, detail := w.fault(flag, w.over, w.response, w.decoded)
 	switch {
-	case w.over:
-		w.Refuse(codec.Malformed, at, "bytes after the last frame")
-	case flag != plain && flag != compressed && !last:
-		w.Refuse(codec.Malformed, at, "a frame has a flag that the protocol does not have")
-	case flag&compressed != 0 && !w.decoded:
-		w.Refuse(codec.Unsupported, at, "a message is compressed, and no header says how, or in a way that is not read")
-	case last && !w.response:
-		w.Refuse(codec.Malformed, at, "a request has the last frame of a response")
-	case !last && !w.streams && w.messages > 0:
+	case code != "":
+		w.Refuse(code, at, detail)
+	case !w.isLast(flag) && !w.streams && w.messages > 0:
 		w.Refuse(codec.Malformed, at, "the method has one message, and the body has more")
 	case int64(size) > int64(w.Longest()):
 		w.Refuse(codec.TooLarge, at+1, longDetail)
@@ -122,9 +103,6 @@ func (w *writer) takes(flag byte, size uint32, at int) bool {
 	}
 	return false
 }
-
-// isLast reports whether flag is that of the frame that ends a response.
-func (p *protocol) isLast(flag byte) bool { return p.last != 0 && flag&^compressed == p.last }
 
 // frame reads a whole frame, which is p[from:end].
 func (w *writer) frame(p []byte, from, end int) bool {

@@ -20,6 +20,26 @@ type schema struct {
 	extensions map[protoreflect.FullName][]protoreflect.FieldDescriptor // by what they extend
 }
 
+// JSONNames returns the two names that fields have in JSON, for each field that
+// has two: readers take both. set is a FileDescriptorSet.
+func JSONNames(set []byte) (pairs [][2]string, err error) {
+	s, err := parse(set)
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[[2]string]bool)
+	for _, m := range s.messages {
+		for i := range m.Fields().Len() {
+			f := m.Fields().Get(i)
+			if p := [2]string{string(f.Name()), f.JSONName()}; p[0] != p[1] && !seen[p] {
+				seen[p] = true
+				pairs = append(pairs, p)
+			}
+		}
+	}
+	return pairs, nil
+}
+
 func badSchema(detail string) error {
 	return &codec.SettingError{Setting: codec.SchemaSetting, Detail: detail}
 }
