@@ -2,8 +2,10 @@ package multipart
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/hex"
 	"unicode"
+	"unicode/utf8"
 )
 
 // disposition reads a Content-Disposition: form-data, a name, and perhaps a
@@ -42,12 +44,40 @@ func parseDisposition(v []byte) (d disposition, fault string) {
 		return d, ""
 	}
 	file, rest, fault := cutQuoted(rest, "filename=")
-	if fault == "" && len(rest) > 0 && !repeats(rest, file) {
-		fault = "a Content-Disposition with more than one name and one filename"
+	word := false
+	if fault == wordDetail && len(rest) > 0 {
+		file, word = decodeWord(file)
 	}
 	d.file = true
-	return d, fault
+	switch {
+	case fault != "" && !word:
+		return d, fault
+	case len(rest) > 0 && !repeats(rest, file):
+		return d, "a Content-Disposition with more than one name and one filename"
+	}
+	return d, ""
 }
+
+const wordDetail = "a name or a filename has an encoded word"
+
+// decodeWord decodes a filename that is one encoded word (RFC 2047), as .NET's
+// client writes it in front of a filename* of the same text. A reader may take
+// it as it is, or decoded.
+func decodeWord(v []byte) (text []byte, ok bool) {
+	const begin, end = "=?utf-8?B?", "?="
+	v, ok = bytes.CutPrefix(v, []byte(begin))
+	if ok {
+		v, ok = bytes.CutSuffix(v, []byte(end))
+	}
+	if !ok {
+		return nil, false
+	}
+	text, err := base64.StdEncoding.Strict().AppendDecode(nil, v)
+	return text, err == nil && quotedFault(text) == "" && bytes.IndexFunc(text, isControl) < 0 && utf8.Valid(text)
+}
+
+// isControl reports whether r ends a text or a line to some reader.
+func isControl(r rune) bool { return unicode.IsControl(r) || r == '"' }
 
 // repeats reports whether v is a filename* (RFC 5987) of the same text as the
 // filename, as .NET's client writes it. Another text, or a filename* alone, is
@@ -129,10 +159,10 @@ func quotedFault(value []byte) (fault string) {
 		return "a name or a filename has an encoded quote"
 	case bytes.IndexByte(value, ';') >= 0 && bytes.IndexByte(value, '=') >= 0:
 		return "a name or a filename has a semicolon and an equals sign"
-	case bytes.Contains(value, []byte("=?")):
-		return "a name or a filename has an encoded word"
 	case holdsName(value):
 		return "a name or a filename has the text name="
+	case bytes.Contains(value, []byte("=?")):
+		return wordDetail
 	}
 	return ""
 }

@@ -126,6 +126,40 @@ func TestOpening(t *testing.T) {
 	}
 }
 
+// TestASCII: a part of another charset than UTF-8 is ASCII, before and after.
+func TestASCII(t *testing.T) {
+	const latin = "text/plain; charset=ISO-8859-1"
+	for _, tc := range []struct {
+		part string
+		kind codec.Kind
+		got  string
+		code codec.Code
+	}{
+		{typed("a", latin, "x"), codec.Text, "y", ""},
+		{typed("a", latin, "\xe9"), codec.Text, "y", codec.Malformed},
+		{typed("a", "text/plain; charset=us-ascii", "\xc3\xa9"), codec.Text, "y", codec.Malformed},
+		{typed("b", latin, "\xc3\xa9"), codec.Text, "y", codec.Malformed},
+		{file("a", "a/b; charset=us-ascii", "\xff"), codec.Bytes, "y", codec.Malformed},
+		{typed("a", latin, "x"), codec.Text, "\u00e9", codec.WrongKind},
+		{typed("a", latin, "x"), codec.Literal, `"\u00e9"`, codec.WrongKind},
+		{typed("a", latin, "x"), codec.Literal, `"\u0041"`, ""},
+		{file("a", "a/b; charset=us-ascii", "x"), codec.Bytes, "\xff", codec.WrongKind},
+		{file("a", "a/b; charset=us-ascii", "x"), codec.Bytes, "y", ""},
+		{typed("order", "application/json; charset=us-ascii", "{}"), codec.Text, "y", codec.Malformed},
+	} {
+		tr := func(dst []byte, _ []codec.Field) ([]byte, codec.Kind, error) {
+			return append(dst, tc.got...), tc.kind, nil
+		}
+		body := formOf(tc.part)
+		for _, cuts := range codectest.Cuttings(len(body)) {
+			_, err := rewriting{sel: rules(t, "$.a", "$.order.a"), tr: tr, settings: documents}.run(body, cuts)
+			if e, _ := errors.AsType[*codec.Error](err); (tc.code == "") != (err == nil) || e != nil && e.Code != tc.code {
+				t.Fatalf("%q opened to %q, cut at %v: %v", tc.part, tc.got, cuts, err)
+			}
+		}
+	}
+}
+
 // TestDocuments: what no part may be where rules look into documents.
 func TestDocuments(t *testing.T) {
 	const (

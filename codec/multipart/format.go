@@ -29,9 +29,12 @@
 //     not even inside a line.
 //   - Each part has one Content-Disposition: form-data, a name, and perhaps a
 //     filename behind it, without escapes of any kind. The filename may be
-//     there once more, as filename*, if that has the same text. The name has no
-//     blanks at its ends. Content-Type, Content-Length and
-//     Content-Transfer-Encoding are the only other headers.
+//     there once more, as filename*, if that has the same text. The filename
+//     may then be one encoded word. The name has no blanks at its ends.
+//     Content-Type, Content-Length and Content-Transfer-Encoding are the only
+//     other headers.
+//   - The charset of a part is UTF-8; or US-ASCII or ISO-8859-1, if the content
+//     is ASCII and no document: clients of Apache and .NET write these.
 //   - The length must be true, and a part with a tagged value has none.
 //   - There are no parts in parts, no _charset_, and no transfer encodings but
 //     those that change nothing: binary, 8bit and 7bit.

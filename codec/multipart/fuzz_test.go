@@ -56,7 +56,7 @@ var pieces = []string{
 	"--B", "--B\r\n", "--B\r\n", "\r\n--B\r\n", "\r\n--B--", "\r\n--B--\r\n", "--b\r\n", "---B", "\r\n", "\r\n", "\r\n\r\n", "\n", "\r", "-", "--", " ", "\t", "\x00",
 	"Content-Disposition: form-data; name=", "content-disposition:form-data;name=", "Content-Disposition: form-data", "; filename=", "; name=", "; filename*=", ";",
 	`"a"`, `"ssn"`, `"s\sn"`, `"`, "ssn", "'ssn'", "a%41", "é", "\xc3", "=?", "_charset_", "x",
-	"Content-Type: text/plain", "Content-Type: ", "multipart/mixed", "a/b", "; charset=utf-8", "; charset=utf-16", "Content-Length: 1", "Content-Length: 5", "Content-Transfer-Encoding: base64", "X-A: b", ":",
+	"Content-Type: text/plain", "Content-Type: ", "multipart/mixed", "a/b", "; charset=utf-8", "; charset=utf-16", "; charset=us-ascii", `"=?utf-8?B?w7w=?="; filename*=utf-8''%C3%BC`, "Content-Length: 1", "Content-Length: 5", "Content-Transfer-Encoding: base64", "X-A: b", ":",
 	headed(plainName), "\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n", "\r\nContent-Disposition: form-data; name=\"ssn\"; filename=\"b\"\r\n\r\n", "v\r\n--B",
 }
 

@@ -22,6 +22,7 @@ type head struct {
 	file     bool // with a filename
 	typed    bool // there is a Content-Type
 	plain    bool // it is text/plain
+	ascii    bool // it has the charset US-ASCII or ISO-8859-1
 	length   int64
 	measured bool // there is a Content-Length
 	encoded  bool // there is a Content-Transfer-Encoding
@@ -141,7 +142,7 @@ func (h *head) contentType(value []byte, inner table) (fault string) {
 		return "a part has two types"
 	}
 	h.typed = true
-	media, fault := mediaType(value)
+	media, ascii, fault := mediaType(value)
 	switch {
 	case fault != "":
 		return fault
@@ -152,7 +153,7 @@ func (h *head) contentType(value []byte, inner table) (fault string) {
 	case is(media, "application/x-www-form-urlencoded"):
 		return "a part that is a form of its own"
 	}
-	h.plain = is(media, "text/plain")
+	h.plain, h.ascii = is(media, "text/plain"), ascii
 	h.mediaLen = copy(h.mediaBuf[:], media)
 	h.resembles = inner.resembles(media)
 	return ""

@@ -2,38 +2,40 @@ package multipart
 
 import "bytes"
 
-// mediaType reads a Content-Type. Its charset must be UTF-8. Parameters in
+// mediaType reads a Content-Type. Its charset must be UTF-8, or one that has
+// ASCII in it: ascii then says that the content must be that. Parameters in
 // quotes may not have what a reader without quotes takes for a separator.
-func mediaType(v []byte) (media []byte, fault string) {
+func mediaType(v []byte) (media []byte, ascii bool, fault string) {
 	const wrong = "a type that is malformed"
 	if holdsName(v) {
-		return nil, "a type that has a name"
+		return nil, false, "a type that has a name"
 	}
 	media, rest := cutToken(v)
 	if len(rest) == 0 || rest[0] != '/' || len(media) == 0 {
-		return nil, wrong
+		return nil, false, wrong
 	}
 	minor, rest := cutToken(rest[1:])
 	media = v[:len(media)+1+len(minor)]
 	if len(minor) == 0 {
-		return nil, wrong
+		return nil, false, wrong
 	}
 	charset := false
 	for len(rest) > 0 {
 		var name, value []byte
 		var ok bool
 		if name, value, rest, ok = cutParam(rest); !ok {
-			return nil, wrong
+			return nil, false, wrong
 		}
 		if !is(name, "charset") {
 			continue
 		}
-		if charset || !is(value, "utf-8") && !is(value, "utf8") {
-			return nil, "a type whose charset is not UTF-8, or that has two"
+		ascii = is(value, "us-ascii") || is(value, "iso-8859-1")
+		if charset || !ascii && !is(value, "utf-8") && !is(value, "utf8") {
+			return nil, false, "a type whose charset is not UTF-8, or that has two"
 		}
 		charset = true
 	}
-	return media, ""
+	return media, ascii, ""
 }
 
 // cutParam reads a semicolon, at most one blank, a name and a value.

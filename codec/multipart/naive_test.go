@@ -2,6 +2,7 @@ package multipart
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"io"
 	"mime/multipart"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -23,6 +25,7 @@ var (
 	boundaries   = regexp.MustCompile(`^[0-9A-Za-z._+-]{1,70}$`)
 	dispositions = regexp.MustCompile(`(?i:^Content-Disposition): ?form-data; ?name=("[^"]*"|[0-9A-Za-z._-]+)(; ?filename=("[^"]*"|[0-9A-Za-z._-]+)(; ?filename\*=(?i:utf-8)''((?:[0-9A-Za-z._-]|%[0-9A-Fa-f]{2})*))?)?$`)
 	ambiguous    = regexp.MustCompile(`(?i)\\|;.*=|=.*;|%22|=\?|name=`)
+	words        = regexp.MustCompile(`^=\?(?i:utf-8\?B)\?([0-9A-Za-z+/=]*)\?=$`)
 	percents     = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 	types        = regexp.MustCompile(`(?i:^Content-Type): ?([!#$%&'*+.^_|~0-9A-Za-z` + "`" + `-]+/[!#$%&'*+.^_|~0-9A-Za-z` + "`" + `-]+)((; ?[!#$%&'+.^_|~0-9A-Za-z` + "`" + `-]+=([!#$%&'*+.^_|~0-9A-Za-z` + "`" + `-]+|"[^"\\;,]*"))*)$`)
 	charsets     = regexp.MustCompile(`(?i); ?charset="?([^;"]*)`)
@@ -70,6 +73,12 @@ func readHead(head, value string) (p readPart, ok bool) {
 		}
 		if m := dispositions.FindStringSubmatch(line); m != nil && !named {
 			name, file := strings.Trim(m[1], `"`), strings.Trim(m[3], `"`)
+			if word := words.FindStringSubmatch(file); word != nil && m[4] != "" {
+				text, err := base64.StdEncoding.Strict().DecodeString(word[1])
+				if file = string(text); err != nil || strings.ContainsAny(file, "\"\\") || strings.ContainsFunc(file, unicode.IsControl) || strings.Contains(strings.ToLower(m[3]), "name=") {
+					return p, false
+				}
+			}
 			if ambiguous.MatchString(name) || strings.Contains(name, ";") || percents.MatchString(name) || name == "_charset_" || strings.Trim(strings.TrimSpace(name), "\ufeff") != name || ambiguous.MatchString(file) {
 				return p, false
 			}
@@ -83,7 +92,9 @@ func readHead(head, value string) (p readPart, ok bool) {
 				return p, false
 			}
 			if len(set) == 1 && !strings.EqualFold(set[0][1], "utf-8") && !strings.EqualFold(set[0][1], "utf8") {
-				return p, false
+				if ascii := regexp.MustCompile(`(?i)^(us-ascii|iso-8859-1)$`); !ascii.MatchString(set[0][1]) || !isASCII(value) {
+					return p, false
+				}
 			}
 			typed, plain = true, strings.EqualFold(m[1], "text/plain")
 		} else if m := lengths.FindStringSubmatch(line); m != nil && !measured {
@@ -99,6 +110,8 @@ func readHead(head, value string) (p readPart, ok bool) {
 	field := !p.File && (!typed || plain)
 	return p, named && (!field || utf8.ValidString(value))
 }
+
+func isASCII(s string) bool { return strings.IndexFunc(s, isNotASCII) < 0 }
 
 // readMIME is mime/multipart.
 func readMIME(boundary, body string) (parts []readPart, err error) {

@@ -21,6 +21,7 @@ const (
 // A part is the part being read.
 type part struct {
 	kind     kind
+	ascii    bool          // the content must be ASCII
 	rule     int           // that owns the content, or -1
 	document *document     // that the settings know by the name of the part
 	index    int           // of the document among those of the settings
@@ -41,8 +42,7 @@ type reader struct {
 	names  form.Names
 	part   part
 	inners []codec.Scanner // of the documents of the settings, those that the body has
-	fields encoder
-	files  encoder
+	forms  [4]encoder
 	graph  graphQL
 }
 
@@ -115,7 +115,7 @@ func (r *reader) beginPart(h *head, at int64) error {
 	if fault := r.partFault(h); fault != "" {
 		return r.refuse(codec.Malformed, at, fault)
 	}
-	p.start, p.fed = at, at
+	p.start, p.fed, p.ascii = at, at, h.ascii
 	d := p.document
 	if d != nil && d.format != nil {
 		return r.beginDocument(at)
@@ -143,6 +143,8 @@ func (r *reader) partFault(h *head) string {
 	places := r.names.Places()
 	below := p.rule < 0 && places.Live()
 	switch {
+	case p.document != nil && p.document.format != nil && h.ascii:
+		return "a document has a charset that is not UTF-8"
 	case p.document == nil && h.resembles && below:
 		return "a part has the type of a document, and the policy does not know it"
 	case h.measured && (p.rule >= 0 || below && p.document != nil):
@@ -174,10 +176,14 @@ func (r *reader) consume(piece []byte, whole bool) error {
 	p := &r.part
 	at := p.fed
 	p.fed += int64(len(piece))
-	switch p.kind {
-	case documentPart:
+	switch {
+	case p.kind == documentPart:
 		return p.inner.Scan(piece, at)
-	case fieldPart:
+	case p.ascii:
+		if bad := bytes.IndexFunc(piece, isNotASCII); bad >= 0 {
+			return r.refuse(codec.Malformed, at+int64(bad), "a part whose charset is not UTF-8 has more than ASCII")
+		}
+	case p.kind == fieldPart:
 		if bad, ok := p.text.characters(piece); !ok {
 			return r.refuse(codec.Malformed, at+int64(bad), "a field is not UTF-8")
 		}
@@ -187,6 +193,8 @@ func (r *reader) consume(piece []byte, whole bool) error {
 	}
 	return nil
 }
+
+func isNotASCII(c rune) bool { return c >= utf8.RuneSelf }
 
 // endPart is called where the content of a part ends.
 func (r *reader) endPart(h *head, end int64) error {
@@ -219,10 +227,13 @@ func (r *reader) endValue(end int64) error {
 		return r.refuse(codec.ValueLimit, end, "a tagged value is longer than the limit")
 	}
 	rule := r.sel.Rule(f.Rule)
-	e := &r.fields
+	form := 0
+	if p.ascii {
+		form = asciiOnly
+	}
 	f.Kind = codec.Text
 	if p.kind == filePart {
-		e = &r.files
+		form |= inFile
 		if !p.isText(rule, f.Value) {
 			f.Kind = codec.Bytes
 		}
@@ -230,7 +241,7 @@ func (r *reader) endValue(end int64) error {
 	if p.text.found() && !rule.Open && !(rule.Envelopes && f.Kind == codec.Text) {
 		return r.refuse(codec.EnvelopeFound, end, envelopeDetail)
 	}
-	r.tags.Put(f, e, 0)
+	r.tags.Put(f, &r.forms[form], 0)
 	return nil
 }
 

@@ -84,6 +84,7 @@ func TestHeaders(t *testing.T) {
 		name   = "expected a name, then nothing or a filename, in Content-Disposition"
 		bare   = "a name or a filename without quotes has a character that needs them"
 		other  = "a header that form data does not have"
+		word   = "a name or a filename has an encoded word"
 		semi   = "a name or a filename has a semicolon and an equals sign"
 		code   = "a transfer encoding other than binary, 8bit and 7bit"
 		wrong  = "a type that is malformed"
@@ -93,6 +94,10 @@ func TestHeaders(t *testing.T) {
 	for lines, detail := range map[string]string{
 		plainName: "", "content-DISPOSITION:form-data;name=a": "", plainName + `; filename="x.y"`: "", plainName + `;filename=x.y`: "", plainName + `; filename="R&amp;D; plan.pdf"`: "",
 		plainName + `; filename=x.y; filename*=utf-8''x.y`: "", plainName + `; filename="x (é)"; filename*=UTF-8''x%20%28%C3%a9%29`: "", plainName + `; filename=""; filename*=utf-8''`: "",
+		plainName + `; filename="=?utf-8?B?w7w=?="; filename*=utf-8''%C3%BC`: "", plainName + `; filename="=?utf-8?B?w7w=?="`: word, plainName + `; filename="=?utf-8?B?w7w=?="; filename*=utf-8''u`: one,
+		plainName + `; filename="=?utf-8?B?w7w?="; filename*=utf-8''%C3%BC`: word, plainName + `; filename="=?utf-8?B?Ig==?="; filename*=utf-8''%22`: word, plainName + `; filename="=?utf-8?B?Cg==?="; filename*=utf-8''%0A`: word,
+		plainName + `; filename="=?utf-8?Q?=C3=BC?="; filename*=utf-8''%C3%BC`: word, plainName + `; filename="=?utf-8?B?YTtuYW1lPWI=?="; filename*=utf-8''a%3Bname%3Db`: word, `Content-Disposition: form-data; name="=?utf-8?B?c3Nu?="; filename*=utf-8''ssn`: word,
+		plainName + "\r\nContent-Type: text/plain; charset=ISO-8859-1\r\nContent-Transfer-Encoding: 8bit": "", "Content-Type: text/plain;charset=\"us-ascii\"\r\n" + plainName: "",
 		plainName + "\r\nContent-Type: image/svg+xml": "", "Content-Type: text/plain; format=flowed; charset=\"UTF-8\"\r\n" + plainName: "",
 		plainName + "\r\nContent-Transfer-Encoding: 8bit": "", "content-transfer-encoding: binary\r\n" + plainName: "", plainName + "\r\nContent-Transfer-Encoding: 7bit": "",
 		plainName + "\r\nContent-Length: 5": "", `Content-Disposition: form-data; name="a b'c(d)é=1&amp"; filename=""`: "",
@@ -173,7 +178,7 @@ func TestHeaders(t *testing.T) {
 		plainName + "\r\nContent-Type: text/plain; charset*=utf-8''utf-7":                    wrong,
 		plainName + "\r\nContent-Type: text/plain; a=\"b;c\"":                                wrong,
 		plainName + "\r\nContent-Type: text/plain; a=\"b":                                    wrong,
-		plainName + "\r\nContent-Type: text/plain; charset=iso-8859-1":                       "a type whose charset is not UTF-8, or that has two",
+		plainName + "\r\nContent-Type: text/plain; charset=iso-8859-15":                      "a type whose charset is not UTF-8, or that has two",
 		plainName + "\r\nContent-Type: text/plain; charset=utf-8; charset=utf-8":             "a type whose charset is not UTF-8, or that has two",
 		plainName + "\r\nContent-Type: a/b; name=\"ssn\"":                                    "a type that has a name",
 		plainName + "\r\nContent-Type: a/" + strings.Repeat("b", 126):                        "a type that is longer than 127 bytes",

@@ -70,8 +70,10 @@ func scan(b codec.Body, tags *codec.Splicer) (codec.Scanner, error) {
 	}
 	r := &s.reader
 	r.body, r.tags, r.sel, r.plan, r.guard = b, tags, sel, p, &nothing
-	r.fields, r.files = encoder{}, encoder{file: true}
 	r.inners = slices.Grow(r.inners, len(p.documents))[:len(p.documents)]
+	for i := range r.forms {
+		r.forms[i] = encoder(i)
+	}
 	if sel != nil {
 		r.guard = sel.Guard()
 		r.names.Reset(b.At, p.dialect)
