@@ -19,41 +19,42 @@ const (
 
 // Encode implements [codec.Encoder].
 func (e *encoder) Encode(out *codec.Output, _, got []byte, kind codec.Kind) (fault string) {
-	if *e&asciiOnly != 0 && kind != codec.Literal && bytes.ContainsFunc(got, isNotASCII) {
-		return asciiFault
+	if kind == codec.Literal {
+		text := codec.GetBuffer(len(got))
+		defer codec.PutBuffer(text)
+		if got, fault = e.content(*text, got, kind); fault == "" {
+			out.Put(got)
+		}
+		return fault
 	}
+	if got, fault = e.content(nil, got, kind); fault == "" {
+		out.Commit(got)
+	}
+	return fault
+}
+
+// content returns what is written for a value: got, or the text of a literal,
+// which is appended to dst.
+func (e *encoder) content(dst, got []byte, kind codec.Kind) (content []byte, fault string) {
 	switch kind {
 	case codec.Text:
 		if !utf8.Valid(got) {
-			return "the text is not UTF-8"
+			return nil, "the text is not UTF-8"
 		}
-		out.Commit(got)
-		return ""
 	case codec.Literal:
-		return e.putLiteral(out, got)
+		var ok bool
+		if got, ok = codec.LiteralText(dst, got); !ok {
+			return nil, "the literal has no text"
+		}
 	case codec.Bytes:
 		if *e&inFile == 0 {
-			return "a field has no binary values"
+			return nil, "a field has no binary values"
 		}
-		out.Commit(got)
-		return ""
+	default:
+		return nil, "the value is raw, of another format"
 	}
-	return "the value is raw, of another format"
-}
-
-const asciiFault = "the charset of the part is not UTF-8, and the text is not ASCII"
-
-// putLiteral writes the text of a JSON literal.
-func (e *encoder) putLiteral(out *codec.Output, literal []byte) (fault string) {
-	text := codec.GetBuffer(len(literal))
-	defer codec.PutBuffer(text)
-	plain, ok := codec.LiteralText(*text, literal)
-	if !ok {
-		return "the literal has no text"
+	if *e&asciiOnly != 0 && bytes.ContainsFunc(got, isNotASCII) {
+		return nil, "the charset of the part is not UTF-8, and the text is not ASCII"
 	}
-	if *e&asciiOnly != 0 && bytes.ContainsFunc(plain, isNotASCII) {
-		return asciiFault
-	}
-	out.Put(plain)
-	return ""
+	return got, ""
 }

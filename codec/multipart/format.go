@@ -35,7 +35,9 @@
 //     other headers.
 //   - The charset of a part is UTF-8; or US-ASCII or ISO-8859-1, if the content
 //     is ASCII and no document: clients of Apache and .NET write these.
-//   - The length must be true, and a part with a tagged value has none.
+//   - The length must be true. It is changed with the content of a field or a
+//     file: what follows it is held, and counts as part of the value's length. A
+//     document in which a rule could find a value has none.
 //   - There are no parts in parts, no _charset_, and no transfer encodings but
 //     those that change nothing: binary, 8bit and 7bit.
 //   - A form with the parts operations and map is a request of GraphQL. It has

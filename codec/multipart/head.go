@@ -23,8 +23,10 @@ type head struct {
 	typed    bool // there is a Content-Type
 	plain    bool // it is text/plain
 	ascii    bool // it has the charset US-ASCII or ISO-8859-1
-	length   int64
 	measured bool // there is a Content-Length
+	length   int64
+	lengthAt int64 // offset of its digits
+	digits   int
 	encoded  bool // there is a Content-Transfer-Encoding
 
 	resembles bool // the type is that of a document
@@ -91,7 +93,7 @@ func (s *scanner) readLine(line []byte, at int64) error {
 	if len(value) == 0 || value[0] == ' ' || value[len(value)-1] == ' ' {
 		return s.reader.refuse(codec.Malformed, at, "a header has no value, or blanks around it")
 	}
-	return s.header(name, value, at)
+	return s.header(name, value, at, at+int64(len(line)-len(value)))
 }
 
 // lineFault says what is wrong with a line, whatever header it is.
@@ -115,8 +117,9 @@ func lineFault(line, dashed []byte) (fault string) {
 }
 
 // header reads one header. Only those that form data has may be there: some
-// readers find a name in any line of the headers.
-func (s *scanner) header(name, value []byte, at int64) error {
+// readers find a name in any line of the headers. at and valueAt are offsets of
+// the header and of its value.
+func (s *scanner) header(name, value []byte, at, valueAt int64) error {
 	fault := "a header that form data does not have"
 	switch {
 	case is(name, "content-disposition"):
@@ -127,7 +130,7 @@ func (s *scanner) header(name, value []byte, at int64) error {
 	case is(name, "content-type"):
 		fault = s.head.contentType(value, s.reader.plan.inner)
 	case is(name, "content-length"):
-		fault = s.head.contentLength(value)
+		fault = s.head.contentLength(value, valueAt)
 	case is(name, "content-transfer-encoding"):
 		fault = s.head.transferEncoding(value)
 	}
@@ -178,7 +181,7 @@ func (h *head) transferEncoding(value []byte) (fault string) {
 // media is the type of the part, without parameters.
 func (h *head) media() []byte { return h.mediaBuf[:h.mediaLen] }
 
-func (h *head) contentLength(value []byte) (fault string) {
+func (h *head) contentLength(value []byte, at int64) (fault string) {
 	if h.measured {
 		return "a part has two lengths"
 	}
@@ -191,7 +194,7 @@ func (h *head) contentLength(value []byte) (fault string) {
 		}
 		h.length = 10*h.length + int64(c-'0')
 	}
-	h.measured = true
+	h.measured, h.lengthAt, h.digits = true, at, len(value)
 	return ""
 }
 

@@ -31,6 +31,8 @@ var corpus = codectest.Corpus{
 		formOf(field("order", "{\r\n\"card\" : [1,2] }\r\n"), field("order", `{"email":"\u0041"}`)),
 		formOf(file("order", "application/json", `"text"`), file("data", "application/json", `{"email":1}`), file("empty", "a/b", "")),
 		formOf(strings.Replace(field("note", "12345"), "\r\n\r\n", "\r\nContent-Length: 5\r\n\r\n", 1), field("ssn", "x")),
+		formOf(onePart(`name="ssn"`, "Content-Length:5\r\nContent-Type: text/plain\r\n", "12345"), onePart(`name="ssn"; filename="x"`, "content-length: 0\r\n", "")),
+		formOf(strings.Replace(onePart(`name="ssn"`, "", "v"), "\r\nContent-D", "\r\nContent-Length: 1\r\nContent-D", 1), onePart(`name="x"`, "Content-Length: 1\r\n", "v"), field("ssn", "w")),
 		formOf(field("note", strings.Repeat("long text. ", 200)), field("ssn", strings.Repeat(canary, 100)), field("email", "last")),
 		"--XyZ-1\r\ncontent-disposition:form-data;name=ssn;filename=\"\"\r\nCONTENT-TYPE:text/plain\r\n\r\n" + "\r\n--XyZ-1--",
 	},

@@ -44,6 +44,7 @@ type reader struct {
 	inners []codec.Scanner // of the documents of the settings, those that the body has
 	forms  [4]encoder
 	graph  graphQL
+	spare  []*measured
 }
 
 // A graphQL is a set of the parts that make a form a request of GraphQL: the
@@ -123,6 +124,9 @@ func (r *reader) beginPart(h *head, at int64) error {
 	if h.file || h.typed && !h.plain || d != nil {
 		p.kind = filePart
 	}
+	if h.measured && p.rule >= 0 {
+		at = h.lengthAt // the length changes with the value
+	}
 	if p.rule >= 0 && !r.tags.Begin(p.rule, at) {
 		return r.refuse(codec.FieldLimit, at, "more tagged values than the limit")
 	}
@@ -147,8 +151,8 @@ func (r *reader) partFault(h *head) string {
 		return "a document has a charset that is not UTF-8"
 	case p.document == nil && h.resembles && below:
 		return "a part has the type of a document, and the policy does not know it"
-	case h.measured && (p.rule >= 0 || below && p.document != nil):
-		return "a part with a tagged value has a Content-Length"
+	case h.measured && below && p.document != nil && p.document.format != nil:
+		return "a document in which a rule could find a value has a Content-Length"
 	}
 	return ""
 }
@@ -209,7 +213,7 @@ func (r *reader) endPart(h *head, end int64) error {
 		return r.refuse(codec.Malformed, end, "a field is not UTF-8")
 	}
 	if p.rule >= 0 {
-		return r.endValue(end)
+		return r.endValue(h, end)
 	}
 	if p.text.found() {
 		return r.refuse(codec.EnvelopeFound, end, envelopeDetail)
@@ -220,13 +224,18 @@ func (r *reader) endPart(h *head, end int64) error {
 const envelopeDetail = "a part holds an envelope where none may be"
 
 // endValue is called where a tagged value ends.
-func (r *reader) endValue(end int64) error {
+func (r *reader) endValue(h *head, end int64) error {
 	p := &r.part
 	f, ok := r.tags.Take(end)
 	if !ok {
 		return r.refuse(codec.ValueLimit, end, "a tagged value is longer than the limit")
 	}
 	rule := r.sel.Rule(f.Rule)
+	var front []byte
+	if h.measured {
+		n := len(f.Value) - int(end-p.start)
+		front, f.Value = f.Value[h.digits:n], f.Value[n:]
+	}
 	form := 0
 	if p.ascii {
 		form = asciiOnly
@@ -241,7 +250,11 @@ func (r *reader) endValue(end int64) error {
 	if p.text.found() && !rule.Open && !(rule.Envelopes && f.Kind == codec.Text) {
 		return r.refuse(codec.EnvelopeFound, end, envelopeDetail)
 	}
-	r.tags.Put(f, &r.forms[form], 0)
+	var e codec.Encoder = &r.forms[form]
+	if h.measured {
+		e = r.measure(front, r.forms[form])
+	}
+	r.tags.Put(f, e, 0)
 	return nil
 }
 

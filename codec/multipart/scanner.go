@@ -92,8 +92,14 @@ func (s *scanner) Scan(p []byte, base int64) error {
 		}
 		i = n
 	}
-	if part := &s.reader.part; s.state == inPart && part.watched() && part.fed < base+int64(len(p)) {
+	switch part := &s.reader.part; {
+	case s.state == inPart && part.watched() && part.fed < base+int64(len(p)):
 		s.reader.tags.Hold(part.fed)
+	case s.state != atHead || s.reader.sel == nil:
+	case s.head.measured:
+		s.reader.tags.Hold(s.head.lengthAt)
+	default: // the line may be a Content-Length
+		s.reader.tags.Hold(base + int64(len(p)-s.head.line.Len()))
 	}
 	s.piece = nil
 	return nil
@@ -127,9 +133,9 @@ func (s *scanner) End(at int64) error {
 func (s *scanner) Free() {
 	s.reader.free()
 	s.head.line.Drop()
-	names, inners := s.reader.names, s.reader.inners
+	names, inners, spare := s.reader.names, s.reader.inners, s.reader.spare
 	*s = scanner{}
-	s.reader.names, s.reader.inners = names, inners[:0]
+	s.reader.names, s.reader.inners, s.reader.spare = names, inners[:0], spare
 	scanners.Put(s)
 }
 
