@@ -98,6 +98,12 @@ func TestNames(t *testing.T) {
 			{`<r pin="1"><a pin="2"><secret pin="3">4<b pin="5"/></secret></a></r>`, `0 text 1|0 text 2|0 text 3|1 raw1 4<b pin="5"/>`},
 		}},
 		{[]string{"$.*"}, []fieldCase{{`<r a="1">2</r>`, `0 text 2`}}},
+		{[]string{"$.r.ssn", "$.r['@id']", "$..list.item[1]", "$.r['{u}card']"}, []fieldCase{ // an attribute is like an element to some readers
+			{`<r ssn="1" u:ssn='2' xmlns:u="u"><id>3</id><x ssn="-"><id>-</id></x></r>`, `0 text 1|0 text 2|1 text 3`},
+			{`<r><list item="1"><item>-</item><item>2</item></list><id k="-"><b>3</b></id></r>`, `2 text 1|2 text 2|1 raw1 <b>3</b>`},
+			{`<r card="-" u:card="-" xmlns:u="u"/>`, ``}, {`<r SSN="-" xmlns:ssn="u"/>`, ``},
+		}},
+		{[]string{"$.r.ssn", "$.r['@ssn']", "$.r.x.ssn"}, []fieldCase{{`<r ssn="1"><ssn>2</ssn><x ssn="3"/></r>`, `1 text 1|0 text 2|2 text 3`}}},
 		{[]string{"$.r.*"}, []fieldCase{
 			{`<r a="1" xml:lang="en"` + xsi + ` xsi:type="t" xsi:x="y"><b c="-">2</b></r>`, `0 text 1|0 text en|0 text y|0 text 2`},
 		}},

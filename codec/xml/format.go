@@ -11,6 +11,10 @@
 //     (xmlns) and xsi:type, xsi:nil, xsi:schemaLocation and
 //     xsi:noNamespaceSchemaLocation are no members.
 //
+// Some readers make no difference between an attribute and a child element. So
+// $.person.ssn tags <person ssn="1"/> too, and $.person['@id'] an element id,
+// if no rule for its own kind does. A name with {uri} is that of one kind only.
+//
 // An element is also an element of the list of its siblings with the same name:
 // $.list.item[1] is the second item, and $.list.item[*] is every item. [*] is
 // every child too, as .* is. A rule that counts elements that no rule names,

@@ -13,10 +13,10 @@ type tables struct {
 	indexed bool     // rules name elements by index
 	fold    bool     // names have no case
 
-	// Local names with a namespace, of elements and of attributes, and local names
-	// of attributes: the index is the first byte, and bit n is set if rules name
-	// one of n bytes. A set bit is only a hint.
-	spaced, spacedAttribute, attribute nameHints
+	// Local names with a namespace, of elements and of attributes, local names of
+	// attributes, and other names: the index is the first byte, and bit n is set if
+	// rules name one of n bytes. A set bit is only a hint.
+	spaced, spacedAttribute, attribute, member nameHints
 }
 
 type nameHints [256]uint64
@@ -48,6 +48,8 @@ func newTables(s *codec.Selector) *tables {
 			t.spaced.add(name, t.fold)
 		case attribute:
 			t.attribute.add(local, t.fold)
+		default:
+			t.member.add(n, t.fold)
 		}
 		if ok && !slices.Contains(t.spaces, space) {
 			t.spaces = append(t.spaces, space)
@@ -118,6 +120,15 @@ func (m *matcher) free() {
 // space is its namespace, and named says whether rules name that namespace.
 // below says whether a rule may own an attribute of the element.
 func (m *matcher) enter(local, space []byte, named bool) (at place, owner int, below bool) {
+	alike := m.asAttribute(local)
+	if at, owner, below = m.enterNamed(local, space, named); owner < 0 {
+		owner = alike
+	}
+	return at, owner, below
+}
+
+// enterNamed is enter for rules that name elements.
+func (m *matcher) enterNamed(local, space []byte, named bool) (at place, owner int, below bool) {
 	at = place{live: m.live, first: m.first}
 	name, spaced := m.sel.Named(local), codec.AnyStep
 	if named && m.tables.spaced.may(local) {
@@ -143,6 +154,34 @@ func (m *matcher) enter(local, space []byte, named bool) (at place, owner int, b
 		m.below = unnamed.Peek(&m.cursor)
 	}
 	return at, m.cursor.Owner(), m.live
+}
+
+// asAttribute returns the rule that would own an element if it were an
+// attribute, or -1. To some readers (Jackson, xml2js with mergeAttrs) both are
+// members of one kind: so a rule for one owns the other, if no rule for its own
+// kind does.
+func (m *matcher) asAttribute(local []byte) (owner int) {
+	if !m.tables.attribute.may(local) {
+		return -1
+	}
+	name := m.sel.Named(m.qualified("@", nil, "", local))
+	if name == codec.AnyStep {
+		return -1
+	}
+	return codec.Alias{Name: name, Index: codec.NoIndex}.Peek(&m.cursor).Rule
+}
+
+// asElement returns the rule that would own an attribute if it were an element
+// of the innermost one, or -1.
+func (m *matcher) asElement(local []byte) (owner int) {
+	if !m.tables.member.may(local) {
+		return -1
+	}
+	name := m.sel.Named(local)
+	if name == codec.AnyStep {
+		return -1
+	}
+	return codec.Alias{Name: name, Index: codec.SomeIndex}.Peek(&m.cursor).Rule
 }
 
 // leave undoes enter.
@@ -183,11 +222,15 @@ func (m *matcher) attribute(local, space []byte, named bool) (owner int) {
 		spaced = m.sel.Named(m.qualified("@{", space, "}", local))
 	}
 	if name == codec.AnyStep && spaced == codec.AnyStep {
-		return m.cursor.Peek(codec.AnyStep).Rule
+		owner = m.cursor.Peek(codec.AnyStep).Rule
+	} else {
+		m.cursor.DescendAs(codec.Alias{Name: name, Index: codec.NoIndex}, codec.Alias{Name: spaced, Index: codec.NoIndex})
+		owner = m.cursor.Owner()
+		m.cursor.Up()
 	}
-	m.cursor.DescendAs(codec.Alias{Name: name, Index: codec.NoIndex}, codec.Alias{Name: spaced, Index: codec.NoIndex})
-	owner = m.cursor.Owner()
-	m.cursor.Up()
+	if owner < 0 {
+		return m.asElement(local)
+	}
 	return owner
 }
 

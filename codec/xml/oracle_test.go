@@ -49,7 +49,7 @@ func matches(path []step, at []*node, named map[string]bool) bool {
 	}
 	n, s := at[0], path[0]
 	listed := func(s step, name string, nth int) bool { // n is in a list of that name
-		return !n.attribute && (s.listed || s.index >= 0 && (s.index == nth || !named[name]))
+		return !n.attribute && (s.listed || s.index >= 0 && (s.index == nth || nth < 0 || !named[name]))
 	}
 	for _, as := range []struct {
 		name string
@@ -97,18 +97,40 @@ func owner(set []codec.Rule, at []*node) int {
 	return best
 }
 
+// ownerOrAlike is owner. If there is none, it takes an element for an attribute
+// and an attribute for an element, in no namespace and at any index.
+func ownerOrAlike(set []codec.Rule, at []*node) int {
+	if rule := owner(set, at); rule >= 0 {
+		return rule
+	}
+	top := len(at) - 1
+	alike := &node{local: at[top].local, space: "none", attribute: !at[top].attribute, nth: -1, nthHere: -1}
+	name := alike.local
+	if alike.attribute {
+		name = "@" + name
+	}
+	for _, r := range set {
+		for _, s := range steps(r.Path) {
+			if s.index < 0 && !s.any && s.name == name {
+				return owner(set, append(at[:top:top], alike))
+			}
+		}
+	}
+	return -1
+}
+
 // expected lists what a Transform has to see below n: the rule and the text of
 // each owned value without elements, in order.
 func expected(set []codec.Rule, at []*node, n *node) (want []string) {
 	at = append(at[:len(at):len(at)], n)
 	for _, c := range n.children {
 		if c.attribute {
-			if rule := owner(set, append(at[:len(at):len(at)], c)); rule >= 0 {
+			if rule := ownerOrAlike(set, append(at[:len(at):len(at)], c)); rule >= 0 {
 				want = append(want, fmt.Sprint(rule, " ", blank(c.text)))
 			}
 		}
 	}
-	if rule := owner(set, at); rule >= 0 {
+	if rule := ownerOrAlike(set, at); rule >= 0 {
 		text := n.text
 		if n.elements {
 			text = "elements"
