@@ -69,10 +69,11 @@ ifeq ($(ENVOY),$(CURDIR)/build/envoy/bin/envoy)
 endif
 
 .PHONY: canary-readers
-canary-readers: ## Get the readers of Python and Node.js that our formats are compared with, under build/
-	@sh deploy/packages.sh build/canary codec/canary/readers || { echo "canary-readers: not installed"; test "$(CI)" != true; }
+canary-readers: ## Get the readers that our formats are compared with, under build/
+	@sh codec/canary/readers/install.sh $(CURDIR)/build/canary $(READERS) || { echo "canary-readers: not installed"; test "$(CI)" != true; }
 
 .PHONY: canary
+canary: READERS := all
 canary: canary-readers ## Read BODIES=1000000 bodies of each format with them, and look for a value that was not sealed
 	CANARY_BODIES=$(or $(BODIES),1000000) go test -count 1 -timeout 0 -v $(if $(FORMAT),-run $(FORMAT)) ./codec/canary
 

@@ -29,14 +29,15 @@ const (
 
 // A format is a body format with what its canary needs.
 type format struct {
-	name     string // of its seeds in testdata
-	format   *codec.Format
-	options  codec.Options
-	params   codec.Params
-	rules    []string
-	plain    string // a body whose canary every reader reads where a rule tags it
-	generate func(r *rand.Rand) []byte
-	readers  []reader
+	name      string // of its seeds in testdata
+	format    *codec.Format
+	options   codec.Options
+	params    codec.Params
+	direction codec.Direction
+	rules     []string
+	plain     string // a body whose canary every reader reads where a rule tags it
+	generate  func(r *rand.Rand) []byte
+	readers   []reader
 }
 
 // run reads seeds and generated bodies. "make canary" says how many.
@@ -51,7 +52,8 @@ func run(t *testing.T, f format) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &comparison{format: f, sel: sel, body: codec.Body{At: sel.Root(), Checked: checked, Transform: seal, Params: f.params, Method: "POST"}}
+	f.readers = slices.DeleteFunc(f.readers, func(r reader) bool { return r.read == nil })
+	c := &comparison{format: f, sel: sel, body: codec.Body{At: sel.Root(), Checked: checked, Transform: seal, Params: f.params, Direction: f.direction, Method: "POST"}}
 	c.proveReaders(t)
 	c.compare(t, seeds(t, f.name))
 	count, seed := smoke, uint64(1)
@@ -62,7 +64,7 @@ func run(t *testing.T, f format) {
 		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("%s: random seed %d", f.name, seed)
-	start, next := time.Now(), time.Now().Add(10*time.Second)
+	start := time.Now()
 	r := rand.New(rand.NewPCG(seed, 2))
 	for done := 0; done < count && !t.Failed(); done += batch {
 		bodies := make([][]byte, min(batch, count-done))
@@ -70,10 +72,12 @@ func run(t *testing.T, f format) {
 			bodies[i] = f.generate(r)
 		}
 		c.compare(t, bodies)
-		if time.Now().After(next) {
-			next = time.Now().Add(10 * time.Second)
-			fmt.Printf("%s: %d of %d bodies, %.0f a second\n", f.name, done+len(bodies), count, float64(done)/time.Since(start).Seconds())
+		if before, after := done*10/count, (done+len(bodies))*10/count; before < after && count > smoke {
+			fmt.Printf("%s: %d of %d bodies, %.0f a second\n", f.name, done+len(bodies), count, float64(done+len(bodies))/time.Since(start).Seconds())
 		}
+	}
+	for _, r := range f.readers {
+		t.Logf("%s: read by %s", f.name, r.name)
 	}
 	t.Logf("%s: %d bodies, of which %d were refused and %d had sealed values; readers read %d canaries elsewhere",
 		f.name, c.bodies, c.refused, c.sealed, c.elsewhere)

@@ -52,7 +52,8 @@ func TestCSV(t *testing.T) {
 		name: "csv", format: &csv.Format, generate: csvBody, plain: "id,ssn\n1," + canary + "\n",
 		rules: []string{"$[*].ssn"},
 		readers: []reader{
-			python(t, "csv_dict", ""), node(t, "csv_papaparse", ""), node(t, "csv_parse", ""),
+			python(t, "csv.dict_reader", ""), node(t, "csv.papaparse", ""), node(t, "csv.parse", ""), java(t, "csv.jackson", ""), java(t, "csv.commons", ""),
+			java(t, "csv.commons_excel", ""), php(t, "csv"), php(t, "csv_no_escape"), ruby(t, "csv", ""),
 			inProcess("encoding/csv", func(body []byte) (all []reading) {
 				lines, _ := stdcsv.NewReader(bytes.NewReader(body)).ReadAll()
 				for i, line := range lines {

@@ -46,10 +46,10 @@ func TestForms(t *testing.T) {
 		name: "form", format: &form.Format, generate: formBody, plain: "ssn=" + canary,
 		rules: []string{"$.ssn", "$.user.ssn", "$.list[*].ssn", "$.s_sn", "$.a..ssn"},
 		readers: []reader{
-			python(t, "form_urllib", formType), python(t, "form_cgi", formType), python(t, "form_django", formType),
-			python(t, "form_werkzeug", formType), python(t, "form_multipart", formType),
-			node(t, "form_querystring", formType), node(t, "form_urlsearchparams", formType), node(t, "form_qs", formType),
-			node(t, "form_qs_dots", formType), node(t, "form_busboy", formType),
+			python(t, "form.urllib_qsl", formType), python(t, "form.cgi", formType), python(t, "form.django", formType),
+			python(t, "form.werkzeug", formType), python(t, "form.starlette", formType), python(t, "form.multipart", formType),
+			node(t, "form.querystring", formType), node(t, "form.urlsearchparams", formType), node(t, "form.qs", formType),
+			node(t, "form.qs_dots", formType), node(t, "form.busboy", formType), php(t, "form"), ruby(t, "form", formType),
 			inProcess("net/url", func(body []byte) (all []reading) {
 				pairs, _ := url.ParseQuery(string(body)) // with an error, the pairs that it could read
 				for name, values := range pairs {

@@ -37,12 +37,17 @@ func jsonValue(r *rand.Rand, depth int) string {
 	return blank + pick(r, `"`+canary+`"`, `"`+canary+`"`, `"\u0043ANARY"`, `"`+canary+`\n"`, "1", "null", "true", `"x"`, `"é`+canary+`"`)
 }
 
-func jsonBody(r *rand.Rand) []byte {
+// jsonRecord is an object.
+func jsonRecord(r *rand.Rand) []byte {
 	var members []string
 	for range 1 + r.IntN(4) {
 		members = append(members, odd(r, jsonNames, oddJSONNames)+":"+jsonValue(r, 3))
 	}
-	body := []byte("{" + strings.Join(members, ",") + "}")
+	return []byte("{" + strings.Join(members, ",") + "}")
+}
+
+func jsonBody(r *rand.Rand) []byte {
+	body := jsonRecord(r)
 	switch r.IntN(40) {
 	case 0:
 		body = append([]byte("\ufeff"), body...)
@@ -63,16 +68,20 @@ func TestJSON(t *testing.T) {
 		name: "json", format: &sealjson.Format, generate: jsonBody, plain: `{"ssn":"` + canary + `"}`,
 		rules: []string{"$.ssn", "$.user.ssn", "$.list[*].ssn"},
 		readers: []reader{
-			python(t, "json_loads", ""), node(t, "json_parse", ""),
-			inProcess("encoding/json", func(body []byte) []reading {
-				var v any
-				if json.Unmarshal(body, &v) != nil {
-					return nil
-				}
-				return flat(nil, v, nil)
-			}),
+			python(t, "json.loads", ""), python(t, "json.orjson", ""), node(t, "json.parse", ""), java(t, "json.jackson", ""), java(t, "json.gson", ""),
+			php(t, "json"), ruby(t, "json", ""),
+			inProcess("encoding/json", readJSON),
 		},
 	})
+}
+
+// readJSON reads JSON as most programs in Go do.
+func readJSON(body []byte) []reading {
+	var v any
+	if json.Unmarshal(body, &v) != nil {
+		return nil
+	}
+	return flat(nil, v, nil)
 }
 
 // flat adds the scalars in v to all, each with its path.

@@ -61,8 +61,10 @@ func TestMultipart(t *testing.T) {
 		plain: "--" + boundary + "\r\n" + partHeads[0] + "\r\n\r\n" + canary + "\r\n--" + boundary + "--\r\n",
 		rules: []string{"$.ssn", "$.user.ssn"},
 		readers: []reader{
-			python(t, "form_django", multipartType), python(t, "form_werkzeug", multipartType), python(t, "form_multipart", multipartType),
-			python(t, "form_cgi", multipartType), python(t, "multipart_email", multipartType), node(t, "form_busboy", multipartType),
+			python(t, "form.django", multipartType), python(t, "form.werkzeug", multipartType), python(t, "form.starlette", multipartType),
+			python(t, "form.multipart", multipartType), python(t, "form.cgi", multipartType), python(t, "form.email", multipartType),
+			node(t, "form.busboy", multipartType), node(t, "form.formidable", multipartType), java(t, "form.fileupload", multipartType),
+			ruby(t, "form", multipartType), phpUpload(t, multipartType),
 			inProcess("mime/multipart", func(body []byte) (all []reading) {
 				parts := stdmultipart.NewReader(bytes.NewReader(body), boundary)
 				for {

@@ -33,7 +33,7 @@ const installed = "../../build/canary"
 // requireReaders skips the test if the readers are not installed, or fails in
 // CI.
 func requireReaders(t *testing.T) {
-	if _, err := os.Stat(filepath.Join(installed, "installed")); err != nil {
+	if _, err := os.Stat(filepath.Join(installed, "compiled")); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("no readers: run make canary-readers: %v", err)
 		}
@@ -41,14 +41,50 @@ func requireReaders(t *testing.T) {
 	}
 }
 
-// python and node are readers of readers/reader.py and readers/reader.js. Each
-// is one process, which lives as long as the test.
-func python(t *testing.T, way, contentType string) reader {
-	return process(t, "python "+way, filepath.Join(installed, "venv", "bin", "python"), "readers/reader.py", way, contentType)
+// python, node, java, goSSE, php and ruby are readers of the folders below
+// readers. Each is one process, which lives as long as the test. They are named
+// by their way, and have an argument: a content type, or a file.
+func python(t *testing.T, way, arg string) reader {
+	return process(t, "python "+way, filepath.Join(installed, "venv", "bin", "python"), "readers/python/reader.py", way, arg)
 }
 
-func node(t *testing.T, way, contentType string) reader {
-	return process(t, "node "+way, "node", "readers/reader.js", way, contentType)
+func node(t *testing.T, way, arg string) reader {
+	return process(t, "node "+way, "node", "readers/node/reader.js", way, arg)
+}
+
+func java(t *testing.T, way, arg string) reader {
+	at := filepath.Join(installed, "java")
+	if _, err := os.Stat(filepath.Join(at, "Reader.class")); err != nil {
+		return missing(t, "java "+way, err, os.Getenv("CI") == "true")
+	}
+	return process(t, "java "+way, "java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", at+":"+at+"/lib/*", "Reader", way, arg)
+}
+
+func goSSE(t *testing.T) reader { return process(t, "go-sse", filepath.Join(installed, "go-sse")) }
+
+func php(t *testing.T, way string) reader {
+	if _, err := exec.LookPath("php"); err != nil {
+		return missing(t, "php "+way, err, false)
+	}
+	return process(t, "php "+way, "php", "readers/php/reader.php", way)
+}
+
+func ruby(t *testing.T, way, arg string) reader {
+	if _, err := exec.LookPath("ruby"); err != nil {
+		return missing(t, "ruby "+way, err, false)
+	}
+	return process(t, "ruby "+way, "ruby", "readers/ruby/reader.rb", way, arg)
+}
+
+// missing leaves a reader out that is not installed. A run of "make canary" has
+// all of them.
+func missing(t *testing.T, name string, err error, required bool) reader {
+	t.Helper()
+	if required || os.Getenv("CANARY_BODIES") != "" {
+		t.Fatalf("no %s: run make canary: %v", name, err)
+	}
+	t.Logf("without %s: %v", name, err)
+	return reader{}
 }
 
 func process(t *testing.T, name, program string, args ...string) reader {
@@ -76,6 +112,7 @@ func process(t *testing.T, name, program string, args ...string) reader {
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+		t.Logf("%s took %.1f s of a processor", name, (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds())
 	})
 	replies := bufio.NewReaderSize(stdout, 1<<16)
 	return reader{name, func(t *testing.T, bodies [][]byte) [][]reading {

@@ -25,7 +25,7 @@ var (
 
 func xmlElement(r *rand.Rand, depth int) string {
 	name := odd(r, xmlNames, oddNames1)
-	attribute := pick(r, "", "", "", ` id="`+canary+`"`, ` id='`+canary+`'`, ` xmlns="urn:y"`, ` xmlns:a="urn:z"`, ` a:id="`+canary+`"`, "\nid\n=\n\""+canary+`"`)
+	attribute := pick(r, "", "", "", ` id="`+canary+`"`, ` id='`+canary+`'`, ` xmlns="urn:y"`, ` xmlns:a="urn:z"`, ` a:id="`+canary+`"`, "\nid\n=\n\""+canary+`"`, ` ssn="`+canary+`"`, ` b:card='`+canary+`'`, ` note="`+canary+`"`)
 	var inside strings.Builder
 	for range r.IntN(3) {
 		if depth > 0 && r.IntN(3) == 0 {
@@ -43,7 +43,7 @@ func xmlElement(r *rand.Rand, depth int) string {
 func xmlBody(r *rand.Rand) []byte {
 	var b strings.Builder
 	b.WriteString(odd(r, xmlHeads, oddHeads1))
-	b.WriteString(`<person xmlns:a="urn:a" xmlns:b="urn:b"` + pick(r, "", "", ` xmlns="urn:d"`) + ">")
+	b.WriteString(`<person xmlns:a="urn:a" xmlns:b="urn:b"` + pick(r, "", "", ` xmlns="urn:d"`) + pick(r, "", "", "", ` ssn="`+canary+`"`) + ">")
 	for range 1 + r.IntN(3) {
 		b.WriteString(xmlElement(r, 2))
 	}
@@ -59,8 +59,9 @@ func TestXML(t *testing.T) {
 		name: "xml", format: &xml.Format, generate: xmlBody, plain: "<person><ssn>" + canary + "</ssn></person>",
 		rules: []string{"$.person.ssn", "$.person.p.ssn", "$..card", "$.person.p['@id']"},
 		readers: []reader{
-			python(t, "xml_etree", ""), python(t, "xml_lxml", ""), python(t, "xml_defused", ""), python(t, "xml_sax", ""),
-			node(t, "xml_fast", ""), inProcess("encoding/xml", readXML),
+			python(t, "xml.etree", ""), python(t, "xml.lxml", ""), python(t, "xml.defused", ""), python(t, "xml.sax", ""),
+			node(t, "xml.fast", ""), node(t, "xml.xml2js", ""), java(t, "xml.dom", ""), java(t, "xml.sax", ""), java(t, "xml.stax", ""),
+			java(t, "xml.woodstox", ""), java(t, "xml.jackson", ""), php(t, "xml"), ruby(t, "xml", ""), inProcess("encoding/xml", readXML),
 		},
 	})
 }
