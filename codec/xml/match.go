@@ -13,9 +13,9 @@ type tables struct {
 	indexed bool     // rules name elements by index
 	fold    bool     // names have no case
 
-	// Local names with a namespace, of elements and of attributes, local names of
-	// attributes, and other names: the index is the first byte, and bit n is set if
-	// rules name one of n bytes. A set bit is only a hint.
+	// Local names with a namespace, of elements and of attributes, local names
+	// of attributes, and other names: the index is the first byte, and bit n is
+	// set if rules name one of n bytes. A set bit is only a hint.
 	spaced, spacedAttribute, attribute, member nameHints
 }
 
