@@ -71,9 +71,12 @@ func refuseFormat(name string, cause error) error {
 }
 
 // detailOf returns what a client may know of err beside its code. What is wrong
-// with the body of a request, and where, tells its sender nothing new.
+// with a request, and where, tells its sender nothing new.
 func detailOf(err error, response bool) string {
 	if e, ok := errors.AsType[*placeError](err); ok {
+		if why, ok := errors.AsType[*places.Error](err); ok && why.Code == places.Ambiguous && !response {
+			return "in " + e.in.String() + ": " + why.Detail
+		}
 		return "in " + e.in.String()
 	}
 	if r, ok := errors.AsType[*refusal](err); ok {
@@ -82,7 +85,7 @@ func detailOf(err error, response bool) string {
 	e, ok := errors.AsType[*codec.Error](err)
 	switch {
 	case !ok || response:
-	case e.Code == codec.BadParams:
+	case e.Code == codec.BadParams || e.Code == codec.Unsupported:
 		return e.Format + ": " + e.Detail
 	case e.Code == codec.Malformed || e.Code == codec.Truncated:
 		return fmt.Sprintf("%s, at byte %d: %s", e.Format, e.Offset, e.Detail)
