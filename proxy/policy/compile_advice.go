@@ -49,7 +49,7 @@ func (c adviser) reach(r *Route, d *directionConfig) {
 	}
 	for _, e := range d.Open {
 		if place := codec.Uncovered(e.Name, sealed); place != "" {
-			c.note(e.At, "narrow the path to what is sealed", "path %q opens places that no rule to the same service seals, such as %s", e.Name, place)
+			c.note(e.At, "narrow the path, unless the service answers in another shape than it is asked", "path %q opens places that no rule to the same service seals, such as %s", e.Name, place)
 		}
 	}
 }
