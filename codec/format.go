@@ -55,6 +55,34 @@ type Options struct {
 	// Settings are the format's own, such as the delimiter of CSV. See
 	// [Options.Only].
 	Settings map[string]string
+	// Takes reports whether a body can belong to a request for path, which has no
+	// escapes; nil means that every body can. A format whose rules depend on the
+	// path need not compile others.
+	Takes func(path string) bool
+	// Parsed holds what formats have made of Schema; nil for nothing. See
+	// [ParsedSchema].
+	Parsed *Parsed
+}
+
+// A Parsed holds what formats have made of one schema. Not safe for concurrent
+// use.
+type Parsed struct{ values []any }
+
+// ParsedSchema returns what parse makes of o.Schema, a value that nothing
+// changes. A policy that names one schema in many routes parses it once.
+func ParsedSchema[T any](o Options, parse func(schema []byte) (T, error)) (T, error) {
+	if o.Parsed != nil {
+		for _, v := range o.Parsed.values {
+			if value, ok := v.(T); ok {
+				return value, nil
+			}
+		}
+	}
+	value, err := parse(o.Schema)
+	if err == nil && o.Parsed != nil {
+		o.Parsed.values = append(o.Parsed.values, value)
+	}
+	return value, err
 }
 
 // SchemaSetting is the setting that names the file of Options.Schema. It is not

@@ -68,10 +68,10 @@ func check(sel *codec.Selector, o codec.Options) (any, error) {
 	if root := sel.Root(); !protobuf.HasRules(&root) {
 		return c, nil
 	}
-	compiler, err := protobuf.NewCompiler(sel, o.Schema)
+	compiler, err := protobuf.NewCompiler(sel, o)
 	if err != nil {
 		return nil, err
 	}
-	c.methods, err = compiler.Methods()
+	c.methods, err = compiler.Methods(o.Takes)
 	return c, err
 }

@@ -45,9 +45,9 @@ type job struct {
 	at      codec.Cursor
 }
 
-// NewCompiler reads a FileDescriptorSet.
-func NewCompiler(sel *codec.Selector, set []byte) (*Compiler, error) {
-	s, err := parse(set)
+// NewCompiler reads the FileDescriptorSet of o.
+func NewCompiler(sel *codec.Selector, o codec.Options) (*Compiler, error) {
+	s, err := codec.ParsedSchema(o, parse)
 	if err != nil {
 		return nil, err
 	}
@@ -89,23 +89,27 @@ type Method struct {
 	Streams [2]bool   // by codec.Direction: there may be many messages
 }
 
-// Methods compiles the methods of all services, by path. A rule may end at a
-// type that cannot be sealed if it fits in another method: a body in which it
-// ends there is refused.
-func (c *Compiler) Methods() (map[string]Method, error) {
+// Methods compiles the methods of all services whose paths takes reports, by
+// path; nil takes all. A rule may end at a type that cannot be sealed if it fits
+// in another method: a body in which it ends there is refused.
+func (c *Compiler) Methods(takes func(path string) bool) (map[string]Method, error) {
 	c.lax = true
 	all := make(map[string]Method)
 	for _, s := range c.services {
 		for i := range s.Methods().Len() {
 			m := s.Methods().Get(i)
-			all["/"+string(s.FullName())+"/"+string(m.Name())] = Method{
+			path := "/" + string(s.FullName()) + "/" + string(m.Name())
+			if takes != nil && !takes(path) {
+				continue
+			}
+			all[path] = Method{
 				Types:   [2]*Table{codec.Request: c.root(m.Input()), codec.Response: c.root(m.Output())},
 				Streams: [2]bool{codec.Request: m.IsStreamingClient(), codec.Response: m.IsStreamingServer()},
 			}
 		}
 	}
 	if len(all) == 0 {
-		return nil, badSchema("has no service")
+		return nil, badSchema("has no method with such a path")
 	}
 	return all, c.finish()
 }

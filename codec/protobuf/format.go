@@ -94,7 +94,7 @@ func check(sel *codec.Selector, o codec.Options) (any, error) {
 	if c.message == "" {
 		return nil, &codec.SettingError{Setting: messageSetting, Detail: "must be the full name of the message that a body is"}
 	}
-	compiler, err := NewCompiler(sel, o.Schema)
+	compiler, err := NewCompiler(sel, o)
 	if err != nil {
 		return nil, err
 	}

@@ -21,9 +21,10 @@ type compiler struct {
 	conf     *config
 	formats  codec.Table
 	readFile func(string) ([]byte, error)
-	limits   codec.Limits        // of every body
-	byMethod bool                // some route takes only some methods
-	schemas  [][sha256.Size]byte // of formats, hashed, as they were read
+	limits   codec.Limits                        // of every body
+	byMethod bool                                // some route takes only some methods
+	schemas  [][sha256.Size]byte                 // of formats, hashed, as they were read
+	parsed   map[[sha256.Size]byte]*codec.Parsed // what formats have made of them
 }
 
 func (c *compiler) compile() *Policy {
@@ -31,6 +32,7 @@ func (c *compiler) compile() *Policy {
 	if conf.Version.present() && conf.Version.Value != 1 {
 		c.problem(conf.Version.place, "", `"version" must be 1, the only one that this sealmesh reads`)
 	}
+	c.parsed = make(map[[sha256.Size]byte]*codec.Parsed)
 	p := &Policy{FIPS: c.fips(), Audit: c.audit(), TLS: c.tls(), Limits: c.processLimits()}
 	if conf.Unmatched.Value == "pass" {
 		p.Unmatched = PassUnmatched

@@ -159,6 +159,7 @@ func (c *planCompiler) check(options map[string]codec.Options) {
 	p.Checked, p.Unread = make(map[*codec.Format]any), make(map[*codec.Format]error)
 	for _, f := range c.formats {
 		o, said := options[f.Name]
+		o.Takes = c.route.template.takes
 		checked, err := f.Check(p.Selector, o)
 		switch {
 		case err == nil:
@@ -204,12 +205,22 @@ func (c *planCompiler) optionsOf(settings table[text]) (o codec.Options, ok bool
 				ok = false
 			}
 			o.Schema = append([]byte{}, b...) // not nil, even if the file is empty
-			c.schemas = append(c.schemas, sha256.Sum256(b))
+			o.Parsed = c.parsedOf(b)
 		default:
 			o.Settings[s.Name] = s.Value.Value
 		}
 	}
 	return o, ok
+}
+
+// parsedOf notes a schema, and returns what formats have made of it.
+func (c *compiler) parsedOf(schema []byte) *codec.Parsed {
+	hash := sha256.Sum256(schema)
+	c.schemas = append(c.schemas, hash)
+	if c.parsed[hash] == nil {
+		c.parsed[hash] = new(codec.Parsed)
+	}
+	return c.parsed[hash]
 }
 
 // wrongOptions reports that a format cannot have the rules, given the settings

@@ -17,12 +17,13 @@ type planCompiler struct {
 	*compiler
 	direction *directionConfig
 	request   bool
+	route     *Route // whose path is compiled
 	plan      *Plan
 	at        []named[text] // the path and tag of each rule in plan
 }
 
-// plan compiles one direction of r; nil if its bodies are not read.
-func (c *compiler) plan(d *directionConfig, r *routeConfig, request bool) *Plan {
+// plan compiles one direction of r, for route; nil if its bodies are not read.
+func (c *compiler) plan(route *Route, d *directionConfig, r *routeConfig, request bool) *Plan {
 	reads := request && r.reads()
 	if d == nil && reads {
 		d = &directionConfig{}
@@ -30,7 +31,7 @@ func (c *compiler) plan(d *directionConfig, r *routeConfig, request bool) *Plan 
 	if d == nil || request && d.unread(r) {
 		return nil
 	}
-	p := &planCompiler{compiler: c, direction: d, request: request, plan: &Plan{Limits: c.limits, Envelopes: envelopesOf(d, r.Envelopes)}}
+	p := &planCompiler{compiler: c, direction: d, request: request, route: route, plan: &Plan{Limits: c.limits, Envelopes: envelopesOf(d, r.Envelopes)}}
 	p.compile(reads)
 	return p.plan
 }

@@ -67,8 +67,8 @@ func (c *routeCompiler) route(r routeConfig) *Route {
 	if r.Skip.Value && r.Envelopes.present() {
 		c.problem(r.Envelopes.place, "", "envelopes on a route with skip: its bodies pass unread")
 	}
-	route.Request = c.plan(r.Request, &r, true)
-	route.Response = c.plan(r.Response, &r, false)
+	route.Request = c.plan(route, r.Request, &r, true)
+	route.Response = c.plan(route, r.Response, &r, false)
 	c.paths(route, &r)
 	c.bound(route, r.Request)
 	c.bound(route, r.Response)

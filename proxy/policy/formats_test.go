@@ -48,7 +48,7 @@ func TestFormatSettings(t *testing.T) {
 	}
 	o := p.Routes[0].Request.Checked[&orders].(codec.Options)
 	if string(o.Schema) != "schema" || len(o.Settings) != 1 || o.Settings["message"] != "acme.Order" {
-		t.Errorf("Check was given %q", o)
+		t.Errorf("Check was given %q, schema %q", o.Settings, o.Schema)
 	}
 	if p, err = loadOrders(with("$.a", `      formats: {orders: {schema: empty.pb}}`)); err != nil {
 		t.Fatal(err)

@@ -85,6 +85,12 @@ func (t *template) matches(segments []string) bool {
 	return true
 }
 
+// takes is matches for a path that is not split.
+func (t *template) takes(path string) bool {
+	segments, _, err := split(nil, path)
+	return err == nil && t.matches(segments)
+}
+
 // covers reports whether every path that o matches is matched by t.
 func (t *template) covers(o *template) bool {
 	if len(o.steps) < len(t.steps) || !t.rest && (o.rest || len(o.steps) > len(t.steps)) {
