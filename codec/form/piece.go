@@ -2,7 +2,7 @@ package form
 
 import "bytes"
 
-// PieceDetail says what is wrong with a body whose tagged value comes in pieces.
+// PieceDetail says why a body is refused whose tagged value comes in pieces.
 const PieceDetail = "a name such as date(1i), by which Rails reads a piece of a tagged value"
 
 // cutPiece returns the name of the value that a name of Rails is a piece of:

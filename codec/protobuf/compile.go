@@ -89,9 +89,9 @@ type Method struct {
 	Streams [2]bool   // by codec.Direction: there may be many messages
 }
 
-// Methods compiles the methods of all services whose paths takes reports, by
-// path; nil takes all. A rule may end at a type that cannot be sealed if it fits
-// in another method: a body in which it ends there is refused.
+// Methods compiles the methods of all services, by path, as far as takes reports
+// the path; nil takes all. A rule may end at a type that cannot be sealed if it
+// fits in another method: a body in which it ends there is refused.
 func (c *Compiler) Methods(takes func(path string) bool) (map[string]Method, error) {
 	c.lax = true
 	all := make(map[string]Method)
