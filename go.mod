@@ -17,6 +17,7 @@ require (
 	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.73.2
 	github.com/aws/aws-sdk-go-v2/service/kms v1.62.5
 	github.com/aws/smithy-go v1.28.8
+	github.com/bufbuild/protocompile v0.14.1
 	github.com/buger/jsonparser v1.1.2
 	github.com/bytedance/sonic v1.15.0
 	github.com/cncf/xds/go v0.0.0-20260202195803-dba9d589def2

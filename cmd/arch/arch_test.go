@@ -51,7 +51,7 @@ var importRules = []struct {
 	{"proxy/places", anyOf(std, ours("codec"))},
 	{"proxy/policy", anyOf(std, ours("codec", "hsm", "proxy/policy/safeyaml", "proxy/places"), external("github.com/goccy/go-yaml"))},
 	{"proxy/policy/safeyaml", anyOf(std, external("github.com/goccy/go-yaml"))},
-	{"proxy/policy/apischema", anyOf(std, ours("codec", "proxy/policy/safeyaml"), external("github.com/goccy/go-yaml"))},
+	{"proxy/policy/apischema", anyOf(std, ours("codec", "proxy/policy/safeyaml"), external("github.com/goccy/go-yaml", "google.golang.org/protobuf/"))},
 	{"proxy/wire", anyOf(std, ours("codec"), external("google.golang.org/", "github.com/envoyproxy/go-control-plane/envoy"))},
 	{"proxy/transport", anyOf(std, external("google.golang.org/grpc", "google.golang.org/protobuf/proto", "golang.org/x/net/http2"))},
 	{"proxy/dataplane", anyOf(std, ours("proxy/wire"), external("google.golang.org/", "github.com/envoyproxy/go-control-plane/envoy", "golang.org/x/net/"))},

@@ -9,8 +9,12 @@
 //	properties:
 //	  ssn: {type: string, x-sealmesh-tag: pii.ssn}
 //
-// [OpenAPI] reads OpenAPI 3.0 and 3.1, [JSONSchema] reads JSON Schema. [Read]
-// tells one from the other.
+// or with an option of protobuf:
+//
+//	string ssn = 1 [(sealmesh.tag) = "pii.ssn"];
+//
+// [OpenAPI] reads OpenAPI 3.0 and 3.1, [JSONSchema] reads JSON Schema, and
+// [Read] tells one from the other. [Protobuf] reads a descriptor set.
 //
 // # What becomes a rule
 //
@@ -25,6 +29,8 @@
 //   - readOnly properties are tagged in responses only, and writeOnly ones in
 //     requests only.
 //   - XML names are used where a body may be XML.
+//   - A field of protobuf is a member, by both of its names. Each rule is
+//     compared with all fields that it can match: see protorules.go.
 //
 // # No tag is lost
 //
@@ -56,6 +62,15 @@ type Route struct {
 	Path     string
 	Request  Rules
 	Response Rules
+	Settings []Setting // of formats that bodies may have
+	Streamed bool      // bodies are streams
+}
+
+// A Setting is what a policy says of a format for both directions.
+type Setting struct {
+	Format  string
+	Schema  string // file of the format's schema
+	Message string // the message that bodies are, or ""
 }
 
 // Rules are the tagged values of one direction, by place and by name or path,

@@ -68,6 +68,35 @@ func TestJSONSchema(t *testing.T) {
 	}
 }
 
+// TestConfluent: tags of Confluent count where the caller asks for them, and our
+// own comes before them.
+func TestConfluent(t *testing.T) {
+	src := []byte(`{"properties":{"a":{"confluent:tags":["PII","X"]},"b":{"confluent:tags":["PII"],"x-sealmesh-tag":"own"},"c":{"confluent:tags":["X"]}}}`)
+	for _, tc := range []struct {
+		tags map[string]string
+		want string
+	}{
+		{nil, "[{$.b own}]"},
+		{map[string]string{"PII": "pii"}, "[{$.a pii} {$.b own}]"},
+		{map[string]string{"X": "pii", "PII": "pii"}, "[{$.a pii} {$.b own} {$.c pii}]"},
+		{map[string]string{"X": "x", "PII": "pii"}, "line 1: tagged pii and x"},
+		{map[string]string{"PCI": "x"}, "nothing has the tag PCI of Confluent"},
+	} {
+		api, err := Read(src, tc.tags)
+		got := fmt.Sprint(err)
+		if err == nil {
+			var rules []string
+			for _, r := range api.Routes[0].Request.Body {
+				rules = append(rules, fmt.Sprintf("{%s %s}", r.Path, r.Tag))
+			}
+			got = fmt.Sprint(rules)
+		}
+		if got != tc.want {
+			t.Errorf("%v: %s, want %s", tc.tags, got, tc.want)
+		}
+	}
+}
+
 // TestErrors: a schema that is not understood as a whole gives no rules.
 func TestErrors(t *testing.T) {
 	const api = "openapi: 3.0.3\n"

@@ -1,10 +1,14 @@
 package apischema
 
 // Read reads an OpenAPI document, which has the key openapi, or a JSON Schema.
-// Its errors are of type [*Error].
-func Read(src []byte) (*API, error) {
+// confluent has tags for those that Confluent writes as confluent:tags; nil for
+// none. Its errors are of type [*Error].
+func Read(src []byte, confluent map[string]string) (*API, error) {
 	root, err := parse(src)
 	if err != nil {
+		return nil, err
+	}
+	if err := importConfluent(root, confluent); err != nil {
 		return nil, err
 	}
 	if root.get("openapi") != nil || root.get("swagger") != nil {

@@ -12,7 +12,8 @@ import (
 type path []step
 
 // A step is one segment of a path. name is "" unless the step is to a member.
-type step struct{ text, name string }
+// json is the step by another name that the member has in JSON, or "".
+type step struct{ text, name, json string }
 
 var (
 	anyElement = step{text: "[*]"}
@@ -26,9 +27,9 @@ func member(name string) step {
 		plain = plain && (letter || i > 0 && c >= '0' && c <= '9')
 	}
 	if plain {
-		return step{"." + name, name}
+		return step{text: "." + name, name: name}
 	}
-	return step{codec.QuoteName(name), name}
+	return step{text: codec.QuoteName(name), name: name}
 }
 
 func element(i int) step { return step{text: "[" + strconv.Itoa(i) + "]"} }

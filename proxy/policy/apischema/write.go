@@ -23,7 +23,7 @@ const (
 func (a *API) Policy(request, response Action) string {
 	var b strings.Builder
 	for _, r := range a.Routes {
-		body := r.Request.yaml("request", request) + r.Response.yaml("response", response)
+		body := r.yaml("request", &r.Request, request) + r.yaml("response", &r.Response, response)
 		if body == "" {
 			continue
 		}
@@ -37,7 +37,7 @@ func (a *API) Policy(request, response Action) string {
 }
 
 // yaml writes the rules of one direction, "" if it has none.
-func (r *Rules) yaml(direction string, do Action) string {
+func (route *Route) yaml(direction string, r *Rules, do Action) string {
 	if do == None || r.count() == 0 {
 		return ""
 	}
@@ -57,6 +57,19 @@ func (r *Rules) yaml(direction string, do Action) string {
 		for _, rule := range rules {
 			fmt.Fprintf(&b, "%s  %s: %s\n", indent, Quote(rule.Path), value(rule.Tag))
 		}
+	}
+	if route.Streamed {
+		b.WriteString("      body: streamed\n")
+	}
+	if len(route.Settings) > 0 {
+		b.WriteString("      formats:\n")
+	}
+	for _, s := range route.Settings {
+		fmt.Fprintf(&b, "        %s: {schema: %s", s.Format, value(s.Schema))
+		if s.Message != "" {
+			fmt.Fprintf(&b, ", message: %s", value(s.Message))
+		}
+		b.WriteString("}\n")
 	}
 	return b.String()
 }
