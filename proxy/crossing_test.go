@@ -42,18 +42,19 @@ func (c crossing) body(value string) string {
 
 // crossings are by name of the format.
 var crossings = map[string]crossing{
-	"json":     {jsonType, `{"secret": `, `, "a": 1}`, jsonText, "json", `{"b": [1]}`, false},
-	"ndjson":   {"application/x-ndjson", "{\"a\": 1}\n{\"secret\": ", "}\n", jsonText, "json", `[1, null]`, false},
-	"json-seq": {"application/json-seq", "\x1e{\"secret\": ", "}\n", jsonText, "json", `null`, false},
-	"sse":      {"text/event-stream", "id: 1\ndata: {\"secret\": ", "}\n\n", jsonText, "json", `{"b": [1]}`, false},
-	"form":     {"application/x-www-form-urlencoded", "a=1&secret=", "&b=2", url.QueryEscape, "form", "%61%62", false},
-	"csv":      {"text/csv", "secret,b\n", ",1\n", csvText, "csv", "", false},
-	"tsv":      {"text/tab-separated-values", "secret\tb\n", "\t1\n", tsvText, "csv", "", false},
-	"xml":      {"application/xml", "<r><secret>", "</secret></r>", xmlText.Replace, "xml", "a<b/>", false},
-	"protobuf": {"application/protobuf", "\x10\x01\x0a", "\x10\x02", protoText, "protobuf", "", false},
-	"grpc":     {"application/grpc", "", "", frameText, "protobuf", "", false},
-	"grpc-web": {"application/grpc-web", "", "", frameText, "protobuf", "", false},
-	"connect":  {"application/connect+proto", "", "", frameText, "protobuf", "", false},
+	"json":          {jsonType, `{"secret": `, `, "a": 1}`, jsonText, "json", `{"b": [1]}`, false},
+	"ndjson":        {"application/x-ndjson", "{\"a\": 1}\n{\"secret\": ", "}\n", jsonText, "json", `[1, null]`, false},
+	"json-seq":      {"application/json-seq", "\x1e{\"secret\": ", "}\n", jsonText, "json", `null`, false},
+	"sse":           {"text/event-stream", "id: 1\ndata: {\"secret\": ", "}\n\n", jsonText, "json", `{"b": [1]}`, false},
+	"form":          {"application/x-www-form-urlencoded", "a=1&secret=", "&b=2", url.QueryEscape, "form", "%61%62", false},
+	"csv":           {"text/csv", "secret,b\n", ",1\n", csvText, "csv", "", false},
+	"tsv":           {"text/tab-separated-values", "secret\tb\n", "\t1\n", tsvText, "csv", "", false},
+	"xml":           {"application/xml", "<r><secret>", "</secret></r>", xmlText.Replace, "xml", "a<b/>", false},
+	"protobuf":      {"application/protobuf", "\x10\x01\x0a", "\x10\x02", protoText, "protobuf", "", false},
+	"grpc":          {"application/grpc", "", "", frameText, "protobuf", "", false},
+	"grpc-web":      {"application/grpc-web", "", "", frameText, "protobuf", "", false},
+	"connect":       {"application/connect+proto", "", "", frameText, "protobuf", "", false},
+	"connect-unary": {"application/proto", "\x10\x01\x0a", "\x10\x02", protoText, "protobuf", "", false},
 	"multipart": {"multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"secret\"\r\n\r\n", "\r\n--b--\r\n",
 		strings.Clone, "part", "", false},
 	"grpc-json":     {"application/grpc+json", `{"secret": `, `, "a": 1}`, jsonText, "json", `{"b": [1]}`, true},
@@ -104,7 +105,7 @@ func crossingPolicy(t *testing.T) string {
 	`), 0o600))
 	rules := regexp.MustCompile(`((?:seal|open): \{\$\.\.secret: pii\})`)
 	return rules.ReplaceAllString(rigPolicy, strings.ReplaceAll(
-		"$1, formats: {protobuf: {schema: 'SCHEMA', message: Doc}, grpc: {schema: 'SCHEMA'}, grpc-web: {schema: 'SCHEMA'}, connect: {schema: 'SCHEMA'}, grpc-json: {schema: 'SCHEMA'}, grpc-web-json: {schema: 'SCHEMA'}, connect-json: {schema: 'SCHEMA'}}", "SCHEMA", schema))
+		"$1, formats: {protobuf: {schema: 'SCHEMA', message: Doc}, grpc: {schema: 'SCHEMA'}, grpc-web: {schema: 'SCHEMA'}, connect: {schema: 'SCHEMA'}, connect-unary: {schema: 'SCHEMA'}, grpc-json: {schema: 'SCHEMA'}, grpc-web-json: {schema: 'SCHEMA'}, connect-json: {schema: 'SCHEMA'}}", "SCHEMA", schema))
 }
 
 func jsonText(s string) string {

@@ -215,7 +215,10 @@ func (x *exchange) match() error {
 		// fault.
 		return refuse(codePath, err)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return checkConnect(head, x.request.plan)
 }
 
 // setPlans gives both directions their plans, which may be nil.

@@ -52,8 +52,8 @@ tags:
 routes:
   - name: users
     match: {path: /test.Users/**}
-    request:  {seal: {$..ssn: pii}, body: streamed, formats: {grpc: {schema: SCHEMA}, grpc-web: {schema: SCHEMA}, connect: {schema: SCHEMA}}}
-    response: {open: {$..ssn: pii}, body: streamed, formats: {grpc: {schema: SCHEMA}, grpc-web: {schema: SCHEMA}, connect: {schema: SCHEMA}}}
+    request:  {seal: {$..ssn: pii}, body: streamed, formats: {grpc: {schema: SCHEMA}, grpc-web: {schema: SCHEMA}, connect: {schema: SCHEMA}, connect-unary: {schema: SCHEMA}, grpc-json: {schema: SCHEMA}, connect-json: {schema: SCHEMA}}}
+    response: {open: {$..ssn: pii}, body: streamed, formats: {grpc: {schema: SCHEMA}, grpc-web: {schema: SCHEMA}, connect: {schema: SCHEMA}, connect-unary: {schema: SCHEMA}, grpc-json: {schema: SCHEMA}, connect-json: {schema: SCHEMA}}}
 `
 
 // users is the service behind Envoy. It notes every number that it sees, and
@@ -272,6 +272,9 @@ func TestEnvoyFrames(t *testing.T) {
 	lasts := map[string]string{
 		"application/grpc-web+proto": flagged(0x80, "grpc-status: 0\r\n"),
 		"application/connect+proto":  flagged(0x02, "{}"),
+		"application/connect+json":   flagged(0x02, "{}"),
+		"application/grpc+json":      "",
+		"application/proto":          "",
 	}
 	s := newStack(t, stackOptions{policy: strings.ReplaceAll(usersPolicy, "SCHEMA", "'"+schema+"'"), handler: func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
@@ -281,8 +284,14 @@ func TestEnvoyFrames(t *testing.T) {
 	message := "\x0a" + string(rune(len(canary))) + canary
 	frame := flagged(0, message)
 	for media, last := range lasts {
-		got := s.do(http.MethodPost, "/test.Users/Chat", frame+frame, "Content-Type", media)
-		if got.err != nil || got.body != frame+frame+last {
+		sent := frame + frame
+		if strings.HasSuffix(media, "json") {
+			sent = strings.Repeat(flagged(0, `{"ssn":"`+canary+`"}`), 2)
+		} else if media == "application/proto" {
+			sent = message + message
+		}
+		got := s.do(http.MethodPost, "/test.Users/Chat", sent, "Content-Type", media)
+		if got.err != nil || got.body != sent+last {
 			t.Errorf("%s: %v, status %d, %q", media, got.err, got.status, got.body)
 		}
 		if up := s.upstream.last(t); strings.Contains(up.body, canary) || strings.Count(up.body, "sm1.") != 2 {
@@ -291,12 +300,17 @@ func TestEnvoyFrames(t *testing.T) {
 	}
 	for media, body := range map[string]string{
 		"application/grpc-web+proto": flagged(1, message), "application/connect+proto": flagged(1, message), "application/grpc-web-text": frame,
-		"application/grpc+json": frame, "application/connect+json": frame, "application/proto": message,
+		"application/grpc-web+json": frame, "application/grpc-web-text+json": frame,
 	} {
 		before := s.upstream.count()
 		got := s.do(http.MethodPost, "/test.Users/Chat", body, "Content-Type", media)
 		if said := got.body + got.header.Get("Grpc-Message"); got.err != nil || !strings.Contains(said, "format_unsupported") || s.upstream.count() > before {
 			t.Errorf("%s: %v, status %d, %v %q", media, got.err, got.status, got.header, got.body)
 		}
+	}
+	before := s.upstream.count()
+	got := s.do(http.MethodGet, "/test.Users/Get?connect=v1&encoding=json&message=%7B%22ssn%22%3A%221%22%7D", "")
+	if got.err != nil || got.status != http.StatusUnsupportedMediaType || !strings.Contains(got.body, "format_unsupported") || s.upstream.count() > before {
+		t.Errorf("a message in a query: %v, status %d, %q", got.err, got.status, got.body)
 	}
 }

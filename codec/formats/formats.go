@@ -47,6 +47,7 @@ var table = codec.Table{
 	&grpc.Format,
 	&grpc.Web,
 	&grpc.Connect,
+	&grpc.Unary,
 	&grpcJSON,
 	&webJSON,
 	&connectJSON,

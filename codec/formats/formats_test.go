@@ -72,6 +72,7 @@ func TestDetect(t *testing.T) {
 		{"application/grpc-web-text", ""},
 		{"application/grpc-web-text+proto", ""},
 		{"application/connect+proto", "connect"},
+		{"application/proto", "connect-unary"},
 		{"application/connect+json", "connect-json"},
 		{"application/x-ndjson", "ndjson"},
 		{"application/x-ndjson; charset=utf-8", "ndjson"},

@@ -33,7 +33,6 @@ var unread = [...]struct{ media, name string }{
 	{"application/grpc-web-text", "gRPC-Web in base64"},
 	{"application/grpc-web-text+proto", "gRPC-Web in base64"},
 	{"application/grpc-web-text+json", "gRPC-Web in base64"},
-	{"application/proto", "a single message of Connect"},
 	{"application/x-jackson-smile", "Smile"},
 	{"application/avro", "Avro"},
 	{"avro/binary", "Avro"},

@@ -1,5 +1,6 @@
-// Package grpc is the body formats of gRPC: [Format], gRPC-Web: [Web], and
-// streams of Connect: [Connect].
+// Package grpc is the body formats of gRPC: [Format], gRPC-Web: [Web], streams
+// of Connect: [Connect], and Connect without streams: [Unary]. Messages are of
+// protobuf, or JSON: [JSON], [WebJSON] and [ConnectJSON].
 //
 // A body is a sequence of messages. Each is the root $ of its own, and package
 // protobuf says what paths find in it. The path of the request names the

@@ -27,35 +27,16 @@ var errUnchecked = errors.New("grpc: Body.Checked is not what Check returned")
 
 // newWriter is Format.Writer.
 func newWriter(p protocol, b *codec.Body) (codec.Writer, error) {
-	c, ok := b.Checked.(*checked)
-	sel := b.At.Selector()
-	if !ok && sel != nil {
-		return nil, errUnchecked
+	m, unknown, err := methodOf(p, b, b.Path)
+	if err != nil {
+		return nil, err
 	}
-	refuse := func(code codec.Code, detail string) error {
-		return &codec.Error{Format: p.name, Code: code, Detail: detail}
-	}
-	table, streams, allow := protobuf.Opaque(), true, true
-	if sel != nil {
-		if sel.Guard().Root == codec.ArrayRoot {
-			return nil, refuse(codec.WrongRoot, "a message is not an array")
-		}
-		if c.methods != nil {
-			m, ok := c.methods[b.Path]
-			if !ok {
-				return nil, refuse(codec.Unsupported, "the path names no method of the schema")
-			}
-			table, streams, allow = m.Types[b.Direction], m.Streams[b.Direction], c.unknown
-		}
-	}
-	if !b.Params.Only("charset") {
-		return nil, refuse(codec.BadParams, paramDetail)
-	}
+	table, streams := m.Types[b.Direction], m.Streams[b.Direction]
 	w := writers.Get().(*writer)
 	w.decoded = isCoded(b)
 	w.protocol, w.table, w.streams, w.response = p, table, streams, b.Direction == codec.Response
 	w.messages, w.over = 0, false
-	w.Begin(w, p.name, b, allow)
+	w.Begin(w, p.name, b, unknown)
 	if w.decoded {
 		return newCoded(w, p, b, w.Longest()), nil
 	}

@@ -34,11 +34,18 @@ func newWriter(b codec.Body) (codec.Writer, error) {
 	if err := checkParams(b.Params, c); err != nil {
 		return nil, err
 	}
+	return NewWriter(name, &b, root, allow), nil
+}
+
+// NewWriter returns the Writer of a body that is one message, of which root is
+// the table. format is the name of the Format in errors. Unknown allows fields
+// that the schema does not have in messages with rules.
+func NewWriter(format string, b *codec.Body, root *Table, unknown bool) codec.Writer {
 	w := writers.Get().(*writer)
 	w.root = root
-	w.Begin(w, name, &b, allow)
+	w.Begin(w, format, b, unknown)
 	w.makeCounts(root)
-	return w, nil
+	return w
 }
 
 // HasRules reports whether a rule can match at or below a place.
