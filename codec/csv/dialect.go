@@ -28,6 +28,7 @@ type dialect struct {
 	quotes    bool // fields can be in quotes
 	header    bool // the first line has the names of the columns
 	mark      bool // a byte order mark is allowed
+	refuse    bool // a byte order mark is refused
 	backslash bool // a backslash is data everywhere
 
 	plain  [256]class // of bytes outside quotes

@@ -58,7 +58,7 @@ func newDocument(b codec.Body, tags *codec.Splicer, plain *checked) (codec.Scann
 func (d *document) refuses(b codec.Body, c *checked) error {
 	fail := func(code codec.Code, detail string) error { return &codec.Error{Code: code, Detail: detail} }
 	if v, ok := b.Params.Get("header"); ok && v != c.names() {
-		return fail(codec.BadParams, "the media type and the policy disagree about a line of names")
+		return fail(codec.BadParams, "the media type and the setting header disagree about a line of names")
 	}
 	if !b.Params.Only("charset", "header") {
 		return fail(codec.BadParams, "the media type has parameters other than charset and header")
@@ -69,7 +69,7 @@ func (d *document) refuses(b codec.Body, c *checked) error {
 	case c.seals && !d.columns.reaches(b.At, c.rows, c.fields):
 		return fail(codec.Unsupported, "the body is rows, and no rule can find a field of a row")
 	case sel.Guard().Root == codec.ObjectRoot && !b.Inner:
-		return fail(codec.WrongRoot, "the body is rows, and the policy says that it is an object")
+		return fail(codec.WrongRoot, "the body is rows, and root in the policy says that it is an object")
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func (d *document) restart() {
 	d.columns.begin(d.at)
 	d.state, d.first, d.blank, d.ends = atLine, true, false, noEnd
 	d.row, d.count, d.sep, d.foreign, d.slash = 0, 0, 0, false, false
-	d.marked, d.begun = 0, -1
+	d.marked, d.behind, d.begun = 0, false, -1
 }
 
 // Scan implements [codec.Scanner].
@@ -110,8 +110,8 @@ func (d *document) pastMark(p []byte) []byte {
 	case d.marked == len(byteOrderMark):
 		d.marked = -1
 		d.begun = d.base
-		if !d.d.mark {
-			d.malformed(0, "the body begins with a byte order mark")
+		if d.behind = true; !d.d.mark && (d.d.refuse || !d.d.header) {
+			d.malformed(0, "a byte order mark, which the setting bom allows")
 		}
 	case len(p) > 0:
 		d.unmark()

@@ -11,7 +11,7 @@ const (
 	raggedDetail   = "rows have different numbers of fields"
 	nameDetail     = "the name of a column is longer than the limit"
 	fieldDetail    = "more tagged values than the limit"
-	slashDetail    = "a backslash before a quote, a delimiter or a line end"
+	slashDetail    = "a backslash before a quote, a delimiter or a line end, which the setting backslash allows"
 	envelopeDetail = "a field holds an envelope where none may be"
 )
 

@@ -21,8 +21,9 @@
 //   - header: present (default) or absent. Absent: the first line is a row, and
 //     no rule finds a column by its name. The parameter of the media type of
 //     that name must say the same.
-//   - bom: refuse (default) or allow a byte order mark. It is no part of the
-//     first field.
+//   - bom: refuse or allow a byte order mark. It is no part of the first field.
+//     By default it may come before a name without quotes: where it is data to
+//     a reader, quotes behind it are too, and the name could have a delimiter.
 //   - backslash: refuse (default) a backslash before a delimiter, a quote or a
 //     line end, where some readers take it for an escape; or data, for a
 //     service that does not.

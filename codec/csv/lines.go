@@ -39,6 +39,9 @@ func (s *scanner) beginField(p []byte, i int) int {
 	}
 	s.state = inPlain
 	if i < len(p) && s.d.plain[p[i]] == quoteByte {
+		if s.behind && s.start == s.begun && !s.d.mark {
+			return s.malformed(i, "a quote behind a byte order mark, which the setting bom allows")
+		}
 		s.state, s.quoted = inQuoted, true
 		i++
 	}
@@ -88,7 +91,7 @@ func (s *scanner) endRow(i int) int {
 	s.first, s.count = false, s.at+1
 	s.columns.build(s.count)
 	if s.foreign && s.count == 1 && s.columns.misses(0) {
-		return s.malformed(i, "one column, and a delimiter that the policy does not state")
+		return s.malformed(i, "one column, and another delimiter than that of the setting delimiter")
 	}
 	if !s.d.header {
 		s.row++

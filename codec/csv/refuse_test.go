@@ -35,7 +35,8 @@ func TestRefused(t *testing.T) {
 	}{
 		{"ssn\n1\n", "", ""},
 		{"sep=;\nssn\n1\n", codec.Malformed, "sep="},
-		{"\ufeffssn\n1\n", codec.Malformed, "byte order mark"},
+		{"\ufeffssn\n1\n", "", ""},
+		{"\ufeff\"x,ssn,y\",z\n1,2\n", codec.Malformed, "the setting bom"},
 		{"ssn,a\"b\n1,2\n", codec.Malformed, "a quote in"},
 		{"ssn\n \"1\"\n", codec.Malformed, "a quote in"},
 		{"ssn\n\"1\" \n", codec.Malformed, "behind the quote"},
@@ -93,6 +94,29 @@ func TestRefusedIgnoringCase(t *testing.T) {
 	} {
 		if code, _ := refusal(t, &Format, with(t, sel, codectest.Keep), body); code != want {
 			t.Errorf("%q: %q", body, code)
+		}
+	}
+}
+
+// TestByteOrderMark: what the setting bom allows. A reader for which a mark is
+// data splits a name in quotes behind it.
+func TestByteOrderMark(t *testing.T) {
+	sel := codectest.Select(t, codec.Rule{Path: "$[*][0]"})
+	for _, tc := range []struct {
+		bom, header, body string
+		ok                bool
+	}{
+		{"", "present", "\ufeffa,b\n1,2\n", true}, {"", "present", "\ufeff\"a\",b\n1,2\n", false}, {"", "absent", "\ufeffa,b\n", false},
+		{"allow", "present", "\ufeff\"a\",b\n1,2\n", true}, {"allow", "absent", "\ufeff\"a\",b\n", true}, {"", "present", "\ufeff,\"b\"\n\"1\",2\n", true},
+		{"refuse", "present", "\ufeffa,b\n1,2\n", false}, {"refuse", "absent", "\ufeffa,b\n", false}, {"refuse", "present", "a,b\n1,2\n", true},
+	} {
+		settings := []string{"header", tc.header}
+		if tc.bom != "" {
+			settings = append(settings, "bom", tc.bom)
+		}
+		code, detail := refusal(t, &Format, with(t, sel, codectest.Keep, settings...), tc.body)
+		if (code == "") != tc.ok || !tc.ok && !strings.Contains(detail, "the setting bom allows") {
+			t.Errorf("%+v: %s, %q", tc, code, detail)
 		}
 	}
 }

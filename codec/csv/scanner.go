@@ -43,13 +43,14 @@ func (l *lineStyle) take(as lineStyle) bool {
 // Methods that read take the index of the next byte and return the index after
 // what they read, or -1 when err is set.
 type scanner struct {
-	d     *dialect
-	chunk []byte // being read
-	base  int64  // offset in the body of its first byte
-	state state
-	tail  tail  // of the character that the last chunk cut
-	begun int64 // offset of the document, without a byte order mark
-	slash bool  // the last chunk ends with a backslash
+	d      *dialect
+	chunk  []byte // being read
+	base   int64  // offset in the body of its first byte
+	state  state
+	tail   tail  // of the character that the last chunk cut
+	behind bool  // the document begins with a byte order mark
+	begun  int64 // offset of the document, without a byte order mark
+	slash  bool  // the last chunk ends with a backslash
 
 	// The line.
 	first bool // it is the first of the body

@@ -45,6 +45,7 @@ func check(sel *codec.Selector, o codec.Options, d *dialect) (any, error) {
 			d.header, err = oneOf(name, value, "present", "absent")
 		case "bom":
 			d.mark, err = oneOf(name, value, "allow", "refuse")
+			d.refuse = !d.mark
 		case "backslash":
 			d.backslash, err = oneOf(name, value, "data", "refuse")
 		}

@@ -5,7 +5,7 @@ import "github.com/sealmesh/sealmesh/codec"
 // Fixed words of what a [codec.Guard] refuses.
 const (
 	envelopeDetail = "a string holds an envelope where none may be"
-	rootDetail     = "the value of the body is not what the policy says"
+	rootDetail     = "the value of the body is not what root in the policy says"
 )
 
 // keepPiece keeps what will be needed of a string that the chunk cuts. piece is

@@ -7,7 +7,7 @@ import (
 )
 
 // patchDetail is the detail of codec.PatchFound.
-const patchDetail = "the body is a patch, whose data names what it changes"
+const patchDetail = "the body is a patch, whose data names what it changes: patch in the policy allows it"
 
 // A patchSign is a property by which an object is an operation of a patch.
 type patchSign uint8

@@ -197,8 +197,8 @@ func TestASCII(t *testing.T) {
 // TestDocuments: what no part may be where rules look into documents.
 func TestDocuments(t *testing.T) {
 	const (
-		unknown = "a part has the type of a document, and the policy does not know it"
-		another = "a part has another type than its document"
+		unknown = "a part has the type of a document, and no setting part.NAME says what it is"
+		another = "a part has another type than its setting part.NAME says"
 		taken   = "a name that some readers take for that of a document"
 		length  = "a document in which a rule could find a value has a Content-Length"
 	)

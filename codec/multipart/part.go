@@ -142,7 +142,7 @@ func (r *reader) partFault(h *head) string {
 	case r.sel == nil:
 		return ""
 	case p.document != nil && h.typed && !p.document.is(h.media(), r.plan.inner):
-		return "a part has another type than its document"
+		return "a part has another type than its setting part.NAME says"
 	}
 	places := r.names.Places()
 	below := p.rule < 0 && places.Live()
@@ -150,7 +150,7 @@ func (r *reader) partFault(h *head) string {
 	case p.document != nil && p.document.format != nil && h.ascii:
 		return "a document has a charset that is not UTF-8"
 	case p.document == nil && h.resembles && below:
-		return "a part has the type of a document, and the policy does not know it"
+		return "a part has the type of a document, and no setting part.NAME says what it is"
 	case h.measured && below && p.document != nil && p.document.format != nil:
 		return "a document in which a rule could find a value has a Content-Length"
 	}

@@ -121,7 +121,7 @@ func checkParams(p codec.Params, c *checked) error {
 	}
 	for _, n := range [...]string{"proto", "messagetype"} {
 		if v, ok := p.Get(n); ok && c != nil && c.message != "" && v != c.message {
-			return refuse(codec.BadParams, "the media type names another message than the policy")
+			return refuse(codec.BadParams, "the media type names another message than the setting message")
 		}
 	}
 	return nil

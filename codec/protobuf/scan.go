@@ -108,7 +108,7 @@ func (s *scanner) other(t *Table, f *field, tag uint32, start, at, end int) int 
 		return s.malformed(start, "a group, or a wire type that there is not")
 	case f.do == unknown:
 		if t.live && !s.unknown {
-			return s.malformed(start, "a field that the schema does not have, in a message with rules")
+			return s.malformed(start, "a field that the schema does not have, in a message with rules, which the setting unknown allows")
 		}
 		if wire != lengthWire {
 			return s.scalar(wire, start, at, end)

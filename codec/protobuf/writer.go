@@ -27,7 +27,7 @@ func newWriter(b codec.Body) (codec.Writer, error) {
 	root, allow := opaque, true
 	if sel != nil {
 		if sel.Guard().Root == codec.ArrayRoot {
-			return nil, refuse(codec.WrongRoot, "the body is a message, and the policy says that it is an array")
+			return nil, refuse(codec.WrongRoot, "the body is a message, and root in the policy says that it is an array")
 		}
 		root, allow = c.root, c.unknown
 	}

@@ -13,6 +13,7 @@ const (
 	besideDetail = "an event has data beside a plain text"
 	linesDetail  = "a tagged value takes several data lines"
 	loneDetail   = "a data line is a whole object or array among other data"
+	plainDetail  = "; data in another format needs the setting plain"
 	cutDetail    = "the data of an event is incomplete"
 )
 
@@ -107,6 +108,9 @@ func (e *event) scan(p []byte, at int64) error {
 		return nil
 	}
 	if err := e.data.Scan(p, at); err != nil {
+		if bad, ok := errors.AsType[*codec.Error](err); ok && bad.Code == codec.Malformed && e.lines == 1 {
+			bad.Detail += plainDetail
+		}
 		return err
 	}
 	e.filled = e.filled || len(bytes.TrimLeft(p, " \t")) > 0

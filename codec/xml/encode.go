@@ -30,7 +30,7 @@ func (s *scope) declares(name []byte) bool {
 // it is where it came from such a place.
 func (e *encoder) Encode(out *codec.Output, room, got []byte, kind codec.Kind) (fault string) {
 	if e.at == 0 {
-		return "an empty element means null: it has no place for a value"
+		return "an empty element means null, which has no place for a value: the rule needs null: keep"
 	}
 	switch kind {
 	case codec.Text:
