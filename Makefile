@@ -81,6 +81,11 @@ canary: canary-readers ## Read BODIES=1000000 bodies of each format with them, a
 services: ## Get the packages of the services and clients that tests run behind Envoy, under build/
 	@sh deploy/packages.sh build/services cmd/sealmesh/services/testdata || { echo "services: not installed"; test "$(CI)" != true; }
 
+.PHONY: canary-proofs
+canary-proofs: READERS := all
+canary-proofs: canary-readers ## Record in docs/proofs what the canary shows of each format that has changed since (BODIES=1000000)
+	@BODIES=$(BODIES) sh codec/canary/prove.sh
+
 .PHONY: packages
 packages: ## Get the PKCS#11 modules and the PostgreSQL that the tests meet (Debian; needs root once)
 	@sh hsm/pkcs11/testdata/install.sh
