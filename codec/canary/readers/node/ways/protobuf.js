@@ -14,7 +14,7 @@ exports.dynamic = file => {
 function values (root, type, message, path) {
   const kind = type.fullName.replace('.google.protobuf.', '')
   if (kind === 'Any') {
-    const inner = root.lookupType(message.type_url.replace(/.*\//, ''))
+    const inner = root.lookupType((message.type_url ?? message.typeUrl).replace(/.*\//, ''))
     return values(root, inner, inner.decode(message.value), path)
   }
   if (kind === 'StringValue' || kind === 'BytesValue') return [[path, text(message.value)]]

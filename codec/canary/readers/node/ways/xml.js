@@ -11,10 +11,10 @@ exports.fast = () => {
 exports.xml2js = () => {
   const { Parser, processors } = require('xml2js')
   const strip = processors.stripPrefix
-  const parser = new Parser({ async: false, mergeAttrs: true, charkey: '#text', tagNameProcessors: [strip], attrNameProcessors: [strip, name => '@' + name] })
+  const settings = { async: false, mergeAttrs: true, charkey: '#text', tagNameProcessors: [strip], attrNameProcessors: [strip, name => '@' + name] }
   return body => {
     let found = []
-    parser.parseString(body, (_, value) => { found = named(value) })
+    new Parser(settings).parseString(body, (_, value) => { found = named(value) })
     return found
   }
 }
