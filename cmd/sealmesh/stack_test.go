@@ -38,6 +38,8 @@ type stack struct {
 	gone      <-chan struct{}
 	logs      *lockedBuffer
 	envoy     *envoytest.Envoy
+
+	listen, envoyAdmin string // of an Envoy that gets its configuration by xDS
 }
 
 type stackOptions struct {
@@ -118,6 +120,15 @@ func newStack(t *testing.T, opt stackOptions) *stack {
 // serveAlone is a stack without Envoy and upstream.
 func serveAlone(t *testing.T, policy string, opt stackOptions) *stack {
 	t.Helper()
+	s := newFolder(t)
+	must(t, os.WriteFile(s.policy, []byte(policy), 0o600))
+	s.start(opt)
+	return s
+}
+
+// newFolder is a stack that has a KEK and nothing else yet.
+func newFolder(t *testing.T) *stack {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "stack") // a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
@@ -127,10 +138,6 @@ func serveAlone(t *testing.T, policy string, opt stackOptions) *stack {
 	if err := local.Create(filepath.Join(dir, "kek")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(s.policy, []byte(policy), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s.start(opt)
 	return s
 }
 
@@ -362,6 +369,18 @@ func (u *upstream) count() int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return len(u.seen)
+}
+
+// clear returns how many requests below prefix came with the canary in clear.
+func (u *upstream) clear(prefix string) (n int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, r := range u.seen {
+		if strings.HasPrefix(r.path, prefix) && strings.Contains(r.body, canary) {
+			n++
+		}
+	}
+	return n
 }
 
 // everything returns all that the upstream ever got.

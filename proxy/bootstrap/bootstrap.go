@@ -134,11 +134,11 @@ func processorAddress(listen string) (*corev3.Address, error) {
 	return nil, fmt.Errorf("listen %q is neither unix:// nor tcp://", listen)
 }
 
-// pack wraps m for a typed_config. A message that we have built always
-// marshals.
+// pack wraps m for a typed_config, always in the same bytes. A message that we
+// have built always marshals.
 func pack(m proto.Message) *anypb.Any {
-	a, err := anypb.New(m)
-	if err != nil {
+	a := new(anypb.Any)
+	if err := anypb.MarshalFrom(a, m, proto.MarshalOptions{Deterministic: true}); err != nil {
 		panic(err)
 	}
 	return a

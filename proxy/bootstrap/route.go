@@ -36,11 +36,22 @@ func routes(f Facts, opt Options) []*routev3.Route {
 }
 
 func toUpstream(name string, m *routev3.RouteMatch, opt Options, upgradable bool) *routev3.Route {
-	r := &routev3.Route{Name: name, Match: m, Action: &routev3.Route_Route{
+	r := &routev3.Route{Name: name, StatPrefix: StatPrefix(name), Match: m, Action: &routev3.Route_Route{
 		Route: &routev3.RouteAction{ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: upstreamCluster}},
 	}}
 	plainRoute(r, opt, upgradable)
 	return r
+}
+
+// StatPrefix returns the name of a route in Envoy's stats, where requests that
+// have reached the service are counted: vhost.all.route.PREFIX.
+func StatPrefix(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r < utf8.RuneSelf && (unreserved(byte(r)) && r != '.' && r != '~') {
+			return r
+		}
+		return '_'
+	}, name)
 }
 
 func regex(s string) *matcherv3.RegexMatcher { return &matcherv3.RegexMatcher{Regex: s} }

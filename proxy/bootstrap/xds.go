@@ -18,7 +18,7 @@ import (
 	"github.com/sealmesh/sealmesh/proxy/policy"
 )
 
-var errNoXDS = errors.New("the policy has no section envoy, whose xds says where sealmesh serves Envoy's configuration")
+var errNoXDS = errors.New("the policy does not say where sealmesh serves Envoy's configuration: add envoy: {xds: unix:///path, upstream: host:port}")
 
 // xdsCluster is where Envoy gets its configuration from.
 const xdsCluster = "sealmesh_xds"
@@ -27,7 +27,7 @@ const xdsCluster = "sealmesh_xds"
 // sealmesh, as [Resources]. It depends on envoy.xds and envoy.admin of p only.
 // Such an Envoy opens no listener before it has reached sealmesh.
 func ForXDS(p *policy.Policy) (*bootstrapv3.Bootstrap, error) {
-	if p.Envoy == nil {
+	if p.Envoy.Socket() == "" {
 		return nil, errNoXDS
 	}
 	a, err := processorAddress(p.Envoy.XDS)
@@ -69,7 +69,7 @@ func ads() *corev3.ConfigSource {
 // response_attributes of the filter, which no route can set: until they are
 // there, replies of Envoy's own are refused.
 func Resources(p *policy.Policy) ([]proto.Message, error) {
-	if p.Envoy == nil {
+	if p.Envoy.Socket() == "" {
 		return nil, errNoXDS
 	}
 	opt := *p.Envoy
@@ -123,4 +123,15 @@ func discovered(c *clusterv3.Cluster) *endpointv3.ClusterLoadAssignment {
 	c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS}
 	c.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads()}
 	return endpoints
+}
+
+// Name returns the name by which Envoy asks for a resource of [Resources].
+func Name(resource proto.Message) string {
+	switch m := resource.(type) {
+	case *endpointv3.ClusterLoadAssignment:
+		return m.GetClusterName()
+	case interface{ GetName() string }:
+		return m.GetName()
+	}
+	return ""
 }

@@ -78,8 +78,21 @@ func free(t testing.TB) string {
 	return ""
 }
 
-// Start runs Envoy on b until the test ends. b must have an admin endpoint.
+// Start runs an Envoy with one worker on b until the test ends. b must have an
+// admin endpoint.
 func Start(t testing.TB, b *bootstrapv3.Bootstrap) *Envoy {
+	t.Helper()
+	return start(t, b, socket(b.StaticResources.Listeners[0].GetAddress().GetSocketAddress()), 1)
+}
+
+// StartXDS runs an Envoy with that many workers on b until the test ends. It
+// gets its listener, at listen, from elsewhere.
+func StartXDS(t testing.TB, b *bootstrapv3.Bootstrap, listen string, workers int) *Envoy {
+	t.Helper()
+	return start(t, b, listen, workers)
+}
+
+func start(t testing.TB, b *bootstrapv3.Bootstrap, listen string, workers int) *Envoy {
 	t.Helper()
 	path, dir := Path(t), t.TempDir()
 	text, err := bootstrap.YAML(b)
@@ -89,7 +102,7 @@ func Start(t testing.TB, b *bootstrapv3.Bootstrap) *Envoy {
 	config := filepath.Join(dir, "envoy.yaml")
 	e := &Envoy{log: filepath.Join(dir, "envoy.log")}
 	e.Admin = "http://" + socket(b.GetAdmin().GetAddress().GetSocketAddress())
-	e.URL = "http://" + socket(b.StaticResources.Listeners[0].GetAddress().GetSocketAddress())
+	e.URL = "http://" + listen
 	if err := os.WriteFile(config, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +111,7 @@ func Start(t testing.TB, b *bootstrapv3.Bootstrap) *Envoy {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.Command(path, "-c", config, "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning")
+	cmd := exec.Command(path, "-c", config, "--concurrency", strconv.Itoa(workers), "--disable-hot-restart", "--log-level", "warning")
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,9 @@ type Envoy struct {
 	Listen   string // where clients connect
 	Upstream string // the protected service
 	Admin    string // Envoy's admin endpoint, host:port or "unix:///path"; "" for none
+	// Required makes sealmesh unready while Envoy passes by it what the policy
+	// protects, or cannot be asked at Admin.
+	Required bool
 	// Buffered makes Envoy hold buffered bodies, in body mode BUFFERED. Use it for
 	// Envoy before 1.38, which cannot leave content-length to sealmesh, and for
 	// routes with a retry policy, since Envoy would send a retried
@@ -40,6 +43,22 @@ type Envoy struct {
 	ForwardedFor bool
 }
 
+// Socket returns e.XDS, "" for a nil e.
+func (e *Envoy) Socket() string {
+	if e == nil {
+		return ""
+	}
+	return e.XDS
+}
+
+// Fixed returns what a running process cannot change of e, which may be nil.
+func (e *Envoy) Fixed() Envoy {
+	if e == nil {
+		return Envoy{}
+	}
+	return Envoy{XDS: e.XDS, Admin: e.Admin, Required: e.Required}
+}
+
 // EnvoyTLS has the PEM files with which Envoy and sealmesh authenticate each
 // other, where the policy's listener has tls.
 type EnvoyTLS struct {
@@ -55,10 +74,11 @@ func (c addressCompiler) envoy(p *Policy) *Envoy {
 		return nil
 	}
 	e := &Envoy{
-		XDS: c.socket(conf.XDS, "envoy.xds"), Listen: DefaultEnvoyListen, Upstream: c.hostport(conf.Upstream, "envoy.upstream"),
+		Listen: DefaultEnvoyListen, Required: conf.Unmediated.Value == "not_ready",
 		HTTP2: conf.HTTP2.Value, Buffered: conf.Buffered.Value, ForwardedFor: conf.ForwardedFor.Value,
 		Timeout: conf.Timeout.Value, IdleTimeout: conf.IdleTimeout.Value, UpstreamIdle: conf.UpstreamIdle.Value,
 	}
+	c.source(conf, e)
 	if conf.Listen.present() {
 		e.Listen = c.hostport(conf.Listen, "envoy.listen")
 	}
@@ -75,6 +95,25 @@ func (c addressCompiler) envoy(p *Policy) *Envoy {
 	e.Upgrades = c.upgrades(conf.Upgrades)
 	e.TLS = c.envoyTLS(conf, p)
 	return e
+}
+
+// source fills in where e gets its configuration from, and which service it is
+// for.
+func (c addressCompiler) source(conf *envoyConfig, e *Envoy) {
+	if conf.XDS.present() {
+		e.XDS = c.socket(conf.XDS, "envoy.xds")
+	}
+	switch {
+	case conf.Upstream.present():
+		e.Upstream = c.hostport(conf.Upstream, "envoy.upstream")
+	case conf.XDS.present():
+		c.problem(conf.XDS.place, "add upstream: host:port, the protected service", "Envoy needs to know the service")
+	case !conf.Admin.present():
+		c.problem(conf.At, "add xds and upstream, or admin", "envoy says neither where Envoy gets its configuration from nor where sealmesh asks for it")
+	}
+	if conf.Unmediated.Value == "not_ready" && !conf.Admin.present() {
+		c.problem(conf.Unmediated.place, "add admin", "without envoy.admin sealmesh cannot know what Envoy passes by it")
+	}
 }
 
 // socket returns the address t of key, which must be a unix socket.

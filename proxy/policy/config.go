@@ -36,8 +36,7 @@ type config struct {
 	// Mutual TLS of the listener. Required when listen is tcp, unless
 	// insecure_loopback.
 	TLS *tlsConfig `yaml:"tls"`
-	// The Envoy beside this sealmesh, if it gets its configuration from sealmesh
-	// and not from a file. A reload then changes both together.
+	// The Envoy beside this sealmesh.
 	Envoy *envoyConfig `yaml:"envoy"`
 	// required admits only FIPS 140-3 approved algorithms: sealmesh starts only if
 	// the Go FIPS module is active, tags seal with hkdf-aes-256-gcm, and sealmesh

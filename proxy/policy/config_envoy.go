@@ -1,19 +1,25 @@
 package policy
 
-// envoyConfig is the Envoy beside this sealmesh, which gets its configuration
-// from sealmesh (xDS). "sealmesh envoy" prints the few lines that such an Envoy
-// starts with.
+// envoyConfig is the Envoy beside this sealmesh, and what it is configured for.
 type envoyConfig struct {
 	At place
-	// Where Envoy gets its configuration from: unix:///absolute/path (mode 0660).
-	XDS text `yaml:"xds,required"`
+	// Where sealmesh serves Envoy its configuration (xDS): unix:///absolute/path
+	// (mode 0660). A reload then changes rules and routes together. Envoy starts
+	// with the few lines that "sealmesh envoy --xds" prints. Default none: Envoy
+	// has a file, or another control plane.
+	XDS text `yaml:"xds"`
 	// Where Envoy serves clients: host:port. Default 127.0.0.1:10000.
 	Listen text `yaml:"listen"`
-	// The protected service: host:port.
-	Upstream text `yaml:"upstream,required"`
+	// The protected service: host:port. Required with xds.
+	Upstream text `yaml:"upstream"`
 	// Envoy's admin endpoint: unix:///absolute/path, or host:port on loopback.
-	// Default none. Envoy reads this key only when it starts.
+	// sealmesh asks there whether Envoy sends it what the policy protects. Default
+	// none: sealmesh does not know. Envoy reads this key only when it starts.
 	Admin text `yaml:"admin"`
+	// What happens when Envoy passes by sealmesh what the policy protects, or
+	// cannot be asked: report (default), in metrics, in the log and on /readyz, or
+	// not_ready, which also makes sealmesh unready.
+	Unmediated text `yaml:"unmediated" oneof:"report|not_ready"`
 	// Use HTTP/2 to the service, as gRPC needs. Default false.
 	HTTP2 toggle `yaml:"http2"`
 	// Let Envoy, not sealmesh, hold buffered bodies: for Envoy before 1.38.

@@ -45,7 +45,7 @@ func Run(ctx context.Context, opt Options) error {
 	if err := s.up(ctx); err != nil {
 		return err
 	}
-	for _, act := range []func(context.Context) error{t.sideBySide, t.formats, t.uses, t.killed} {
+	for _, act := range []func(context.Context) error{t.sideBySide, t.formats, t.uses, t.reloaded, t.killed} {
 		if err := act(ctx); err != nil {
 			return err
 		}

@@ -5,7 +5,8 @@ It keeps what it is sent in a SQLite database and gives it back. Nobody may
 change it. It needs nothing but Python's standard library.
 
     legacy.py DATABASE PORT     serve on 127.0.0.1:PORT
-    legacy.py --dump DATABASE   print the rows, one JSON object a line
+    legacy.py --dump DATABASE   print the customers, one JSON object a line
+    legacy.py --notes DATABASE  print the notes, one JSON object a line
 """
 
 import json
@@ -18,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 SCHEMA = """CREATE TABLE IF NOT EXISTS customers (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL, email TEXT, ssn TEXT, income TEXT, contacts TEXT)"""
+NOTES = "CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY AUTOINCREMENT, note TEXT NOT NULL)"
 COLUMNS = ("name", "email", "ssn", "income", "contacts")
 SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 OURS = "{urn:customers}"
@@ -27,6 +29,7 @@ def connect(path):
     db = sqlite3.connect(path)
     db.row_factory = sqlite3.Row
     db.execute(SCHEMA)
+    db.execute(NOTES)
     return db
 
 
@@ -70,6 +73,10 @@ class Customers(BaseHTTPRequestHandler):
     def do_POST(self):
         length = int(self.headers.get("Content-Length", "0"))
         body, kind = self.rfile.read(length), self.headers.get("Content-Type", "")
+        if self.path == "/notes":
+            with connect(self.server.database) as db:
+                db.execute("INSERT INTO notes (note) VALUES (?)", (json.dumps(json.loads(body)),))
+            return self.reply(201, {})
         soap = kind.startswith("text/xml")
         if soap:
             customer = from_soap(body)
@@ -103,6 +110,10 @@ def main():
     if sys.argv[1] == "--dump":
         for row in connect(sys.argv[2]).execute("SELECT * FROM customers ORDER BY id"):
             print(json.dumps(to_json(row), ensure_ascii=False))
+        return
+    if sys.argv[1] == "--notes":
+        for row in connect(sys.argv[2]).execute("SELECT note FROM notes ORDER BY id"):
+            print(row["note"])
         return
     connect(sys.argv[1]).close()
     server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Customers)

@@ -5,11 +5,13 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/sealmesh/sealmesh/hsm/local"
 	"github.com/sealmesh/sealmesh/proxy/bootstrap"
@@ -36,7 +38,8 @@ type stack struct {
 
 	standInDown func() // stops the stand-in; nil with a real Envoy
 
-	edge   string // http://host:port of Envoy
+	listen string // host:port of Envoy
+	edge   string // http:// and listen
 	direct string // the legacy service itself
 	admin  *http.Client
 }
@@ -45,7 +48,7 @@ func (s *stack) path(name string) string { return filepath.Join(s.dir, name) }
 
 // up writes the files and starts the processes one by one.
 func (s *stack) up(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{s.files, s.startSink, s.startLegacy, s.startSealmesh, s.startEnvoy} {
+	for _, step := range []func(context.Context) error{s.files, s.ports, s.startSink, s.startLegacy, s.startSealmesh, s.startEnvoy} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -62,18 +65,39 @@ func (s *stack) files(context.Context) error {
 		os.WriteFile(s.path("legacy.py"), legacySource, 0o600))
 }
 
+// ports chooses where Envoy and the legacy service listen.
+func (s *stack) ports(context.Context) error {
+	edge, err := freePort()
+	if err != nil {
+		return err
+	}
+	direct, err := freePort()
+	if err != nil {
+		return err
+	}
+	s.listen = "127.0.0.1:" + strconv.Itoa(edge)
+	s.edge, s.direct = "http://"+s.listen, "http://127.0.0.1:"+strconv.Itoa(direct)
+	return nil
+}
+
+func (s *stack) upstream() string { return strings.TrimPrefix(s.direct, "http://") }
+
+// variables are those of the policy.
+func (s *stack) variables() map[string]string {
+	return map[string]string{"DEMO_DIR": s.dir, "DEMO_LISTEN": s.listen, "DEMO_UPSTREAM": s.upstream()}
+}
+
 func (s *stack) startSink(context.Context) (err error) {
 	s.sink, s.sinkURL, err = startSink()
 	return err
 }
 
-func (s *stack) startLegacy(ctx context.Context) error {
-	port, err := freePort()
+func (s *stack) startLegacy(ctx context.Context) (err error) {
+	_, port, err := net.SplitHostPort(s.upstream())
 	if err != nil {
 		return err
 	}
-	s.direct = "http://127.0.0.1:" + strconv.Itoa(port)
-	s.legacy, err = start(s.dir, "legacy", nil, s.python, s.path("legacy.py"), s.path("customers.db"), strconv.Itoa(port))
+	s.legacy, err = start(s.dir, "legacy", nil, s.python, s.path("legacy.py"), s.path("customers.db"), port)
 	if err != nil {
 		return err
 	}
@@ -82,8 +106,11 @@ func (s *stack) startLegacy(ctx context.Context) error {
 
 func (s *stack) startSealmesh(ctx context.Context) (err error) {
 	s.admin = overSocket(s.path("admin.sock"))
-	env := []string{"DEMO_DIR=" + s.dir, "OTEL_EXPORTER_OTLP_ENDPOINT=" + s.sinkURL, "OTEL_TRACES_EXPORTER=otlp",
+	env := []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + s.sinkURL, "OTEL_TRACES_EXPORTER=otlp",
 		"OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_BSP_SCHEDULE_DELAY=100"}
+	for name, value := range s.variables() {
+		env = append(env, name+"="+value)
+	}
 	s.sealmesh, err = start(s.dir, "sealmesh", env, s.opt.Self, "serve", "--config", s.path("policy.yaml"))
 	if err != nil {
 		return err
@@ -92,23 +119,17 @@ func (s *stack) startSealmesh(ctx context.Context) (err error) {
 }
 
 func (s *stack) startEnvoy(ctx context.Context) error {
-	port, err := freePort()
-	if err != nil {
-		return err
-	}
 	p, err := policy.Load("policy.yaml", policySource, func(name string) (string, bool) {
-		return s.dir, name == "DEMO_DIR"
+		value, ok := s.variables()[name]
+		return value, ok
 	}, os.ReadFile)
 	if err != nil {
 		return err
 	}
-	listen := "127.0.0.1:" + strconv.Itoa(port)
-	s.edge = "http://" + listen
-	upstream := s.direct[len("http://"):]
 	if s.opt.Envoy == "" {
-		return s.standIn(listen, upstream, p)
+		return s.standIn(s.listen, s.upstream(), p)
 	}
-	b, err := bootstrap.New(p, bootstrap.Options{Listen: listen, Upstream: upstream})
+	b, err := bootstrap.ForXDS(p)
 	if err != nil {
 		return err
 	}
@@ -119,7 +140,7 @@ func (s *stack) startEnvoy(ctx context.Context) error {
 	if err := os.WriteFile(s.path("envoy.yaml"), text, 0o600); err != nil {
 		return err
 	}
-	s.envoy, err = start(s.dir, "envoy", nil, s.opt.Envoy, "-c", s.path("envoy.yaml"), "--concurrency", "1",
+	s.envoy, err = start(s.dir, "envoy", nil, s.opt.Envoy, "-c", s.path("envoy.yaml"), "--concurrency", "2",
 		"--disable-hot-restart", "--log-level", "warning")
 	if err != nil {
 		return err
@@ -127,9 +148,11 @@ func (s *stack) startEnvoy(ctx context.Context) error {
 	return s.envoy.until(ctx, answers(http.DefaultClient, s.edge+"/healthz"))
 }
 
-// rows returns the content of the legacy database, one JSON object per line.
-func (s *stack) rows(ctx context.Context) ([]byte, error) {
-	out, err := exec.CommandContext(ctx, s.python, s.path("legacy.py"), "--dump", s.path("customers.db")).Output()
+// rows returns the customers in the legacy database, one JSON object per line.
+func (s *stack) rows(ctx context.Context) ([]byte, error) { return s.dump(ctx, "--dump") }
+
+func (s *stack) dump(ctx context.Context, what string) ([]byte, error) {
+	out, err := exec.CommandContext(ctx, s.python, s.path("legacy.py"), what, s.path("customers.db")).Output()
 	if err != nil {
 		return nil, fmt.Errorf("read the legacy database: %w", err)
 	}

@@ -42,7 +42,7 @@ rules and routes together, without a restart of Envoy.
 
   sealmesh envoy -c policy.yaml --xds > envoy.yaml
 
-A policy with the section envoy takes the place of all flags but --xds.
+The section envoy of a policy, if it has upstream, takes the place of all other flags.
 
 If the policy's listener uses tls, the --tls flags name Envoy's certificate and
 the CA of sealmesh's certificate. Envoy reads those files when it starts.`,
@@ -102,12 +102,14 @@ func bootstrapOf(c *cobra.Command, p *policy.Policy, opt bootstrap.Options, xds 
 		return nil, cli.UsageError(c, fmt.Errorf("%s: with --xds the section envoy of the policy says it", strings.Join(given, ", ")))
 	case xds:
 		return bootstrap.ForXDS(p)
-	case p.Envoy != nil && len(given) > 0:
-		return nil, cli.UsageError(c, fmt.Errorf("%s: the policy has the section envoy; set it there", strings.Join(given, ", ")))
-	case p.Envoy != nil:
+	case hasUpstream(p) && len(given) > 0:
+		return nil, cli.UsageError(c, fmt.Errorf("%s: the policy has envoy.upstream, so that its section envoy says it", strings.Join(given, ", ")))
+	case hasUpstream(p):
 		return bootstrap.New(p, *p.Envoy)
 	case opt.Upstream == "":
 		return nil, cli.UsageError(c, errors.New("--upstream HOST:PORT is missing: the protected service"))
 	}
 	return bootstrap.New(p, opt)
 }
+
+func hasUpstream(p *policy.Policy) bool { return p.Envoy != nil && p.Envoy.Upstream != "" }

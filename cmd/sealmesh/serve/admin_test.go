@@ -12,7 +12,7 @@ import (
 func ask(t *testing.T, r *reloader, method, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
-	r.admin(t.Context(), health.NewServer()).Handler(true).ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	r.admin(t.Context(), health.NewServer(), nil).Handler(true).ServeHTTP(w, httptest.NewRequest(method, path, nil))
 	return w
 }
 

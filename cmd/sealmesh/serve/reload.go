@@ -32,6 +32,7 @@ type reloader struct {
 	recorder *keyuse.Recorder
 	metrics  *proxy.Metrics
 	server   *proxy.Server // nil until the first runtime is built
+	envoys   *envoyPlane   // gives Envoy its configuration; nil if others do
 	current  *generation   // of the runtime in force
 	alive    sync.Map      // *generation: current, and those that exchanges in flight use
 	digest   cli.Digest    // of the files behind the runtime in force
@@ -118,11 +119,18 @@ func (r *reloader) replace(ctx context.Context) error {
 	if err := r.checkEnvoyKnows(old, p); err != nil {
 		return err
 	}
+	was, since := r.current, r.lastGood.Load()
 	rt, err := r.build(ctx, p)
 	if err != nil {
 		return err
 	}
-	r.server.Swap(rt)
+	if r.envoys == nil {
+		r.server.Swap(rt)
+	} else if err := r.envoys.putInForce(ctx, rt); err != nil {
+		r.current = was
+		r.lastGood.Store(since)
+		return err
+	}
 	r.digest = digest
 	if gone := unprotected(old, p); len(gone) > 0 {
 		r.log.Warn("the new policy protects less than the old one", "removed", gone)
@@ -134,10 +142,10 @@ func (r *reloader) replace(ctx context.Context) error {
 // checkEnvoyKnows refuses new rules for requests that Envoy, as configured for
 // old, may not send to sealmesh. If Envoy's configuration has a stamp, new
 // rules are safe: sealmesh refuses all requests until Envoy is configured for
-// p.
+// p. An Envoy that sealmesh configures is told of p before it is in force.
 func (r *reloader) checkEnvoyKnows(old, p *policy.Policy) error {
 	gone := p.LeftOut(old)
-	if len(gone) == 0 || r.metrics.Stamps.Verified() {
+	if len(gone) == 0 || r.envoys != nil || r.metrics.Stamps.Verified() {
 		return nil
 	}
 	return fmt.Errorf("reload: new rules where Envoy may not call sealmesh, and Envoy's configuration has no stamp to prove that it does: %s: generate Envoy's configuration again and restart Envoy, then restart sealmesh", strings.Join(gone, ", "))
@@ -157,6 +165,10 @@ func checkRestartOnly(old, p *policy.Policy) error {
 	differs("metrics", old.Metrics != p.Metrics)
 	differs("fips", old.FIPS != p.FIPS)
 	differs("tls", !sameTLS(old.TLS, p.TLS))
+	was, is := old.Envoy.Fixed(), p.Envoy.Fixed()
+	differs("envoy.xds", was.XDS != is.XDS)
+	differs("envoy.admin", was.Admin != is.Admin)
+	differs("envoy.unmediated", was.Required != is.Required)
 	differs("audit", old.Audit != p.Audit)
 	differs("limits.streams", old.Limits.Streams != p.Limits.Streams)
 	differs("limits.buffered_bytes", proxy.Transport(old).MaxMessage != proxy.Transport(p).MaxMessage)

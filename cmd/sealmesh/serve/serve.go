@@ -21,6 +21,7 @@ import (
 	"github.com/sealmesh/sealmesh/codec/suite"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/proxy"
+	"github.com/sealmesh/sealmesh/proxy/attachment"
 )
 
 const (
@@ -139,14 +140,25 @@ func (r *reloader) serve(ctx context.Context, opt options, tlsConfig *tls.Config
 	r.server.Register(g)
 	ready := health.NewServer()
 	grpc_health_v1.RegisterHealthServer(g, ready)
-	stopAdmin, err := startAdmin(r.admin(ctx, ready), p, r.log)
+	if r.envoys, err = newEnvoyPlane(p, r.server, r.log); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	watcher := newWatcher(p, r.server, r.metrics)
+	stopAdmin, err := startAdmin(r.admin(ctx, ready, watcher), p, r.log)
 	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	stopEnvoy, err := r.envoys.serve(p)
+	if err != nil {
+		stopAdmin()
 		return errors.Join(err, listener.Close())
 	}
 	var background sync.WaitGroup
 	defer background.Wait()
+	defer stopEnvoy()
 	defer stopAdmin()
 	background.Go(func() { r.watch(ctx) })
+	background.Go(func() { watchEnvoy(ctx, watcher, p.Envoy != nil && p.Envoy.Required, ready, r.log) })
 	background.Go(func() { repeat(ctx, requireEvery, requireSpread, r.checkRequirements) })
 	background.Go(func() { repeat(ctx, kekRetryEvery, kekRetrySpread, r.retryUnavailable) })
 	background.Go(func() {
@@ -162,9 +174,9 @@ func (r *reloader) serve(ctx context.Context, opt options, tlsConfig *tls.Config
 
 // admin returns the admin endpoint of r. Reloads that a client asks for end
 // with ctx, not with the client's request.
-func (r *reloader) admin(ctx context.Context, ready *health.Server) *admin.Admin {
+func (r *reloader) admin(ctx context.Context, ready *health.Server, watcher *attachment.Watcher) *admin.Admin {
 	return &admin.Admin{
-		Server: r.server, Metrics: r.metrics, Recorder: r.recorder, Ready: ready, Log: r.log,
+		Server: r.server, Metrics: r.metrics, Recorder: r.recorder, Ready: ready, Log: r.log, Envoy: watcher, Envoys: r.envoys.nodes,
 		Reload:     func() error { return r.reload(ctx) },
 		Flush:      r.flush,
 		Violations: r.lastViolations,

@@ -5,6 +5,7 @@ package admin
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -19,7 +20,9 @@ import (
 	"github.com/sealmesh/sealmesh/cmd/sealmesh/keyset"
 	"github.com/sealmesh/sealmesh/keycache/keyuse"
 	"github.com/sealmesh/sealmesh/proxy"
+	"github.com/sealmesh/sealmesh/proxy/attachment"
 	"github.com/sealmesh/sealmesh/proxy/policy"
+	"github.com/sealmesh/sealmesh/proxy/xds"
 )
 
 // An Admin serves operators. Handler can evict data keys and reload the policy,
@@ -31,6 +34,11 @@ type Admin struct {
 	Recorder *keyuse.Recorder
 	Ready    *health.Server
 	Log      *slog.Logger
+	// Envoy watches what Envoy passes by sealmesh; nil if nothing does.
+	Envoy *attachment.Watcher
+
+	// Envoys returns the Envoys that get their configuration from here.
+	Envoys func() []xds.Node
 
 	// Reload reads the policy file again.
 	Reload func() error
@@ -91,12 +99,14 @@ func (a *Admin) readyz(w http.ResponseWriter, r *http.Request) {
 	resp, err := a.Ready.Check(r.Context(), &grpc_health_v1.HealthCheckRequest{})
 	if err != nil || resp.Status != grpc_health_v1.HealthCheckResponse_SERVING {
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
+		a.unmediated(w)
 		return
 	}
 	_, _ = w.Write([]byte("ready\n"))
 	if p := a.Server.Runtime().Policy(); p.FIPS {
 		fmt.Fprintln(w, cli.FIPSState())
 	}
+	a.unmediated(w)
 	if a.Metrics.Stamps.Behind(policyBehindFor) {
 		fmt.Fprintln(w, "policy_behind: Envoy is configured for another policy and its requests are refused: generate Envoy's configuration again and restart Envoy, or restore the policy")
 	}
@@ -113,6 +123,16 @@ func (a *Admin) readyz(w http.ResponseWriter, r *http.Request) {
 		if k.Doubted > 0 {
 			fmt.Fprintf(w, "key %s: the last answer of the KMS was unclear for %s; they are used until cache.soft ends\n", k.Key, cli.Count(k.Doubted, "data key"))
 		}
+	}
+}
+
+// unmediated writes what Envoy may pass by sealmesh, a line each.
+func (a *Admin) unmediated(w io.Writer) {
+	if a.Envoy == nil {
+		return
+	}
+	for _, what := range a.Envoy.State().Problems() {
+		fmt.Fprintln(w, "unmediated:", what)
 	}
 }
 

@@ -39,7 +39,7 @@ type collector struct {
 	audited, auditLost, auditBytes, auditDown                           metric
 	spoolDown, damaged                                                  metric
 	reloadOK, reloadTime, build, violations, unavailable                metric
-	unverified                                                          metric
+	unverified, mediated, unmediated, connected, behind                 metric
 }
 
 func newCollector(a *Admin) *collector {
@@ -81,6 +81,10 @@ func newCollector(a *Admin) *collector {
 		violations:    gauge("kek_requirement_violations", "KEKs that violated require: at the last check."),
 		unavailable:   gauge("keks_unavailable", "KEKs that could not be opened and are retried; their key works without them.", "key"),
 		unverified:    counter("exchanges_unverified_total", "Exchanges from an Envoy whose configuration has no stamp."),
+		mediated:      gauge("envoy_mediated", "1 if Envoy, asked at envoy.admin, passes nothing by sealmesh that the policy protects."),
+		unmediated:    counter("unmediated_requests_total", "Requests that reached the service without sealmesh, as far as Envoy's stats tell.", "route"),
+		connected:     gauge("xds_envoys", "Envoys that get their configuration from this sealmesh."),
+		behind:        gauge("xds_envoys_behind", "Those of xds_envoys that have not acknowledged the policy in force, or refused it."),
 		build:         gauge("build_info", "Version of the binary and of the policy in force.", "version", "goversion", "policy"),
 	}
 }
@@ -98,6 +102,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	put(c.active, float64(metrics.Active.Load()))
 	put(c.unverified, float64(metrics.Stamps.None.Load()))
 	put(c.held, float64(c.a.Server.Held()))
+	c.envoy(put)
 	metrics.Each(func(route string, n *proxy.Counts) { c.route(put, route, n) })
 	rt := c.a.Server.Runtime()
 	for _, k := range rt.Cache().Stats() {
@@ -109,6 +114,25 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	put(c.violations, float64(c.a.Violations().Count()))
 	put(c.reloadTime, float64(success.Unix()))
 	put(c.build, 1, cli.Version(), runtime.Version(), rt.Policy().Hash)
+}
+
+func (c *collector) envoy(put putter) {
+	behind, nodes := 0, c.a.Envoys()
+	for _, n := range nodes {
+		if !n.Acknowledged {
+			behind++
+		}
+	}
+	put(c.connected, float64(len(nodes)))
+	put(c.behind, float64(behind))
+	if c.a.Envoy == nil {
+		return
+	}
+	s := c.a.Envoy.State()
+	put(c.mediated, oneIf(s.Mediated()))
+	for route, n := range s.Unmediated {
+		put(c.unmediated, float64(n), route)
+	}
 }
 
 type putter func(m metric, v float64, labels ...string)
