@@ -57,6 +57,7 @@ var importRules = []struct {
 	{"proxy/dataplane", anyOf(std, ours("proxy/wire"), external("google.golang.org/", "github.com/envoyproxy/go-control-plane/envoy", "golang.org/x/net/"))},
 	{"proxy/bootstrap", anyOf(std, ours("proxy"), external("google.golang.org/protobuf", "github.com/envoyproxy/go-control-plane/envoy", "github.com/goccy/go-yaml"))},
 	{"proxy/envoycheck", anyOf(std, ours("proxy"), external("google.golang.org/protobuf", "github.com/envoyproxy/go-control-plane/envoy", "github.com/cncf/xds/go", "github.com/goccy/go-yaml"))},
+	{"proxy/attachment", anyOf(std, ours("proxy"))},
 	{"proxy/envoytest", anyOf(std, ours("proxy/bootstrap"), external("github.com/envoyproxy/go-control-plane/envoy"))},
 	{"proxy/xds", anyOf(std, external("google.golang.org/grpc", "google.golang.org/protobuf", "github.com/envoyproxy/go-control-plane"))},
 	{"proxy", anyOf(std, ours("codec", "keycache", "proxy/places", "proxy/policy", "proxy/transport", "proxy/wire"), external("google.golang.org/grpc", "go.opentelemetry.io/otel"))},

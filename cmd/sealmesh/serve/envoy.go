@@ -32,8 +32,8 @@ type envoyPlane struct {
 	log    *slog.Logger
 }
 
-// newEnvoyPlane returns what serves Envoy the configuration that p needs; nil if
-// p does not say that sealmesh does. server is where p is in force.
+// newEnvoyPlane returns what serves Envoy the configuration that p needs; nil
+// if p does not say that sealmesh does. server is where p is in force.
 func newEnvoyPlane(p *policy.Policy, server *proxy.Server, log *slog.Logger) (*envoyPlane, error) {
 	if p.Envoy.Socket() == "" {
 		return nil, nil
