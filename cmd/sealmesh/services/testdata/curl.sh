@@ -15,6 +15,9 @@ at=$(page --data-urlencode csrfmiddlewaretoken="$token" -d name=curl -d ssn=$ssn
 say form "$(curl -sS "$at.json")"
 at=$(page -F csrfmiddlewaretoken="$token" -F name=curl -F ssn=$ssn --form-string "note=$note" -F 'photo=@photo.png;filename=été (1).png' "$url/people")
 say multipart "$(curl -sS "$at.json")"
+# Without -L: curl would send the header with the GET that follows, too.
+at=$(curl -sS -b "$jar" -o /dev/null -w '%{redirect_url}' -H 'Transfer-Encoding: chunked' --data-urlencode csrfmiddlewaretoken="$token" -d name=curl -d ssn=$ssn --data-urlencode note="$note" "$url/people")
+say chunked "$(curl -sS "$at.json")"
 say search "$(curl -sSL -G -d ssn=$ssn "$url/search")"
 token=$(token login)
 say log-in "$(curl -sSL -b "$jar" -c "$jar" --data-urlencode csrfmiddlewaretoken="$token" -d ssn=$ssn "$url/login")"
