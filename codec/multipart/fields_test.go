@@ -256,10 +256,10 @@ func TestSealedDocuments(t *testing.T) {
 		return formOf(parts...)
 	}
 	body := form(`{"ssn": 1, "a": {"ssn": "2"}}`, "id,ssn\n1,2\n", "id;ssn\n1;\"2\"\n", `<p><ssn>1</ssn><a ssn="2"/></p>`)
-	want := form(`{"ssn": "a\"<", "a": {"ssn": "a\"<"}}`, "id,ssn\n1,\"a\"\"<\"\n", "id;ssn\n1;\"a\"\"<\"\n", `<p><ssn>a"&lt;</ssn><a ssn="2"/></p>`)
+	want := form(`{"ssn": "a\"<", "a": {"ssn": "a\"<"}}`, "id,ssn\n1,\"a\"\"<\"\n", "id;ssn\n1;\"a\"\"<\"\n", `<p><ssn>a"&lt;</ssn><a ssn="a&quot;&lt;"/></p>`)
 	for _, cuts := range [][]int{nil, {len(body) / 3, len(body) / 2}} {
 		if got, err := r.run(body, cuts); err != nil || got != want {
-			t.Errorf("%v\n%s\nwant\n%s", err, got, want)
+			t.Errorf("%v\n%q\nwant\n%q", err, got, want)
 		}
 	}
 }

@@ -15,7 +15,7 @@ var corpus = codectest.Corpus{
 		{Path: "$.ssn"}, {Path: "$..email"}, {Path: "$.list[*]"}, {Path: "$.look", Unescape: true}, {Path: "$['odd name é']"},
 		{Path: "$.order.card"},
 	},
-	Options: codec.Options{Settings: map[string]string{"part.order": "json", "part.data": "file"}},
+	Options: codec.Options{Settings: map[string]string{"part.order": "json", "part.data": "file", "part.table": "csv", "part.tree": "xml"}},
 	Params:  params,
 	Bodies: []string{
 		formOf(), formOf(field("x", "1")),
@@ -28,6 +28,8 @@ var corpus = codectest.Corpus{
 		formOf(file("doc", "application/octet-stream", "\xff\xfe\x00--XyZ\r\n--"), field("list", "1"), field("list[]", "2"), field("list[7]", "3")),
 		formOf(file("email.x", "image/png", strings.Repeat("\x89PNG\r\n\x1a\n", 99)), file("ssm", "text/x-csv", "a,b\r\n1,2\r\n")),
 		formOf(typed("order", "application/json", `{"card":"4111", "x":["email",{"email":1}]}`), field("ssn", "after")),
+		formOf(field("table", "id,email\n1,\"a\"\"b\"\n2,\n"), field("ssn", "x"), field("table", "email\r\nx\r\n")),
+		formOf(typed("tree", "application/xml", `<p email="1"><email>a&amp;b</email></p>`), field("table", "email\nx"), field("tree", "<email></email>")),
 		formOf(field("order", "{\r\n\"card\" : [1,2] }\r\n"), field("order", `{"email":"\u0041"}`)),
 		formOf(file("order", "application/json", `"text"`), file("data", "application/json", `{"email":1}`), file("empty", "a/b", "")),
 		formOf(strings.Replace(field("note", "12345"), "\r\n\r\n", "\r\nContent-Length: 5\r\n\r\n", 1), field("ssn", "x")),

@@ -93,8 +93,13 @@ func (s *scanner) Scan(p []byte, base int64) error {
 		i = n
 	}
 	switch part := &s.reader.part; {
-	case s.state == inPart && part.watched() && part.fed < base+int64(len(p)):
-		s.reader.tags.Hold(part.fed)
+	case s.state == inPart && part.watched():
+		if part.fed < base+int64(len(p)) {
+			s.reader.tags.Hold(part.fed)
+		}
+		if part.kind == documentPart {
+			return part.inner.Scan(nil, part.fed) // holds again what it held, also where it has read no more
+		}
 	case s.state != atHead || s.reader.sel == nil:
 	case s.head.measured:
 		s.reader.tags.Hold(s.head.lengthAt)
