@@ -29,15 +29,14 @@ const (
 
 // A format is a body format with what its canary needs.
 type format struct {
-	name      string // of its seeds in testdata
-	format    *codec.Format
-	options   codec.Options
-	params    codec.Params
-	direction codec.Direction
-	rules     []string
-	plain     string // a body whose canary every reader reads where a rule tags it
-	generate  func(r *rand.Rand) []byte
-	readers   []reader
+	name     string // of its seeds in testdata
+	format   *codec.Format
+	options  codec.Options
+	body     codec.Body // what it says of its message
+	rules    []string
+	plain    string // a body whose canary every reader reads where a rule tags it
+	generate func(r *rand.Rand) []byte
+	readers  []reader
 }
 
 // run reads seeds and generated bodies. "make canary" says how many.
@@ -53,7 +52,8 @@ func run(t *testing.T, f format) {
 		t.Fatal(err)
 	}
 	f.readers = slices.DeleteFunc(f.readers, func(r reader) bool { return r.read == nil })
-	c := &comparison{format: f, sel: sel, body: codec.Body{At: sel.Root(), Checked: checked, Transform: seal, Params: f.params, Direction: f.direction, Method: "POST"}}
+	c := &comparison{format: f, sel: sel, body: f.body}
+	c.body.At, c.body.Checked, c.body.Transform, c.body.Method = sel.Root(), checked, seal, "POST"
 	c.proveReaders(t)
 	c.compare(t, seeds(t, f.name))
 	count, seed := smoke, uint64(1)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sealmesh/sealmesh/codec"
 	"github.com/sealmesh/sealmesh/codec/multipart"
 )
 
@@ -57,7 +58,7 @@ func TestMultipart(t *testing.T) {
 	requireReaders(t)
 	f := multipart.New(nil)
 	run(t, format{
-		name: "multipart", format: &f, params: "boundary=" + boundary, generate: multipartBody,
+		name: "multipart", format: &f, body: codec.Body{Params: "boundary=" + boundary}, generate: multipartBody,
 		plain: "--" + boundary + "\r\n" + partHeads[0] + "\r\n\r\n" + canary + "\r\n--" + boundary + "--\r\n",
 		rules: []string{"$.ssn", "$.user.ssn"},
 		readers: []reader{

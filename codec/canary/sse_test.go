@@ -57,7 +57,7 @@ func TestEvents(t *testing.T) {
 	requireReaders(t)
 	f := sse.Format(&sealjson.Format)
 	run(t, format{
-		name: "sse", format: &f, direction: codec.Response, generate: sseBody, plain: "data: {\"ssn\":\"" + canary + "\"}\n\n",
+		name: "sse", format: &f, body: codec.Body{Direction: codec.Response}, generate: sseBody, plain: "data: {\"ssn\":\"" + canary + "\"}\n\n",
 		options: codec.Options{Settings: map[string]string{"plain": "[DONE]"}},
 		rules:   []string{"$.ssn", "$.user.ssn", "$.list[*].ssn"},
 		readers: []reader{
