@@ -52,11 +52,12 @@ func (n *Names) readGroups(name []byte, dots bool) {
 }
 
 // readRuns reads name as Rack does: every run of characters that are no
-// brackets is a member, wherever the brackets are, and [] is an element.
+// brackets is a member, wherever the brackets are, and [] is an element. Blanks
+// in front are dropped.
 func (n *Names) readRuns(name []byte) {
 	const brackets = "[]"
 	n.start()
-	name = bytes.TrimLeft(name, brackets)
+	name = bytes.TrimLeft(bytes.TrimLeft(name, " "), brackets)
 	for len(name) > 0 {
 		var run []byte
 		if run, name = cutRun(name, brackets); len(run) > 0 && !n.key(run) {

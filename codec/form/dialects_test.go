@@ -43,7 +43,9 @@ func TestDialects(t *testing.T) {
 		{"$.ssn", "ssn[a", "brackets dots"},
 		{"$.ssn", "[ssn]", "brackets dots"},
 		{"$.ssn", "[ssn", "brackets dots"}, // Rack drops brackets in front
-		{"$.ssn", " ssn", "php"},
+		{"$.ssn", " [ssn]", "brackets"},    // and blanks before them
+		{"$.ssn", " ssn]", "brackets"},
+		{"$.ssn", " ssn", "brackets php"},
 		{"$.ssn", "ssn ", ""},
 		{"$.ssn", "!ssn", "dots"},
 		{"$.ssn", "SSN", ""},

@@ -88,7 +88,7 @@ func naiveNames(name string) (readings [][]string) {
 		readings = append(readings, joined(keys)...)
 	}
 	var runs []string
-	for i, run := range rackRun.FindAllString(name, -1) {
+	for i, run := range rackRun.FindAllString(strings.TrimLeft(name, " "), -1) {
 		if run == "[]" && i == 0 {
 			continue // brackets in front are dropped
 		}
