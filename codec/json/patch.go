@@ -56,11 +56,17 @@ var patchNames = [...][]string{
 // ignore it.
 func isPatchName(name []byte, depth int) bool {
 	for _, n := range patchNames[depth] {
-		if strings.EqualFold(n, string(name)) {
+		if isName(name, n) {
 			return true
 		}
 	}
 	return false
+}
+
+// isName reports whether name is want, which is ASCII, in any case. It compares
+// the first characters at once: most names differ there.
+func isName(name []byte, want string) bool {
+	return len(name) >= len(want) && (name[0]|0x20 == want[0]|0x20 || name[0] >= 0x80) && strings.EqualFold(want, string(name))
 }
 
 // watched reports whether the innermost container may be part of a patch.
