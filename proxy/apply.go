@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	"go.opentelemetry.io/otel/trace"
@@ -18,6 +20,7 @@ type ApplyTarget struct {
 	Route       string // configured name
 	Response    bool   // the rules of the response, not of the request
 	ContentType string
+	Path        string            // of the request, which names the method of gRPC; "" for the route's
 	Params      map[string]string // path parameters that tags of the route are bound to
 }
 
@@ -50,6 +53,7 @@ func (s *Server) Apply(ctx context.Context, t ApplyTarget, r io.Reader, w io.Wri
 	if err := d.setPlan(rules); err != nil {
 		return err
 	}
+	x.request.head.method, x.request.head.path = http.MethodPost, cmp.Or(t.Path, x.route.Path)
 	err = d.begin()
 	if err == nil {
 		err = applyAll(d, r, w)

@@ -34,7 +34,8 @@ size.
   sealmesh apply -c policy.yaml --route upload --direction request --type text/csv < in.txt
 
 The body is the file BODY, or standard input. --type says what it is; without it
-the extension of BODY does, and standard input is JSON.
+the extension of BODY does, and standard input is JSON. For gRPC, --path names the
+method where the path of the route does not.
 
 Key uses are recorded as "sealmesh serve" records them if
 OTEL_EXPORTER_OTLP_ENDPOINT names a collector. Otherwise they are written to
@@ -75,6 +76,7 @@ with --param: --param id=9 stands for {id} in the path.`,
 	f.StringVar(&target.ContentType, "type", "", "content `TYPE` of the body (default: by its extension)")
 	f.StringVar(&target.ContentType, "content-type", "", "the same as --type")
 	_ = f.MarkHidden("content-type")
+	f.StringVar(&target.Path, "path", "", "`PATH` of the request, such as /acme.Orders/Put (default: that of the route)")
 	cli.ParamFlag(c, &target.Params)
 	_ = c.MarkFlagRequired("route")
 	_ = c.MarkFlagRequired("direction")
@@ -84,7 +86,7 @@ with --param: --param id=9 stands for {id} in the path.`,
 // extensions are the media types of files.
 var extensions = map[string]string{
 	".json": "application/json", ".ndjson": "application/x-ndjson", ".jsonl": "application/x-ndjson",
-	".xml": "application/xml", ".csv": "text/csv", ".tsv": "text/tab-separated-values",
+	".pb": "application/protobuf", ".binpb": "application/protobuf", ".xml": "application/xml", ".csv": "text/csv", ".tsv": "text/tab-separated-values",
 }
 
 // typeOf returns the media type of a file that sealmesh reads, as its extension
