@@ -3,6 +3,7 @@ package codec
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // maxPlaces is the number of places that Uncovered looks at before it gives up.
@@ -101,8 +102,9 @@ func stepsOf(selectors ...*Selector) []descent {
 
 // Surprises returns places near path that the rules of sealed do not own,
 // although authors of policies often expect it: an array around the body's
-// value, one value where the path has a list, and members that set a prototype
-// (__proto__), by which JavaScript that merges objects reads the value.
+// value, one value where the path has a list, the root element of XML, and
+// members that set a prototype (__proto__), by which JavaScript that merges
+// objects reads the value.
 func Surprises(path string, sealed *Selector) (places []Surprise) {
 	segs, err := parsePath(path)
 	if err != nil || len(segs) == 0 {
@@ -115,6 +117,9 @@ func Surprises(path string, sealed *Selector) (places []Surprise) {
 		if !s.named && !s.descendant && i > 0 {
 			places = append(places, Surprise{OneForMany, pathOf(slices.Delete(slices.Clone(segs), i, i+1))})
 		}
+	}
+	if len(segs) == 1 && segs[0].named && !segs[0].descendant && !strings.ContainsAny(segs[0].name, "{@") {
+		places = append(places, Surprise{RootElement, "$.*" + path[1:]})
 	}
 	if segs[0].named {
 		places = append(places, Surprise{Prototype, "$.__proto__" + path[1:]}, Surprise{Prototype, "$.constructor.prototype" + path[1:]})
@@ -133,9 +138,10 @@ type SurpriseKind uint8
 
 // Kinds of surprises.
 const (
-	RootArray  SurpriseKind = iota // the body's value is an array
-	OneForMany                     // one value where the path has a list
-	Prototype                      // a member that sets a prototype when objects are merged
+	RootArray   SurpriseKind = iota // the body's value is an array
+	OneForMany                      // one value where the path has a list
+	Prototype                       // a member that sets a prototype when objects are merged
+	RootElement                     // a member of the root element, where the body is XML
 )
 
 // shorthand reports whether name needs no brackets in a path.

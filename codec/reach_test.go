@@ -54,8 +54,10 @@ func TestSurprises(t *testing.T) {
 		sealed []string
 		want   string
 	}{
-		{"$.ssn", nil, "[{0 $[0].ssn} {2 $.__proto__.ssn} {2 $.constructor.prototype.ssn}]"},
+		{"$.ssn", nil, "[{0 $[0].ssn} {3 $.*.ssn} {2 $.__proto__.ssn} {2 $.constructor.prototype.ssn}]"},
 		{"$.list[*].ssn", []string{"$[*].list[*].ssn", "$.__proto__"}, `[{1 $.list.ssn} {2 $.constructor.prototype.list[*].ssn}]`},
+		{"$.ssn", []string{"$.*.ssn", "$.__proto__"}, "[{2 $.constructor.prototype.ssn}]"},
+		{"$['{urn:a}ssn']", []string{"$.__proto__", "$.constructor"}, "[{0 $[0]['{urn:a}ssn']}]"},
 		{"$..ssn", nil, "[]"},
 		{"$[*].ssn", nil, "[]"},
 	} {

@@ -148,7 +148,7 @@ func (c adviser) surprises(p *Plan, d *directionConfig) {
 	told := map[codec.SurpriseKind]bool{}
 	for _, e := range d.Seal {
 		for _, s := range codec.Surprises(e.Name, p.Selector) {
-			if told[s.Kind] || s.Kind == codec.RootArray && d.Root.present() {
+			if told[s.Kind] || s.Kind == codec.RootArray && d.Root.present() || s.Kind == codec.RootElement && d.RequireMatch.Value {
 				continue
 			}
 			told[s.Kind] = true
@@ -157,6 +157,8 @@ func (c adviser) surprises(p *Plan, d *directionConfig) {
 				c.note(e.At, "write root: object, or root: any", "path %q finds nothing where the body is an array: %s", e.Name, s.Place)
 			case codec.OneForMany:
 				c.note(e.At, "seal that too, if the service takes one value for a list of one", "path %q finds nothing where there is no list: %s", e.Name, s.Place)
+			case codec.RootElement:
+				c.note(e.At, "seal that too, if the service takes XML, or write require_match: true", "path %q finds nothing where the body is XML, whose root element comes first: %s", e.Name, s.Place)
 			case codec.Prototype:
 				c.note(e.At, "seal that too, if the service merges objects", "path %q finds nothing in what a merge in JavaScript takes for the same: %s", e.Name, s.Place)
 			}
