@@ -23,9 +23,9 @@ import (
 const (
 	// every is how often Envoy is asked.
 	every = 2 * time.Second
-	// atMost is the largest share of the time that asking may take, as a divisor.
-	// Where an Envoy has thousands of routes, it is asked less often.
-	atMost = 20
+	// atMost is the largest share of the time that a look may take, as a divisor.
+	// An Envoy with thousands of routes is asked less often.
+	atMost = 5
 	// timeout is how long Envoy may take to answer.
 	timeout = 5 * time.Second
 )
