@@ -73,8 +73,9 @@ func (c *coded) rewrite(j *job, end bool) error {
 	if err := c.encode(j); err != nil {
 		return err
 	}
+	err := c.encoder.Close(&j.out)
 	c.free()
-	return c.encoder.Close(&j.out)
+	return err
 }
 
 // take rewrites a piece of the decoded body.
@@ -103,10 +104,11 @@ func (c *coded) encode(j *job) error {
 	return c.d.checkOpened(&c.out)
 }
 
-// free ends the decoder. It may be called again.
+// free ends the decoder and the encoder. It may be called again.
 func (c *coded) free() {
 	if c != nil && c.decoder != nil {
 		c.decoder.Free()
+		c.encoder.Free()
 		c.out.Reset()
 		c.decoder = nil
 	}

@@ -3,6 +3,7 @@
 package coding
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/sealmesh/sealmesh/codec"
@@ -27,5 +28,34 @@ func TestMessagesAllocate(t *testing.T) {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 		m.Free()
+	}
+}
+
+// A short body in gzip does not allocate an encoder, which takes 0.8 MB.
+func TestShortBodiesAllocate(t *testing.T) {
+	body, plain := encode(t, Gzip, text(2000)), text(2000)
+	run := func() {
+		var out codec.Output
+		d := NewDecoder(Gzip, DefaultRatio)
+		e, err := NewEncoder(Gzip)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = d.Write(body, func([]byte) error { return nil })
+		_ = e.Write(&out, plain)
+		_ = e.Close(&out)
+		d.Free()
+		e.Free()
+		out.Reset()
+	}
+	var before, after runtime.MemStats
+	run()
+	runtime.ReadMemStats(&before)
+	for range 50 {
+		run()
+	}
+	runtime.ReadMemStats(&after)
+	if n := (after.TotalAlloc - before.TotalAlloc) / 50; n > 200<<10 {
+		t.Errorf("%d bytes for each body", n)
 	}
 }

@@ -32,6 +32,7 @@ func recode(b *testing.B, c Coding, body []byte) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	defer e.Free()
 	take := func(p []byte) error { return e.Write(&out, p) }
 	if err := d.Write(body, take); err != nil {
 		b.Fatal(err)

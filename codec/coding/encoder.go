@@ -24,6 +24,7 @@ const (
 type Encoder struct {
 	w    flusher
 	sink sink
+	came int64 // bytes
 }
 
 // A flusher is what encoders have in common.
@@ -48,7 +49,7 @@ func NewEncoder(c Coding) (*Encoder, error) {
 	var err error
 	switch c {
 	case Gzip:
-		e.w, err = gzip.NewWriterLevel(&e.sink, gzip.BestSpeed)
+		e.w, err = newGzip(&e.sink)
 	case Brotli:
 		e.w = brotli.NewWriterOptions(&e.sink, brotli.WriterOptions{Quality: 1, LGWin: windowBits})
 	default:
@@ -61,6 +62,7 @@ func NewEncoder(c Coding) (*Encoder, error) {
 // Write encodes p, and adds to out what can leave.
 func (e *Encoder) Write(out *codec.Output, p []byte) error {
 	e.sink.out = out
+	e.came += int64(len(p))
 	_, err := e.w.Write(p)
 	return err
 }
@@ -75,4 +77,12 @@ func (e *Encoder) Flush(out *codec.Output) error {
 func (e *Encoder) Close(out *codec.Output) error {
 	e.sink.out = out
 	return e.w.Close()
+}
+
+// Free recycles what e encodes with. Call it once, on every path.
+func (e *Encoder) Free() {
+	if w, ok := e.w.(*gzip.Writer); ok {
+		putGzip(w, e.came)
+	}
+	e.w, e.sink.out = nil, nil
 }

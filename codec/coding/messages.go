@@ -152,4 +152,8 @@ func (m *Messages) Encode(out *codec.Output, pieces [][]byte) error {
 func (m *Messages) Free() {
 	codec.PutBuffer(m.buf)
 	m.buf = nil
+	if m.encoder != nil {
+		m.encoder.Free()
+		m.encoder = nil
+	}
 }
