@@ -158,13 +158,25 @@ func receive(from io.Reader, to *[]reading) error {
 	return json.Unmarshal(reply, to)
 }
 
-// inProcess is a reader of the standard library.
+// inProcess is a reader of Go, in this process.
 func inProcess(name string, read func(body []byte) []reading) reader {
 	return reader{"go " + name, func(_ *testing.T, bodies [][]byte) [][]reading {
 		all := make([][]reading, len(bodies))
 		for i, b := range bodies {
-			all[i] = read(b)
+			all[i] = recovered(read, b)
 		}
 		return all
 	}}
+}
+
+// recovered returns what read reads, or nothing where it panics, as a server
+// sees to it: dynamicpb does at the entry of a map that has two keys, the
+// second of another wire type.
+func recovered(read func(body []byte) []reading, body []byte) (all []reading) {
+	defer func() {
+		if recover() != nil {
+			all = nil
+		}
+	}()
+	return read(body)
 }
