@@ -8,5 +8,6 @@
 // has read a value that we neither sealed nor refused: the test fails, and its
 // body becomes a seed in testdata.
 //
-// A format is added by one file with a generator and a list of readers.
+// A format is added by one file with a generator and a list of readers, and a
+// line of prove.sh, which records the runs of "make canary" in docs/proofs.
 package canary

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Record what "make canary" shows, as docs/proofs/canary-FORMAT.txt:
 #
-#	prove.sh [FORMAT...]   run BODIES=1000000 bodies of the formats, or of those whose proof is stale or missing
+#	prove.sh [FORMAT...]   run BODIES=1000000 bodies of each format, or of
+#	                       those whose proof is stale or missing
 #
 # A proof covers the code of its format and the generator of its bodies, without
 # tests and their data. It does not cover what formats share: package codec, and
