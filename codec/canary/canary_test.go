@@ -39,7 +39,8 @@ type format struct {
 	readers  []reader
 }
 
-// run reads seeds and generated bodies. "make canary" says how many.
+// run reads seeds and generated bodies. "make canary" says how many, or how
+// long at most.
 func run(t *testing.T, f format) {
 	t.Helper()
 	var rules []codec.Rule
@@ -64,9 +65,16 @@ func run(t *testing.T, f format) {
 		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("%s: random seed %d", f.name, seed)
-	start := time.Now()
+	start, end := time.Now(), time.Now().AddDate(1, 0, 0)
+	if s := os.Getenv("CANARY_TIME"); s != "" {
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end = start.Add(d)
+	}
 	r := rand.New(rand.NewPCG(seed, 2))
-	for done := 0; done < count && !t.Failed(); done += batch {
+	for done := 0; done < count && !t.Failed() && time.Now().Before(end); done += batch {
 		bodies := make([][]byte, min(batch, count-done))
 		for i := range bodies {
 			bodies[i] = f.generate(r)

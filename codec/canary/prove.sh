@@ -2,7 +2,8 @@
 # Record what "make canary" shows, as docs/proofs/canary-FORMAT.txt:
 #
 #	prove.sh [FORMAT...]   run BODIES=1000000 bodies of each format, or of
-#	                       those whose proof is stale or missing
+#	                       those whose proof is stale or missing, and TIME=24h
+#	                       of each at most
 #
 # A proof covers the code of its format and the generator of its bodies, without
 # tests and their data. It does not cover what formats share: package codec, and
@@ -48,7 +49,7 @@ prove() {
 		return
 	fi
 	echo "canary-$name ..."
-	docs/proofs/record.sh "canary-$name" "$folders" env "CANARY_BODIES=${BODIES:-1000000}" go test -count 1 -timeout 0 -v -run "^$run\$" ./codec/canary
+	docs/proofs/record.sh "canary-$name" "$folders" env "CANARY_BODIES=${BODIES:-1000000}" "CANARY_TIME=${TIME:-24h}" go test -count 1 -timeout 0 -v -run "^$run\$" ./codec/canary
 }
 
 VERSIONS="$(python3 --version), node $(node --version), $(java --version | head -n 1), $(php --version | head -n 1 | cut -d ' ' -f 1,2), $(ruby --version | cut -d ' ' -f 1,2)"
