@@ -34,7 +34,7 @@ test-fast: ## Run the tests to run while you work: no race detector, no servers 
 WITHOUT_RACE := Alloc|Quiet|Remains
 
 .PHONY: test
-test: envoy packages canary-readers services ## Run every test, with the race detector, against the real parts
+test: envoy packages canary-readers services connect ## Run every test, with the race detector, against the real parts
 	go vet ./...
 	go test -race -timeout 20m ./...
 	SEALMESH_TEST_TRANSPORT=grpc go test -race -timeout 20m ./proxy # served as on a network
@@ -85,6 +85,10 @@ services: ## Get the packages of the services and clients that tests run behind 
 canary-proofs: READERS := all
 canary-proofs: canary-readers ## Record in docs/proofs what the canary shows of each format that has changed since (BODIES=1000000)
 	@BODIES=$(BODIES) sh codec/canary/prove.sh
+
+.PHONY: connect
+connect: ## Get the conformance suite of Connect and gRPC that a test runs through Envoy, under build/
+	@sh deploy/connect.sh || { echo "connect: not installed"; test "$(CI)" != true; }
 
 .PHONY: packages
 packages: ## Get the PKCS#11 modules and the PostgreSQL that the tests meet (Debian; needs root once)

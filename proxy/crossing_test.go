@@ -103,7 +103,7 @@ func crossingPolicy(t *testing.T) string {
 		  rpc x (Doc) returns (Doc);
 		}
 	`), 0o600))
-	rules := regexp.MustCompile(`((?:seal|open): \{\$\.\.secret: pii\})`)
+	rules := regexp.MustCompile(`(path: /(?:seal|open)/.*\n(?:.*\n)?.*(?:seal|open): \{\$\.\.secret: pii\})`)
 	return rules.ReplaceAllString(rigPolicy, strings.ReplaceAll(
 		"$1, formats: {protobuf: {schema: 'SCHEMA', message: Doc}, grpc: {schema: 'SCHEMA'}, grpc-web: {schema: 'SCHEMA'}, connect: {schema: 'SCHEMA'}, connect-unary: {schema: 'SCHEMA'}, grpc-json: {schema: 'SCHEMA'}, grpc-web-json: {schema: 'SCHEMA'}, connect-json: {schema: 'SCHEMA'}}", "SCHEMA", schema))
 }

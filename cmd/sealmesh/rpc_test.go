@@ -245,7 +245,7 @@ func TestEnvoyGRPCRefused(t *testing.T) {
 		message      string
 	}{
 		{"a field that the schema does not have", "/test.Users/Get", unknown, codes.InvalidArgument, "body_malformed"},
-		{"a method that the schema does not have", "/test.Users/Other", u.message(canary), codes.InvalidArgument, "format_unsupported"},
+		{"a method that the schema does not have", "/test.Users/Other", u.message(canary), codes.Unimplemented, "format_unsupported"},
 		{"a response in clear", "/test.Users/Leak", u.message(canary), codes.OK, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 		root := &cobra.Command{Use: "sealmesh", SilenceUsage: true, SilenceErrors: true}
 		root.AddCommand(serve.Command(), keys.Command())
 		os.Exit(cli.Exit(os.Stderr, root.Execute()))
-	}})
+	}, "conformance-server": func() { os.Exit(cli.Exit(os.Stderr, conformanceServer())) }})
 }
 
 // A stack is a service, and sealmesh and Envoy in front of it.
