@@ -37,7 +37,7 @@ func (o *protobufOptions) flags(c *cobra.Command) {
 	f.StringArrayVarP(&o.folders, "proto-path", "I", []string{"."}, "`FOLDER` that .proto files are imported from")
 	f.StringVar(&o.writeSet, "write-set", "", "write the descriptor set of .proto files to `FILE`, which the policy names")
 	f.StringVar(&o.message, "message", "", "the `MESSAGE` that bodies of --path are, by its full name, if they are no gRPC calls")
-	f.StringSliceVar(&o.formats, "format", []string{"grpc"}, "`FORMATS` of the calls that get the descriptor set: grpc, grpc-web, connect")
+	f.StringSliceVar(&o.formats, "format", []string{"grpc"}, "`FORMATS` of the calls that get the descriptor set: grpc, grpc-web, connect, connect-unary")
 	f.BoolVar(&o.json, "json", true, "rules for the names of JSON too, in case that the service also takes JSON")
 	f.StringVar(&o.debugRedact, "debug-redact", "", "`TAG` of fields that have the option debug_redact")
 	f.StringToStringVar(&o.confluent, "confluent", nil, "`OF=TAG` gives fields that Confluent tags as OF a tag; repeat it for others")
