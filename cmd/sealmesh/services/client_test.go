@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// canary is a value that no service may see. clear is a note with it that every
+// canary is a value that no service may see. note is a text with it that every
 // encoding writes in another way.
 const (
 	canary = "078-05-1120"
-	clear  = "a & b+c=d; \r\n" + canary + " é"
+	note   = "a & b+c=d; \r\n" + canary + " é"
 )
 
 // said is a line that a client has printed: what it got, after redirects.

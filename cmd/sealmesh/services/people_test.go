@@ -72,7 +72,7 @@ func (s *stack) check(t *testing.T, got said) int {
 	default:
 		var r record
 		decode(t, string(got.Body), &r)
-		if r.SSN != canary || r.Note != clear || what == "multipart" && r.Photo.Name != "été (1).png" || r.Fields[0] != "csrfmiddlewaretoken" {
+		if r.SSN != canary || r.Note != note || what == "multipart" && r.Photo.Name != "été (1).png" || r.Fields[0] != "csrfmiddlewaretoken" {
 			t.Errorf("%s: %s", got.Client, got.Body)
 		}
 		return 1
@@ -84,7 +84,7 @@ func (s *stack) check(t *testing.T, got said) int {
 func (s *stack) exports(t *testing.T, people int) {
 	for path, delimiter := range map[string]string{"/export.csv": ",", "/excel.csv": ";", "/archive.csv": ","} {
 		through, kept := get(t, s.envoy+path), get(t, s.service+path)
-		row := strings.Join([]string{canary, `"` + clear + `"`}, delimiter)
+		row := strings.Join([]string{canary, `"` + note + `"`}, delimiter)
 		if strings.Count(through, row) != people || strings.HasPrefix(kept, "\ufeff") != strings.HasPrefix(through, "\ufeff") {
 			t.Errorf("%s: %d people, and %.500s", path, people, through)
 		}
