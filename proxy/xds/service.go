@@ -18,13 +18,13 @@ const (
 )
 
 // ServerOptions are the options of a grpc.Server that serves a Server. Envoy
-// may ping its connection every 10 seconds. The server need not ping: the
+// may ping its connection every 5 seconds. The server need not ping: the
 // kernel reports the end of a peer on a unix socket.
 func ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	}
 }
 
