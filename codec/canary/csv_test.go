@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	csvHeads   = []string{"ssn", "ssn", `"ssn"`, " ssn", "SSN", "id", "note", `"s,n"`, "ssn "}
-	oddHeads   = []string{"\ufeffssn", `"ssn"x`, "s\x00sn", "sep=;", `ss"n`, `"ss""n"`, "'ssn'", "ssn;x", "ssn\tx"}
+	csvHeads   = []string{"ssn", "ssn", `"ssn"`, " ssn", "SSN", "id", "note", `"s,n"`, "ssn ", "\ufeffssn"}
+	oddHeads   = []string{"\ufeff\"x,ssn,y\"", `"ssn"x`, "s\x00sn", "sep=;", `ss"n`, `"ss""n"`, "'ssn'", "ssn;x", "ssn\tx"}
 	csvFields  = []string{canary, canary, `"` + canary + `"`, `"` + canary + `"""`, `"` + "\r\n" + canary + `"`, "1", "", `""`, "a b", `"a,b"`, "=1+2"}
 	oddFields  = []string{`"` + canary + `"x`, canary + `"`, `x"` + canary + `"`, `"` + canary, canary + "\r", "\x00" + canary, `\"` + canary, "'" + canary + "'", `"a\",` + canary + `"`}
 	csvBits    = []string{",", ";", "\t", `"`, `""`, "\n", "\r\n", "\r", "\x00", "\ufeff", `\`, " ", "'", "#", "sep=,\n", "\v", "\u2028", "\x1a"}

@@ -24,6 +24,8 @@ var (
 		"Content-Disposition: form-data; name=\"ssn\"\r\nContent-Type: text/plain", `Content-Disposition: form-data; name="SSN"`,
 		"Content-Disposition: form-data; name=\"ssn\"\r\nContent-Transfer-Encoding: binary", "Content-Transfer-Encoding: 8bit\r\nContent-Disposition: form-data; name=\"ssn\"",
 		"Content-Disposition: form-data; name=\"note\"; filename=\"a\"\r\nContent-Transfer-Encoding: 7bit", `Content-Disposition: form-data; name=ssn; filename=a; filename*=utf-8''a`,
+		"Content-Disposition: form-data; name=\"ssn\"\r\nContent-Type: text/plain; charset=ISO-8859-1", "Content-Type: text/plain; charset=us-ascii\r\nContent-Disposition: form-data; name=\"ssn\"",
+		`Content-Disposition: form-data; name="ssn"; filename="=?utf-8?B?w7w=?="; filename*=utf-8''%C3%BC`, "Content-Disposition: form-data; name=\"ssn\"\r\nContent-Length: 6",
 	}
 	oddPartHeads = []string{
 		`Content-Disposition: form-data; name=ssn`, `Content-Disposition: form-data; name='ssn'`, `Content-Disposition: form-data; name="s\sn"`,
