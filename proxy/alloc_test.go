@@ -17,7 +17,7 @@ func TestAllocationsOfAnExchange(t *testing.T) {
 	const most = 16
 	conn := serveBenchmark(t)
 	body := fiveFields()
-	msgs := encode(t, body, sealOnce(t, conn, body))
+	msgs := encode(t, jsonType, body, sealOnce(t, conn, jsonType, body))
 	bare := serve(t, t.TempDir(), func(g grpc.ServiceRegistrar) { wire.Register(g, letPass) })
 	ours := testing.AllocsPerRun(2000, func() { exchangeOnce(t, conn, msgs) })
 	theirs := testing.AllocsPerRun(2000, func() { exchangeOnce(t, bare, msgs) })

@@ -41,31 +41,42 @@ func (raw) Name() string { return "proto" }
 // the client's.
 func BenchmarkExchange(b *testing.B) {
 	conn := serveBenchmark(b)
-	body := fiveFields()
-	sealed := sealOnce(b, conn, body)
-	msgs := encode(b, body, sealed)
-	b.ReportAllocs()
-	for b.Loop() {
-		exchangeOnce(b, conn, msgs)
+	for _, c := range []struct{ name, mediaType, body string }{
+		{"json", jsonType, fiveFields()},
+		{"form", "application/x-www-form-urlencoded", fiveTimes("", "f%d[secret]=0123456789abcdef&f%d[note]=%s&", "plain+text+", "end=true")},
+		{"xml", "text/xml", fiveTimes("<r>", "<f%d><secret>0123456789abcdef</secret></f%d><note>%s</note>", "plain text ", "</r>")},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			msgs := encode(b, c.mediaType, c.body, sealOnce(b, conn, c.mediaType, c.body))
+			b.ReportAllocs()
+			for b.Loop() {
+				exchangeOnce(b, conn, msgs)
+			}
+		})
 	}
 }
 
 func fiveFields() string {
-	var s strings.Builder
-	s.WriteString(`{`)
-	for i := range 5 {
-		fmt.Fprintf(&s, `"f%d":{"secret":"0123456789abcdef","note":"%s"},`, i, strings.Repeat("plain text ", 30))
-	}
-	return s.String() + `"end":true}`
+	return fiveTimes(`{`, `"f%d":{"secret":"0123456789abcdef"},"n%d":"%s",`, "plain text ", `"end":true}`)
 }
 
-func encode(b testing.TB, body, sealed string) [][]byte {
+// fiveTimes makes a body of 2 KiB. record is the format of each of five records:
+// its number twice, and a note of that text.
+func fiveTimes(before, record, note, after string) string {
+	var s strings.Builder
+	for i := range 5 {
+		fmt.Fprintf(&s, record, i, i, strings.Repeat(note, 30))
+	}
+	return before + s.String() + after
+}
+
+func encode(b testing.TB, mediaType, body, sealed string) [][]byte {
 	b.Helper()
 	var out [][]byte
 	for _, m := range []*msg{
-		first(reqHead("/both/x", false, "content-type", jsonType, "content-length", fmt.Sprint(len(body)), "user-agent", "bench", "x-request-id", "1"), buffered, buffered),
+		first(reqHead("/both/x", false, "content-type", mediaType, "content-length", fmt.Sprint(len(body)), "user-agent", "bench", "x-request-id", "1"), buffered, buffered),
 		reqBody(body, true),
-		respHead("200", false, "content-type", jsonType, "content-length", fmt.Sprint(len(sealed)), "server", "bench"),
+		respHead("200", false, "content-type", mediaType, "content-length", fmt.Sprint(len(sealed)), "server", "bench"),
 		respBody(sealed, true),
 	} {
 		p, err := proto.Marshal(m)
@@ -97,9 +108,9 @@ func exchangeOnce(b testing.TB, conn *grpc.ClientConn, msgs [][]byte) (last []by
 	return last
 }
 
-func sealOnce(b testing.TB, conn *grpc.ClientConn, body string) string {
+func sealOnce(b testing.TB, conn *grpc.ClientConn, mediaType, body string) string {
 	b.Helper()
-	reply := exchangeOnce(b, conn, encode(b, body, "{}")[:2])
+	reply := exchangeOnce(b, conn, encode(b, mediaType, body, "{}")[:2])
 	var r pb.ProcessingResponse
 	if err := proto.Unmarshal(reply, &r); err != nil {
 		b.Fatal(err)
