@@ -118,6 +118,13 @@ func (n *Names) read(d Dialect, name []byte) {
 			return
 		}
 	}
+	if d != Literal && isUsual(name) {
+		n.readGroups(name, false)
+		if d&(Brackets|Dots) != 0 {
+			n.readRuns(name)
+		}
+		return
+	}
 	if d&Brackets != 0 {
 		n.readGroups(name, false)
 		n.readRuns(name)
@@ -140,6 +147,30 @@ func isPlain(name []byte) bool {
 		}
 	}
 	return true
+}
+
+// isUsual reports whether name is written as user[ssn] is: words, all but the
+// first in brackets. Then every reading is that of readGroups or of readRuns.
+func isUsual(name []byte) bool {
+	n := wordLen(name)
+	for i := n; n > 0 && i < len(name); i += n + len("[]") {
+		n = wordLen(name[i+1:])
+		if name[i] != '[' || i+1+n == len(name) || name[i+1+n] != ']' {
+			return false
+		}
+	}
+	return n > 0
+}
+
+// wordLen returns how many letters, digits, underscores and hyphens p begins
+// with.
+func wordLen(p []byte) int {
+	for i, c := range p {
+		if !isLetter(c) && c-'0' > 9 && c != '_' && c != '-' {
+			return i
+		}
+	}
+	return len(p)
 }
 
 // start begins to read a name by a dialect.
