@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -177,8 +178,12 @@ func (c *Compiler) fillTypes(j job) {
 
 // unfit notes that rule ends at a value that cannot be sealed. perhaps says
 // that a body need not have the value, such as one of a map that the rule names
-// by its key: then it is an error only if the rule fits nowhere.
+// by its key: then it is an error only if the rule fits nowhere. It is none for
+// a descendant path, which also takes keys that are called like fields.
 func (c *Compiler) unfit(rule int, at protoreflect.FullName, what string, perhaps bool) {
+	if perhaps && strings.Contains(c.sel.Rule(rule).Path, "..") {
+		return
+	}
 	err := &codec.PathError{
 		Path:   c.sel.Rule(rule).Path,
 		Detail: fmt.Sprintf("ends at %s, which is %s: only string and bytes can be sealed", at, what),
