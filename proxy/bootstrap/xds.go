@@ -42,7 +42,7 @@ func ForXDS(p *policy.Policy) (*bootstrapv3.Bootstrap, error) {
 			AdsConfig: &corev3.ApiConfigSource{
 				ApiType: corev3.ApiConfigSource_DELTA_GRPC, TransportApiVersion: corev3.ApiVersion_V3,
 				GrpcServices: []*corev3.GrpcService{{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
-					EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: xdsCluster},
+					EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: xdsCluster, RetryPolicy: reconnect()},
 				}}},
 				SetNodeOnFirstMessageOnly: true,
 			},
@@ -50,6 +50,14 @@ func ForXDS(p *policy.Policy) (*bootstrapv3.Bootstrap, error) {
 		},
 		StaticResources: &bootstrapv3.Bootstrap_StaticResources{Clusters: []*clusterv3.Cluster{c}},
 	}, *p.Envoy)
+}
+
+// reconnect makes Envoy connect again within half a second. Its default grows
+// to 30 s, and until then it keeps the routes that it has.
+func reconnect() *corev3.RetryPolicy {
+	return &corev3.RetryPolicy{RetryBackOff: &corev3.BackoffStrategy{
+		BaseInterval: seconds(250 * time.Millisecond), MaxInterval: seconds(500 * time.Millisecond),
+	}}
 }
 
 // ads is the source of everything in [Resources]. Envoy waits for it without a
