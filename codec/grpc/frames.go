@@ -58,7 +58,7 @@ func scanFrames(p protocol, data *codec.Format, b codec.Body, tags *codec.Splice
 func (f *frames) Scan(p []byte, base int64) error {
 	for at := 0; ; f.n, f.start = 0, f.end {
 		k := copy(f.head[f.n:], p[at:])
-		f.n, at = f.n+k, at+k
+		f.n += k
 		if f.n < head {
 			break
 		}

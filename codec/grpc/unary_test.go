@@ -1,6 +1,7 @@
 package grpc
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -50,7 +51,7 @@ func TestUnaryMethod(t *testing.T) {
 		b := bodyOf(t, &Unary, codectest.Record(&seen, codectest.Keep), codec.Rule{Path: "$.ssn"}, codec.Rule{Path: "$.token"})
 		b.Path, b.Direction = "/test.Users/"+tc.path, tc.direction
 		got, err := codectest.RewriteBody(&Unary, b, tc.body, nil)
-		e, _ := err.(*codec.Error)
+		e, _ := errors.AsType[*codec.Error](err)
 		if tc.code == "" && (err != nil || got != tc.body) || tc.code != "" && (e == nil || e.Code != tc.code || e.Format != "connect-unary") || len(seen) != tc.fields {
 			t.Errorf("%s: %v, %v", tc.path, seen, err)
 		}

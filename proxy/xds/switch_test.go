@@ -2,8 +2,6 @@ package xds_test
 
 import (
 	"bufio"
-	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -21,7 +19,6 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	"golang.org/x/net/http2"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -54,11 +51,11 @@ func TestWorkersSwitchSoonAfterAcknowledgement(t *testing.T) {
 	}
 	r := runner{epoch: time.Now(), last: make([]atomic.Int64, switches+1), stop: make(chan struct{})}
 	var clients sync.WaitGroup
-	shared := make([]*http2.Transport, 4)
+	cleartext := new(http.Protocols)
+	cleartext.SetUnencryptedHTTP2(true)
+	shared := make([]*http.Transport, 4)
 	for i := range shared {
-		shared[i] = &http2.Transport{AllowHTTP: true, DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, addr)
-		}}
+		shared[i] = &http.Transport{Protocols: cleartext}
 		defer shared[i].CloseIdleConnections()
 	}
 	for i := range number("XDS_CLIENTS", 64) {
