@@ -52,8 +52,8 @@ func (n *Names) readGroups(name []byte, dots bool) {
 }
 
 // readRuns reads name as Rack does: every run of characters that are no
-// brackets is a member, wherever the brackets are, and [] is an element. Blanks
-// in front are dropped.
+// brackets is a member, wherever the brackets are, and [] is an element. Closing
+// brackets behind a member are dropped, as are blanks in front.
 func (n *Names) readRuns(name []byte) {
 	const brackets = "[]"
 	n.start()
@@ -63,6 +63,7 @@ func (n *Names) readRuns(name []byte) {
 		if run, name = cutRun(name, brackets); len(run) > 0 && !n.key(run) {
 			break
 		}
+		name = bytes.TrimLeft(name, "]")
 		if bytes.HasPrefix(name, []byte(brackets)) && !n.element() {
 			break
 		}

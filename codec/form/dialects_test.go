@@ -97,6 +97,9 @@ func TestDialects(t *testing.T) {
 		{"$.list[*].ssn", "list[][][][ssn]", "brackets dots"}, // qs joins arrays
 		{"$.list[*].ssn", "list[]x[][ssn]", "brackets dots"},
 		{"$.list[*][*].ssn", "list[][][ssn]", "brackets php dots"},
+		{"$.list[*].ssn", "list][][ssn]", "brackets"}, // Rack drops closing brackets
+		{"$.list[*].ssn", "a[list]][][ssn]", ""},
+		{"$.a.list[*].ssn", "a[list]][][ssn]", "brackets dots"},
 		{"$.list[*].ssn", "list[ ][ssn]", "brackets php dots"},
 		{"$.list[0].ssn", "list[ ][ssn]", "php brackets dots"},
 		{"$.list[0].ssn", "list[0].ssn", "dots"},
