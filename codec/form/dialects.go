@@ -52,8 +52,8 @@ func (n *Names) readGroups(name []byte, dots bool) {
 }
 
 // readRuns reads name as Rack does: every run of characters that are no
-// brackets is a member, wherever the brackets are, and [] is an element. Closing
-// brackets behind a member are dropped, as are blanks in front.
+// brackets is a member, wherever the brackets are, and [] is an element.
+// Closing brackets behind a member are dropped, as are blanks in front.
 func (n *Names) readRuns(name []byte) {
 	const brackets = "[]"
 	n.start()
