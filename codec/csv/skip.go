@@ -37,6 +37,9 @@ words:
 					break
 				}
 				if end = newLine(p, k); end > 0 {
+					if s.err = s.tags.Record(s.base + int64(end-1)); s.err != nil {
+						return -1
+					}
 					s.row++
 					at, start, s.columns.next = 0, end, 0
 					if stop = s.columns.stop(s.count); stop == 0 || !s.columns.continues(s.row) {
