@@ -30,8 +30,10 @@ type Facts struct {
 	// Buffered says that Envoy holds some body with rules, in body mode BUFFERED.
 	Buffered bool
 
-	xds bool // routes carry the stamp of the policy, and not the filter
-	old bool // Envoy is older than 1.38 or holds bodies: without allow_content_length_header
+	// stamp is that of Policy where Envoy gets its configuration by xDS: routes
+	// carry it there, and not the filter.
+	stamp string
+	old   bool // Envoy is older than 1.38 or holds bodies: without allow_content_length_header
 }
 
 // apply applies every setting of list to m.

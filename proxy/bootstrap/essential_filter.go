@@ -31,11 +31,10 @@ var FilterSettings = []Setting[*procv3.ExternalProcessor]{
 		// The authority carries the policy's stamp. It costs nothing: each stream has
 		// one.
 		set: func(m *procv3.ExternalProcessor, f Facts) {
-			stamp := f.Policy.Stamp()
-			if f.xds {
-				stamp = ""
+			m.GrpcService = processor("")
+			if f.stamp == "" {
+				m.GrpcService = processor(f.Policy.Stamp())
 			}
-			m.GrpcService = processor(stamp)
 		},
 		wrong: func(m *procv3.ExternalProcessor, f Facts) string {
 			if m.GetGrpcService() == nil || m.GetHttpService() != nil {

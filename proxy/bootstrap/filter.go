@@ -46,7 +46,7 @@ func perRoute(r *policy.Route, f Facts) proto.Message {
 // unmatched returns what a request gets that no route of the policy takes: the
 // filter's own modes.
 func unmatched(f Facts) map[string]*anypb.Any {
-	if !f.xds {
+	if f.stamp == "" {
 		return nil
 	}
 	return map[string]*anypb.Any{filterName: pack(overrides(new(procv3.ExtProcOverrides), f))}
@@ -54,8 +54,8 @@ func unmatched(f Facts) map[string]*anypb.Any {
 
 // overrides adds the stamp to o, if routes carry it.
 func overrides(o *procv3.ExtProcOverrides, f Facts) *procv3.ExtProcPerRoute {
-	if f.xds {
-		o.GrpcService = processor(f.Policy.Stamp())
+	if f.stamp != "" {
+		o.GrpcService = processor(f.stamp)
 	}
 	return &procv3.ExtProcPerRoute{Override: &procv3.ExtProcPerRoute_Overrides{Overrides: o}}
 }

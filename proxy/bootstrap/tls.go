@@ -28,7 +28,7 @@ func socket(t TLS, f Facts) (*corev3.TransportSocket, error) {
 	}
 	return &corev3.TransportSocket{
 		Name:       "envoy.transport_sockets.tls",
-		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: pack(tlsContext(t, f.xds))},
+		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: pack(tlsContext(t, f.stamp != ""))},
 	}, nil
 }
 

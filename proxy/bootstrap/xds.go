@@ -82,7 +82,7 @@ func Resources(p *policy.Policy) ([]proto.Message, error) {
 	}
 	opt := *p.Envoy
 	f := factsOf(p, opt)
-	f.xds = true
+	f.stamp = p.Stamp()
 	l, err := listener(f, opt, &hcmv3.HttpConnectionManager{
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{ConfigSource: ads(), RouteConfigName: tableName}},
 		HttpFilters: []*hcmv3.HttpFilter{{Name: filterName, ConfigType: &hcmv3.HttpFilter_ConfigDiscovery{
