@@ -27,7 +27,7 @@ const xdsCluster = "sealmesh_xds"
 // sealmesh, as [Resources]. It depends on envoy.xds and envoy.admin of p only.
 // Such an Envoy opens no listener before it has reached sealmesh.
 func ForXDS(p *policy.Policy) (*bootstrapv3.Bootstrap, error) {
-	if p.Envoy.Socket() == "" {
+	if p.Envoy.Fixed().XDS == "" {
 		return nil, errNoXDS
 	}
 	a, err := processorAddress(p.Envoy.XDS)
@@ -77,7 +77,7 @@ func ads() *corev3.ConfigSource {
 // response_attributes of the filter, which no route can set: until they are
 // there, replies of Envoy's own are refused.
 func Resources(p *policy.Policy) ([]proto.Message, error) {
-	if p.Envoy.Socket() == "" {
+	if p.Envoy.Fixed().XDS == "" {
 		return nil, errNoXDS
 	}
 	opt := *p.Envoy

@@ -43,14 +43,6 @@ type Envoy struct {
 	ForwardedFor bool
 }
 
-// Socket returns e.XDS, "" for a nil e.
-func (e *Envoy) Socket() string {
-	if e == nil {
-		return ""
-	}
-	return e.XDS
-}
-
 // Fixed returns what a running process cannot change of e, which may be nil.
 func (e *Envoy) Fixed() Envoy {
 	if e == nil {

@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
-
 	"github.com/sealmesh/sealmesh/hsm"
 	"github.com/sealmesh/sealmesh/hsm/local"
 	"github.com/sealmesh/sealmesh/keycache"
@@ -101,14 +99,7 @@ func startSealmesh(t *testing.T, listen, upstream string) []xds.Resource {
 	ok(t, err)
 	var rs []xds.Resource
 	for _, m := range messages {
-		name := ""
-		switch m := m.(type) {
-		case *endpointv3.ClusterLoadAssignment:
-			name = m.ClusterName
-		case interface{ GetName() string }:
-			name = m.GetName()
-		}
-		rs = append(rs, xds.Resource{Name: name, Body: m})
+		rs = append(rs, xds.Resource{Name: bootstrap.Name(m), Body: m})
 	}
 	return rs
 }

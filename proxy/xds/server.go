@@ -55,24 +55,38 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 // Values of the type Any in a Body should be marshalled deterministically, or
 // Envoy may get a resource again that has not changed.
 func (s *Server) Set(ctx context.Context, rs []Resource) error {
-	next, err := newSet(rs)
-	if err != nil {
+	next, expected, err := s.put(rs)
+	switch {
+	case err != nil:
 		return err
+	case len(expected) == 0:
+		return ErrNoEnvoy
+	}
+	return s.wait(ctx, next, expected)
+}
+
+// Put is [Server.Set] that does not wait: whether Envoys have the resources,
+// [Server.Nodes] says. Its error is that rs are wrong in themselves.
+func (s *Server) Put(rs []Resource) error {
+	_, _, err := s.put(rs)
+	return err
+}
+
+// put replaces what Envoys get, and returns the streams that were open.
+func (s *Server) put(rs []Resource) (next *set, open []*stream, err error) {
+	if next, err = newSet(rs); err != nil {
+		return nil, nil, err
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.sets++
 	next.number = s.sets
 	s.set = next
 	for _, st := range s.streams {
 		st.push(next)
 	}
-	expected := slices.Clone(s.streams)
 	s.wake()
-	s.mu.Unlock()
-	if len(expected) == 0 {
-		return ErrNoEnvoy
-	}
-	return s.wait(ctx, next, expected)
+	return next, slices.Clone(s.streams), nil
 }
 
 func (s *Server) wait(ctx context.Context, set *set, expected []*stream) error {

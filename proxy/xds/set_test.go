@@ -210,6 +210,32 @@ func TestSetEnds(t *testing.T) {
 	})
 }
 
+// Put does not wait for Envoy, which gets the resources all the same.
+func TestPut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		place(t, s, table("r", "1"))
+		e := connect(t, s, "e")
+		e.subscribe(rds, "r")
+		e.ack(e.got(t, "r"))
+		if err := s.Put([]Resource{table("r", "2")}); err != nil {
+			t.Fatal(err)
+		}
+		r := e.got(t, "r")
+		if s.Nodes()[0].Acknowledged {
+			t.Error("acknowledged before Envoy has answered")
+		}
+		e.ack(r)
+		synctest.Wait()
+		if !s.Nodes()[0].Acknowledged {
+			t.Error("not acknowledged")
+		}
+		if s.Put([]Resource{{}}) == nil {
+			t.Error("a resource without a name was taken")
+		}
+	})
+}
+
 func TestWrongResources(t *testing.T) {
 	s := newServerWith(t, table("r", "1"))
 	for want, rs := range map[string][]Resource{

@@ -15,10 +15,11 @@ import (
 // newWatcher returns what watches whether Envoy sends to s what the policy
 // protects; nil if p does not say where to ask Envoy.
 func newWatcher(p *policy.Policy, s *proxy.Server, m *proxy.Metrics) *attachment.Watcher {
-	if p.Envoy == nil || p.Envoy.Admin == "" {
+	addr := p.Envoy.Fixed().Admin
+	if addr == "" {
 		return nil
 	}
-	return attachment.New(p.Envoy.Admin, func() *policy.Policy { return s.Runtime().Policy() }, attachment.Counts{
+	return attachment.New(addr, func() *policy.Policy { return s.Runtime().Policy() }, attachment.Counts{
 		Exchanges: func(route string) uint64 { return m.Route(route).Exchanges.Load() },
 		Active:    m.Active.Load,
 	})

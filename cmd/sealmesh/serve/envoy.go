@@ -35,7 +35,7 @@ type envoyPlane struct {
 // newEnvoyPlane returns what serves Envoy the configuration that p needs; nil
 // if p does not say that sealmesh does. server is where p is in force.
 func newEnvoyPlane(p *policy.Policy, server *proxy.Server, log *slog.Logger) (*envoyPlane, error) {
-	if p.Envoy.Socket() == "" {
+	if p.Envoy.Fixed().XDS == "" {
 		return nil, nil
 	}
 	resources, err := envoyResources(p)
@@ -43,10 +43,7 @@ func newEnvoyPlane(p *policy.Policy, server *proxy.Server, log *slog.Logger) (*e
 		return nil, err
 	}
 	e := &envoyPlane{xds.New(log), server, log}
-	if err := e.xds.Set(context.Background(), resources); !errors.Is(err, xds.ErrNoEnvoy) {
-		return nil, err
-	}
-	return e, nil
+	return e, e.xds.Put(resources)
 }
 
 // envoyResources returns what p.Envoy gets by xDS.
@@ -141,10 +138,5 @@ func (e *envoyPlane) bringBack(old *policy.Policy) error {
 	if err != nil {
 		return err
 	}
-	at, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := e.xds.Set(at, resources); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, xds.ErrNoEnvoy) {
-		return err
-	}
-	return nil
+	return e.xds.Put(resources)
 }

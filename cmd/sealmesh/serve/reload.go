@@ -53,20 +53,21 @@ func (r *reloader) kekOptions() builtin.Options {
 }
 
 // build makes a runtime for p. Keys that did not change keep their data keys,
-// except the keys in reopen, whose KEKs are opened again.
-func (r *reloader) build(ctx context.Context, p *policy.Policy, reopen ...string) (*proxy.Runtime, error) {
+// except the keys in reopen, whose KEKs are opened again. Call accept once the
+// runtime is in force.
+func (r *reloader) build(ctx context.Context, p *policy.Policy, reopen ...string) (rt *proxy.Runtime, accept func(), err error) {
 	g, opened, err := r.nextGeneration(ctx, p, reopen)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	release := g.hold()
-	rt, err := proxy.NewRuntime(p, g.cache, r.metrics, release)
+	rt, err = proxy.NewRuntime(p, g.cache, r.metrics, release)
 	if err == nil && len(opened) > 0 {
 		err = g.cache.Verify(ctx, opened...)
 	}
 	if err != nil {
 		release()
-		return nil, err
+		return nil, nil, err
 	}
 	for _, w := range p.Warnings {
 		r.log.Warn("policy", "warning", w.Error())
@@ -75,10 +76,11 @@ func (r *reloader) build(ctx context.Context, p *policy.Policy, reopen ...string
 		r.reportUnavailable(g.ring.Key(name))
 	}
 	reportStores(g.cache, r.log)
-	r.violations.Store(new(r.lastViolations().Without(opened)))
-	r.current = g
-	r.lastGood.Store(time.Now().Unix())
-	return rt, nil
+	return rt, func() {
+		r.violations.Store(new(r.lastViolations().Without(opened)))
+		r.current = g
+		r.lastGood.Store(time.Now().Unix())
+	}, nil
 }
 
 // reportStores logs each key whose store failed its last call. Until the store
@@ -119,18 +121,16 @@ func (r *reloader) replace(ctx context.Context) error {
 	if err := r.checkEnvoyKnows(old, p); err != nil {
 		return err
 	}
-	was, since := r.current, r.lastGood.Load()
-	rt, err := r.build(ctx, p)
+	rt, accept, err := r.build(ctx, p)
 	if err != nil {
 		return err
 	}
 	if r.envoys == nil {
 		r.server.Swap(rt)
 	} else if err := r.envoys.putInForce(ctx, rt); err != nil {
-		r.current = was
-		r.lastGood.Store(since)
 		return err
 	}
+	accept()
 	r.digest = digest
 	if gone := unprotected(old, p); len(gone) > 0 {
 		r.log.Warn("the new policy protects less than the old one", "removed", gone)

@@ -181,8 +181,9 @@ func newReloader(t *testing.T, file string, log *slog.Logger) *reloader {
 	r := &reloader{config: file, log: log, recorder: recorder, metrics: new(proxy.Metrics)}
 	p, now, err := cli.LoadPolicy(file)
 	must(t, err)
-	rt, err := r.build(t.Context(), p)
+	rt, accept, err := r.build(t.Context(), p)
 	must(t, err)
+	accept()
 	r.server, r.digest = proxy.NewServer(rt, r.metrics, log, nil), now
 	t.Cleanup(func() {
 		r.server.Close()

@@ -116,10 +116,11 @@ func serve(ctx context.Context, opt options) (err error) {
 		err = errors.Join(err, recorder.Close(end), stopTracer(end))
 	}()
 	reload := &reloader{config: opt.config, log: log, tracer: tracer, recorder: recorder, metrics: new(proxy.Metrics), digest: digest}
-	rt, err := reload.build(ctx, p)
+	rt, accept, err := reload.build(ctx, p)
 	if err != nil {
 		return err
 	}
+	accept()
 	reload.server = proxy.NewServer(rt, reload.metrics, log, tracer)
 	reload.server.Bound(bodyMemory())
 	defer reload.server.Close()
@@ -158,7 +159,7 @@ func (r *reloader) serve(ctx context.Context, opt options, tlsConfig *tls.Config
 	defer stopEnvoy()
 	defer stopAdmin()
 	background.Go(func() { r.watch(ctx) })
-	background.Go(func() { watchEnvoy(ctx, watcher, p.Envoy != nil && p.Envoy.Required, ready, r.log) })
+	background.Go(func() { watchEnvoy(ctx, watcher, p.Envoy.Fixed().Required, ready, r.log) })
 	background.Go(func() { repeat(ctx, requireEvery, requireSpread, r.checkRequirements) })
 	background.Go(func() { repeat(ctx, kekRetryEvery, kekRetrySpread, r.retryUnavailable) })
 	background.Go(func() {

@@ -69,10 +69,11 @@ func (r *reloader) reopen(ctx context.Context, names []string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.server.Runtime().Policy()
-	rt, err := r.build(ctx, p, names...)
+	rt, accept, err := r.build(ctx, p, names...)
 	if err != nil {
 		return err
 	}
 	r.server.Swap(rt)
+	accept()
 	return nil
 }
