@@ -1,8 +1,8 @@
 package policy
 
-// The types here, in config_key.go and in config_envoy.go are the file. Their tags are its grammar
-// and their comments are its reference: schema.json and docs/policy.md are made
-// from both. A scalar value may hold ${ENV}, ${ENV:-default} and ${file:path}
+// The types here, in config_key.go and in config_envoy.go are the file. Their
+// tags are its grammar and their comments are its reference: schema.json and
+// docs/policy.md are made from both. A scalar value may hold ${ENV}, ${ENV:-default} and ${file:path}
 // (relative to the policy file), which are replaced before the value is read;
 // $${ is a literal ${. Keys of mappings are never expanded. A list of one value
 // may be written as the value alone. Sizes are bytes, or KiB, MiB, GiB;

@@ -19,9 +19,9 @@
 //	    response: {open: {$.ssn: pii.ssn}}
 //	  - {name: health, match: {path: /healthz}, skip: true}
 //
-// The types in config*.go define the file format. [Schema] and
-// docs/policy.md are made from their fields and comments, and describe every
-// key. Only this package sees those types.
+// The types in config*.go define the file format. [Schema] and docs/policy.md
+// are made from their fields and comments, and describe every key. Only this
+// package sees those types.
 //
 // [Load] reports every problem of a file at once, each with line, column and
 // what to write instead: unknown and duplicate keys, wrong types, undefined
