@@ -82,17 +82,12 @@ func free(t testing.TB) string {
 // admin endpoint.
 func Start(t testing.TB, b *bootstrapv3.Bootstrap) *Envoy {
 	t.Helper()
-	return start(t, b, socket(b.StaticResources.Listeners[0].GetAddress().GetSocketAddress()), 1)
+	return StartXDS(t, b, socket(b.StaticResources.Listeners[0].GetAddress().GetSocketAddress()), 1)
 }
 
 // StartXDS runs an Envoy with that many workers on b until the test ends. It
 // gets its listener, at listen, from elsewhere.
 func StartXDS(t testing.TB, b *bootstrapv3.Bootstrap, listen string, workers int) *Envoy {
-	t.Helper()
-	return start(t, b, listen, workers)
-}
-
-func start(t testing.TB, b *bootstrapv3.Bootstrap, listen string, workers int) *Envoy {
 	t.Helper()
 	path, dir := Path(t), t.TempDir()
 	text, err := bootstrap.YAML(b)

@@ -23,14 +23,14 @@ func (t *tour) reloaded(ctx context.Context) error {
 	}
 	t.act("A rule is added where there was none, while requests flow: Envoy gets its routes from sealmesh")
 	flow := startNotes(ctx, t)
-	err := flow.reach(100)
+	err := flow.wait(100)
 	if err == nil {
 		err = t.reload(ctx, bytes.Replace(policySource, []byte("path: /notes}\n    skip: true"),
 			[]byte("path: /notes}\n    request: {seal: {$.ssn: pii}}"), 1))
 	}
 	if err == nil {
 		flow.after.Store(true)
-		err = flow.reach(flow.sent.Load() + 100)
+		err = flow.wait(100)
 	}
 	flow.stop()
 	if err = errors.Join(err, flow.err); err != nil {
@@ -40,7 +40,7 @@ func (t *tour) reloaded(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return t.showNotes(notes, int(flow.sent.Load()))
+	return t.showNotes(notes, flow.sent)
 }
 
 // showNotes shows and checks what the service has stored of the notes.
@@ -96,13 +96,14 @@ func (t *tour) reload(ctx context.Context, text []byte) error {
 
 // A flow is clients that send notes until they are stopped.
 type flow struct {
-	sent    atomic.Int64
 	after   atomic.Bool // the reload has been reported
 	end     chan struct{}
 	clients sync.WaitGroup
-	mu      sync.Mutex
-	err     error // the first
-	more    *sync.Cond
+
+	mu   sync.Mutex
+	sent int
+	err  error // the first
+	more *sync.Cond
 }
 
 func startNotes(ctx context.Context, t *tour) *flow {
@@ -135,18 +136,19 @@ func startNotes(ctx context.Context, t *tour) *flow {
 func (f *flow) note(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.sent.Add(1)
+	f.sent++
 	if f.err == nil {
 		f.err = err
 	}
 	f.more.Broadcast()
 }
 
-// reach waits until that many requests have ended.
-func (f *flow) reach(n int64) error {
+// wait waits until n more requests have ended.
+func (f *flow) wait(n int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for f.err == nil && f.sent.Load() < n {
+	n += f.sent
+	for f.err == nil && f.sent < n {
 		f.more.Wait()
 	}
 	return f.err
