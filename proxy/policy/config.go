@@ -2,11 +2,12 @@ package policy
 
 // The types here, in config_key.go and in config_envoy.go are the file. Their
 // tags are its grammar and their comments are its reference: schema.json and
-// docs/policy.md are made from both. A scalar value may hold ${ENV}, ${ENV:-default} and ${file:path}
-// (relative to the policy file), which are replaced before the value is read;
-// $${ is a literal ${. Keys of mappings are never expanded. A list of one value
-// may be written as the value alone. Sizes are bytes, or KiB, MiB, GiB;
-// durations are Go's, with days: 30s, 5m, 1h30m, 30d.
+// docs/policy.md are made from both. A scalar value may hold ${ENV},
+// ${ENV:-default} and ${file:path} (relative to the policy file), which are
+// replaced before the value is read; $${ is a literal ${. Keys of mappings are
+// never expanded. A list of one value may be written as the value alone. Sizes
+// are bytes, or KiB, MiB, GiB; durations are Go's, with days: 30s, 5m, 1h30m,
+// 30d.
 
 // config is a policy file. It says which values of which bodies are sealed or
 // opened, and under which keys.
