@@ -65,7 +65,7 @@ func checkJSON(data *codec.Format, sel *codec.Selector, o codec.Options) (any, e
 		return nil, err
 	}
 	if root := sel.Root(); protobuf.HasRules(&root) {
-		pairs, err := protobuf.JSONNames(o.Schema)
+		pairs, err := protobuf.JSONNames(o)
 		if err != nil {
 			return nil, err
 		}

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/sealmesh/sealmesh/codec"
+	"github.com/sealmesh/sealmesh/codec/protobuf/descriptorset"
 )
 
 // maxTables bounds the work and the memory of a policy whose rules can match in
@@ -20,7 +21,7 @@ const maxTables = 50_000
 // Selector. A message type has one table for each state that a Cursor can have
 // at its place, so that recursive types have finitely many.
 type Compiler struct {
-	*schema
+	types  *descriptorset.Set
 	sel    *codec.Selector
 	names  map[codec.Step]string
 	lax    bool // a rule may end at a type that cannot be sealed, if it fits elsewhere
@@ -48,12 +49,12 @@ type job struct {
 
 // NewCompiler reads the FileDescriptorSet of o.
 func NewCompiler(sel *codec.Selector, o codec.Options) (*Compiler, error) {
-	s, err := codec.ParsedSchema(o, parse)
+	types, err := codec.ParsedSchema(o, parse)
 	if err != nil {
 		return nil, err
 	}
 	c := &Compiler{
-		schema: s, sel: sel, names: make(map[codec.Step]string),
+		types: types, sel: sel, names: make(map[codec.Step]string),
 		tables: make(map[tableKey]*Table), fits: make(map[int]bool), misfit: make(map[int]error),
 	}
 	for _, name := range sel.Names() {
@@ -64,9 +65,9 @@ func NewCompiler(sel *codec.Selector, o codec.Options) (*Compiler, error) {
 
 // body compiles the one message that bodies are.
 func (c *Compiler) body(message string) (*Table, error) {
-	m, err := c.message(message)
-	if err != nil {
-		return nil, err
+	m, ok := c.types.Message(message)
+	if !ok {
+		return nil, &codec.SettingError{Setting: messageSetting, Detail: "the schema has no such message"}
 	}
 	if m.FullName() == anyName {
 		return nil, &codec.SettingError{Setting: messageSetting, Detail: "must not be Any"}
@@ -96,7 +97,7 @@ type Method struct {
 func (c *Compiler) Methods(takes func(path string) bool) (map[string]Method, error) {
 	c.lax = true
 	all := make(map[string]Method)
-	for _, s := range c.services {
+	for _, s := range c.types.Services {
 		for i := range s.Methods().Len() {
 			m := s.Methods().Get(i)
 			path := "/" + string(s.FullName()) + "/" + string(m.Name())
@@ -168,11 +169,9 @@ func (c *Compiler) finish() error {
 
 // fillTypes gives a table of Any all messages of the schema.
 func (c *Compiler) fillTypes(j job) {
-	for _, m := range c.messages {
-		if !m.IsMapEntry() {
-			j.table.names[string(m.FullName())] = len(j.table.types)
-			j.table.types = append(j.table.types, c.table(m, j.at))
-		}
+	for _, m := range c.types.Messages {
+		j.table.names[string(m.FullName())] = len(j.table.types)
+		j.table.types = append(j.table.types, c.table(m, j.at))
 	}
 }
 

@@ -38,7 +38,7 @@ func (c *Compiler) fill(j job) {
 		c.anys = append(c.anys, j)
 		return
 	}
-	for _, d := range c.schema.fields(j.message) {
+	for _, d := range c.types.Fields(j.message) {
 		t.set(uint32(d.Number()), c.field(t, d, c.place(j, d)))
 	}
 }

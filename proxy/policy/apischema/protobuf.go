@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // TagFile is the name by which a .proto file imports [TagProto].
@@ -63,9 +61,8 @@ func Protobuf(src []byte, o ProtobufOptions) (*API, error) {
 
 // body adds the route of bodies that are one message.
 func (s *protoSet) body(api *API, o *ProtobufOptions) error {
-	d, err := s.files.FindDescriptorByName(protoreflect.FullName(o.Message))
-	m, ok := d.(protoreflect.MessageDescriptor)
-	if err != nil || !ok {
+	m, ok := s.Message(o.Message)
+	if !ok {
 		return errorf("there is no message %q", o.Message)
 	}
 	rules, err := s.rules(m, o.JSON)
@@ -82,7 +79,7 @@ func (s *protoSet) body(api *API, o *ProtobufOptions) error {
 
 // calls adds the routes of all methods.
 func (s *protoSet) calls(api *API, o *ProtobufOptions) error {
-	for _, service := range s.services {
+	for _, service := range s.Services {
 		for i := range service.Methods().Len() {
 			m := service.Methods().Get(i)
 			name := string(service.FullName()) + "/" + string(m.Name())
@@ -97,13 +94,13 @@ func (s *protoSet) calls(api *API, o *ProtobufOptions) error {
 			if r.Request.count()+r.Response.count() == 0 {
 				continue
 			}
-			if s.transcoded[m.FullName()] {
+			if isTranscoded(m) {
 				s.note("%s has an HTTP path of its own (google.api.http): write the rules of that route", name)
 			}
 			api.Routes = append(api.Routes, r)
 		}
 	}
-	if len(s.services) == 0 {
+	if len(s.Services) == 0 {
 		return errorf("there is no service; --message names the message that bodies are")
 	}
 	return nil

@@ -126,7 +126,7 @@ func (c *protoCheck) check(m protoreflect.MessageDescriptor) error {
 	for len(c.todo) > 0 {
 		p := c.todo[len(c.todo)-1]
 		c.todo = c.todo[:len(c.todo)-1]
-		for _, f := range c.fields(p.message) {
+		for _, f := range c.Fields(p.message) {
 			if err := c.field(f, p.at); err != nil {
 				return err
 			}
@@ -153,7 +153,7 @@ func (c *protoCheck) visit(m protoreflect.MessageDescriptor, at codec.Cursor) {
 		c.todo = append(c.todo, protoPlace{m, at})
 		return
 	}
-	for _, any := range c.messages {
+	for _, any := range c.Messages {
 		c.visit(any, at)
 	}
 }

@@ -7,10 +7,11 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/sealmesh/sealmesh/codec/protobuf/descriptorset"
 )
 
 type (
@@ -24,15 +25,11 @@ const httpOption = 72295728
 
 // A protoSet is the types of a descriptor set, and the tags of their fields.
 type protoSet struct {
-	files      *protoregistry.Files
-	messages   []protoreflect.MessageDescriptor
-	services   []protoreflect.ServiceDescriptor
-	extensions map[protoreflect.FullName][]protoreflect.FieldDescriptor // by what they extend
-	tags       map[protoreflect.FullName]string                         // by field
-	reaches    map[protoreflect.FullName]bool                           // messages that have a tagged value, at any depth
-	used       map[protoreflect.FullName]bool                           // fields whose tag has led to a rule
-	transcoded map[protoreflect.FullName]bool                           // methods that have google.api.http
-	notes      []string
+	*descriptorset.Set
+	tags    map[protoreflect.FullName]string // by field
+	reaches map[protoreflect.FullName]bool   // messages that have a tagged value, at any depth
+	used    map[protoreflect.FullName]bool   // fields whose tag has led to a rule
+	notes   []string
 }
 
 // parseSet reads a descriptor set, and leaves the options of others unread, so
@@ -47,23 +44,11 @@ func readSet(src []byte, o *ProtobufOptions) (*protoSet, error) {
 	if err != nil || len(set.File) == 0 {
 		return nil, errorf("not a FileDescriptorSet: protoc --include_imports -o makes one")
 	}
-	files, err := protodesc.NewFiles(set)
+	types, err := descriptorset.New(set)
 	if err != nil {
 		return nil, errorf("the descriptor set is not complete (protoc needs --include_imports): %v", err)
 	}
-	s := &protoSet{
-		files: files, extensions: make(map[protoreflect.FullName][]protoreflect.FieldDescriptor),
-		used: make(map[protoreflect.FullName]bool), transcoded: make(map[protoreflect.FullName]bool),
-	}
-	for _, f := range set.File {
-		d, err := files.FindFileByPath(f.GetName())
-		if err != nil {
-			return nil, errorf("%v", err)
-		}
-		s.addExtensions(d.Extensions())
-		s.addMessages(d.Messages())
-		s.addServices(d.Services(), f.Service)
-	}
+	s := &protoSet{Set: types, used: make(map[protoreflect.FullName]bool)}
 	if s.tags, err = readTags(set, o); err != nil {
 		return nil, err
 	}
@@ -75,55 +60,17 @@ func (s *protoSet) note(format string, args ...any) {
 	s.notes = append(s.notes, errorf(format, args...).Error())
 }
 
-func (s *protoSet) addMessages(all protoreflect.MessageDescriptors) {
-	for i := range all.Len() {
-		m := all.Get(i)
-		s.addExtensions(m.Extensions())
-		s.addMessages(m.Messages())
-		if !m.IsMapEntry() {
-			s.messages = append(s.messages, m)
-		}
-	}
-}
-
-func (s *protoSet) addExtensions(all protoreflect.ExtensionDescriptors) {
-	for i := range all.Len() {
-		e := all.Get(i)
-		of := e.ContainingMessage().FullName()
-		s.extensions[of] = append(s.extensions[of], e)
-	}
-}
-
-func (s *protoSet) addServices(all protoreflect.ServiceDescriptors, raw []*descriptorpb.ServiceDescriptorProto) {
-	for i := range all.Len() {
-		service := all.Get(i)
-		s.services = append(s.services, service)
-		for k := range service.Methods().Len() {
-			options := raw[i].GetMethod()[k].GetOptions()
-			s.transcoded[service.Methods().Get(k).FullName()] = len(option(options.ProtoReflect().GetUnknown(), httpOption)) > 0
-		}
-	}
-}
-
-// fields returns the fields of m, its extensions included.
-func (s *protoSet) fields(m protoreflect.MessageDescriptor) (all []protoreflect.FieldDescriptor) {
-	for i := range m.Fields().Len() {
-		all = append(all, m.Fields().Get(i))
-	}
-	return append(all, s.extensions[m.FullName()]...)
-}
-
 // findReach finds the messages that have a tagged value at any depth. Any may
 // be each of them.
 func (s *protoSet) findReach() {
 	s.reaches = map[protoreflect.FullName]bool{anyName: len(s.tags) > 0}
 	for changed := true; changed; {
 		changed = false
-		for _, m := range s.messages {
+		for _, m := range s.Messages {
 			if s.reaches[m.FullName()] {
 				continue
 			}
-			for _, f := range s.fields(m) {
+			for _, f := range s.Fields(m) {
 				inner := valueOf(f).Message()
 				if s.tags[f.FullName()] != "" || inner != nil && s.reaches[inner.FullName()] {
 					s.reaches[m.FullName()], changed = true, true
@@ -132,6 +79,11 @@ func (s *protoSet) findReach() {
 			}
 		}
 	}
+}
+
+// isTranscoded reports whether a method has the option google.api.http.
+func isTranscoded(m protoreflect.MethodDescriptor) bool {
+	return len(option(m.Options().ProtoReflect().GetUnknown(), httpOption)) > 0
 }
 
 // valueOf returns the field that has the values of f: that of the entry, if f

@@ -57,7 +57,7 @@ func (w *protoWalker) message(m protoreflect.MessageDescriptor, at path) error {
 	if m.FullName() == anyName {
 		err = w.any(at)
 	} else {
-		for _, f := range w.fields(m) {
+		for _, f := range w.Fields(m) {
 			if err = w.field(f, at); err != nil {
 				break
 			}
@@ -83,7 +83,7 @@ func (w *protoWalker) visited(m protoreflect.MessageDescriptor) int {
 // any walks what an Any may hold: every message of the set. An Any in an Any is
 // at the same path.
 func (w *protoWalker) any(at path) error {
-	for _, m := range w.messages {
+	for _, m := range w.Messages {
 		if m.FullName() == anyName {
 			continue
 		}
