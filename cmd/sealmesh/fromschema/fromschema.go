@@ -138,7 +138,7 @@ func (o *options) read(c *cobra.Command, files []string) (*apischema.API, []sour
 	if err != nil {
 		return nil, nil, err
 	}
-	if api, err = apischema.Read(src, o.confluent); err != nil {
+	if api, err = apischema.Read(src, o.Confluent); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", files[0], err)
 	}
 	return api, []source{{files[0], sha256.Sum256(src)}}, nil

@@ -19,14 +19,9 @@ import (
 
 // protobufOptions are the flags for descriptor sets and .proto files.
 type protobufOptions struct {
-	folders     []string
-	writeSet    string
-	message     string
-	formats     []string
-	json        bool
-	debugRedact string
-	confluent   map[string]string
-	skip        []string
+	folders  []string
+	writeSet string
+	apischema.ProtobufOptions
 }
 
 // protobufFlags are the names of those flags, which other schemas do not take.
@@ -36,12 +31,12 @@ func (o *protobufOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringArrayVarP(&o.folders, "proto-path", "I", []string{"."}, "`FOLDER` that .proto files are imported from")
 	f.StringVar(&o.writeSet, "write-set", "", "write the descriptor set of .proto files to `FILE`, which the policy names")
-	f.StringVar(&o.message, "message", "", "the `MESSAGE` that bodies of --path are, by its full name, if they are no gRPC calls")
-	f.StringSliceVar(&o.formats, "format", []string{"grpc"}, "`FORMATS` of the calls that get the descriptor set: grpc, grpc-web, connect, connect-unary")
-	f.BoolVar(&o.json, "json", true, "rules for the names of JSON too, in case that the service also takes JSON")
-	f.StringVar(&o.debugRedact, "debug-redact", "", "`TAG` of fields that have the option debug_redact")
-	f.StringToStringVar(&o.confluent, "confluent", nil, "`OF=TAG` gives fields that Confluent tags as OF a tag; repeat it for others")
-	f.StringArrayVar(&o.skip, "skip", nil, "`FIELD`, by its full name, whose tag leads to no rule")
+	f.StringVar(&o.Message, "message", "", "the `MESSAGE` that bodies of --path are, by its full name, if they are no gRPC calls")
+	f.StringSliceVar(&o.Formats, "format", []string{"grpc"}, "`FORMATS` of the calls that get the descriptor set: grpc, grpc-web, connect, connect-unary")
+	f.BoolVar(&o.JSON, "json", true, "rules for the names of JSON too, in case that the service also takes JSON")
+	f.StringVar(&o.DebugRedact, "debug-redact", "", "`TAG` of fields that have the option debug_redact")
+	f.StringToStringVar(&o.Confluent, "confluent", nil, "`OF=TAG` gives fields that Confluent tags as OF a tag; repeat it for others")
+	f.StringArrayVar(&o.Skip, "skip", nil, "`FIELD`, by its full name, whose tag leads to no rule")
 }
 
 // protobuf reads a descriptor set, or .proto files. ok is false if files are
@@ -68,10 +63,8 @@ func (o *options) protobuf(c *cobra.Command, files []string) (api *apischema.API
 	if err := o.checkProtobuf(c); err != nil {
 		return nil, nil, true, err
 	}
-	api, err = apischema.Protobuf(set, apischema.ProtobufOptions{
-		Message: o.message, Formats: o.formats, Schema: schema, JSON: o.json,
-		DebugRedact: o.debugRedact, Confluent: o.confluent, Skip: o.skip,
-	})
+	o.Schema = schema
+	api, err = apischema.Protobuf(set, o.ProtobufOptions)
 	if err != nil {
 		return nil, nil, true, fmt.Errorf("%s: %w", files[0], err)
 	}
@@ -82,13 +75,13 @@ func (o *options) protobuf(c *cobra.Command, files []string) (api *apischema.API
 }
 
 func (o *options) checkProtobuf(c *cobra.Command) error {
-	for _, name := range o.formats {
-		if o.message == "" && !slices.ContainsFunc(formats.Table(), func(f *codec.Format) bool { return f.Name == name }) {
+	for _, name := range o.Formats {
+		if o.Message == "" && !slices.ContainsFunc(formats.Table(), func(f *codec.Format) bool { return f.Name == name }) {
 			return cli.UsageError(c, fmt.Errorf("there is no format %q", name))
 		}
 	}
-	if o.message != "" {
-		o.formats = []string{"protobuf"}
+	if o.Message != "" {
+		o.Formats = []string{"protobuf"}
 	}
 	return nil
 }

@@ -6,22 +6,11 @@ const confluentKeyword = "confluent:tags"
 // importConfluent gives what has a tag of Confluent the tag that tags has for
 // it, unless it has one of its own.
 func importConfluent(root *node, tags map[string]string) error {
-	found, seen := make(map[string]bool), make(map[*node]bool) // by aliases a node has several parents
-	var look func(n *node) error
-	look = func(n *node) error {
-		if seen[n] {
-			return nil
+	found := make(map[string]bool)
+	for n := range root.all {
+		if err := n.importTags(tags, found); err != nil {
+			return err
 		}
-		seen[n] = true
-		for _, v := range n.values {
-			if err := look(v); err != nil {
-				return err
-			}
-		}
-		return n.importTags(tags, found)
-	}
-	if err := look(root); err != nil {
-		return err
 	}
 	for of := range tags {
 		if !found[of] {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -58,6 +59,24 @@ func (n *node) text(key string) string {
 		return v.scalar
 	}
 	return ""
+}
+
+// all yields n and all nodes in it, in order and each once: by aliases a node
+// has several parents.
+func (n *node) all(yield func(*node) bool) {
+	seen := map[*node]bool{}
+	var look func(n *node) bool
+	look = func(n *node) bool {
+		if seen[n] {
+			return true
+		}
+		seen[n] = true
+		if !yield(n) {
+			return false
+		}
+		return !slices.ContainsFunc(n.values, func(v *node) bool { return !look(v) })
+	}
+	look(n)
 }
 
 // add adds a member to an object. A name twice would be read differently by

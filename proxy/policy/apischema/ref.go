@@ -49,21 +49,11 @@ func (d *document) follow(n *node) (*node, error) {
 
 // eachTag calls f for every tag in the document, used or not.
 func (d *document) eachTag(f func(tag *node)) {
-	seen := map[*node]bool{} // by aliases a node has several parents
-	var look func(n *node)
-	look = func(n *node) {
-		if seen[n] {
-			return
-		}
-		seen[n] = true
+	for n := range d.root.all {
 		if tag := n.get(Keyword); tag != nil {
 			f(tag)
 		}
-		for _, v := range n.values {
-			look(v)
-		}
 	}
-	look(d.root)
 }
 
 // unused returns an error for the tags that have led to no rule.
