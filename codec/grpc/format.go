@@ -20,9 +20,8 @@
 //     the last frame of gRPC-Web and Connect.
 //
 // One message is held until it is complete: see [protobuf.MaxMessage]. A
-// compressed one is held in both forms. Headers
-// and trailers are not bodies: grpc-message and grpc-status-details-bin are not
-// read.
+// compressed one is held in both forms. Headers and trailers are not bodies:
+// grpc-message and grpc-status-details-bin are not read.
 package grpc
 
 import (
